@@ -1,0 +1,247 @@
+//! Hash algorithms by their TPM identifiers, and digests that know their algorithm.
+
+use core::fmt;
+
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sm3::Sm3;
+
+/// A hash algorithm that a PCR bank or a signature may use (TCG Algorithm Registry, table 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum HashAlg {
+    /// TPM_ALG_SHA1; read because old logs carry it, never enough to judge by.
+    Sha1,
+    /// TPM_ALG_SHA256.
+    Sha256,
+    /// TPM_ALG_SHA384.
+    Sha384,
+    /// TPM_ALG_SHA512.
+    Sha512,
+    /// TPM_ALG_SM3_256.
+    Sm3_256,
+}
+
+impl HashAlg {
+    /// Every algorithm, weakest first; the order in which banks are reported.
+    pub const ALL: [Self; 5] = [Self::Sha1, Self::Sm3_256, Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// The algorithm with this TPM_ALG_ID, if it is a hash known here.
+    #[must_use]
+    pub const fn from_tpm(id: u16) -> Option<Self> {
+        Some(match id {
+            0x0004 => Self::Sha1,
+            0x000b => Self::Sha256,
+            0x000c => Self::Sha384,
+            0x000d => Self::Sha512,
+            0x0012 => Self::Sm3_256,
+            _ => return None,
+        })
+    }
+
+    /// Its TPM_ALG_ID.
+    #[must_use]
+    pub const fn tpm_id(self) -> u16 {
+        match self {
+            Self::Sha1 => 0x0004,
+            Self::Sha256 => 0x000b,
+            Self::Sha384 => 0x000c,
+            Self::Sha512 => 0x000d,
+            Self::Sm3_256 => 0x0012,
+        }
+    }
+
+    /// Length of its digests in bytes.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 | Self::Sm3_256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// Its name as people and JSON write it: `sha256`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+            Self::Sm3_256 => "sm3_256",
+        }
+    }
+
+    /// The algorithm of this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|alg| alg.name() == name)
+    }
+
+    /// A bank's strength for deciding: 0 for SHA-1, which decides nothing; larger is stronger.
+    #[must_use]
+    pub const fn strength(self) -> u8 {
+        match self {
+            Self::Sha1 => 0,
+            Self::Sm3_256 => 1,
+            Self::Sha256 => 2,
+            Self::Sha384 => 3,
+            Self::Sha512 => 4,
+        }
+    }
+
+    /// The digest of `parts`, one after the other.
+    #[must_use]
+    pub fn hash(self, parts: &[&[u8]]) -> Digest {
+        fn run<H: sha2::Digest>(alg: HashAlg, parts: &[&[u8]]) -> Digest {
+            let mut hasher = H::new();
+            for part in parts {
+                hasher.update(part);
+            }
+            Digest::filled(alg, &hasher.finalize())
+        }
+        match self {
+            Self::Sha1 => run::<Sha1>(self, parts),
+            Self::Sha256 => run::<Sha256>(self, parts),
+            Self::Sha384 => run::<Sha384>(self, parts),
+            Self::Sha512 => run::<Sha512>(self, parts),
+            Self::Sm3_256 => run::<Sm3>(self, parts),
+        }
+    }
+}
+
+impl fmt::Display for HashAlg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A digest together with its algorithm; its length is always the algorithm's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    alg: HashAlg,
+    // Unused tail bytes stay zero, so the derived comparisons are right.
+    bytes: [u8; 64],
+}
+
+impl Digest {
+    /// The digest with these bytes; `None` unless there are exactly [`HashAlg::size`] of them.
+    #[must_use]
+    pub fn new(alg: HashAlg, bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == alg.size()).then(|| Self::filled(alg, bytes))
+    }
+
+    /// All bytes zero: the reset value of PCR 0–16 and 23.
+    #[must_use]
+    pub const fn zero(alg: HashAlg) -> Self {
+        Self { alg, bytes: [0; 64] }
+    }
+
+    /// All bytes one: the reset value of the DRTM PCRs 17–22.
+    #[must_use]
+    pub fn ones(alg: HashAlg) -> Self {
+        Self::filled(alg, &[0xff; 64])
+    }
+
+    /// The digest written as lower- or upper-case hexadecimal.
+    #[must_use]
+    pub fn from_hex(alg: HashAlg, text: &str) -> Option<Self> {
+        let mut bytes = [0; 64];
+        let out = bytes.get_mut(..alg.size())?;
+        hex::decode_to_slice(text, out).ok()?;
+        Some(Self { alg, bytes })
+    }
+
+    fn filled(alg: HashAlg, from: &[u8]) -> Self {
+        let mut bytes = [0; 64];
+        for (to, from) in bytes.iter_mut().take(alg.size()).zip(from) {
+            *to = *from;
+        }
+        Self { alg, bytes }
+    }
+
+    /// Its algorithm.
+    #[must_use]
+    pub const fn alg(&self) -> HashAlg {
+        self.alg
+    }
+
+    /// Its bytes, [`HashAlg::size`] of them.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.alg.size()).unwrap_or_default()
+    }
+
+    /// What a PCR holds after this digest is extended with `by` (TPM 2.0 Part 3, TPM2_PCR_Extend).
+    #[must_use]
+    pub fn extended(&self, by: &[u8]) -> Self {
+        self.alg.hash(&[self.as_bytes(), by])
+    }
+
+    /// Whether every byte is zero.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.bytes == [0; 64]
+    }
+}
+
+/// Lower-case hexadecimal, without the algorithm.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{self}", self.alg)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_knows_itself_by_id_and_name() {
+        for alg in HashAlg::ALL {
+            assert_eq!(HashAlg::from_tpm(alg.tpm_id()), Some(alg));
+            assert_eq!(HashAlg::from_name(alg.name()), Some(alg));
+            assert_eq!(alg.hash(&[b"abc"]).as_bytes().len(), alg.size());
+        }
+        assert_eq!(HashAlg::from_tpm(0x0010), None);
+        assert_eq!(HashAlg::from_name("md5"), None);
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_standards() {
+        let abc = |alg: HashAlg| alg.hash(&[b"a", b"bc"]).to_string();
+        assert_eq!(abc(HashAlg::Sha1), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(
+            abc(HashAlg::Sha256),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            abc(HashAlg::Sm3_256),
+            "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+        );
+    }
+
+    #[test]
+    fn a_digest_of_another_length_does_not_exist() {
+        assert_eq!(Digest::new(HashAlg::Sha256, &[0; 31]), None);
+        assert_eq!(Digest::new(HashAlg::Sha256, &[0; 33]), None);
+        assert_eq!(Digest::from_hex(HashAlg::Sha1, "00"), None);
+        assert_eq!(Digest::from_hex(HashAlg::Sha1, &"zz".repeat(20)), None);
+    }
+
+    #[test]
+    fn extending_hashes_the_old_value_first() {
+        let pcr = Digest::zero(HashAlg::Sha256).extended(&[1; 32]);
+        assert_eq!(pcr, HashAlg::Sha256.hash(&[&[0; 32], &[1; 32]]));
+        assert!(!pcr.is_zero() && Digest::zero(HashAlg::Sha512).is_zero());
+        assert_eq!(Digest::ones(HashAlg::Sha1).to_string(), "f".repeat(40));
+    }
+}

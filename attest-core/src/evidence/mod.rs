@@ -1,0 +1,6 @@
+//! Bytes → structure. What comes out of here is well-formed and within limits; nothing in it is believed yet.
+
+pub mod ima_log;
+pub mod tcg_event;
+pub mod tcg_log;
+pub mod tpm;

@@ -1,0 +1,24 @@
+//! Did this device boot what we signed for?
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::string_slice,
+        reason = "tests build and break bytes by hand; an overflow there is a failed test"
+    )
+)]
+
+pub mod appraise;
+pub mod authenticate;
+pub mod digest;
+pub mod evidence;
+pub mod limits;
+pub mod reader;
+pub mod reference;
+pub mod result;
+pub mod time;
+
+pub use digest::{Digest, HashAlg};
+pub use limits::Limits;
+pub use time::Timestamp;

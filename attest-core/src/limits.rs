@@ -1,0 +1,49 @@
+//! Every bound on what hostile bytes can make us do, in one place, each with its reason.
+
+/// Bounds that hold before a signature is checked. All sizes are bytes, all counts are items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// A firmware event log. Real ones reach 200 KB; CCEL areas are padded up to 1 MiB.
+    pub event_log_bytes: usize,
+    /// Events in one log. Real logs stay below 400; an event takes at least 32 bytes of log.
+    pub event_log_events: usize,
+    /// An IMA list. 100,000 entries of 300 bytes are 30 MB.
+    pub ima_bytes: usize,
+    /// Entries of an IMA list. Busy hosts under `ima_policy=tcb` reach some 100,000.
+    pub ima_entries: usize,
+    /// Findings kept of one kind; the count goes on, the details stop, so that a hostile log cannot make a huge verdict.
+    pub findings: usize,
+    /// A TPMS_ATTEST. The largest with 16 selections stays below 512.
+    pub attest_bytes: usize,
+    /// A TPMT_SIGNATURE. RSA-4096 takes 518.
+    pub signature_bytes: usize,
+    /// A public key in any form. RSA-4096 as PEM takes some 800.
+    pub public_key_bytes: usize,
+    /// PCR selections in one quote. The TPM has at most 16 banks (TPM 2.0 Part 2, TPML_PCR_SELECTION).
+    pub selections: usize,
+    /// A golden document. 100,000 file digests are 10 MB.
+    pub golden_bytes: usize,
+}
+
+impl Limits {
+    /// The bounds used unless the caller has a reason for others.
+    pub const DEFAULT: Self = Self {
+        event_log_bytes: 4 << 20,
+        event_log_events: 16_384,
+        ima_bytes: 64 << 20,
+        ima_entries: 500_000,
+        findings: 1_000,
+        attest_bytes: 2_048,
+        signature_bytes: 1_024,
+        public_key_bytes: 8_192,
+        selections: 16,
+        golden_bytes: 64 << 20,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
