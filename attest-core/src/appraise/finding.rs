@@ -1,0 +1,295 @@
+//! What was found: one [`Reason`] per fact, with a stable code, and the [`RootCause`]s behind them.
+
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What a finding means for the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; changes nothing.
+    Info,
+    /// The part is at best `warning`.
+    Warn,
+    /// The part is `contraindicated`.
+    Refuse,
+}
+
+/// The part of the device's state that a finding speaks of. Boot and runtime integrity are separate claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The evidence as a whole: authenticity, freshness, identity, reference values. It bounds every other part.
+    Evidence,
+    /// Firmware to operating-system start: the firmware's event log and the PCRs it explains.
+    Boot,
+    /// What ran after: the IMA list.
+    Runtime,
+}
+
+macro_rules! names {
+    ($(#[$meta:meta])* $enum:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $enum { $($(#[$doc])* $variant,)* }
+
+        impl $enum {
+            /// Every value, in alphabetical order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name used in JSON, tokens, audit entries and gRPC.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        impl fmt::Display for $enum {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $enum {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+names! {
+    /// The stable code of a finding.
+    Code {
+        /// The AK came as a bare key: nothing proves that it is restricted and lives in a TPM.
+        AkAttributesUnproven = "ak_attributes_unproven",
+        /// A quoted bank is not one of the banks that the golden document lets judge.
+        BankNotGolden = "bank_not_golden",
+        /// IMA's boot_aggregate is not the digest of the quoted PCRs.
+        BootAggregateMismatch = "boot_aggregate_mismatch",
+        /// IMA's boot_aggregate is zero, or covers PCRs that are not quoted in that bank.
+        BootAggregateUnproven = "boot_aggregate_unproven",
+        /// The TPM's clock went back although it was not reset.
+        ClockWentBack = "clock_went_back",
+        /// The TPM says that its clock may have gone back (`safe` = no).
+        ClockUnsafe = "clock_unsafe",
+        /// A component of the golden document has no counterpart in the boot.
+        ComponentMissing = "component_missing",
+        /// The verdict was made in development mode.
+        DevelopmentMode = "development_mode",
+        /// An event after the end of the golden sequence of its PCR.
+        EventAppended = "event_appended",
+        /// A golden extend that the boot lacks.
+        EventMissing = "event_missing",
+        /// Two events stand in each other's place.
+        EventReordered = "event_reordered",
+        /// The same extend more often than the golden sequence has it.
+        EventRepeated = "event_repeated",
+        /// An extend that the golden sequence lacks.
+        EventUnexpected = "event_unexpected",
+        /// The evidence could not be proven; the detail says why.
+        EvidenceNotAuthentic = "evidence_not_authentic",
+        /// The golden document is for another device family.
+        FamilyMismatch = "family_mismatch",
+        /// A file that IMA measured has another digest than the golden one.
+        FileChanged = "file_changed",
+        /// A golden file's content, at another path.
+        FileMoved = "file_moved",
+        /// A file that the golden document requires was not measured.
+        FileRequiredMissing = "file_required_missing",
+        /// IMA measured a file without golden value.
+        FileUnknown = "file_unknown",
+        /// The TPM's firmware is another than before.
+        FirmwareVersionChanged = "firmware_version_changed",
+        /// A golden value that no quote vouched for when it was learned.
+        GoldenLogOnly = "log_only",
+        /// An extend has another digest than the golden slot.
+        GoldenMismatch = "golden_mismatch",
+        /// There are no golden values at all.
+        GoldenMissing = "golden_missing",
+        /// There are golden values for IMA files, but no IMA list.
+        ImaMissing = "ima_missing",
+        /// IMA reports a measurement violation.
+        ImaViolation = "ima_violation",
+        /// A boot with a kexec, or an IMA list that was lost: the list does not replay.
+        KexecOrLostList = "kexec_or_lost_list",
+        /// The event log is empty.
+        LogEmpty = "log_empty",
+        /// The event log has a defect that its own finding names.
+        LogFinding = "log_finding",
+        /// There is no event log.
+        LogMissing = "log_missing",
+        /// The verdict says nothing about these.
+        Limits = "limits",
+        /// The same PCR in another quoted bank does not agree with the log.
+        OtherBankMismatch = "other_bank_mismatch",
+        /// A judged PCR is not quoted.
+        PcrNotQuoted = "pcr_not_quoted",
+        /// A PCR has a value, but no event explains it.
+        PcrWithoutEvents = "no_events",
+        /// The policy judges nothing.
+        PolicyEmpty = "policy_empty",
+        /// The policy asks for a PCR that the golden document does not judge.
+        PolicyNotCovered = "policy_not_covered",
+        /// The device was restarted since it was last seen.
+        Rebooted = "rebooted",
+        /// The log's events do not replay to the quoted PCR.
+        ReplayMismatch = "replay_mismatch",
+        /// The TPM's reset counter is smaller than before.
+        ResetCountWentBack = "reset_count_went_back",
+        /// The device is revoked.
+        Revoked = "revoked",
+        /// Another startup locality than the golden one.
+        StartupLocalityMismatch = "startup_locality_mismatch",
+        /// A digest that the golden document names as superseded.
+        Superseded = "superseded",
+        /// Each PCR is known, but no single variant of the boot explains all of them.
+        VariantsMixed = "variants_mixed",
+        /// The PCR is quoted in no bank of at least SHA-256.
+        WeakBank = "weak_bank",
+        /// A quirk was tolerated because the golden document names it.
+        WorkaroundUsed = "workaround_used",
+    }
+}
+
+names! {
+    /// The likely cause of a difference.
+    Cause {
+        /// Grub's configuration or commands, not the kernel command line.
+        BootConfigChanged = "boot_config_changed",
+        /// shim, GRUB or systemd-boot.
+        BootLoaderChanged = "boot_loader_changed",
+        /// BootOrder or a Boot#### entry.
+        BootOrderChanged = "boot_order_changed",
+        /// A measured file.
+        FileChanged = "file_changed",
+        /// Firmware settings in PCR 1.
+        FirmwareSettings = "firmware_settings",
+        /// The firmware's version or code.
+        FirmwareUpdate = "firmware_update",
+        /// Hardware that shows in the firmware's own measurements.
+        HardwareChange = "hardware_change",
+        /// The initial RAM disk.
+        InitrdChanged = "initrd_changed",
+        /// The kernel image.
+        KernelChanged = "kernel_changed",
+        /// The kernel command line.
+        KernelCmdlineChanged = "kernel_cmdline_changed",
+        /// A kernel that the golden document names as superseded.
+        KernelRollback = "kernel_rollback",
+        /// A kexec, or an IMA list that was lost.
+        KexecOrLostList = "kexec_or_lost_list",
+        /// Events are missing from the log.
+        LogIncomplete = "log_incomplete",
+        /// There is no log.
+        LogMissing = "log_missing",
+        /// A machine owner key or shim's lists of them.
+        MokChanged = "mok_changed",
+        /// An option ROM or driver.
+        OptionRomChange = "option_rom_change",
+        /// The partition table.
+        PartitionTableChanged = "partition_table_changed",
+        /// dbx or the SBAT level.
+        RevocationListChanged = "revocation_list_changed",
+        /// PK, KEK or db.
+        SecureBootKeysChanged = "secure_boot_keys_changed",
+        /// Secure Boot is switched off.
+        SecureBootOff = "secure_boot_off",
+        /// The platform is in setup mode.
+        SecureBootSetupMode = "secure_boot_setup_mode",
+        /// shim's validation is switched off.
+        ShimValidationOff = "shim_validation_off",
+        /// A unified kernel image.
+        UkiChanged = "uki_changed",
+        /// A file without golden value.
+        UnknownFile = "unknown_file",
+        /// Software without golden value that is no known part's successor.
+        UnknownSoftware = "unknown_software",
+        /// A PCR was extended without an entry in the log.
+        UnloggedExtension = "unlogged_extension",
+        /// What user space measured.
+        UserspaceMeasurementChanged = "userspace_measurement_changed",
+    }
+}
+
+/// One fact about the evidence, in the fixed order of the appraisal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Which kind of fact.
+    pub code: Code,
+    /// The code of the layer below, where that layer has its own: a log's `duplicate_separator`, a quote's `nonce_mismatch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail_code: Option<&'static str>,
+    /// What it means for the verdict.
+    pub severity: Severity,
+    /// Which claim it bears on.
+    pub part: Part,
+    /// The named part of the boot, such as `grub.kernel_cmdline`.
+    pub component: Option<String>,
+    /// The bank it was seen in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bank: Option<&'static str>,
+    /// The PCR, if it is about one.
+    pub pcr: Option<u32>,
+    /// Index of the event in the firmware's log (0 is the header), or of the entry in the IMA list.
+    pub event: Option<u32>,
+    /// What would have been right: digests in hexadecimal, or words.
+    pub expected: Vec<String>,
+    /// What was there.
+    pub got: Option<String>,
+    /// The same in plain words.
+    pub explain: String,
+    /// The likely cause.
+    pub cause: Option<Cause>,
+}
+
+impl Reason {
+    /// A finding with nothing but its code, severity, part and words.
+    #[must_use]
+    pub fn new(code: Code, severity: Severity, part: Part, explain: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail_code: None,
+            severity,
+            part,
+            component: None,
+            bank: None,
+            pcr: None,
+            event: None,
+            expected: Vec::new(),
+            got: None,
+            explain: explain.into(),
+            cause: None,
+        }
+    }
+}
+
+/// Where a consequence of a root cause shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Explained {
+    /// The PCR that moved.
+    pub pcr: u32,
+    /// The event in it, if one can be named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<u32>,
+}
+
+/// A root cause, with what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RootCause {
+    /// The most likely cause.
+    pub cause: Cause,
+    /// Another cause that the evidence cannot tell from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub or: Option<Cause>,
+    /// The component in which it shows first.
+    pub component: Option<String>,
+    /// The PCR in which it shows first.
+    pub pcr: Option<u32>,
+    /// The event in which it shows first.
+    pub event: Option<u32>,
+    /// Everything else that it explains.
+    pub explains: Vec<Explained>,
+}
