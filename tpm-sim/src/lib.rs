@@ -1,1 +1,10 @@
-//! tpm-sim
+//! The device side of attestation: a TPM on any TCTI ([`device`]), real swtpm processes ([`swtpm`]) and measured boots that can lie
+//! ([`boot`]).
+//!
+//! This crate deliberately does not depend on `attest-core`: it writes event logs and IMA lists with its own writers, so a misread
+//! specification cannot pass its own test.
+
+pub mod bank;
+pub mod boot;
+pub mod device;
+pub mod swtpm;
