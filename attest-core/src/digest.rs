@@ -3,7 +3,7 @@
 use core::fmt;
 
 use sha1::Sha1;
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sha2::{Sha256, Sha384, Sha512};
 use sm3::Sm3;
 
 /// A hash algorithm that a PCR bank or a signature may use (TCG Algorithm Registry, table 3).

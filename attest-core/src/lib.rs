@@ -1,7 +1,8 @@
 //! Did this device boot what we signed for?
 #![cfg_attr(
     test,
-    expect(
+    allow(
+        clippy::allow_attributes,
         clippy::arithmetic_side_effects,
         clippy::as_conversions,
         clippy::string_slice,

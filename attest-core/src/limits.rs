@@ -8,6 +8,10 @@ pub struct Limits {
     pub event_log_bytes: usize,
     /// Events in one log. Real logs stay below 400; an event takes at least 32 bytes of log.
     pub event_log_events: usize,
+    /// Algorithms that a log's header names. A TPM has at most 16 banks (TPM 2.0 Part 2, HASH_COUNT).
+    pub event_log_algorithms: usize,
+    /// Logs in one input, one after the other with their lengths.
+    pub event_log_pieces: usize,
     /// An IMA list. 100,000 entries of 300 bytes are 30 MB.
     pub ima_bytes: usize,
     /// Entries of an IMA list. Busy hosts under `ima_policy=tcb` reach some 100,000.
@@ -31,6 +35,8 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         event_log_bytes: 4 << 20,
         event_log_events: 16_384,
+        event_log_algorithms: 16,
+        event_log_pieces: 64,
         ima_bytes: 64 << 20,
         ima_entries: 500_000,
         findings: 1_000,

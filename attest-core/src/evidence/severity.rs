@@ -1,0 +1,32 @@
+//! How much a finding weighs.
+
+use core::fmt;
+
+/// What a finding does to a verdict. The order is that of its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; changes nothing.
+    Info,
+    /// Shown in the verdict; real machines do this too.
+    Warn,
+    /// The evidence does not tell one story: it is refused.
+    Refuse,
+}
+
+impl Severity {
+    /// As JSON and people write it: `refuse`, `warn` or `info`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

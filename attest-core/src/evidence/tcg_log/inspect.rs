@@ -1,0 +1,239 @@
+//! The rules that a log of one boot keeps, one pass over the events.
+
+use std::collections::BTreeSet;
+
+use super::{Event, EventLog, EventType, Finding, FindingKind, Format, PCRS};
+use crate::digest::{Digest, HashAlg};
+use crate::limits::Limits;
+
+/// What the pass found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inspected {
+    pub(super) startup_locality: Option<u8>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// PCRs that the firmware must end with a separator (TCG PC Client Platform Firmware Profile, EV_SEPARATOR).
+const FIRMWARE_PCRS: u32 = 8;
+const STARTUP_LOCALITY: &[u8] = b"StartupLocality\0";
+/// What a separator's data may be, and the value whose digest says that measuring failed.
+const SEPARATORS: [&[u8]; 2] = [&[0; 4], &[0xff; 4]];
+const ERROR_SEPARATOR: &[u8] = &[1, 0, 0, 0];
+
+pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Inspected {
+    let mut pass = Pass {
+        log,
+        most: limits.findings,
+        found: Inspected::default(),
+        separators: [0; PCRS_USIZE],
+        extended: [false; PCRS_USIZE],
+        missing: BTreeSet::new(),
+        variables: BTreeSet::new(),
+        hashes: Vec::new(),
+    };
+    log.events.iter().for_each(|event| pass.event(event));
+    pass.whole_log(pieces);
+    pass.found
+}
+
+const PCRS_USIZE: usize = 24;
+
+struct Pass<'a, 'l> {
+    log: &'l EventLog<'a>,
+    most: usize,
+    found: Inspected,
+    separators: [u32; PCRS_USIZE],
+    extended: [bool; PCRS_USIZE],
+    /// Register and bank of every missing digest reported.
+    missing: BTreeSet<(u32, HashAlg)>,
+    /// Vendor and name of the variables measured into PCR 7.
+    variables: BTreeSet<&'a [u8]>,
+    /// Digests of separator data already computed: mostly one for each bank.
+    hashes: Vec<(&'a [u8], Digest)>,
+}
+
+impl<'a> Pass<'a, '_> {
+    fn event(&mut self, event: &Event<'a>) {
+        if event.event_type == EventType::NO_ACTION {
+            return self.no_action(event);
+        }
+        if event.pcr >= PCRS {
+            return self.report(event, FindingKind::PcrInvalid);
+        }
+        self.missing_digests(event);
+        match event.event_type {
+            EventType::SEPARATOR => self.separator(event),
+            _ if self.log.format != Format::Ccel => self.order(event),
+            _ => {}
+        }
+        if let Some(extended) = at(&mut self.extended, event.pcr) {
+            *extended = true;
+        }
+    }
+
+    fn no_action(&mut self, event: &Event<'a>) {
+        // Windows writes its trust point, with a digest, into the register 0xFFFFFFFF.
+        if event.pcr != u32::MAX && event.has_digest() {
+            self.report(event, FindingKind::NoActionDigest);
+        }
+        let Some(locality) = event.data.strip_prefix(STARTUP_LOCALITY) else { return };
+        let late = self.extended.first().copied().unwrap_or_default();
+        match locality {
+            _ if event.pcr != 0 => self.report(event, FindingKind::StartupLocalityMisplaced),
+            [_] if self.found.startup_locality.is_some() => {
+                self.report(event, FindingKind::StartupLocalityRepeated);
+            }
+            [_] if late => self.report(event, FindingKind::StartupLocalityLate),
+            [locality @ (0 | 3 | 4)] => self.found.startup_locality = Some(*locality),
+            [locality] => self.report(event, FindingKind::StartupLocalityValue { locality: *locality }),
+            _ => self.report(event, FindingKind::StartupLocalitySize),
+        }
+    }
+
+    /// Once for each register and bank: the first event says it.
+    fn missing_digests(&mut self, event: &Event<'a>) {
+        if event.digests().count() == self.log.banks.len() {
+            return;
+        }
+        for alg in self.log.banks.iter().copied() {
+            if event.digest(alg).is_none() && self.missing.insert((event.pcr, alg)) {
+                self.report(event, FindingKind::DigestMissing { alg });
+            }
+        }
+    }
+
+    fn separator(&mut self, event: &Event<'a>) {
+        let Some(count) = at(&mut self.separators, event.pcr) else { return };
+        *count = count.saturating_add(1);
+        if *count > separators_allowed(self.log.format, event.pcr) {
+            self.report(event, FindingKind::DuplicateSeparator);
+        }
+        let mut fails = false;
+        let mut wrong = None;
+        for (alg, digest) in event.digests() {
+            fails |= self.hash(alg, ERROR_SEPARATOR).as_bytes() == digest;
+            if self.hash(alg, event.data).as_bytes() != digest {
+                wrong = wrong.or(Some(alg));
+            }
+        }
+        // The error separator's digest is that of 00000001 whatever its data explains.
+        if fails {
+            return self.report(event, FindingKind::SeparatorError);
+        }
+        if let Some(alg) = wrong {
+            self.report(event, FindingKind::SeparatorDigest { alg });
+        }
+        // Windows ends PCR 12 to 14 with separators of its own ("WBCL").
+        if event.pcr < FIRMWARE_PCRS && !SEPARATORS.contains(&event.data) {
+            self.report(event, FindingKind::SeparatorData);
+        }
+    }
+
+    fn hash(&mut self, alg: HashAlg, data: &'a [u8]) -> Digest {
+        let mut known = self.hashes.iter();
+        if let Some((_, digest)) = known.find(|(of, digest)| *of == data && digest.alg() == alg) {
+            return *digest;
+        }
+        let digest = alg.hash(&[data]);
+        // A hostile log may give every separator other data; the few that firmware writes are worth keeping.
+        if self.hashes.len() < 32 {
+            self.hashes.push((data, digest));
+        }
+        digest
+    }
+
+    /// Firmware-type events after the separator, and variables measured twice.
+    fn order(&mut self, event: &Event<'a>) {
+        let ended = at(&mut self.separators, event.pcr).is_some_and(|count| *count > 0);
+        match (event.pcr, event.event_type) {
+            (
+                0,
+                EventType::S_CRTM_CONTENTS
+                | EventType::S_CRTM_VERSION
+                | EventType::POST_CODE
+                | EventType::POST_CODE2
+                | EventType::EFI_PLATFORM_FIRMWARE_BLOB
+                | EventType::EFI_PLATFORM_FIRMWARE_BLOB2
+                | EventType::EFI_HCRTM_EVENT,
+            ) if ended => {
+                let event_type = event.event_type;
+                self.report(event, FindingKind::FirmwareEventAfterSeparator { event_type });
+            }
+            (7, EventType::EFI_VARIABLE_DRIVER_CONFIG) => {
+                if ended {
+                    self.report(event, FindingKind::VariableAfterSeparator);
+                }
+                let repeated = variable_key(event.data).is_some_and(|key| !self.variables.insert(key));
+                if repeated {
+                    self.report(event, FindingKind::DuplicateVariable);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What no single event shows.
+    fn whole_log(&mut self, pieces: usize) {
+        let separators = self.separators;
+        for (pcr, count) in (0..PCRS).zip(separators) {
+            let must = match self.log.format {
+                Format::Ccel => matches!(pcr, 1 | 2),
+                Format::CryptoAgile | Format::Sha1 => pcr < FIRMWARE_PCRS,
+            };
+            if count == 0 && must {
+                self.add(FindingKind::SeparatorMissing, None, Some(pcr));
+            }
+            if self.log.format == Format::Ccel && count > 1 && count <= separators_allowed(Format::Ccel, pcr)
+            {
+                self.add(FindingKind::SeparatorsShared { count }, None, Some(pcr));
+            }
+        }
+        let algorithms = self.log.spec_id.into_iter().flat_map(|spec_id| spec_id.algorithms());
+        for (id, _) in algorithms.filter(|(id, _)| HashAlg::from_tpm(*id).is_none()) {
+            self.add(FindingKind::AlgorithmUnknown { id }, None, None);
+        }
+        if pieces > 1 {
+            self.add(FindingKind::ConcatenatedLogs { count: pieces }, None, None);
+        }
+    }
+
+    fn report(&mut self, event: &Event<'_>, kind: FindingKind) {
+        self.add(kind, Some(event.index), Some(event.pcr));
+    }
+
+    fn add(&mut self, kind: FindingKind, event: Option<u32>, pcr: Option<u32>) {
+        let (len, code) = (self.found.findings.len(), kind.code());
+        if len < self.most {
+            self.found.findings.push(Finding { kind, event, pcr });
+        } else if len == self.most {
+            self.found.findings.push(Finding { kind: FindingKind::TooMany { code }, event, pcr });
+        }
+    }
+}
+
+/// Separators that a register may carry: one; a CCEL register one for each PCR that it serves
+/// (UEFI 2.10, 38.4.1, the mapping of PCRs to TDX registers).
+const fn separators_allowed(format: Format, pcr: u32) -> u32 {
+    match (format, pcr) {
+        // PCR 0, 1 and 7.
+        (Format::Ccel, 1) => 3,
+        // PCR 2 to 6.
+        (Format::Ccel, 2) => 5,
+        // PCR 8 to 15.
+        (Format::Ccel, 3) => 8,
+        _ => 1,
+    }
+}
+
+/// Vendor GUID, length and name of a UEFI variable: what makes it the same variable.
+fn variable_key(data: &[u8]) -> Option<&[u8]> {
+    let (guid, rest) = data.split_first_chunk::<16>()?;
+    let (name_len, _) = rest.split_first_chunk::<8>()?;
+    let name_len = usize::try_from(u64::from_le_bytes(*name_len)).ok()?;
+    let after_name = guid.len().checked_add(16)?.checked_add(name_len.checked_mul(2)?)?;
+    data.get(..after_name)
+}
+
+fn at<T>(slots: &mut [T; PCRS_USIZE], pcr: u32) -> Option<&mut T> {
+    slots.get_mut(usize::try_from(pcr).ok()?)
+}
