@@ -12,12 +12,15 @@
 
 pub mod appraise;
 pub mod authenticate;
+mod der;
 pub mod digest;
 pub mod evidence;
 pub mod limits;
 pub mod reader;
 pub mod reference;
 pub mod result;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 
 pub use digest::{Digest, HashAlg};

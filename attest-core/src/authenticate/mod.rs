@@ -7,4 +7,5 @@ pub mod key;
 pub mod pcrs;
 pub mod quote;
 pub mod replay;
-mod signature;
+pub mod signature;
+pub mod spki;

@@ -1,1 +1,135 @@
-//! stub
+//! PCR values that a quote vouches for.
+
+use std::collections::BTreeMap;
+
+use super::quote::AuthenticQuote;
+use crate::{Digest, HashAlg};
+
+/// PCR values that someone claims: bank to index to value. Nothing in it is believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PcrValues(BTreeMap<HashAlg, BTreeMap<u8, Digest>>);
+
+impl PcrValues {
+    /// No values.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Sets a PCR of the value's own bank.
+    pub fn insert(&mut self, pcr: u8, value: Digest) {
+        self.0.entry(value.alg()).or_default().insert(pcr, value);
+    }
+
+    /// The value of a PCR, if one is claimed.
+    #[must_use]
+    pub fn get(&self, alg: HashAlg, pcr: u8) -> Option<Digest> {
+        self.0.get(&alg)?.get(&pcr).copied()
+    }
+
+    /// Every value, by bank and index.
+    pub fn iter(&self) -> impl Iterator<Item = (HashAlg, u8, Digest)> + '_ {
+        self.0.iter().flat_map(|(alg, bank)| bank.iter().map(|(pcr, value)| (*alg, *pcr, *value)))
+    }
+}
+
+impl FromIterator<(u8, Digest)> for PcrValues {
+    fn from_iter<T: IntoIterator<Item = (u8, Digest)>>(values: T) -> Self {
+        let mut all = Self::new();
+        values.into_iter().for_each(|(pcr, value)| all.insert(pcr, value));
+        all
+    }
+}
+
+/// Why values are not those that were quoted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The values do not hash to the quote's pcrDigest.
+    #[error("the values hash to {got}, the quote says {quoted}")]
+    PcrDigestMismatch {
+        /// The digest of the values.
+        got: Digest,
+        /// pcrDigest in hexadecimal.
+        quoted: String,
+    },
+    /// A quoted PCR has no value.
+    #[error("PCR {pcr} of bank {alg} is quoted, but no value is given")]
+    PcrMissing {
+        /// The bank.
+        alg: HashAlg,
+        /// The index.
+        pcr: u8,
+    },
+}
+
+impl Error {
+    /// Stable name of this fact.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::PcrDigestMismatch { .. } => "pcr_digest_mismatch",
+            Self::PcrMissing { .. } => "pcr_missing",
+        }
+    }
+}
+
+/// The values of exactly the PCRs that the signed selection names, proven by the signed digest. No other PCR can be asked
+/// for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotedPcrs(BTreeMap<(HashAlg, u8), Digest>);
+
+impl QuotedPcrs {
+    /// Believes the claimed values of the quoted PCRs if they hash to the quote's digest. Values of other PCRs are ignored.
+    ///
+    /// # Errors
+    /// [`Error::PcrMissing`] or [`Error::PcrDigestMismatch`].
+    pub fn from_values(quote: &AuthenticQuote<'_>, values: &PcrValues) -> Result<Self, Error> {
+        Self::from_lookup(quote, |alg, pcr| values.get(alg, pcr))
+    }
+
+    /// As [`from_values`](Self::from_values) for values that a replay supplies one by one, so that many candidates can be
+    /// tried without building a map of each.
+    ///
+    /// # Errors
+    /// [`Error::PcrMissing`] where `value` is `None` or of another bank, or [`Error::PcrDigestMismatch`].
+    pub fn from_lookup(
+        quote: &AuthenticQuote<'_>,
+        value: impl Fn(HashAlg, u8) -> Option<Digest>,
+    ) -> Result<Self, Error> {
+        let mut values = Vec::new();
+        for (alg, pcr) in quote.selection().iter() {
+            let value = value(alg, pcr).filter(|value| value.alg() == alg);
+            values.push(((alg, pcr), value.ok_or(Error::PcrMissing { alg, pcr })?));
+        }
+        // Part 1, "Attesting to PCR": the digest is by the signing scheme's hash, whatever the banks are.
+        let parts: Vec<&[u8]> = values.iter().map(|(_, value)| value.as_bytes()).collect();
+        let got = quote.signing_hash().hash(&parts);
+        if got.as_bytes() != quote.pcr_digest() {
+            return Err(Error::PcrDigestMismatch { got, quoted: hex::encode(quote.pcr_digest()) });
+        }
+        Ok(Self(values.into_iter().collect()))
+    }
+
+    /// The value of a quoted PCR; `None` for any other.
+    #[must_use]
+    pub fn get(&self, alg: HashAlg, pcr: u8) -> Option<Digest> {
+        self.0.get(&(alg, pcr)).copied()
+    }
+
+    /// Every quoted PCR, by bank and index.
+    pub fn iter(&self) -> impl Iterator<Item = (HashAlg, u8, Digest)> + '_ {
+        self.0.iter().map(|((alg, pcr), value)| (*alg, *pcr, *value))
+    }
+
+    /// The quoted banks, each once.
+    #[must_use]
+    pub fn banks(&self) -> Vec<HashAlg> {
+        let mut banks: Vec<HashAlg> = self.0.keys().map(|(alg, _)| *alg).collect();
+        banks.dedup();
+        banks
+    }
+}
+
+#[cfg(test)]
+mod tests;

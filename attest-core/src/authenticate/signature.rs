@@ -1,1 +1,223 @@
-//! stub
+//! Checking a signature: the one place that calls the cryptography for evidence of a TPM.
+
+use ring::signature::{self as ring_signature, RsaParameters, VerificationAlgorithm};
+
+use crate::HashAlg;
+use crate::evidence::tpm::{EccCurve, PublicKey, Signature, SignatureScheme, SignatureValue, SigningAlg};
+
+/// The smallest and largest modulus accepted, in bytes: 2048 to 4096 bits.
+const MODULUS_BYTES: core::ops::RangeInclusive<usize> = 256..=512;
+/// The smallest public exponent accepted (FIPS 186-5, section 5.1).
+const EXPONENT_MIN: u32 = 65537;
+
+/// Why a key cannot check signatures, or a signature does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An ECC coordinate is longer than the field.
+    #[error("a coordinate of {got} bytes on a curve of {expected}")]
+    CoordinateLength {
+        /// Length of the field's elements in bytes.
+        expected: usize,
+        /// Length found.
+        got: usize,
+    },
+    /// The RSA exponent is even or below 65537.
+    #[error("RSA exponent {got} is not an odd number of at least 65537")]
+    ExponentUnsupported {
+        /// The exponent.
+        got: u32,
+    },
+    /// The RSA modulus is even, begins with a zero bit or is not 2048 to 4096 bits long.
+    #[error("an RSA modulus of {bytes} bytes that is not a 2048- to 4096-bit modulus")]
+    ModulusUnsupported {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// The signature's scheme or hash is not the one that the key names.
+    #[error("{got} is not the key's scheme {expected}")]
+    SchemeMismatch {
+        /// The scheme in the key's public area.
+        expected: SignatureScheme,
+        /// The signature's scheme.
+        got: SignatureScheme,
+    },
+    /// The signature's scheme belongs to the other kind of key.
+    #[error("{scheme} cannot be a signature by this kind of key")]
+    SchemeNotForKey {
+        /// The signature's scheme.
+        scheme: SignatureScheme,
+    },
+    /// This curve with this hash, or this hash at all, is not supported.
+    #[error("{scheme} is not supported for this key")]
+    SchemeUnsupported {
+        /// The signature's scheme.
+        scheme: SignatureScheme,
+    },
+    /// The signature is not by this key over these bytes.
+    #[error("the signature is not by this key over these bytes")]
+    SignatureInvalid,
+    /// The signature is over a SHA-1 digest.
+    #[error("the signature is over a SHA-1 digest")]
+    SignatureSha1,
+}
+
+impl Error {
+    /// Stable name of this fact.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::CoordinateLength { .. } => "coordinate_length",
+            Self::ExponentUnsupported { .. } => "exponent_unsupported",
+            Self::ModulusUnsupported { .. } => "modulus_unsupported",
+            Self::SchemeMismatch { .. } => "scheme_mismatch",
+            Self::SchemeNotForKey { .. } => "scheme_not_for_key",
+            Self::SchemeUnsupported { .. } => "scheme_unsupported",
+            Self::SignatureInvalid => "signature_invalid",
+            Self::SignatureSha1 => "signature_sha1",
+        }
+    }
+}
+
+/// A public key in the form in which the cryptography takes it, made once per key.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum VerifyingKey {
+    /// `04 ‖ x ‖ y`.
+    Ecc { curve: EccCurve, point: Vec<u8> },
+    /// Modulus and exponent, big-endian without leading zeros.
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+}
+
+impl VerifyingKey {
+    /// The key with these numbers, if its size is one that counts.
+    pub(crate) fn new(key: &PublicKey<'_>) -> Result<Self, Error> {
+        match *key {
+            PublicKey::Ecc { curve, x, y } => {
+                let mut point = vec![4];
+                pad_left(x, curve.field_bytes(), &mut point)?;
+                pad_left(y, curve.field_bytes(), &mut point)?;
+                Ok(Self::Ecc { curve, point })
+            }
+            PublicKey::Rsa { exponent, modulus } => {
+                let full = modulus.first().is_some_and(|first| *first >= 0x80);
+                let odd = modulus.last().is_some_and(|last| last % 2 == 1);
+                if !(full && odd && MODULUS_BYTES.contains(&modulus.len())) {
+                    return Err(Error::ModulusUnsupported { bytes: modulus.len() });
+                }
+                if exponent < EXPONENT_MIN || exponent.is_multiple_of(2) {
+                    return Err(Error::ExponentUnsupported { got: exponent });
+                }
+                let zeros = exponent.leading_zeros().div_euclid(8);
+                let exponent = exponent.to_be_bytes().into_iter().skip(usize::try_from(zeros).unwrap_or(0));
+                Ok(Self::Rsa { modulus: modulus.to_vec(), exponent: exponent.collect() })
+            }
+        }
+    }
+
+    /// Whether this kind of key can make signatures of this scheme, and we can check them.
+    pub(crate) fn check_scheme(&self, scheme: SignatureScheme) -> Result<(), Error> {
+        let for_ecc = scheme.alg == SigningAlg::Ecdsa;
+        if for_ecc != matches!(self, Self::Ecc { .. }) {
+            return Err(Error::SchemeNotForKey { scheme });
+        }
+        if scheme.hash == HashAlg::Sha1 {
+            return Err(Error::SignatureSha1);
+        }
+        let supported = match self {
+            Self::Ecc { curve, .. } => ecdsa(*curve, scheme.hash).is_some(),
+            Self::Rsa { .. } => rsa(scheme).is_some(),
+        };
+        if supported { Ok(()) } else { Err(Error::SchemeUnsupported { scheme }) }
+    }
+
+    /// Whether `signature` is by this key over `message`.
+    ///
+    /// RSAPSS signatures must have a salt as long as the hash, which FIPS 186-5 allows at most and TPMs use; the reference
+    /// implementation's older choice, the longest salt that fits, is refused.
+    pub(crate) fn verify(&self, signature: &Signature<'_>, message: &[u8]) -> Result<(), Error> {
+        let scheme = signature.scheme();
+        self.check_scheme(scheme)?;
+        let unsupported = Error::SchemeUnsupported { scheme };
+        match (self, signature.value()) {
+            (Self::Rsa { modulus, exponent }, SignatureValue::Rsa(value)) => {
+                let key = ring_signature::RsaPublicKeyComponents { n: modulus, e: exponent };
+                key.verify(rsa(scheme).ok_or(unsupported)?, message, value)
+                    .map_err(|ring::error::Unspecified| Error::SignatureInvalid)
+            }
+            (Self::Ecc { curve, point }, value) => {
+                let der = ecdsa_der(value, *curve).ok_or(Error::SignatureInvalid)?;
+                let alg = ecdsa(*curve, scheme.hash).ok_or(unsupported)?;
+                ring_signature::UnparsedPublicKey::new(alg, point)
+                    .verify(message, &der)
+                    .map_err(|ring::error::Unspecified| Error::SignatureInvalid)
+            }
+            (Self::Rsa { .. }, _) => Err(Error::SchemeNotForKey { scheme }),
+        }
+    }
+}
+
+fn rsa(scheme: SignatureScheme) -> Option<&'static RsaParameters> {
+    use ring_signature as r;
+    Some(match (scheme.alg, scheme.hash) {
+        (SigningAlg::RsaSsa, HashAlg::Sha256) => &r::RSA_PKCS1_2048_8192_SHA256,
+        (SigningAlg::RsaSsa, HashAlg::Sha384) => &r::RSA_PKCS1_2048_8192_SHA384,
+        (SigningAlg::RsaSsa, HashAlg::Sha512) => &r::RSA_PKCS1_2048_8192_SHA512,
+        (SigningAlg::RsaPss, HashAlg::Sha256) => &r::RSA_PSS_2048_8192_SHA256,
+        (SigningAlg::RsaPss, HashAlg::Sha384) => &r::RSA_PSS_2048_8192_SHA384,
+        (SigningAlg::RsaPss, HashAlg::Sha512) => &r::RSA_PSS_2048_8192_SHA512,
+        _ => return None,
+    })
+}
+
+fn ecdsa(curve: EccCurve, hash: HashAlg) -> Option<&'static dyn VerificationAlgorithm> {
+    use ring_signature as r;
+    Some(match (curve, hash) {
+        (EccCurve::NistP256, HashAlg::Sha256) => &r::ECDSA_P256_SHA256_ASN1,
+        (EccCurve::NistP256, HashAlg::Sha384) => &r::ECDSA_P256_SHA384_ASN1,
+        (EccCurve::NistP384, HashAlg::Sha256) => &r::ECDSA_P384_SHA256_ASN1,
+        (EccCurve::NistP384, HashAlg::Sha384) => &r::ECDSA_P384_SHA384_ASN1,
+        _ => return None,
+    })
+}
+
+/// The `ECDSA-Sig-Value` of these numbers; `None` if one is longer than the field or framing is missing.
+fn ecdsa_der(value: SignatureValue<'_>, curve: EccCurve) -> Option<Vec<u8>> {
+    let field = curve.field_bytes();
+    let (r, s) = match value {
+        SignatureValue::Ecdsa { r, s } => (r, s),
+        SignatureValue::EcdsaBare(bare) if bare.len() == field.checked_mul(2)? => {
+            bare.split_at_checked(field)?
+        }
+        SignatureValue::EcdsaBare(bare) => return Some(bare.to_vec()),
+        SignatureValue::Rsa(_) => return None,
+    };
+    if r.len() > field || s.len() > field {
+        return None;
+    }
+    let mut body = Vec::new();
+    push_der_integer(r, &mut body)?;
+    push_der_integer(s, &mut body)?;
+    // Two integers of at most 50 bytes with their headers stay below 128: the short form of a length is right.
+    let mut der = vec![crate::der::SEQUENCE, u8::try_from(body.len()).ok()?];
+    der.append(&mut body);
+    Some(der)
+}
+
+fn push_der_integer(number: &[u8], to: &mut Vec<u8>) -> Option<()> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let digits = number.get(zeros..)?;
+    // A leading zero keeps the number from reading as negative, and stands alone for 0.
+    let zero = digits.first().is_none_or(|first| *first >= 0x80);
+    to.extend([crate::der::INTEGER, u8::try_from(digits.len().checked_add(usize::from(zero))?).ok()?]);
+    to.extend(zero.then_some(0));
+    to.extend_from_slice(digits);
+    Some(())
+}
+
+fn pad_left(number: &[u8], width: usize, to: &mut Vec<u8>) -> Result<(), Error> {
+    let error = Error::CoordinateLength { expected: width, got: number.len() };
+    let zeros = width.checked_sub(number.len()).ok_or(error)?;
+    to.extend(core::iter::repeat_n(0, zeros));
+    to.extend_from_slice(number);
+    Ok(())
+}
