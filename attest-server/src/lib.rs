@@ -1,1 +1,3 @@
-//! attest-server
+//! The shell around `attest-core`: bytes in and out, clock, dice, disk.
+
+pub mod cli;

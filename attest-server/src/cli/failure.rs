@@ -1,0 +1,106 @@
+//! Why a command could not answer.
+
+use serde_json::{Map, Value, json};
+
+use super::Exit;
+
+/// A command ended without its answer. Shown as `{"error":{"code":…,"detail":…}}` with `--json`, else as a line on standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    exit: Exit,
+    code: String,
+    detail: String,
+    offset: Option<u64>,
+    event: Option<u64>,
+}
+
+impl Failure {
+    /// The evidence is malformed: exit code 1. `code` is the error's own stable code.
+    pub fn malformed(code: impl Into<String>, detail: impl ToString) -> Self {
+        Self::new(Exit::Refused, code.into(), detail.to_string())
+    }
+
+    /// Wrong usage, or something that cannot be read: exit code 2.
+    pub fn usage(code: impl Into<String>, detail: impl ToString) -> Self {
+        Self::new(Exit::Usage, code.into(), detail.to_string())
+    }
+
+    /// Our own fault: exit code 3.
+    pub fn fault(code: impl Into<String>, detail: impl ToString) -> Self {
+        Self::new(Exit::Fault, code.into(), detail.to_string())
+    }
+
+    /// The command is not there yet.
+    pub(super) fn not_available_yet(command: &str) -> Self {
+        Self::fault("not_available_yet", format!("`attest {command}` is not available yet"))
+    }
+
+    /// Where in the file, in bytes.
+    #[must_use]
+    pub fn at_offset(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// In which event of the log.
+    #[must_use]
+    pub fn at_event(mut self, event: u64) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// How the process ends.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The JSON document that stands for the answer.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut error = Map::new();
+        error.insert("code".to_owned(), json!(self.code));
+        if let Some(offset) = self.offset {
+            error.insert("offset".to_owned(), json!(offset));
+        }
+        if let Some(event) = self.event {
+            error.insert("event".to_owned(), json!(event));
+        }
+        error.insert("detail".to_owned(), json!(self.detail));
+        json!({ "error": error })
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut line = format!("{} [{}", self.detail, self.code);
+        if let Some(offset) = self.offset {
+            line.push_str(&format!(", offset {offset}"));
+        }
+        if let Some(event) = self.event {
+            line.push_str(&format!(", event {event}"));
+        }
+        line.push(']');
+        line
+    }
+
+    const fn new(exit: Exit, code: String, detail: String) -> Self {
+        Self { exit, code, detail, offset: None, event: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_where() {
+        let failure = Failure::malformed("event_truncated", "the log ends early").at_offset(12).at_event(3);
+        assert_eq!(
+            failure.to_json(),
+            json!({"error": {"code": "event_truncated", "offset": 12, "event": 3, "detail": "the log ends early"}})
+        );
+        assert_eq!(failure.to_line(), "the log ends early [event_truncated, offset 12, event 3]");
+        assert_eq!(failure.exit().code(), 1);
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line, one file a subcommand.
+//!
+//! Exit codes: 0 good, 1 judged and refused or malformed evidence, 2 wrong usage or unreadable file, 3 our own fault.
+
+mod demo;
+mod eventlog;
+mod failure;
+mod golden;
+mod ima;
+mod input;
+mod output;
+mod quote;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+pub use output::{Output, Style, printable};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is so.
+    Good,
+    /// Judged and refused, or the evidence is malformed.
+    Refused,
+    /// Wrong usage, or a file that cannot be read.
+    Usage,
+    /// Our own fault.
+    Fault,
+}
+
+impl Exit {
+    /// The process's exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Refused => 1,
+            Self::Usage => 2,
+            Self::Fault => 3,
+        }
+    }
+}
+
+/// Did this device boot what we signed for?
+#[derive(Debug, Parser)]
+#[command(name = "attest", version, about, propagate_version = true)]
+struct Cli {
+    /// Print one JSON document on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Eventlog(eventlog::Eventlog),
+    Ima(ima::Ima),
+    Quote(quote::Quote),
+    Golden(golden::Golden),
+    Verify(verify::Verify),
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+}
+
+impl Command {
+    fn run(self, out: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Eventlog(command) => command.run(out),
+            Self::Ima(command) => command.run(out),
+            Self::Quote(command) => command.run(out),
+            Self::Golden(command) => command.run(out),
+            Self::Verify(command) => command.run(out),
+            Self::Serve(command) => command.run(out),
+            Self::Demo(command) => command.run(out),
+        }
+    }
+}
+
+/// Runs the program on the process's arguments. Wrong usage ends the process inside (clap, exit code 2).
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Output::for_terminal(cli.json);
+    let exit = match cli.command.run(&mut out) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit()
+        }
+    };
+    match out.finish() {
+        Ok(()) => ExitCode::from(exit.code()),
+        Err(_) => ExitCode::from(Exit::Fault.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_may_follow_the_subcommand() {
+        assert!(Cli::try_parse_from(["attest", "eventlog", "log", "--json"]).unwrap().json);
+    }
+}

@@ -1,0 +1,7 @@
+//! The program `attest`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    attest_server::cli::main()
+}
