@@ -1,1 +1,213 @@
-//! stub
+//! What an event means, by families. Explanations only: digests decide.
+//!
+//! Nothing here fails a replay: data that is not what its type claims comes out as [`Decoded::Raw`]. What of the
+//! data is proven, [`authenticated`] tells; all else is a hint and must be shown as one.
+
+mod authenticated;
+mod boot;
+mod der;
+mod device_path;
+mod firmware;
+mod gpt;
+mod guid;
+mod linux;
+mod secure_boot;
+mod variable;
+
+#[cfg(test)]
+mod tests;
+
+pub use authenticated::{Authenticated, authenticated, authenticated_everywhere, measured_byte};
+pub use boot::{ImageLoad, LoadOption};
+pub use device_path::{DevicePath, Node};
+pub use firmware::{FirmwareBlob, FreeText, HandoffTables};
+pub use gpt::{Gpt, Partition};
+pub use guid::Guid;
+pub use linux::{LINUX_INITRD, LOAD_OPTIONS, Tagged};
+pub use secure_boot::{secure_boot, secure_boot_in};
+pub use variable::{CertificateName, SignatureKind, SignatureList, SignatureLists, Variable};
+
+use core::fmt;
+
+use super::tcg_log::{Event, EventType};
+use super::text::{Hex, Utf8, Utf16, shortened};
+
+/// An event's data by what it claims to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decoded<'a> {
+    /// A step that the firmware or the boot loader tells (EV_ACTION, EV_EFI_ACTION).
+    Action(Utf8<'a>),
+    /// The certificate or hash by which an image was accepted, with the variable it stands in.
+    Authority(Variable<'a>),
+    /// A piece of firmware by address and length.
+    Blob(FirmwareBlob<'a>),
+    /// A file that GRUB read, by its path.
+    GrubFile(Utf8<'a>),
+    /// A command that GRUB ran, without the prefix.
+    GrubCommand(Utf8<'a>),
+    /// Tables that the firmware hands over.
+    HandoffTables(HandoffTables<'a>),
+    /// An image that was loaded.
+    Image(ImageLoad<'a>),
+    /// The kernel command line that GRUB set, without the prefix.
+    KernelCmdline(Utf8<'a>),
+    /// A kernel command line in UTF-16, as systemd-boot and systemd-stub measure it.
+    LoadOptions(Utf16<'a>),
+    /// One of shim's variables by its name; the digest is that of its contents.
+    Mok(Utf8<'a>),
+    /// What is not extended: StartupLocality, reference manifests and the like, by its signature.
+    NoAction(&'a [u8]),
+    /// The partition table.
+    PartitionTable(Gpt<'a>),
+    /// Not decoded, or not what its type claims.
+    Raw(&'a [u8]),
+    /// The end of the firmware's part in a PCR.
+    Separator(&'a [u8]),
+    /// A section of a unified kernel image, by its name in UTF-16: once for the name, once for its contents.
+    StubSection(Utf16<'a>),
+    /// An EV_EVENT_TAG: the kernel's stub measures command line and initrd so.
+    Tagged(Tagged<'a>),
+    /// Text of the firmware about itself.
+    Text(FreeText<'a>),
+    /// A UEFI variable.
+    Variable(Variable<'a>),
+    /// The firmware's version.
+    Version(FreeText<'a>),
+}
+
+/// An event's data by what its type, and for EV_IPL its contents, claim it to be.
+#[must_use]
+pub fn decode<'a>(event: &Event<'a>) -> Decoded<'a> {
+    let data = event.data;
+    let decoded = match event.event_type {
+        EventType::NO_ACTION => Some(Decoded::NoAction(data)),
+        EventType::SEPARATOR => Some(Decoded::Separator(data)),
+        EventType::ACTION | EventType::EFI_ACTION => Some(Decoded::Action(Utf8(data))),
+        EventType::S_CRTM_VERSION => Some(Decoded::Version(FreeText(data))),
+        EventType::POST_CODE => {
+            Some(FirmwareBlob::parse(data).map_or(Decoded::Text(FreeText(data)), Decoded::Blob))
+        }
+        EventType::S_CRTM_CONTENTS
+        | EventType::CPU_MICROCODE
+        | EventType::PLATFORM_CONFIG_FLAGS
+        | EventType::COMPACT_HASH
+        | EventType::NONHOST_CODE
+        | EventType::NONHOST_CONFIG
+        | EventType::NONHOST_INFO
+        | EventType::EFI_HCRTM_EVENT
+        | EventType::OMIT_BOOT_DEVICE_EVENTS => Some(Decoded::Text(FreeText(data))),
+        EventType::EFI_PLATFORM_FIRMWARE_BLOB => FirmwareBlob::parse(data).map(Decoded::Blob),
+        EventType::EFI_PLATFORM_FIRMWARE_BLOB2 | EventType::POST_CODE2 => {
+            FirmwareBlob::parse2(data).map(Decoded::Blob)
+        }
+        EventType::EFI_HANDOFF_TABLES | EventType::TABLE_OF_DEVICES => {
+            HandoffTables::parse(data).map(Decoded::HandoffTables)
+        }
+        EventType::EFI_HANDOFF_TABLES2 => HandoffTables::parse2(data).map(Decoded::HandoffTables),
+        EventType::EFI_VARIABLE_DRIVER_CONFIG
+        | EventType::EFI_VARIABLE_BOOT
+        | EventType::EFI_VARIABLE_BOOT2 => Variable::parse(data).map(Decoded::Variable),
+        EventType::EFI_VARIABLE_AUTHORITY => Variable::parse(data).map(Decoded::Authority),
+        EventType::EFI_BOOT_SERVICES_APPLICATION
+        | EventType::EFI_BOOT_SERVICES_DRIVER
+        | EventType::EFI_RUNTIME_SERVICES_DRIVER => ImageLoad::parse(data).map(Decoded::Image),
+        EventType::EFI_GPT_EVENT | EventType::EFI_GPT_EVENT2 => Gpt::parse(data).map(Decoded::PartitionTable),
+        EventType::EVENT_TAG => Tagged::parse(data).map(Decoded::Tagged),
+        EventType::IPL => Some(linux::ipl(event.pcr, data)),
+        _ => None,
+    };
+    decoded.unwrap_or(Decoded::Raw(data))
+}
+
+impl Decoded<'_> {
+    /// The family's name, stable, in snake_case.
+    #[must_use]
+    pub const fn family(&self) -> &'static str {
+        match self {
+            Self::Action(_) => "action",
+            Self::Authority(_) => "authority",
+            Self::Blob(_) => "firmware_blob",
+            Self::GrubCommand(_) => "grub_command",
+            Self::GrubFile(_) => "grub_file",
+            Self::HandoffTables(_) => "handoff_tables",
+            Self::Image(_) => "image",
+            Self::KernelCmdline(_) => "kernel_cmdline",
+            Self::LoadOptions(_) => "load_options",
+            Self::Mok(_) => "mok",
+            Self::NoAction(_) => "no_action",
+            Self::PartitionTable(_) => "partition_table",
+            Self::Raw(_) => "raw",
+            Self::Separator(_) => "separator",
+            Self::StubSection(_) => "stub_section",
+            Self::Tagged(_) => "tagged",
+            Self::Text(_) => "text",
+            Self::Variable(_) => "variable",
+            Self::Version(_) => "firmware_version",
+        }
+    }
+}
+
+/// For people, harmless in a terminal; not shortened.
+impl fmt::Display for Decoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(text) | Self::GrubCommand(text) | Self::KernelCmdline(text) => write!(f, "{text}"),
+            Self::GrubFile(text) | Self::Mok(text) => write!(f, "{text}"),
+            Self::LoadOptions(text) | Self::StubSection(text) => write!(f, "{text}"),
+            Self::Authority(variable) => authority(f, variable),
+            Self::Blob(blob) => write!(f, "{blob}"),
+            Self::HandoffTables(tables) => write!(f, "{tables}"),
+            Self::Image(image) => write!(f, "{image}"),
+            Self::NoAction(data) => no_action(f, data),
+            Self::PartitionTable(table) => write!(f, "{table}"),
+            Self::Raw(data) => write!(f, "{}", Hex(data)),
+            Self::Separator(data) => match *data {
+                [0, 0, 0, 0] => f.write_str("end of the firmware's part"),
+                [0xff, 0xff, 0xff, 0xff] => f.write_str("end of the firmware's part (ffffffff)"),
+                b"WBCL" => f.write_str("Windows"),
+                data => write!(f, "{}", Hex(data)),
+            },
+            Self::Tagged(tagged) => write!(f, "{tagged}"),
+            Self::Text(text) | Self::Version(text) => write!(f, "{text}"),
+            Self::Variable(variable) => write!(f, "{variable}"),
+        }
+    }
+}
+
+fn authority(f: &mut fmt::Formatter<'_>, variable: &Variable<'_>) -> fmt::Result {
+    let (_, data) = variable.authority();
+    if der::is_sequence(data) {
+        return write!(f, "{}: {}", variable.name, CertificateName(data));
+    }
+    write!(f, "{variable}")
+}
+
+fn no_action(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
+    match data.strip_prefix(b"StartupLocality\0") {
+        Some([locality]) => write!(f, "startup locality {locality}"),
+        _ if data.first_chunk::<16>().is_some_and(|name| name.is_ascii()) => {
+            let signature = data.get(..16).unwrap_or_default();
+            write!(f, "{}, {} bytes", Utf8(signature), data.len())
+        }
+        _ => write!(f, "{}", Hex(data)),
+    }
+}
+
+/// The longest summary in characters; long enough for a kernel command line in a table.
+const SUMMARY: usize = 400;
+
+/// A short text for display, harmless in terminals, logs and JSON. It is a hint as far as the data is one.
+#[must_use]
+pub fn summary(event: &Event<'_>) -> String {
+    let decoded = decode(event);
+    let byte = match decoded {
+        // Only contents of one byte can be told from their digest: shim's switches are such.
+        Decoded::Mok(_) => event.strongest().and_then(|alg| measured_byte(event, alg)),
+        _ => None,
+    };
+    match byte {
+        Some(byte) => shortened(format_args!("{decoded} = {byte:02x}"), SUMMARY),
+        None => shortened(decoded, SUMMARY),
+    }
+}

@@ -1,0 +1,112 @@
+//! Which bytes of an event its digest covers, found by computing the digest again.
+
+use super::Variable;
+use crate::digest::HashAlg;
+use crate::evidence::tcg_log::{Event, EventType};
+use crate::evidence::text::Utf16;
+
+/// What of an event's data is proven by its digest in one bank. The event type never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Authenticated {
+    /// Nothing: the data is a hint of whoever wrote the log.
+    No,
+    /// A section's name in ASCII with a NUL, as systemd-stub measures it; the event shows it in UTF-16.
+    SectionName,
+    /// The text after GRUB's `grub_cmd: ` or `kernel_cmdline: `, without its NUL. The prefix is not.
+    StringAfterPrefix,
+    /// The contents of a UEFI variable. Its name and vendor are not.
+    VariableData,
+    /// All of it.
+    WholeData,
+    /// All of it and one NUL more.
+    WholeDataAndNul,
+}
+
+impl Authenticated {
+    /// As JSON writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::SectionName => "section_name",
+            Self::StringAfterPrefix => "string_after_prefix",
+            Self::VariableData => "variable_data",
+            Self::WholeData | Self::WholeDataAndNul => "whole_data",
+        }
+    }
+
+    /// Whether any of the data is proven.
+    #[must_use]
+    pub const fn is_some(self) -> bool {
+        !matches!(self, Self::No)
+    }
+}
+
+/// What of the event's data this bank's digest covers. EV_NO_ACTION is never covered: nothing was extended.
+#[must_use]
+pub fn authenticated(event: &Event<'_>, alg: HashAlg) -> Authenticated {
+    let Some(digest) = event.digest(alg).filter(|_| event.event_type != EventType::NO_ACTION) else {
+        return Authenticated::No;
+    };
+    let covers = |parts: &[&[u8]]| alg.hash(parts).as_bytes() == digest;
+    let data = event.data;
+    if covers(&[data]) {
+        return Authenticated::WholeData;
+    }
+    match event.event_type {
+        EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match Variable::parse(data) {
+            Some(variable) if covers(&[variable.data]) => Authenticated::VariableData,
+            _ => Authenticated::No,
+        },
+        EventType::IPL => match after_prefix(data) {
+            // GRUB leaves the NUL out; releases before 2.04 hashed it.
+            Some(text) if covers(&[without_nul(text)]) || covers(&[text]) => Authenticated::StringAfterPrefix,
+            Some(_) => Authenticated::No,
+            None if covers(&[data, &[0]]) => Authenticated::WholeDataAndNul,
+            None if section_name(data).is_some_and(|name| covers(&[&name, &[0]])) => {
+                Authenticated::SectionName
+            }
+            None => Authenticated::No,
+        },
+        _ => Authenticated::No,
+    }
+}
+
+/// What every bank of the event that may judge proves: the least of them; SHA-1 speaks only where it is alone.
+#[must_use]
+pub fn authenticated_everywhere(event: &Event<'_>) -> Authenticated {
+    let mut banks: Vec<_> = event.digests().map(|(alg, _)| alg).filter(|alg| alg.strength() > 0).collect();
+    if banks.is_empty() {
+        banks.extend(event.strongest());
+    }
+    let mut results = banks.into_iter().map(|alg| authenticated(event, alg));
+    let first = results.next().unwrap_or(Authenticated::No);
+    if results.all(|result| result == first) { first } else { Authenticated::No }
+}
+
+/// The one byte whose hash the digest is, if it is such: shim measures its switches by content, and the event names them.
+#[must_use]
+pub fn measured_byte(event: &Event<'_>, alg: HashAlg) -> Option<u8> {
+    let digest = event.digest(alg)?;
+    [0, 1].into_iter().find(|byte| alg.hash(&[&[*byte]]).as_bytes() == digest)
+}
+
+const PREFIXES: [&[u8]; 5] =
+    [b"grub_cmd: ", b"kernel_cmdline: ", b"module_cmdline: ", b"grub_cmd ", b"grub_kernel_cmdline "];
+
+/// What GRUB measured of a string event: all after the prefix.
+pub(super) fn after_prefix(data: &[u8]) -> Option<&[u8]> {
+    PREFIXES.into_iter().find_map(|prefix| data.strip_prefix(prefix))
+}
+
+fn without_nul(text: &[u8]) -> &[u8] {
+    text.strip_suffix(&[0]).unwrap_or(text)
+}
+
+/// The ASCII form of a section's UTF-16 name; a PE section's name has at most 8 bytes.
+fn section_name(data: &[u8]) -> Option<Vec<u8>> {
+    let name = Utf16(data);
+    let bytes: Option<Vec<u8>> = name.units().take(9).map(|unit| u8::try_from(unit).ok()).collect();
+    bytes.filter(|bytes| name.is_terminated() && (1..=8).contains(&bytes.len()) && bytes.is_ascii())
+}

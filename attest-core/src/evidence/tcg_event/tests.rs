@@ -1,0 +1,208 @@
+use super::*;
+use crate::digest::HashAlg;
+use crate::evidence::tcg_log::EventLog;
+use crate::limits::Limits;
+use crate::testing::fixture;
+
+const SB_GRUB: &[u8] = fixture!("boots/sb-grub/eventlog.bin");
+const UKI: &[u8] = fixture!("boots/uki-sb/eventlog.bin");
+const SB_OFF: &[u8] = fixture!("boots/nosb-grub/eventlog.bin");
+
+fn log(bytes: &[u8]) -> EventLog<'_> {
+    EventLog::parse(bytes, &Limits::DEFAULT).unwrap()
+}
+
+fn told(bytes: &[u8], index: usize) -> (&'static str, &'static str, String) {
+    let log = log(bytes);
+    let event = &log.events()[index];
+    (decode(event).family(), authenticated(event, HashAlg::Sha256).name(), summary(event))
+}
+
+#[test]
+fn a_grub_boot_is_told_by_families() {
+    let expected = [
+        (1, "firmware_version", "whole_data", "(empty)"),
+        (2, "firmware_blob", "no", "917504 bytes at 0x820000"),
+        (4, "variable", "whole_data", "SecureBoot = on"),
+        (5, "variable", "whole_data", "PK: \"Debian UEFI Secure Boot (PK/KEK key)\""),
+        (8, "variable", "whole_data", "dbx: 1 hash"),
+        (9, "separator", "whole_data", "end of the firmware's part"),
+        (10, "variable", "variable_data", "BootOrder: 0001 0000 0002"),
+        (
+            11,
+            "variable",
+            "variable_data",
+            "Boot0001: \"UEFI Misc Device\" PciRoot(0x0)/Pci(0x1,0x0) and 16 bytes of data",
+        ),
+        (14, "action", "whole_data", "Calling EFI Application from Boot Option"),
+        (22, "authority", "whole_data", "db: \"Microsoft Corporation UEFI CA 2011\""),
+        (
+            23,
+            "partition_table",
+            "whole_data",
+            "disk 11111111-2222-3333-4444-555555555555, \"ESP\" 66666666-7777-8888-9999-aaaaaaaaaaaa",
+        ),
+        (
+            24,
+            "image",
+            "no",
+            "PciRoot(0x0)/Pci(0x1,0x0)/HD(1,GPT,66666666-7777-8888-9999-aaaaaaaaaaaa,0x800,0x7f000)\
+             /\\EFI\\BOOT\\BOOTX64.EFI, 1048504 bytes",
+        ),
+        (25, "mok", "no", "MokList"),
+        (27, "authority", "whole_data", "SbatLevel: sbat,1,2025021800\\u{a}shim,4\\u{a}grub,5\\u{a}"),
+        (28, "mok", "no", "MokListTrusted = 01"),
+        (29, "authority", "whole_data", "MokListRT: \"Debian Secure Boot CA\""),
+        (30, "image", "no", "\\EFI\\BOOT\\grubx64.efi, 4183488 bytes"),
+        (36, "grub_command", "string_after_prefix", "set timeout=0"),
+        (38, "grub_file", "no", "/vmlinuz"),
+        (39, "image", "no", "an image of 8247232 bytes, its path is not told"),
+        (41, "kernel_cmdline", "string_after_prefix", "/vmlinuz console=ttyS0 rdinit=/init rootfstype=ramfs"),
+        (46, "action", "whole_data", "Exit Boot Services Returned with Success"),
+    ];
+    for (index, family, proven, text) in expected {
+        assert_eq!(told(SB_GRUB, index), (family, proven, text.to_owned()), "event {index}");
+    }
+}
+
+#[test]
+fn a_unified_kernel_image_is_told_by_sections_and_tags() {
+    assert_eq!(told(UKI, 29), ("stub_section", "section_name", ".cmdline".to_owned()));
+    assert_eq!(told(UKI, 30), ("stub_section", "no", ".cmdline".to_owned()));
+    assert_eq!(told(UKI, 33), ("tagged", "no", "kernel command line (LOADED_IMAGE::LoadOptions)".to_owned()));
+    assert_eq!(told(UKI, 34), ("tagged", "no", "initrd (Linux initrd)".to_owned()));
+}
+
+/// Where the data of an event begins.
+fn data_at(log: &EventLog<'_>, input: &[u8], index: usize) -> usize {
+    log.events()[index].data.as_ptr() as usize - input.as_ptr() as usize
+}
+
+#[test]
+fn a33_data_that_does_not_hash_to_its_digest_is_a_hint() {
+    let mut hidden = 0;
+    for original in [SB_GRUB, UKI] {
+        let good = log(original);
+        for (index, event) in good.events().iter().enumerate() {
+            let proven = authenticated_everywhere(event);
+            let from = data_at(&good, original, index);
+            for at in from..from + event.data.len() {
+                let mut changed = original.to_vec();
+                changed[at] ^= 0x01;
+                let Ok(changed) = EventLog::parse(&changed, &Limits::DEFAULT) else { continue };
+                let now = authenticated_everywhere(&changed.events()[index]);
+                match proven {
+                    Authenticated::WholeData | Authenticated::WholeDataAndNul => {
+                        assert_eq!(now, Authenticated::No, "event {index} byte {at}");
+                        hidden += 1;
+                    }
+                    Authenticated::No => assert_eq!(now, Authenticated::No, "event {index} byte {at}"),
+                    // Prefixes and names of variables are not covered, and the rest may then be none of it.
+                    _ => assert!(now == proven || now == Authenticated::No),
+                }
+            }
+        }
+    }
+    assert!(hidden > 5_000, "{hidden}");
+}
+
+#[test]
+fn secure_boot_is_what_the_variable_proves() {
+    assert_eq!(secure_boot(&log(SB_GRUB)), Some(true));
+    assert_eq!(secure_boot(&log(SB_OFF)), Some(false));
+    assert_eq!(secure_boot_in(&log(SB_GRUB), HashAlg::Sha384), Some(true));
+    assert_eq!(secure_boot_in(&log(SB_GRUB), HashAlg::Sha512), None);
+}
+
+#[test]
+fn a33_a_secure_boot_variable_that_was_edited_proves_nothing() {
+    let original = log(SB_OFF);
+    let variable = original.events().iter().find(|event| {
+        matches!(decode(event), Decoded::Variable(variable) if variable.is(Guid::GLOBAL, "SecureBoot"))
+    });
+    let index = variable.unwrap().index as usize;
+    let end = data_at(&original, SB_OFF, index) + original.events()[index].data.len();
+    let mut edited = SB_OFF.to_vec();
+    assert_eq!(edited[end - 1], 0);
+    edited[end - 1] = 1;
+    assert_eq!(secure_boot(&log(&edited)), None);
+}
+
+/// An event in the crypto-agile format, its digests those of `hashed`.
+fn event(pcr: u32, event_type: EventType, data: &[u8]) -> Vec<u8> {
+    let mut out = [pcr.to_le_bytes(), event_type.0.to_le_bytes(), 1_u32.to_le_bytes()].concat();
+    out.extend(HashAlg::Sha256.tpm_id().to_le_bytes());
+    out.extend(HashAlg::Sha256.hash(&[data]).as_bytes());
+    out.extend((data.len() as u32).to_le_bytes());
+    out.extend(data);
+    out
+}
+
+fn secure_boot_variable(data: &[u8]) -> Vec<u8> {
+    let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let lengths = [10_u64.to_le_bytes(), (data.len() as u64).to_le_bytes()].concat();
+    [&Guid::GLOBAL.0[..], &lengths, &name, data].concat()
+}
+
+fn made_log(events: &[Vec<u8>]) -> Vec<u8> {
+    let mut spec_id = b"Spec ID Event03\0".to_vec();
+    spec_id.extend([0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0, 0x0b, 0, 32, 0, 0]);
+    let mut out = [0_u32.to_le_bytes(), EventType::NO_ACTION.0.to_le_bytes()].concat();
+    out.extend([0; 20]);
+    out.extend((spec_id.len() as u32).to_le_bytes());
+    out.extend(spec_id);
+    out.extend(events.concat());
+    out
+}
+
+#[test]
+fn a_secure_boot_variable_counts_once_and_before_the_separator() {
+    let on = event(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(&[1]));
+    let end = event(7, EventType::SEPARATOR, &[0; 4]);
+    let state = |events: &[&Vec<u8>]| {
+        let events: Vec<_> = events.iter().map(|event| (*event).clone()).collect();
+        secure_boot(&log(&made_log(&events)))
+    };
+    assert_eq!(state(&[&on, &end]), Some(true));
+    assert_eq!(state(&[&end, &on]), None, "after the separator");
+    assert_eq!(state(&[&on, &on, &end]), None, "twice");
+    assert_eq!(state(&[&on, &end, &on]), None, "again after the separator");
+    for data in [&[][..], &[2], &[1, 0]] {
+        let odd = event(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(data));
+        assert_eq!(state(&[&odd, &end]), None, "{data:?}");
+    }
+    let elsewhere = event(1, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(&[1]));
+    assert_eq!(state(&[&elsewhere, &end]), None);
+    let other_type = event(7, EventType::EFI_VARIABLE_BOOT, &secure_boot_variable(&[1]));
+    assert_eq!(state(&[&other_type, &end]), None);
+}
+
+#[test]
+fn a58_hostile_event_data_is_shown_harmless() {
+    let data = b"grub_cmd: linux /vmlinuz\x1b]0;owned\x07\n2026-01-01 all is well\0";
+    let bytes = made_log(&[event(8, EventType::IPL, data)]);
+    let text = summary(&log(&bytes).events()[1]);
+    assert_eq!(text, "linux /vmlinuz\\u{1b}]0;owned\\u{7}\\u{a}2026-01-01 all is well");
+}
+
+#[test]
+fn every_type_over_any_data_decodes_without_panic() {
+    let mut samples: Vec<Vec<u8>> = [SB_GRUB, UKI]
+        .iter()
+        .flat_map(|bytes| log(bytes).events().iter().map(|event| event.data.to_vec()).collect::<Vec<_>>())
+        .collect();
+    samples.extend((0..80).map(|len| vec![0xff; len]));
+    samples.sort();
+    samples.dedup();
+    let types: Vec<_> = (0..0x20).chain(0x8000_0000..0x8000_0014).chain(0x8000_00e0..0x8000_00e5).collect();
+    for data in &samples {
+        for cut in [0, 1, data.len() / 2, data.len().saturating_sub(1), data.len()] {
+            for event_type in &types {
+                let bytes = made_log(&[event(11, EventType(*event_type), &data[..cut.min(data.len())])]);
+                let log = log(&bytes);
+                let text = summary(&log.events()[1]);
+                assert!(text.chars().count() <= SUMMARY + 1 && !text.chars().any(char::is_control));
+            }
+        }
+    }
+}
