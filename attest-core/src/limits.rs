@@ -26,6 +26,12 @@ pub struct Limits {
     pub public_key_bytes: usize,
     /// PCR selections in one quote. The TPM has at most 16 banks (TPM 2.0 Part 2, TPML_PCR_SELECTION).
     pub selections: usize,
+    /// A token: CWT or JWT, whole. Gateways give up at 8 to 16 KiB of header; PSA tokens with many components reach some KiB.
+    pub token_bytes: usize,
+    /// Nesting of arrays, maps and tags in CBOR, of arrays and objects in JSON. COSE in CoRIM in a token stays below 12.
+    pub nesting: usize,
+    /// Items in one CBOR or JSON text, keys counted. An item costs one byte of input and some 50 bytes of memory.
+    pub items: usize,
     /// A golden document. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
 }
@@ -44,6 +50,9 @@ impl Limits {
         signature_bytes: 1_024,
         public_key_bytes: 8_192,
         selections: 16,
+        token_bytes: 64 << 10,
+        nesting: 16,
+        items: 65_536,
         golden_bytes: 64 << 20,
     };
 }

@@ -1,6 +1,8 @@
 //! Bytes → structure. What comes out of here is well-formed and within limits; nothing in it is believed yet.
 
+pub mod cbor;
 pub mod ima_log;
+pub mod json;
 pub mod severity;
 pub mod tcg_event;
 pub mod tcg_log;

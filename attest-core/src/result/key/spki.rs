@@ -1,0 +1,92 @@
+//! SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) of the few kinds that are known here. Elliptic-curve keys have one DER encoding each, so a
+//! fixed prefix is the whole parser; only RSA needs to read lengths.
+
+use super::{Error, Kind};
+use crate::reader::Reader;
+
+// SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 66 bytes, 0 unused bits } (RFC 5480)
+pub(super) const P256_PREFIX: &[u8] =
+    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+// SEQUENCE { SEQUENCE { id-ecPublicKey, secp384r1 }, BIT STRING of 98 bytes, 0 unused bits } (RFC 5480)
+const P384_PREFIX: &[u8] =
+    b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
+// SEQUENCE { SEQUENCE { id-Ed25519 }, BIT STRING of 33 bytes, 0 unused bits } (RFC 8410)
+const ED25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+// SEQUENCE { rsaEncryption, NULL } (RFC 8017, A.1)
+const RSA_ALGORITHM: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+
+const SEQUENCE: u8 = 0x30;
+const BIT_STRING: u8 = 0x03;
+const INTEGER: u8 = 0x02;
+
+pub(super) fn read(der: &[u8]) -> Result<Kind, Error> {
+    let kind = if let Some(bytes) = der.strip_prefix(P256_PREFIX) {
+        point(bytes).map(|(x, y)| Kind::P256 { x, y })
+    } else if let Some(bytes) = der.strip_prefix(P384_PREFIX) {
+        point(bytes).map(|(x, y)| Kind::P384 { x, y })
+    } else if let Some(x) = der.strip_prefix(ED25519_PREFIX) {
+        x.try_into().ok().map(|x| Kind::Ed25519 { x })
+    } else {
+        let (n, e) = rsa_spki(der).ok_or(Error::SpkiUnexpected)?;
+        return rsa(n, e);
+    };
+    kind.ok_or(Error::SpkiUnexpected)
+}
+
+/// An uncompressed point: 0x04, x, y.
+fn point<const N: usize>(bytes: &[u8]) -> Option<([u8; N], [u8; N])> {
+    let (x, y) = bytes.strip_prefix(&[4])?.split_first_chunk()?;
+    Some((*x, y.try_into().ok()?))
+}
+
+/// An RSA key from its unsigned big-endian numbers.
+pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Kind, Error> {
+    let leading = n.first().map_or(0, |byte| byte.leading_zeros());
+    let bits = n.len().saturating_mul(8).saturating_sub(usize::try_from(leading).unwrap_or_default());
+    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    // 3 and other small exponents are left to the past; above 2^32 nobody is interoperable.
+    let exponent_fits = matches!(e.len(), 3 | 4) && e.first() != Some(&0);
+    // A leading zero byte would be a second spelling of the same key, with another thumbprint.
+    let minimal = leading < 8;
+    if !(2048..=4096).contains(&bits) || !minimal || !odd(n) || !odd(e) || !exponent_fits {
+        return Err(Error::RsaWeak { bits });
+    }
+    Ok(Kind::Rsa { n: n.to_vec(), e: e.to_vec() })
+}
+
+fn rsa_spki(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut outer = Reader::new(der);
+    let body = element(&mut outer, SEQUENCE)?;
+    let bits = body.strip_prefix(RSA_ALGORITHM)?;
+    let mut bits = Reader::new(bits);
+    let key = element(&mut bits, BIT_STRING)?.strip_prefix(&[0])?;
+    let mut key = Reader::new(key);
+    let numbers = element(&mut key, SEQUENCE)?;
+    let mut numbers = Reader::new(numbers);
+    let n = unsigned(element(&mut numbers, INTEGER)?)?;
+    let e = unsigned(element(&mut numbers, INTEGER)?)?;
+    [outer, bits, key, numbers].iter().all(Reader::is_empty).then_some((n, e))
+}
+
+/// The content of a DER element with this tag and a definite length in its shortest form.
+fn element<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
+    if reader.u8().ok()? != tag {
+        return None;
+    }
+    let len = match reader.u8().ok()? {
+        short @ 0..=0x7f => usize::from(short),
+        0x81 => Some(usize::from(reader.u8().ok()?)).filter(|len| *len >= 0x80)?,
+        0x82 => Some(usize::from(reader.u16_be().ok()?)).filter(|len| *len >= 0x100)?,
+        _ => return None,
+    };
+    reader.bytes(len).ok()
+}
+
+/// The digits of a positive INTEGER in its shortest form.
+fn unsigned(content: &[u8]) -> Option<&[u8]> {
+    match content {
+        [0, digits @ ..] => digits.first().is_some_and(|first| *first >= 0x80).then_some(digits),
+        [1..=0x7f, ..] => Some(content),
+        _ => None,
+    }
+}
