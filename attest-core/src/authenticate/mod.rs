@@ -3,6 +3,7 @@
 pub mod challenge;
 pub mod credential;
 pub mod ek;
+pub mod ima;
 pub mod key;
 pub mod pcrs;
 pub mod quote;

@@ -1,0 +1,221 @@
+//! The ASCII list: `ascii_runtime_measurements`, rewritten as a binary one.
+//!
+//! Each line is PCR, template digest, template name and fields, with one blank between. The kernel writes names as
+//! they are, so a name may hold a line break, and in older kernels a blank. Where the text can be read in several
+//! ways the template digest tells which is right, and the entry is reported as ambiguous.
+
+use std::borrow::Cow;
+
+use super::binary::{is_text, push_field};
+use super::error::{Error, ErrorKind};
+use super::template::{Field, Template};
+use super::{Entry, Format, ImaLog, PCRS, Record};
+use crate::digest::HashAlg;
+use crate::limits::Limits;
+
+/// How many lines one name may take; each is tried only where a line does not read or does not fit its digest.
+const MOST_LINES: usize = 4;
+
+pub(super) fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<ImaLog<'a>, Error> {
+    let mut out = Rewrite { bytes: Vec::new(), hash_size: None, records: Vec::new(), ambiguous: Vec::new() };
+    let mut at = 0_usize;
+    while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
+        let index = u32::try_from(out.records.len()).unwrap_or(u32::MAX);
+        if out.records.len() >= limits.ima_entries {
+            return Err(ErrorKind::TooManyEntries { most: limits.ima_entries }.at(at, index));
+        }
+        let len = out.entry(rest, at, index).map_err(|kind| kind.at(at, index))?;
+        at = at.saturating_add(len).saturating_add(1);
+    }
+    Ok(ImaLog {
+        format: Format::Ascii,
+        bytes: Cow::Owned(out.bytes),
+        hash_size: out.hash_size.unwrap_or(20),
+        records: out.records,
+        ambiguous: out.ambiguous,
+    })
+}
+
+struct Rewrite {
+    bytes: Vec<u8>,
+    hash_size: Option<usize>,
+    records: Vec<Record>,
+    ambiguous: Vec<u32>,
+}
+
+impl Rewrite {
+    /// Reads one entry at the start of `rest`, of one line or of several, and returns its length.
+    fn entry(&mut self, rest: &[u8], offset: usize, index: u32) -> Result<usize, ErrorKind> {
+        let mut first_line = None;
+        let mut ends = line_ends(rest).take(MOST_LINES);
+        let first_end = ends.next().unwrap_or(rest.len());
+        for end in core::iter::once(first_end).chain(ends) {
+            let line = Line::parse(rest.get(..end).unwrap_or_default());
+            let fits = line.as_ref().is_ok_and(Line::fits);
+            let is_first = end == first_end;
+            if fits {
+                let line = line?;
+                if !is_first || line.is_ambiguous {
+                    self.ambiguous.push(index);
+                }
+                self.push(&line, offset)?;
+                return Ok(end);
+            }
+            if is_first {
+                first_line = Some(line);
+            }
+        }
+        // No reading fits the digest: the first line as it stands, and the mismatch is a finding.
+        let line = first_line.unwrap_or(Err(ErrorKind::Line { wrong: "empty" }))?;
+        if line.is_ambiguous {
+            self.ambiguous.push(index);
+        }
+        self.push(&line, offset)?;
+        Ok(first_end)
+    }
+
+    fn push(&mut self, line: &Line<'_>, offset: usize) -> Result<(), ErrorKind> {
+        if *self.hash_size.get_or_insert(line.hash.len()) != line.hash.len() {
+            return Err(ErrorKind::Line { wrong: "template digest of another length" });
+        }
+        let Line { pcr, hash, template, data, .. } = line;
+        let hash_at = self.bytes.len();
+        self.bytes.extend(hash);
+        let name_at = self.bytes.len();
+        self.bytes.extend(template.0);
+        let data_at = self.bytes.len();
+        self.bytes.extend(data);
+        self.records.push(Record {
+            offset,
+            pcr: *pcr,
+            hash_at,
+            name_at,
+            name_len: template.0.len(),
+            data_at,
+            data_len: data.len(),
+        });
+        Ok(())
+    }
+}
+
+/// The ends of the lines in `rest`, the end of the input included.
+fn line_ends(rest: &[u8]) -> impl Iterator<Item = usize> {
+    let breaks = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    let last = (!rest.ends_with(b"\n")).then_some(rest.len());
+    breaks.chain(last)
+}
+
+struct Line<'a> {
+    pcr: u32,
+    hash: Vec<u8>,
+    template: Template<'a>,
+    data: Vec<u8>,
+    /// More blanks than fields: which of them belong to the name is a guess.
+    is_ambiguous: bool,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a [u8]) -> Result<Self, ErrorKind> {
+        let wrong = |wrong| ErrorKind::Line { wrong };
+        let mut parts = line.trim_ascii_start().splitn(4, |byte| *byte == b' ');
+        let mut part = |what| parts.next().ok_or(ErrorKind::Line { wrong: what });
+        let pcr = decimal(part("PCR")?).and_then(|pcr| u32::try_from(pcr).ok()).ok_or(wrong("PCR"))?;
+        if pcr >= PCRS {
+            return Err(ErrorKind::PcrInvalid { pcr });
+        }
+        let hash = hex::decode(part("template digest")?).map_err(|_| wrong("template digest"))?;
+        if !matches!(hash.len(), 20 | 32 | 48 | 64) {
+            return Err(wrong("template digest"));
+        }
+        let template = Template(part("template name")?);
+        if template.0.is_empty() || !template.0.iter().all(u8::is_ascii_graphic) {
+            return Err(wrong("template name"));
+        }
+        let fields = template.fields().ok_or(ErrorKind::TemplateUnknown)?;
+        let text = part("fields")?;
+        let (data, is_ambiguous) = data(template, fields, text).ok_or(wrong("fields"))?;
+        Ok(Self { pcr, hash, template, data, is_ambiguous })
+    }
+
+    /// Whether the digest is that of the data, or the entry a violation.
+    fn fits(&self) -> bool {
+        let algs: &[HashAlg] = match self.hash.len() {
+            32 => &[HashAlg::Sha256, HashAlg::Sm3_256],
+            48 => &[HashAlg::Sha384],
+            64 => &[HashAlg::Sha512],
+            _ => &[HashAlg::Sha1],
+        };
+        let entry = Entry {
+            index: 0,
+            offset: 0,
+            pcr: self.pcr,
+            template_hash: &self.hash,
+            template: self.template,
+            data: &self.data,
+        };
+        entry.is_violation() || algs.iter().any(|alg| entry.template_digest(*alg).as_bytes() == self.hash)
+    }
+}
+
+/// The template data that the text of the fields stands for, and whether there were more blanks than fields.
+fn data(
+    template: Template<'_>,
+    fields: impl Iterator<Item = Field> + Clone,
+    text: &[u8],
+) -> Option<(Vec<u8>, bool)> {
+    let wanted = fields.clone().count();
+    let blanks = text.iter().filter(|byte| **byte == b' ').count();
+    let spare = blanks.saturating_add(1).checked_sub(wanted)?;
+    let mut tokens = text.split(|byte| *byte == b' ');
+    // Spare blanks go to the first text, the file's name.
+    let mut spare_left = spare;
+    let mut out = Vec::new();
+    let mut start = 0_usize;
+    for field in fields {
+        let mut len = tokens.next()?.len();
+        if is_text(field) {
+            for _ in 0..core::mem::take(&mut spare_left) {
+                len = len.saturating_add(1).saturating_add(tokens.next()?.len());
+            }
+        }
+        let token = text.get(start..start.saturating_add(len))?;
+        start = start.saturating_add(len).saturating_add(1);
+        push(&mut out, template, field, token)?;
+    }
+    (spare_left == 0).then_some((out, spare > 0))
+}
+
+/// One field in binary.
+fn push(out: &mut Vec<u8>, template: Template<'_>, field: Field, token: &[u8]) -> Option<()> {
+    match field {
+        Field::D if template.is_ima() => {
+            let digest = hex::decode(token).ok().filter(|digest| digest.len() == super::entry::IMA_DIGEST)?;
+            out.extend(digest);
+            Some(())
+        }
+        Field::D | Field::Hex(_) => push_field(out, &hex::decode(token).ok()?),
+        Field::DNg(_) | Field::DNgV2 if token.is_empty() => push_field(out, &[]),
+        Field::DNg(_) | Field::DNgV2 => {
+            let colon = token.iter().rposition(|byte| *byte == b':')?;
+            let (names, digest) = token.split_at_checked(colon)?;
+            let digest = hex::decode(digest.get(1..)?).ok()?;
+            push_field(out, &[names, b":\0", &digest].concat())
+        }
+        // The `ima` template keeps no NUL, and its name must fit the buffer that is hashed.
+        Field::Text(_) if template.is_ima() => {
+            (token.len() < super::entry::IMA_NAME_BUFFER).then_some(())?;
+            push_field(out, token)
+        }
+        Field::Text(_) => push_field(out, &[token, &[0]].concat()),
+        Field::Uint(_) if token.is_empty() => push_field(out, &[]),
+        Field::Uint(size) => {
+            let value = decimal(token)?.to_le_bytes();
+            push_field(out, value.get(..usize::from(size))?)
+        }
+    }
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().all(u8::is_ascii_digit) && (1..=10).contains(&text.len());
+    core::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
+}

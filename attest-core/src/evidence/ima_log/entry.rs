@@ -1,0 +1,131 @@
+//! One entry of a list.
+
+use super::template::{Bytes, DigestOf, Field, Template, TextOf};
+use crate::digest::{Digest, HashAlg};
+use crate::reader::{Reader, len32};
+
+/// One measurement. Its data is what its digest covers; the register is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'e> {
+    /// Its place in the list, counted from 0.
+    pub index: u32,
+    /// Where it begins in the input, in bytes.
+    pub offset: usize,
+    /// The PCR that the kernel extended: 10 unless its policy says otherwise.
+    pub pcr: u32,
+    /// The template digest as the list has it; all zeros for a violation.
+    pub template_hash: &'e [u8],
+    /// Which fields the data has.
+    pub template: Template<'e>,
+    /// The fields, each after its length in four bytes; the `ima` template has its own form.
+    pub data: &'e [u8],
+}
+
+/// A file's digest as the entry tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileDigest<'e> {
+    /// `ima` or `verity`; only `d-ngv2` says it.
+    pub kind: Option<&'e str>,
+    /// The hash's name in the kernel: `sha256`.
+    pub algorithm: &'e str,
+    /// Its bytes; all zeros for a violation.
+    pub bytes: &'e [u8],
+}
+
+impl FileDigest<'_> {
+    /// As a [`Digest`], if the hash is known and the length is right.
+    #[must_use]
+    pub fn typed(&self) -> Option<Digest> {
+        Digest::new(HashAlg::from_name(self.algorithm)?, self.bytes)
+    }
+}
+
+/// The `ima` template hashes the name in a buffer of this size (Linux, IMA_EVENT_NAME_LEN_MAX + 1).
+pub(super) const IMA_NAME_BUFFER: usize = 256;
+/// The `ima` template's digest.
+pub(super) const IMA_DIGEST: usize = 20;
+
+impl<'e> Entry<'e> {
+    /// Whether the kernel reports that it could not measure faithfully: the file was open for writing, or changed.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
+        self.template_hash.iter().all(|byte| *byte == 0)
+    }
+
+    /// The digest of its data with this hash: what the kernel extends, unless it is a violation.
+    #[must_use]
+    pub fn template_digest(&self, alg: HashAlg) -> Digest {
+        if !self.template.is_ima() {
+            return alg.hash(&[self.data]);
+        }
+        let (digest, name) = self.data.split_at_checked(IMA_DIGEST).unwrap_or_default();
+        let name = name.get(4..).unwrap_or_default();
+        let padding = [0; IMA_NAME_BUFFER];
+        let padding = padding.get(name.len()..).unwrap_or_default();
+        alg.hash(&[digest, name, padding])
+    }
+
+    /// Its fields in order; none if the template is not known.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, &'e [u8])> + use<'e> {
+        let mut reader = Reader::new(self.data);
+        let is_ima = self.template.is_ima();
+        let fields = self.template.fields().into_iter().flatten();
+        fields.map_while(move |field| {
+            let len = match field {
+                Field::D if is_ima => IMA_DIGEST,
+                _ => len32(reader.u32_le().ok()?),
+            };
+            Some((field, reader.bytes(len).ok()?))
+        })
+    }
+
+    /// The file's name, or `boot_aggregate` and the like, without its NUL.
+    #[must_use]
+    pub fn name(&self) -> Option<&'e [u8]> {
+        let is_name = |field| matches!(field, Field::Text(TextOf::Name | TextOf::ShortName));
+        let (_, name) = self.fields().find(|(field, _)| is_name(*field))?;
+        Some(name.strip_suffix(&[0]).unwrap_or(name))
+    }
+
+    /// The file's digest.
+    #[must_use]
+    pub fn file_digest(&self) -> Option<FileDigest<'e>> {
+        self.fields().find_map(|(field, bytes)| match field {
+            Field::D => Some(FileDigest { kind: None, algorithm: "sha1", bytes }),
+            Field::DNg(DigestOf::File) => {
+                let (algorithm, bytes) = named(bytes)?;
+                Some(FileDigest { kind: None, algorithm, bytes })
+            }
+            Field::DNgV2 => {
+                let (names, bytes) = named(bytes)?;
+                let (kind, algorithm) = names.split_once(':')?;
+                Some(FileDigest { kind: Some(kind), algorithm, bytes })
+            }
+            _ => None,
+        })
+    }
+
+    /// The file's signature, if it has one.
+    #[must_use]
+    pub fn signature(&self) -> Option<&'e [u8]> {
+        self.hex(Bytes::Signature)
+    }
+
+    /// The buffer that was measured, if it is a buffer.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&'e [u8]> {
+        self.hex(Bytes::Buffer)
+    }
+
+    fn hex(&self, wanted: Bytes) -> Option<&'e [u8]> {
+        let (_, bytes) = self.fields().find(|(field, _)| *field == Field::Hex(wanted))?;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+}
+
+/// A hash's name before `:` and NUL, and what follows.
+fn named(field: &[u8]) -> Option<(&str, &[u8])> {
+    let at = field.windows(2).position(|pair| pair == b":\0")?;
+    let (name, rest) = field.split_at_checked(at)?;
+    Some((core::str::from_utf8(name).ok()?, rest.get(2..)?))
+}

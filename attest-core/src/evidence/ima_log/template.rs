@@ -1,0 +1,110 @@
+//! IMA templates: which fields an entry's data is made of (Linux, Documentation/security/IMA-templates.rst).
+
+/// One field of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// `d`: a digest of 20 bytes, MD5 or SHA-1.
+    D,
+    /// `d-ng`: a hash's name, a colon, a NUL, the digest; `d-modsig` is the digest without the appended signature.
+    DNg(DigestOf),
+    /// `d-ngv2`: what kind of digest it is goes before.
+    DNgV2,
+    /// Bytes that a text list writes in hexadecimal: signatures, keys, attributes' values.
+    Hex(Bytes),
+    /// Text with a NUL: `n-ng`, the file's name, or `xattrnames`.
+    Text(TextOf),
+    /// A number in this many bytes: owner, group, mode.
+    Uint(u8),
+}
+
+/// Which digest a `d-ng` field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DigestOf {
+    /// The file.
+    File,
+    /// The file without its appended signature; empty where there is none.
+    FileWithoutSignature,
+}
+
+/// Which bytes a hexadecimal field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bytes {
+    /// `buf`: a buffer that was measured, such as a key or a command line.
+    Buffer,
+    /// `evmsig`: a portable signature over attributes.
+    EvmSignature,
+    /// `modsig`: a signature appended to the file.
+    ModuleSignature,
+    /// `sig`: the file's signature in security.ima; empty where there is none.
+    Signature,
+    /// `xattrlengths` and `xattrvalues`.
+    Xattrs,
+}
+
+/// Which text a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TextOf {
+    /// `n`: the name as the `ima` template has it.
+    ShortName,
+    /// `n-ng`: the file's name.
+    Name,
+    /// `xattrnames`.
+    XattrNames,
+}
+
+/// A template by its name, or by the format that stands in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Template<'a>(pub(super) &'a [u8]);
+
+impl<'a> Template<'a> {
+    /// Its name as the list has it: `ima-ng`, `d-ng|n-ng`.
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        // Checked to be printable ASCII when the list was parsed.
+        core::str::from_utf8(self.0).unwrap_or_default()
+    }
+
+    /// The first template, which keeps no lengths and hashes the name in 256 bytes.
+    #[must_use]
+    pub fn is_ima(self) -> bool {
+        self.0 == b"ima"
+    }
+
+    /// Its fields, if the name or every part of the format is known.
+    #[must_use]
+    pub fn fields(self) -> Option<impl Iterator<Item = Field> + Clone + use<'a>> {
+        let format: &'a str = match self.0 {
+            b"ima" => "d|n",
+            b"ima-ng" => "d-ng|n-ng",
+            b"ima-ngv2" => "d-ngv2|n-ng",
+            b"ima-sig" => "d-ng|n-ng|sig",
+            b"ima-sigv2" => "d-ngv2|n-ng|sig",
+            b"ima-buf" => "d-ng|n-ng|buf",
+            b"ima-modsig" => "d-ng|n-ng|sig|d-modsig|modsig",
+            b"evm-sig" => "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode",
+            _ => self.name(),
+        };
+        format.split('|').all(|id| field(id).is_some()).then(|| format.split('|').filter_map(field))
+    }
+}
+
+fn field(id: &str) -> Option<Field> {
+    Some(match id {
+        "d" => Field::D,
+        "d-ng" => Field::DNg(DigestOf::File),
+        "d-modsig" => Field::DNg(DigestOf::FileWithoutSignature),
+        "d-ngv2" => Field::DNgV2,
+        "n" => Field::Text(TextOf::ShortName),
+        "n-ng" => Field::Text(TextOf::Name),
+        "xattrnames" => Field::Text(TextOf::XattrNames),
+        "buf" => Field::Hex(Bytes::Buffer),
+        "evmsig" => Field::Hex(Bytes::EvmSignature),
+        "modsig" => Field::Hex(Bytes::ModuleSignature),
+        "sig" => Field::Hex(Bytes::Signature),
+        "xattrlengths" | "xattrvalues" => Field::Hex(Bytes::Xattrs),
+        "iuid" | "igid" => Field::Uint(4),
+        "imode" => Field::Uint(2),
+        _ => return None,
+    })
+}
