@@ -3,5 +3,6 @@
 pub mod finding;
 pub mod verdict;
 
+pub use crate::reference::GoldenSource;
 pub use finding::{Cause, Code, Part, Reason, RootCause, Severity};
-pub use verdict::{GoldenSource, Status, SubVerdict, TrustVector, Verdict};
+pub use verdict::{Status, SubVerdict, TrustVector, Verdict};

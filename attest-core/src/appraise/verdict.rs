@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::finding::{Part, Reason, RootCause, Severity};
 use crate::evidence::tpm::ClockInfo;
+use crate::reference::GoldenSource;
 
 /// The four tiers of AR4SI, worst last in severity but ordered here as EAR writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -118,25 +119,6 @@ pub struct ComponentVerdict {
     pub name: String,
     /// How it fared.
     pub status: Status,
-}
-
-/// Where the golden values came from. Development values mark every verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GoldenSource {
-    /// `development` or `release`.
-    pub source: &'static str,
-    /// The release's name, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub release: Option<String>,
-    /// The release's tier, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tier: Option<String>,
-    /// The variant that explains the boot.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-    /// SHA-256 of the golden document's bytes, lower-case hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document_sha256: Option<String>,
 }
 
 /// Which bank decided about a PCR.

@@ -1,1 +1,7 @@
-//! TODO-doc
+//! Golden values: what a good device of a family boots, as a document that people review and as a set ready for appraisal.
+
+pub mod golden;
+mod set;
+
+pub use golden::Golden;
+pub use set::{GoldenSource, ReferenceSet, ResolvedVariant};

@@ -1,0 +1,144 @@
+//! What a document says that a reviewer should hear about, though it is well-formed.
+
+use super::{Evidence, Golden, Sequence};
+
+/// Which kind of remark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LintCode {
+    /// A weakness that a person accepted.
+    AcceptedWeakness,
+    /// A slot whose value is known to differ between boots or between good machines.
+    BrittleValue,
+    /// A component's name is used for a PCR's every event: nobody named it.
+    ComponentUnnamed,
+    /// Values that no quote vouched for.
+    LogOnly,
+    /// No variant, or no judged PCR: everything will be refused.
+    NothingJudged,
+    /// A PCR of 0–9 is not judged.
+    PcrNotJudged,
+    /// IMA files without a measurement policy: nothing proves that all of them are measured.
+    PolicyUnproven,
+    /// The same digest is golden and superseded.
+    SupersededStillGolden,
+    /// A firmware quirk is tolerated.
+    WorkaroundNamed,
+}
+
+impl LintCode {
+    /// The stable code.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AcceptedWeakness => "accepted_weakness",
+            Self::BrittleValue => "brittle_value",
+            Self::ComponentUnnamed => "component_unnamed",
+            Self::LogOnly => "log_only",
+            Self::NothingJudged => "nothing_judged",
+            Self::PcrNotJudged => "pcr_not_judged",
+            Self::PolicyUnproven => "policy_unproven",
+            Self::SupersededStillGolden => "superseded_still_golden",
+            Self::WorkaroundNamed => "workaround_named",
+        }
+    }
+
+    /// Whether the document should not be used as it is.
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::NothingJudged | Self::SupersededStillGolden)
+    }
+}
+
+/// One remark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lint {
+    /// Which kind.
+    pub code: LintCode,
+    /// Where: a variant, PCR or component.
+    pub place: String,
+    /// In words.
+    pub detail: String,
+}
+
+impl Golden {
+    /// Remarks for the reviewer, in the order of the document.
+    #[must_use]
+    pub fn check(&self) -> Vec<Lint> {
+        let mut lints = Vec::new();
+        let mut add = |code, place: String, detail: String| lints.push(Lint { code, place, detail });
+        if self.judged.is_empty() || self.variants.is_empty() {
+            add(
+                LintCode::NothingJudged,
+                "judged, variants".into(),
+                "without a judged PCR and a variant every device is refused".into(),
+            );
+        }
+        for pcr in (0..=9).filter(|pcr| !self.judged.contains(pcr)) {
+            let reason = self.not_judged.iter().find(|n| n.pcr == pcr).map(|n| n.reason.as_str());
+            let detail = reason.unwrap_or("no reason is given").to_owned();
+            add(LintCode::PcrNotJudged, format!("PCR {pcr}"), detail);
+        }
+        for accepted in &self.accepted {
+            add(LintCode::AcceptedWeakness, accepted.weakness.clone(), accepted.reason.clone());
+        }
+        for workaround in &self.workarounds {
+            add(LintCode::WorkaroundNamed, workaround.quirk.name().into(), workaround.reason.clone());
+        }
+        for sequence in &self.sequences {
+            let place = format!("PCR {} `{}`", sequence.pcr, sequence.name);
+            check_evidence(sequence.evidence, &place, &mut add);
+            check_slots(sequence, &place, &mut add);
+        }
+        for variant in &self.variants {
+            check_evidence(variant.evidence, &format!("variant `{}`", variant.name), &mut add);
+            for sequence in &variant.sequences {
+                check_slots(sequence, &format!("variant `{}` PCR {}", variant.name, sequence.pcr), &mut add);
+            }
+        }
+        self.check_superseded(&mut add);
+        if self.ima.as_ref().is_some_and(|ima| ima.measurement_policy.is_none()) {
+            let detail = "no measurement_policy: nothing proves that IMA measures everything it should";
+            add(LintCode::PolicyUnproven, "ima".into(), detail.into());
+        }
+        lints
+    }
+
+    fn check_superseded(&self, add: &mut impl FnMut(LintCode, String, String)) {
+        let resolved = self.variants.iter().filter_map(|v| self.resolve(v).ok()).flatten();
+        let slots: Vec<_> = self.sequences.iter().cloned().chain(resolved).flat_map(|s| s.slots).collect();
+        for old in &self.superseded {
+            if slots.iter().any(|slot| slot.digests.iter().any(|d| old.digests.contains(d))) {
+                let detail =
+                    format!("superseded ({}), yet golden: remove the variant that has it", old.reason);
+                add(LintCode::SupersededStillGolden, old.component.clone(), detail);
+            }
+        }
+    }
+}
+
+fn check_evidence(evidence: Evidence, place: &str, add: &mut impl FnMut(LintCode, String, String)) {
+    if evidence == Evidence::LogOnly {
+        let detail = "learned from a log that no quote covered; learn it again with the quote's flags";
+        add(LintCode::LogOnly, place.into(), detail.into());
+    }
+}
+
+fn check_slots(sequence: &Sequence, place: &str, add: &mut impl FnMut(LintCode, String, String)) {
+    for (i, slot) in sequence.slots.iter().enumerate() {
+        let place = format!("{place} slot {i} `{}`", slot.component);
+        if slot.component.ends_with(".unknown") {
+            add(
+                LintCode::ComponentUnnamed,
+                place.clone(),
+                format!("nobody knows what this is: {}", slot.about),
+            );
+        }
+        let brittle = match slot.component.as_str() {
+            "boot.partition_table" => "holds GUIDs that differ between machines",
+            "boot.entry" | "boot.order" => "can name disks and network cards of one machine",
+            _ => continue,
+        };
+        add(LintCode::BrittleValue, place, brittle.into());
+    }
+}

@@ -1,0 +1,663 @@
+//! TOML → [`Golden`]: unknown fields are refused, and so is whatever does not fit together.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{
+    Accepted, Evidence, FORMAT, Golden, ImaFile, ImaGolden, NotJudged, Order, Quirk, Replacement, Response,
+    Rule, Sequence, Slot, Superseded, Variant, Workaround, in_variant, may_be_judged,
+};
+use crate::digest::{Digest, HashAlg};
+use crate::limits::Limits;
+
+/// Why a golden document is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A based-on variant is unknown, or based on another one in turn.
+    #[error("variant `{variant}` is based on `{based_on}`, which is not a variant with sequences of its own")]
+    BaseUnknown {
+        /// The variant.
+        variant: String,
+        /// What it names.
+        based_on: String,
+    },
+    /// No bank, or one that may not judge.
+    #[error("banks: {detail}")]
+    Banks {
+        /// What is wrong.
+        detail: String,
+    },
+    /// A digest is not hexadecimal of its bank's length, or a bank's digest is missing.
+    #[error("{place}: digest {bank}: {detail}")]
+    Digest {
+        /// Where.
+        place: String,
+        /// Which bank.
+        bank: String,
+        /// What is wrong.
+        detail: &'static str,
+    },
+    /// The same name or PCR twice where there may be one.
+    #[error("{place}: `{what}` stands twice")]
+    Duplicate {
+        /// Where.
+        place: String,
+        /// What.
+        what: String,
+    },
+    /// The document says that it is something else.
+    #[error("format is `{got}`, expected `{FORMAT}`")]
+    Format {
+        /// What it says.
+        got: String,
+    },
+    /// A PCR of 8–15 has extends, but no image of PCR 4 is named that makes them.
+    #[error(
+        "{place}: PCR {pcr} needs `measured_by` with a component of this variant's PCR 4: root could fill it otherwise"
+    )]
+    MeasuredByMissing {
+        /// The variant.
+        place: String,
+        /// The PCR.
+        pcr: u8,
+    },
+    /// A judged PCR has no golden sequence, so it could never pass.
+    #[error("{place}: PCR {pcr} is judged, but there is no sequence for it")]
+    NoSequence {
+        /// Where.
+        place: String,
+        /// The PCR.
+        pcr: u8,
+    },
+    /// A PCR that cannot be judged, or stands in the wrong section.
+    #[error("{place}: PCR {pcr} {detail}")]
+    Pcr {
+        /// Where.
+        place: String,
+        /// The PCR.
+        pcr: u8,
+        /// What is wrong.
+        detail: &'static str,
+    },
+    /// A replacement names a slot that is not there, or another component's.
+    #[error("variant `{variant}`: replace PCR {pcr} slot {slot}: {detail}")]
+    Replacement {
+        /// The variant.
+        variant: String,
+        /// The PCR.
+        pcr: u8,
+        /// The slot.
+        slot: usize,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A rule in a slot that it does not own.
+    #[error("{place}: rule `{rule}` {detail}")]
+    Rule {
+        /// Where.
+        place: String,
+        /// The rule.
+        rule: String,
+        /// What is wrong.
+        detail: &'static str,
+    },
+    /// It is not TOML, or not of this shape.
+    #[error("{detail}")]
+    Syntax {
+        /// Line, column and what was expected.
+        detail: String,
+    },
+    /// The document is larger than the limit.
+    #[error("{got} bytes, at most {limit}")]
+    TooLarge {
+        /// Its size in bytes.
+        got: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A value outside its vocabulary.
+    #[error("{place}: `{got}` is not one of {expected}")]
+    Value {
+        /// Where.
+        place: String,
+        /// What stands there.
+        got: String,
+        /// What may.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BaseUnknown { .. } => "golden_base_unknown",
+            Self::Banks { .. } => "golden_banks",
+            Self::Digest { .. } => "golden_digest",
+            Self::Duplicate { .. } => "golden_duplicate",
+            Self::Format { .. } => "golden_format",
+            Self::MeasuredByMissing { .. } => "golden_measured_by_missing",
+            Self::NoSequence { .. } => "golden_no_sequence",
+            Self::Pcr { .. } => "golden_pcr",
+            Self::Replacement { .. } => "golden_replacement",
+            Self::Rule { .. } => "golden_rule",
+            Self::Syntax { .. } => "golden_syntax",
+            Self::TooLarge { .. } => "golden_too_large",
+            Self::Value { .. } => "golden_value",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGolden {
+    format: String,
+    family: String,
+    description: Option<String>,
+    banks: Vec<String>,
+    judged: Vec<u8>,
+    #[serde(default)]
+    not_judged: Vec<RawNotJudged>,
+    #[serde(default)]
+    accepted: Vec<RawAccepted>,
+    #[serde(default)]
+    workaround: Vec<RawWorkaround>,
+    #[serde(default)]
+    sequence: Vec<RawSequence>,
+    #[serde(default)]
+    variant: Vec<RawVariant>,
+    #[serde(default)]
+    superseded: Vec<RawSuperseded>,
+    ima: Option<RawIma>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawNotJudged {
+    pcr: u8,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccepted {
+    weakness: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWorkaround {
+    quirk: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSequence {
+    pcr: u8,
+    name: Option<String>,
+    evidence: Option<String>,
+    #[serde(default)]
+    startup_locality: u8,
+    order: Option<String>,
+    measured_by: Option<String>,
+    slots: Vec<RawSlot>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDigests {
+    sha256: Option<String>,
+    sha384: Option<String>,
+    sha512: Option<String>,
+    sm3_256: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSlot {
+    component: String,
+    #[serde(default)]
+    about: String,
+    rule: Option<String>,
+    sha256: Option<String>,
+    sha384: Option<String>,
+    sha512: Option<String>,
+    sm3_256: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVariant {
+    name: String,
+    evidence: String,
+    based_on: Option<String>,
+    #[serde(default)]
+    replace: Vec<RawReplacement>,
+    #[serde(default)]
+    sequence: Vec<RawSequence>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawReplacement {
+    pcr: u8,
+    slot: usize,
+    with: RawSlot,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSuperseded {
+    component: String,
+    reason: String,
+    sha256: Option<String>,
+    sha384: Option<String>,
+    sha512: Option<String>,
+    sm3_256: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIma {
+    measurement_policy: Option<String>,
+    #[serde(default = "refuse")]
+    unknown_files: String,
+    #[serde(default = "refuse")]
+    violations: String,
+    #[serde(default)]
+    files: Vec<RawFile>,
+}
+
+fn refuse() -> String {
+    "refuse".into()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    path: String,
+    digest: String,
+    #[serde(default)]
+    required: bool,
+}
+
+impl RawDigests {
+    /// The digests that are written, each of the right length.
+    fn parse(&self, place: &str) -> Result<Vec<Digest>, Error> {
+        let written = [
+            (HashAlg::Sm3_256, &self.sm3_256),
+            (HashAlg::Sha256, &self.sha256),
+            (HashAlg::Sha384, &self.sha384),
+            (HashAlg::Sha512, &self.sha512),
+        ];
+        let mut digests = Vec::new();
+        for (alg, text) in written {
+            let Some(text) = text else { continue };
+            let digest = Digest::from_hex(alg, text).ok_or_else(|| Error::Digest {
+                place: place.into(),
+                bank: alg.name().into(),
+                detail: "not hexadecimal of the bank's length",
+            })?;
+            digests.push(digest);
+        }
+        Ok(digests)
+    }
+}
+
+impl Golden {
+    /// Reads a document and checks that it fits together.
+    ///
+    /// # Errors
+    /// [`Error`], naming the place.
+    pub fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
+        if text.len() > limits.golden_bytes {
+            return Err(Error::TooLarge { got: text.len(), limit: limits.golden_bytes });
+        }
+        let raw: RawGolden = toml::from_str(text).map_err(|e| Error::Syntax { detail: e.to_string() })?;
+        if raw.format != FORMAT {
+            return Err(Error::Format { got: raw.format });
+        }
+        let banks = banks(&raw.banks)?;
+        let judged = judged(raw.judged)?;
+        let sequences =
+            raw.sequence.into_iter().map(|s| alternative(s, &banks)).collect::<Result<Vec<_>, _>>()?;
+        let variants = raw.variant.into_iter().map(|v| variant(v, &banks)).collect::<Result<Vec<_>, _>>()?;
+        let golden = Self {
+            family: raw.family,
+            description: raw.description,
+            banks,
+            judged,
+            not_judged: raw
+                .not_judged
+                .into_iter()
+                .map(|n| NotJudged { pcr: n.pcr, reason: n.reason })
+                .collect(),
+            accepted: raw
+                .accepted
+                .into_iter()
+                .map(|a| Accepted { weakness: a.weakness, reason: a.reason })
+                .collect(),
+            workarounds: raw.workaround.into_iter().map(workaround).collect::<Result<_, _>>()?,
+            sequences,
+            variants,
+            superseded: raw.superseded.into_iter().map(superseded).collect::<Result<_, _>>()?,
+            ima: raw.ima.map(ima).transpose()?,
+        };
+        golden.validate()?;
+        Ok(golden)
+    }
+
+    /// What a single section cannot see: names are unique, every judged PCR has a sequence, and PCR 8–15 say who measured them.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        unique("variants", self.variants.iter().map(|v| v.name.clone()))?;
+        unique("sequences", self.sequences.iter().map(|s| format!("PCR {} {}", s.pcr, s.name)))?;
+        unique("not_judged", self.not_judged.iter().map(|n| n.pcr.to_string()))?;
+        if let Some(both) = self.not_judged.iter().find(|n| self.judged.contains(&n.pcr)) {
+            return Err(Error::Pcr {
+                place: "not_judged".into(),
+                pcr: both.pcr,
+                detail: "is also in `judged`",
+            });
+        }
+        for pcr in self.judged.iter().copied().filter(|pcr| !in_variant(*pcr)) {
+            if !self.sequences.iter().any(|s| s.pcr == pcr) {
+                return Err(Error::NoSequence { place: "sequences".into(), pcr });
+            }
+        }
+        for variant in &self.variants {
+            let resolved = self.resolve(variant)?;
+            for pcr in self.judged.iter().copied().filter(|pcr| in_variant(*pcr)) {
+                let place = format!("variant `{}`", variant.name);
+                let sequence = resolved.iter().find(|s| s.pcr == pcr);
+                let sequence = sequence.ok_or_else(|| Error::NoSequence { place: place.clone(), pcr })?;
+                if pcr >= 8
+                    && !sequence.slots.is_empty()
+                    && !self.measured_by_golden_image(sequence, &resolved)
+                {
+                    return Err(Error::MeasuredByMissing { place, pcr });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn measured_by_golden_image(&self, sequence: &Sequence, variant: &[Sequence]) -> bool {
+        let Some(image) = &sequence.measured_by else { return false };
+        let pcr4 = variant.iter().find(|s| s.pcr == 4);
+        self.judged.contains(&4) && pcr4.is_some_and(|s| s.slots.iter().any(|slot| slot.component == *image))
+    }
+
+    /// A variant's sequences with `based_on` and `replace` carried out, ascending by PCR.
+    pub(crate) fn resolve(&self, variant: &Variant) -> Result<Vec<Sequence>, Error> {
+        let Some(base_name) = &variant.based_on else { return Ok(variant.sequences.clone()) };
+        let base = self.variants.iter().find(|v| v.name == *base_name && v.based_on.is_none());
+        let base = base.ok_or_else(|| Error::BaseUnknown {
+            variant: variant.name.clone(),
+            based_on: base_name.clone(),
+        })?;
+        let inherited =
+            base.sequences.iter().filter(|s| variant.sequences.iter().all(|own| own.pcr != s.pcr));
+        let mut resolved: Vec<Sequence> = variant.sequences.iter().chain(inherited).cloned().collect();
+        resolved.sort_by_key(|s| s.pcr);
+        for replacement in &variant.replace {
+            apply(replacement, &mut resolved).map_err(|detail| Error::Replacement {
+                variant: variant.name.clone(),
+                pcr: replacement.pcr,
+                slot: replacement.slot,
+                detail,
+            })?;
+        }
+        for sequence in &mut resolved {
+            sequence.evidence = variant.evidence;
+        }
+        Ok(resolved)
+    }
+}
+
+fn apply(replacement: &Replacement, sequences: &mut [Sequence]) -> Result<(), String> {
+    let sequence =
+        sequences.iter_mut().find(|s| s.pcr == replacement.pcr).ok_or("the base has no such PCR")?;
+    let slot = sequence.slots.get_mut(replacement.slot).ok_or("the base has no such slot")?;
+    if slot.component != replacement.with.component {
+        return Err(format!("the base has `{}` there, not `{}`", slot.component, replacement.with.component));
+    }
+    *slot = replacement.with.clone();
+    Ok(())
+}
+
+fn unique(place: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name.clone()) {
+            return Err(Error::Duplicate { place: place.into(), what: name });
+        }
+    }
+    Ok(())
+}
+
+fn banks(names: &[String]) -> Result<Vec<HashAlg>, Error> {
+    let mut banks = Vec::new();
+    for name in names {
+        let alg = HashAlg::from_name(name)
+            .ok_or_else(|| Error::Banks { detail: format!("`{name}` is not a bank") })?;
+        if alg.strength() == 0 {
+            return Err(Error::Banks { detail: format!("`{name}` is too weak to judge by") });
+        }
+        if banks.contains(&alg) {
+            return Err(Error::Duplicate { place: "banks".into(), what: name.clone() });
+        }
+        banks.push(alg);
+    }
+    if banks.is_empty() {
+        return Err(Error::Banks { detail: "at least one bank must judge".into() });
+    }
+    banks.sort_by_key(|alg| alg.strength());
+    Ok(banks)
+}
+
+fn judged(mut pcrs: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let place = || "judged".to_owned();
+    if let Some(&pcr) = pcrs.iter().find(|pcr| !may_be_judged(**pcr)) {
+        let detail =
+            "cannot be judged: 10 is IMA's (see [ima]), 16 and above can be reset or are not the firmware's";
+        return Err(Error::Pcr { place: place(), pcr, detail });
+    }
+    unique("judged", pcrs.iter().map(ToString::to_string))?;
+    pcrs.sort_unstable();
+    Ok(pcrs)
+}
+
+fn alternative(raw: RawSequence, banks: &[HashAlg]) -> Result<Sequence, Error> {
+    let place = format!("sequence PCR {}", raw.pcr);
+    if in_variant(raw.pcr) || !may_be_judged(raw.pcr) {
+        return Err(Error::Pcr {
+            place,
+            pcr: raw.pcr,
+            detail: "belongs into a variant, or cannot be judged",
+        });
+    }
+    let name = raw.name.clone().unwrap_or_default();
+    let written = raw.evidence.clone().unwrap_or_default();
+    let evidence = evidence(&written, &place)?;
+    sequence(raw, name, evidence, &place, banks)
+}
+
+fn variant(raw: RawVariant, banks: &[HashAlg]) -> Result<Variant, Error> {
+    let place = format!("variant `{}`", raw.name);
+    let evidence = evidence(&raw.evidence, &place)?;
+    let mut sequences = Vec::new();
+    for s in raw.sequence {
+        let place = format!("{place} PCR {}", s.pcr);
+        if !in_variant(s.pcr) {
+            return Err(Error::Pcr { place, pcr: s.pcr, detail: "does not belong into a variant" });
+        }
+        if s.name.is_some() || s.evidence.is_some() {
+            let got = "name or evidence".into();
+            return Err(Error::Value { place, got, expected: "the variant's own fields" });
+        }
+        sequences.push(sequence(s, String::new(), evidence, &place, banks)?);
+    }
+    sequences.sort_by_key(|s: &Sequence| s.pcr);
+    unique(&place, sequences.iter().map(|s| format!("PCR {}", s.pcr)))?;
+    let replace = raw.replace.into_iter().map(|r| {
+        let with = slot(r.with, r.pcr, &format!("{place} replace PCR {}", r.pcr), banks)?;
+        Ok(Replacement { pcr: r.pcr, slot: r.slot, with })
+    });
+    let replace = replace.collect::<Result<Vec<_>, Error>>()?;
+    unique(&place, replace.iter().map(|r| format!("replace PCR {} slot {}", r.pcr, r.slot)))?;
+    if raw.based_on.is_none() && !replace.is_empty() {
+        return Err(Error::BaseUnknown { variant: raw.name, based_on: String::new() });
+    }
+    Ok(Variant { name: raw.name, evidence, based_on: raw.based_on, replace, sequences })
+}
+
+fn sequence(
+    raw: RawSequence,
+    name: String,
+    evidence: Evidence,
+    place: &str,
+    banks: &[HashAlg],
+) -> Result<Sequence, Error> {
+    let pcr = raw.pcr;
+    if !matches!(raw.startup_locality, 0 | 3 | 4) || (pcr != 0 && raw.startup_locality != 0) {
+        let got = raw.startup_locality.to_string();
+        return Err(Error::Value {
+            place: place.into(),
+            got,
+            expected: "startup_locality 0, 3 or 4, in PCR 0 alone",
+        });
+    }
+    let order = match raw.order.as_deref() {
+        None | Some("fixed") => Order::Fixed,
+        Some("free_before_separator") => Order::FreeBeforeSeparator,
+        Some(got) => {
+            return Err(Error::Value {
+                place: place.into(),
+                got: got.into(),
+                expected: "fixed, free_before_separator",
+            });
+        }
+    };
+    let slots = raw.slots.into_iter().enumerate();
+    let slots = slots.map(|(i, s)| slot(s, pcr, &format!("{place} slot {i}"), banks));
+    let slots = slots.collect::<Result<Vec<_>, _>>()?;
+    Ok(Sequence {
+        pcr,
+        name,
+        evidence,
+        startup_locality: raw.startup_locality,
+        order,
+        measured_by: raw.measured_by,
+        slots,
+    })
+}
+
+fn slot(raw: RawSlot, pcr: u8, place: &str, banks: &[HashAlg]) -> Result<Slot, Error> {
+    if raw.component.is_empty() {
+        return Err(Error::Value { place: place.into(), got: String::new(), expected: "a component's name" });
+    }
+    let written =
+        RawDigests { sha256: raw.sha256, sha384: raw.sha384, sha512: raw.sha512, sm3_256: raw.sm3_256 };
+    let digests = written.parse(place)?;
+    if let Some(bank) = banks.iter().find(|bank| digests.iter().all(|d| d.alg() != **bank)) {
+        let detail = "missing, although the document says that this bank judges";
+        return Err(Error::Digest { place: place.into(), bank: bank.name().into(), detail });
+    }
+    if let Some(extra) = digests.iter().find(|d| !banks.contains(&d.alg())) {
+        let detail = "not one of the document's banks";
+        return Err(Error::Digest { place: place.into(), bank: extra.alg().name().into(), detail });
+    }
+    let rule = raw.rule.map(|name| rule(&name, pcr, &raw.component, place)).transpose()?;
+    Ok(Slot { component: raw.component, digests, about: raw.about, rule })
+}
+
+fn rule(name: &str, pcr: u8, component: &str, place: &str) -> Result<Rule, Error> {
+    let fail = |detail| Error::Rule { place: place.into(), rule: name.into(), detail };
+    let rule = Rule::from_name(name).ok_or_else(|| fail("is not known"))?;
+    if pcr == 5 && component == rule.owner() {
+        Ok(rule)
+    } else {
+        Err(fail("belongs to another component's slot in PCR 5"))
+    }
+}
+
+fn evidence(name: &str, place: &str) -> Result<Evidence, Error> {
+    Evidence::from_name(name).ok_or_else(|| Error::Value {
+        place: place.into(),
+        got: name.into(),
+        expected: "evidence: quoted, log_only, predicted, reviewed",
+    })
+}
+
+impl Evidence {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Quoted, "quoted"),
+        (Self::LogOnly, "log_only"),
+        (Self::Predicted, "predicted"),
+        (Self::Reviewed, "reviewed"),
+    ];
+
+    /// Its name in the document.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(e, _)| *e == self).map_or("", |(_, name)| name)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(e, _)| *e)
+    }
+}
+
+fn workaround(raw: RawWorkaround) -> Result<Workaround, Error> {
+    let quirk = Quirk::from_name(&raw.quirk).ok_or(Error::Value {
+        place: "workaround".into(),
+        got: raw.quirk,
+        expected: "sha1_bank_mismatch, separator_missing, separator_duplicate",
+    })?;
+    Ok(Workaround { quirk, reason: raw.reason })
+}
+
+fn superseded(raw: RawSuperseded) -> Result<Superseded, Error> {
+    let place = format!("superseded `{}`", raw.component);
+    let written =
+        RawDigests { sha256: raw.sha256, sha384: raw.sha384, sha512: raw.sha512, sm3_256: raw.sm3_256 };
+    let digests = written.parse(&place)?;
+    if digests.is_empty() {
+        return Err(Error::Digest { place, bank: "any".into(), detail: "missing" });
+    }
+    Ok(Superseded { component: raw.component, digests, reason: raw.reason })
+}
+
+fn response(name: &str, place: &str) -> Result<Response, Error> {
+    match name {
+        "refuse" => Ok(Response::Refuse),
+        "warn" => Ok(Response::Warn),
+        got => Err(Error::Value { place: place.into(), got: got.into(), expected: "refuse, warn" }),
+    }
+}
+
+fn ima(raw: RawIma) -> Result<ImaGolden, Error> {
+    let mut files = Vec::with_capacity(raw.files.len());
+    for file in raw.files {
+        let (alg, text) = file.digest.split_once(':').unwrap_or_default();
+        let digest = HashAlg::from_name(alg).and_then(|alg| Digest::from_hex(alg, text));
+        let digest = digest.ok_or_else(|| Error::Digest {
+            place: format!("ima file `{}`", file.path),
+            bank: alg.into(),
+            detail: "expected `algorithm:hexadecimal`",
+        })?;
+        files.push(ImaFile { path: file.path, digest, required: file.required });
+    }
+    files.sort();
+    Ok(ImaGolden {
+        measurement_policy: raw.measurement_policy,
+        unknown_files: response(&raw.unknown_files, "ima.unknown_files")?,
+        violations: response(&raw.violations, "ima.violations")?,
+        files,
+    })
+}

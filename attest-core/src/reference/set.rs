@@ -1,0 +1,84 @@
+//! Golden values ready for appraisal.
+
+use serde::Serialize;
+use sha2::Digest as _;
+
+use super::golden::{Error, Golden, Sequence};
+
+/// Where the golden values came from. Development values mark every verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GoldenSource {
+    /// `development` or `release`.
+    pub source: &'static str,
+    /// The release's name, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The release's tier, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// The variant that explains the boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// SHA-256 of the golden document's bytes, lower-case hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_sha256: Option<String>,
+}
+
+/// Values that somebody vouches for: governed releases, or a plain document on the explicit development path, which marks every
+/// verdict made with it.
+#[derive(Clone, Debug)]
+pub struct ReferenceSet {
+    golden: Golden,
+    variants: Vec<ResolvedVariant>,
+    source: GoldenSource,
+}
+
+/// A variant with everything that it inherits.
+#[derive(Clone, Debug)]
+pub struct ResolvedVariant {
+    /// Its name.
+    pub name: String,
+    /// Its sequences, ascending by PCR.
+    pub sequences: Vec<Sequence>,
+}
+
+impl ReferenceSet {
+    /// The development path: a plain document, vouched for by whoever passes it in. Every verdict says so.
+    ///
+    /// # Errors
+    /// [`Error`] where a variant does not resolve.
+    pub fn development(golden: Golden) -> Result<Self, Error> {
+        golden.validate()?;
+        let variants = golden.variants.iter().map(|variant| {
+            Ok(ResolvedVariant { name: variant.name.clone(), sequences: golden.resolve(variant)? })
+        });
+        let variants = variants.collect::<Result<_, Error>>()?;
+        let document = sha2::Sha256::digest(golden.to_toml().as_bytes());
+        let source = GoldenSource {
+            source: "development",
+            release: None,
+            tier: None,
+            variant: None,
+            document_sha256: Some(hex::encode(document)),
+        };
+        Ok(Self { golden, variants, source })
+    }
+
+    /// The document behind it.
+    #[must_use]
+    pub const fn golden(&self) -> &Golden {
+        &self.golden
+    }
+
+    /// Its variants, resolved, in the order of the document.
+    #[must_use]
+    pub fn variants(&self) -> &[ResolvedVariant] {
+        &self.variants
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub const fn source(&self) -> &GoldenSource {
+        &self.source
+    }
+}
