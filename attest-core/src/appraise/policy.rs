@@ -1,0 +1,146 @@
+//! What the relying party asks for, as data that is parsed once.
+
+use serde::Deserialize;
+
+use crate::evidence::tpm::ClockInfo;
+use crate::reference::golden::may_be_judged;
+
+/// What a policy's first line says it is.
+pub const POLICY_FORMAT: &str = "attest-policy/1";
+
+/// How a finding that machines also have for good reasons is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Taken {
+    /// It refuses.
+    Refuse,
+    /// It is a warning for people.
+    Warn,
+}
+
+/// What must be judged, and how findings are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    must_judge: Vec<u8>,
+    clock_unsafe: Taken,
+    firmware_version_changed: Taken,
+}
+
+impl Default for Policy {
+    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns.
+    fn default() -> Self {
+        Self {
+            must_judge: vec![0, 4, 7],
+            clock_unsafe: Taken::Warn,
+            firmware_version_changed: Taken::Warn,
+        }
+    }
+}
+
+/// Why a policy is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The document says that it is something else.
+    #[error("format is `{got}`, expected `{POLICY_FORMAT}`")]
+    Format {
+        /// What it says.
+        got: String,
+    },
+    /// A PCR that can never be judged.
+    #[error("must_judge: PCR {pcr} cannot be judged")]
+    Pcr {
+        /// Which.
+        pcr: u8,
+    },
+    /// It is not TOML, or not of this shape.
+    #[error("{detail}")]
+    Syntax {
+        /// Line, column and what was expected.
+        detail: String,
+    },
+}
+
+impl PolicyError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Format { .. } => "policy_format",
+            Self::Pcr { .. } => "policy_pcr",
+            Self::Syntax { .. } => "policy_syntax",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPolicy {
+    format: String,
+    must_judge: Vec<u8>,
+    clock_unsafe: Option<Taken>,
+    firmware_version_changed: Option<Taken>,
+}
+
+impl Policy {
+    /// Reads a policy. One that asks for no PCR is read, and then refuses every device.
+    ///
+    /// # Errors
+    /// [`PolicyError`].
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let raw: RawPolicy =
+            toml::from_str(text).map_err(|e| PolicyError::Syntax { detail: e.to_string() })?;
+        if raw.format != POLICY_FORMAT {
+            return Err(PolicyError::Format { got: raw.format });
+        }
+        if let Some(&pcr) = raw.must_judge.iter().find(|pcr| !may_be_judged(**pcr)) {
+            return Err(PolicyError::Pcr { pcr });
+        }
+        Ok(Self {
+            must_judge: raw.must_judge,
+            clock_unsafe: raw.clock_unsafe.unwrap_or(Taken::Warn),
+            firmware_version_changed: raw.firmware_version_changed.unwrap_or(Taken::Warn),
+        })
+    }
+
+    /// The PCRs that the golden document must judge.
+    #[must_use]
+    pub fn must_judge(&self) -> &[u8] {
+        &self.must_judge
+    }
+
+    /// How an unsafe clock is taken.
+    #[must_use]
+    pub const fn clock_unsafe(&self) -> Taken {
+        self.clock_unsafe
+    }
+
+    /// How another TPM firmware than the last time's is taken.
+    #[must_use]
+    pub const fn firmware_version_changed(&self) -> Taken {
+        self.firmware_version_changed
+    }
+}
+
+/// What the caller knows about the device and itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The family that the device is enrolled in, or that the caller asks about.
+    pub family: String,
+    /// Development mode: marks the verdict.
+    pub development: bool,
+    /// What the same AK's last authentic quote said. Counters of different keys are not comparable (TPM 2.0 Part 1, clock
+    /// obfuscation for keys outside the endorsement and platform hierarchies).
+    pub last_seen: Option<LastSeen>,
+    /// Why the device is revoked, if it is.
+    pub revoked: Option<String>,
+}
+
+/// The last authentic quote of the same AK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastSeen {
+    /// Its clock.
+    pub clock: ClockInfo,
+    /// Its TPM firmware version.
+    pub firmware_version: u64,
+}
