@@ -4,17 +4,7 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What a finding means for the verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing; changes nothing.
-    Info,
-    /// The part is at best `warning`.
-    Warn,
-    /// The part is `contraindicated`.
-    Refuse,
-}
+pub use crate::evidence::Severity;
 
 /// The part of the device's state that a finding speaks of. Boot and runtime integrity are separate claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -125,6 +115,8 @@ names! {
         Limits = "limits",
         /// The same PCR in another quoted bank does not agree with the log.
         OtherBankMismatch = "other_bank_mismatch",
+        /// A PCR has events that the golden document does not judge.
+        PcrNotJudged = "pcr_not_judged",
         /// A judged PCR is not quoted.
         PcrNotQuoted = "pcr_not_quoted",
         /// A PCR has a value, but no event explains it.

@@ -2,8 +2,11 @@
 
 use core::fmt;
 
+use serde::Serialize;
+
 /// What a finding does to a verdict. The order is that of its weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; changes nothing.
     Info,

@@ -245,14 +245,23 @@ fn mok(event: &Event<'_>) -> &'static str {
 
 /// The name in UEFI_VARIABLE_DATA: GUID, two lengths, UTF-16 name. Empty where it is none.
 pub(crate) fn variable_name(data: &[u8]) -> String {
+    variable(data).map(|(name, _)| utf16(name)).unwrap_or_default()
+}
+
+/// The value in UEFI_VARIABLE_DATA, if the data is one and nothing follows it.
+pub(crate) fn variable_value(data: &[u8]) -> Option<&[u8]> {
+    variable(data).map(|(_, value)| value)
+}
+
+/// Name and value in UEFI_VARIABLE_DATA (TCG PC Client Platform Firmware Profile, UEFI_VARIABLE_DATA).
+fn variable(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = Reader::new(data);
-    let name = (|| {
-        reader.bytes(16)?;
-        let units = reader.u64_le()?;
-        reader.u64_le()?;
-        reader.bytes(usize::try_from(units).unwrap_or(usize::MAX).saturating_mul(2))
-    })();
-    name.map(utf16).unwrap_or_default()
+    reader.bytes(16).ok()?;
+    let units = usize::try_from(reader.u64_le().ok()?).ok()?;
+    let len = usize::try_from(reader.u64_le().ok()?).ok()?;
+    let name = reader.bytes(units.checked_mul(2)?).ok()?;
+    let value = reader.bytes(len).ok()?;
+    reader.is_empty().then_some((name, value))
 }
 
 /// The file path node of the device path in UEFI_IMAGE_LOAD_EVENT, if there is one (UEFI specification, 10.3.5.4).

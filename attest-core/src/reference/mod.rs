@@ -1,5 +1,6 @@
 //! Golden values: what a good device of a family boots, as a document that people review and as a set ready for appraisal.
 
+pub mod component;
 pub mod golden;
 mod set;
 

@@ -1,0 +1,298 @@
+//! Boot integrity: each judged PCR's whole extend sequence equals a golden one, and one variant explains the boot's PCRs together.
+
+use super::difference::{Difference, Hint, Kind, attribute};
+use super::finding::{Cause, Code, Part, Reason, Severity};
+use super::sequence::{self, Edit};
+use super::words;
+use crate::authenticate::{AuthenticEvidence, Outcome};
+use crate::digest::HashAlg;
+use crate::evidence::tcg_log::Event;
+use crate::reference::golden::{Golden, Sequence, Slot, in_variant};
+use crate::reference::{ReferenceSet, ResolvedVariant, component};
+
+/// What the comparison with the golden sequences gave.
+#[derive(Debug, Default)]
+pub(super) struct Boot {
+    pub(super) reasons: Vec<Reason>,
+    pub(super) differences: Vec<Difference>,
+    /// The variant that explains the boot, or comes nearest.
+    pub(super) variant: Option<String>,
+    /// Whether that variant explains all of it.
+    pub(super) explained: bool,
+    pub(super) judged: Vec<(u8, HashAlg)>,
+    /// Golden components with their PCRs, in the order of the document.
+    pub(super) components: Vec<(String, u8)>,
+}
+
+/// One judged PCR, ready for comparison.
+struct Judged<'e, 'a> {
+    pcr: u8,
+    /// The banks that must all agree: quoted, golden and explained by the log. Never empty.
+    banks: Vec<HashAlg>,
+    events: Vec<&'e Event<'a>>,
+}
+
+pub(super) struct Judge<'r, 'e, 'a> {
+    evidence: &'e AuthenticEvidence<'a>,
+    references: &'r ReferenceSet,
+    names: Vec<String>,
+    boot: Boot,
+}
+
+/// Compares the evidence with the golden sequences of every judged PCR.
+pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet) -> Boot {
+    let names = evidence.log().map(component::names).unwrap_or_default();
+    let mut judge = Judge { evidence, references, names, boot: Boot::default() };
+    let golden = references.golden();
+    let judged: Vec<Judged<'_, '_>> = golden.judged.iter().filter_map(|pcr| judge.bank(*pcr)).collect();
+    let (grouped, alone): (Vec<_>, Vec<_>) = judged.into_iter().partition(|j| in_variant(j.pcr));
+    for judged in &alone {
+        judge.alternatives(judged);
+    }
+    judge.variants(&grouped);
+    judge.unjudged();
+    judge.finish()
+}
+
+impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
+    /// Decides in which banks a PCR is judged. `None`, with a refusing reason, if in none.
+    fn bank(&mut self, pcr: u8) -> Option<Judged<'e, 'a>> {
+        let golden = self.references.golden();
+        let quoted: Vec<(HashAlg, Outcome)> =
+            self.evidence.outcomes().iter().filter(|(_, p, _)| *p == pcr).map(|(alg, _, o)| (*alg, *o)).collect();
+        let strong = || quoted.iter().filter(|(alg, _)| alg.strength() > 0);
+        let refusal = if quoted.is_empty() {
+            Some((Code::PcrNotQuoted, words::pcr_not_quoted(pcr)))
+        } else if strong().next().is_none() {
+            Some((Code::WeakBank, words::weak_bank(pcr)))
+        } else if !strong().any(|(alg, _)| golden.banks.contains(alg)) {
+            Some((Code::BankNotGolden, words::bank_not_golden(pcr, &golden.banks)))
+        } else {
+            None
+        };
+        if let Some((code, explain)) = refusal {
+            let reason = Reason { pcr: Some(pcr.into()), ..Reason::new(code, Severity::Refuse, Part::Boot, explain) };
+            self.boot.reasons.push(reason);
+            return None;
+        }
+        let mut banks = Vec::new();
+        for (alg, outcome) in strong().filter(|(alg, _)| golden.banks.contains(alg)) {
+            // What is not explained refuses on its own, under the code of its outcome (see `unexplained`).
+            if !outcome.is_explained() {
+                return None;
+            }
+            banks.push(*alg);
+        }
+        let decides = banks.iter().copied().max_by_key(|alg| alg.strength())?;
+        self.boot.judged.push((pcr, decides));
+        Some(Judged { pcr, banks, events: self.evidence.extends(pcr) })
+    }
+
+    /// PCR 0–3, 6 and 7: one of the PCR's golden sequences must account for all of it.
+    fn alternatives(&mut self, judged: &Judged<'e, 'a>) {
+        let golden = self.references.golden();
+        let all: Vec<&Sequence> = golden.sequences.iter().filter(|s| s.pcr == judged.pcr).collect();
+        let locality = self.evidence.log().and_then(|log| log.startup_locality()).unwrap_or(0);
+        let same_start = |s: &Sequence| s.pcr != 0 || s.startup_locality == locality;
+        let fits = |s: &Sequence| same_start(s) && sequence::matches(s, &judged.events, &judged.banks);
+        if let Some(fitting) = all.iter().find(|s| fits(s)) {
+            self.remember(fitting);
+            return;
+        }
+        let nearest = all.iter().min_by_key(|s| (self.distance(s, judged), !same_start(s)));
+        let Some(nearest) = nearest else { return };
+        self.remember(nearest);
+        if !same_start(nearest) {
+            let explain = words::startup_locality(nearest.startup_locality, locality);
+            let reason = Reason::new(Code::StartupLocalityMismatch, Severity::Refuse, Part::Boot, explain);
+            self.boot.reasons.push(Reason {
+                pcr: Some(0),
+                component: Some("firmware.startup_locality".into()),
+                expected: vec![nearest.startup_locality.to_string()],
+                got: Some(locality.to_string()),
+                ..reason
+            });
+        }
+        self.compare(nearest, judged);
+    }
+
+    /// PCR 4, 5, 8, 9 and 11–15: one variant must account for all of them.
+    fn variants(&mut self, judged: &[Judged<'e, 'a>]) {
+        let variants = self.references.variants();
+        if variants.is_empty() {
+            let explain = "the golden document has no variant of a boot";
+            self.boot.reasons.push(Reason::new(Code::GoldenMissing, Severity::Refuse, Part::Boot, explain));
+            return;
+        }
+        let fits = |variant: &ResolvedVariant, j: &Judged<'e, 'a>| {
+            golden_for(variant, j.pcr).is_some_and(|s| sequence::matches(s, &j.events, &j.banks))
+        };
+        let explaining = variants.iter().find(|variant| judged.iter().all(|j| fits(variant, j)));
+        if let Some(variant) = explaining {
+            variant.sequences.iter().for_each(|s| self.remember(s));
+            self.boot.variant = Some(variant.name.clone());
+            self.boot.explained = true;
+            return;
+        }
+        let known = |j: &Judged<'e, 'a>| variants.iter().find(|variant| fits(variant, j));
+        if judged.iter().all(|j| known(j).is_some()) {
+            let parts: Vec<(u8, &str)> =
+                judged.iter().filter_map(|j| Some((j.pcr, known(j)?.name.as_str()))).collect();
+            let explain = words::variants_mixed(&parts);
+            self.boot.reasons.push(Reason::new(Code::VariantsMixed, Severity::Refuse, Part::Boot, explain));
+        }
+        let distance = |variant: &&ResolvedVariant| -> usize {
+            let of = |j: &Judged<'e, 'a>| {
+                golden_for(variant, j.pcr).map_or(usize::MAX, |s| self.distance(s, j))
+            };
+            judged.iter().map(of).fold(0, usize::saturating_add)
+        };
+        let Some(nearest) = variants.iter().min_by_key(distance) else { return };
+        self.boot.variant = Some(nearest.name.clone());
+        nearest.sequences.iter().for_each(|s| self.remember(s));
+        for judged in judged {
+            if let Some(golden) = golden_for(nearest, judged.pcr) {
+                self.compare(golden, judged);
+            }
+        }
+    }
+
+    fn remember(&mut self, sequence: &Sequence) {
+        if !self.references.golden().judged.contains(&sequence.pcr) {
+            return;
+        }
+        for slot in &sequence.slots {
+            if slot.component != component::SEPARATOR
+                && self.boot.components.iter().all(|(name, _)| *name != slot.component)
+            {
+                self.boot.components.push((slot.component.clone(), sequence.pcr));
+            }
+        }
+    }
+
+    fn name(&self, event: &Event<'_>) -> String {
+        let at = usize::try_from(event.index).unwrap_or(usize::MAX);
+        self.names.get(at).cloned().unwrap_or_else(|| component::UNKNOWN.to_owned())
+    }
+
+    fn edits<'s>(&self, golden: &'s Sequence, judged: &Judged<'e, 'a>) -> Vec<Edit<'s, 'e, 'a>> {
+        let events = sequence::accountable(golden, &judged.events, &judged.banks);
+        sequence::align(&golden.slots, &events, &judged.banks, &|event| self.name(event))
+    }
+
+    /// How many slots and events do not fit.
+    fn distance(&self, golden: &Sequence, judged: &Judged<'e, 'a>) -> usize {
+        if sequence::matches(golden, &judged.events, &judged.banks) {
+            return 0;
+        }
+        self.edits(golden, judged).iter().filter(|edit| !matches!(edit, Edit::Same(..))).count().max(1)
+    }
+
+    /// Reports every difference between a golden sequence and what was extended.
+    fn compare(&mut self, golden: &Sequence, judged: &Judged<'e, 'a>) {
+        if sequence::matches(golden, &judged.events, &judged.banks) {
+            return;
+        }
+        let edits = self.edits(golden, judged);
+        let last_golden = edits.iter().rposition(|edit| !matches!(edit, Edit::Extra(_)));
+        for (at, edit) in edits.iter().enumerate() {
+            let is_tail = last_golden.is_none_or(|last| at > last);
+            self.report(*edit, is_tail, golden, judged);
+        }
+        // Every golden digest is there and only the order differs.
+        if edits.iter().all(|edit| matches!(edit, Edit::Same(..))) {
+            let explain = words::reordered(judged.pcr);
+            let reason = Reason::new(Code::EventReordered, Severity::Refuse, Part::Boot, explain);
+            self.boot.reasons.push(Reason { pcr: Some(judged.pcr.into()), ..reason });
+        }
+    }
+
+    fn report(&mut self, edit: Edit<'_, 'e, 'a>, is_tail: bool, golden: &Sequence, judged: &Judged<'e, 'a>) {
+        let bank = judged.banks.iter().copied().max_by_key(|alg| alg.strength());
+        let Some(bank) = bank else { return };
+        let (slot, event) = match edit {
+            Edit::Same(..) => return,
+            Edit::Changed(slot, event) => (Some(slot), Some(event)),
+            Edit::Missing(slot) => (Some(slot), None),
+            Edit::Extra(event) => (None, Some(event)),
+        };
+        let name = slot.map(|slot| slot.component.clone());
+        let name = name.or_else(|| event.map(|event| self.name(event))).unwrap_or_default();
+        let superseded = event.and_then(|event| superseded(self.references.golden(), event, &judged.banks));
+        let code = match edit {
+            _ if superseded.is_some() => Code::Superseded,
+            Edit::Changed(..) => Code::GoldenMismatch,
+            Edit::Missing(_) => Code::EventMissing,
+            _ if golden.slots.iter().any(|s| event.is_some_and(|e| sequence::slot_matches(s, e, &judged.banks))) => {
+                Code::EventRepeated
+            }
+            _ if is_tail => Code::EventAppended,
+            _ => Code::EventUnexpected,
+        };
+        let hint = event.map_or(Hint::None, |event| words::hint(&name, event, bank, superseded.is_some()));
+        let kind = match (slot, event) {
+            (Some(_), Some(_)) => Kind::Changed,
+            (Some(_), None) => Kind::Missing,
+            _ => Kind::Extra,
+        };
+        let explain = words::difference(code, &name, judged.pcr, event, superseded);
+        let index = event.map(|event| event.index);
+        self.boot.differences.push(Difference { kind, pcr: judged.pcr.into(), event: index, component: name.clone(), hint });
+        self.boot.reasons.push(Reason {
+            component: Some(name),
+            bank: Some(bank.name()),
+            pcr: Some(judged.pcr.into()),
+            event: index,
+            expected: slot.and_then(|slot| slot.digest(bank)).map(ToString::to_string).into_iter().collect(),
+            got: event.and_then(|event| event.typed_digest(bank)).map(|digest| digest.to_string()),
+            ..Reason::new(code, Severity::Refuse, Part::Boot, explain)
+        });
+    }
+
+    /// PCRs that have events, are quoted, and that the document does not judge.
+    fn unjudged(&mut self) {
+        let golden = self.references.golden();
+        for pcr in (0..=15).filter(|pcr| *pcr != 10 && !golden.judged.contains(pcr)) {
+            let events = self.evidence.extends(pcr);
+            let quoted = self.evidence.outcomes().iter().any(|(_, p, _)| *p == pcr);
+            let (Some(first), true) = (events.first(), quoted) else { continue };
+            let explain = words::pcr_not_judged(pcr, events.len(), &self.name(first));
+            let reason = Reason::new(Code::PcrNotJudged, Severity::Info, Part::Boot, explain);
+            self.boot.reasons.push(Reason { pcr: Some(pcr.into()), event: Some(first.index), ..reason });
+        }
+    }
+
+    /// Gives every reason that is a difference the cause it is attributed to.
+    fn finish(mut self) -> Boot {
+        let causes = attribute(&self.boot.differences);
+        let of = |reason: &Reason| -> Option<Cause> {
+            let matches = |d: &Difference| {
+                Some(d.pcr) == reason.pcr && d.event == reason.event && Some(&d.component) == reason.component.as_ref()
+            };
+            let at = self.boot.differences.iter().position(matches)?;
+            causes.get(at).copied()
+        };
+        let found: Vec<Option<Cause>> = self.boot.reasons.iter().map(of).collect();
+        for (reason, cause) in self.boot.reasons.iter_mut().zip(found) {
+            reason.cause = cause;
+        }
+        self.boot
+    }
+}
+
+fn golden_for(variant: &ResolvedVariant, pcr: u8) -> Option<&Sequence> {
+    variant.sequences.iter().find(|s| s.pcr == pcr)
+}
+
+/// Why a digest that was good once no longer is; `None` for any other digest.
+fn superseded<'r>(golden: &'r Golden, event: &Event<'_>, banks: &[HashAlg]) -> Option<&'r str> {
+    let is = |digests: &[crate::Digest]| {
+        digests.iter().any(|d| banks.contains(&d.alg()) && event.digest(d.alg()) == Some(d.as_bytes()))
+    };
+    golden.superseded.iter().find(|old| is(&old.digests)).map(|old| old.reason.as_str())
+}
+
+/// Whether a slot says what an event of the log says; used to tell a log that was cut from a PCR that was extended.
+pub(super) fn log_is_golden(golden: &[&Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> bool {
+    golden.len() == events.len() && golden.iter().zip(events).all(|(slot, event)| sequence::slot_matches(slot, event, banks))
+}

@@ -1,0 +1,142 @@
+//! Findings in plain words, and what an event's own words hint at.
+
+use super::difference::Hint;
+use super::finding::Code;
+use crate::digest::HashAlg;
+use crate::evidence::tcg_log::Event;
+use crate::reference::component;
+
+pub(super) fn pcr_not_quoted(pcr: u8) -> String {
+    format!("PCR {pcr} is judged, but the quote does not cover it: what is not quoted is not seen")
+}
+
+pub(super) fn weak_bank(pcr: u8) -> String {
+    format!("PCR {pcr} is quoted in the SHA-1 bank alone, which is too weak to judge by")
+}
+
+pub(super) fn bank_not_golden(pcr: u8, golden: &[HashAlg]) -> String {
+    let banks: Vec<&str> = golden.iter().map(|bank| bank.name()).collect();
+    let banks = banks.join(", ");
+    format!("PCR {pcr} is quoted in no bank that the golden document lets judge ({banks})")
+}
+
+pub(super) fn startup_locality(expected: u8, got: u8) -> String {
+    format!("the TPM was started from locality {got}, the golden boots from locality {expected}")
+}
+
+pub(super) fn variants_mixed(parts: &[(u8, &str)]) -> String {
+    let parts: Vec<String> = parts.iter().map(|(pcr, name)| format!("PCR {pcr} is that of `{name}`")).collect();
+    format!("every part is known, but from different boots: {}", parts.join(", "))
+}
+
+pub(super) fn reordered(pcr: u8) -> String {
+    format!("PCR {pcr} has every golden measurement, in another order")
+}
+
+pub(super) fn pcr_not_judged(pcr: u8, count: usize, first: &str) -> String {
+    format!("PCR {pcr} has {count} events (the first: {first}) that the golden document does not judge")
+}
+
+/// What a difference means.
+pub(super) fn difference(
+    code: Code,
+    name: &str,
+    pcr: u8,
+    event: Option<&Event<'_>>,
+    superseded: Option<&str>,
+) -> String {
+    let what = describe(name);
+    let says = event.map(own_words).filter(|words| !words.is_empty());
+    let says = says.map(|words| format!("; the event says of itself: {words}")).unwrap_or_default();
+    let text = match code {
+        Code::Superseded => {
+            format!("{what} is an old one that no longer counts ({})", superseded.unwrap_or_default())
+        }
+        Code::GoldenMismatch => format!("{what} is not the golden one"),
+        Code::EventMissing => format!("{what} was not measured into PCR {pcr}, the golden boot has it"),
+        Code::EventRepeated => format!("{what} is measured into PCR {pcr} more often than in the golden boot"),
+        Code::EventAppended => {
+            format!("{what} is measured into PCR {pcr} after everything that the golden boot measures")
+        }
+        _ => format!("{what} is measured into PCR {pcr}, the golden boot has no such event there"),
+    };
+    format!("{text}{says}")
+}
+
+fn describe(name: &str) -> String {
+    let known = match name {
+        "firmware.version" => "the firmware's version",
+        "firmware.code" => "the firmware's code",
+        "secure_boot.state" => "the state of Secure Boot",
+        "secure_boot.pk" => "the platform key (PK)",
+        "secure_boot.kek" => "the key exchange keys (KEK)",
+        "secure_boot.db" => "the list of allowed signers (db)",
+        "secure_boot.dbx" => "the list of revocations (dbx)",
+        "secure_boot.authority" => "the certificate that allowed an image",
+        "secure_boot.sbat_level" => "shim's SBAT level",
+        "boot.order" => "the boot order",
+        "boot.entry" => "a boot entry",
+        "boot.partition_table" => "the partition table",
+        "boot.exit_boot_services" => "the hand-over to the operating system",
+        "boot_loader.shim" => "shim",
+        "boot_loader.grub" => "GRUB",
+        "boot_loader" => "the boot loader",
+        "kernel" => "the kernel",
+        "kernel.file" => "the kernel file that GRUB read",
+        "kernel.cmdline" | "grub.kernel_cmdline" | "uki.cmdline" => "the kernel command line",
+        "grub.command" => "a GRUB command",
+        "grub.config" => "GRUB's configuration",
+        "initrd" | "initrd.loaded" | "uki.initrd" => "the initial RAM disk",
+        "uki" => "the unified kernel image",
+        "option_rom" => "an option ROM or driver",
+        component::SEPARATOR => "the separator that ends the firmware's measurements",
+        component::UNKNOWN => "an unknown measurement",
+        other => return format!("`{other}`"),
+    };
+    known.to_owned()
+}
+
+/// What an event's data says in text, shortened and with everything but printable ASCII replaced: it is a hint, written by whoever wrote
+/// the log, and it must not steer a terminal.
+fn own_words(event: &Event<'_>) -> String {
+    const MOST: usize = 160;
+    let variable = component::variable_name(event.data);
+    let file = component::device_path_file(event.data);
+    let text = if event.data.iter().take(16).all(|b| (0x20..0x7f).contains(b)) && !event.data.is_empty() {
+        String::from_utf8_lossy(event.data).into_owned()
+    } else if !variable.is_empty() && variable.len() < 64 {
+        format!("variable {variable}")
+    } else {
+        file
+    };
+    let text = text.trim_end_matches('\0');
+    let mut out: String =
+        text.chars().take(MOST).map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
+    if text.chars().count() > MOST {
+        out.push_str("...");
+    }
+    out
+}
+
+/// What the event says about itself beyond its name. Data counts only where it hashes to the digest.
+pub(super) fn hint(name: &str, event: &Event<'_>, bank: HashAlg, superseded: bool) -> Hint {
+    if superseded {
+        return Hint::Superseded;
+    }
+    let authentic = event.digest(bank) == Some(bank.hash(&[event.data]).as_bytes());
+    let value = component::variable_value(event.data);
+    match name {
+        "secure_boot.state" if authentic && value.is_some_and(|v| v == [0] || v.is_empty()) => Hint::SecureBootOff,
+        "secure_boot.pk" if authentic && value.is_some_and(<[u8]>::is_empty) => Hint::SetupMode,
+        "mok.validation_state" => Hint::ValidationOff,
+        "grub.command" => {
+            let text = String::from_utf8_lossy(event.data);
+            let command = text.strip_prefix("grub_cmd: ").and_then(|rest| rest.split(' ').next());
+            match command {
+                Some("linux" | "linuxefi" | "linux16" | "initrd" | "initrdefi" | "initrd16") => Hint::LoadCommand,
+                _ => Hint::None,
+            }
+        }
+        _ => Hint::None,
+    }
+}

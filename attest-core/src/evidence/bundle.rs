@@ -1,0 +1,109 @@
+//! Everything that one device sent, parsed together.
+
+use super::ima_log::{self, ImaLog};
+use super::pcr_values::PcrValues;
+use super::tcg_log::{self, EventLog};
+use super::tpm::{self, Attest, Signature, SignatureScheme};
+use crate::limits::Limits;
+
+/// The bytes of one device's evidence.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence<'a> {
+    /// TPMS_ATTEST.
+    pub attest: &'a [u8],
+    /// TPMT_SIGNATURE, or a bare signature with `signature_scheme`.
+    pub signature: &'a [u8],
+    /// The scheme of a bare signature, as some clouds send it.
+    pub signature_scheme: Option<SignatureScheme>,
+    /// The firmware's event log. `Some` of nothing is an empty log, which real machines have too.
+    pub event_log: Option<&'a [u8]>,
+    /// The IMA list, binary or ASCII.
+    pub ima: Option<&'a [u8]>,
+    /// PCR values, if the device sent them; else those that the logs lead to.
+    pub pcrs: Option<PcrValues>,
+}
+
+/// Why evidence is malformed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The firmware's event log.
+    #[error("event log: {0}")]
+    EventLog(#[from] tcg_log::Error),
+    /// The IMA list.
+    #[error("IMA list: {0}")]
+    Ima(#[from] ima_log::Error),
+    /// TPMS_ATTEST or TPMT_SIGNATURE.
+    #[error("quote: {0}")]
+    Quote(#[from] tpm::Error),
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::EventLog(error) => error.code(),
+            Self::Ima(error) => error.code(),
+            Self::Quote(error) => error.code(),
+        }
+    }
+}
+
+/// The firmware's event log, or what stands in its place.
+#[derive(Clone, Debug)]
+pub enum FirmwareLog<'a> {
+    /// None was sent.
+    Missing,
+    /// One was sent, with nothing in it.
+    Empty,
+    /// A log.
+    Given(EventLog<'a>),
+}
+
+impl<'a> FirmwareLog<'a> {
+    /// The log, if there is one that is not empty.
+    #[must_use]
+    pub const fn given(&self) -> Option<&EventLog<'a>> {
+        match self {
+            Self::Given(log) => Some(log),
+            Self::Missing | Self::Empty => None,
+        }
+    }
+}
+
+/// Evidence that is well-formed and within limits, and not believed.
+#[derive(Clone, Debug)]
+pub struct Bundle<'a> {
+    /// The quote.
+    pub attest: Attest<'a>,
+    /// Its signature.
+    pub signature: Signature<'a>,
+    /// The firmware's log.
+    pub log: FirmwareLog<'a>,
+    /// The IMA list.
+    pub ima: Option<ImaLog<'a>>,
+    /// PCR values as the device states them.
+    pub pcrs: Option<PcrValues>,
+}
+
+impl<'a> Bundle<'a> {
+    /// Parses everything that was sent.
+    ///
+    /// # Errors
+    /// [`Error`], naming the part, the offset and what was expected there.
+    pub fn parse(evidence: Evidence<'a>, limits: &Limits) -> Result<Self, Error> {
+        let attest = Attest::parse(evidence.attest, limits)?;
+        let signature = match evidence.signature_scheme {
+            None => Signature::parse(evidence.signature, limits)?,
+            Some(scheme) => Signature::bare(scheme, evidence.signature, limits)?,
+        };
+        let log = match evidence.event_log {
+            None => FirmwareLog::Missing,
+            Some([]) => FirmwareLog::Empty,
+            Some(bytes) => FirmwareLog::Given(EventLog::parse(bytes, limits)?),
+        };
+        let ima = evidence.ima.map(|bytes| ImaLog::parse(bytes, limits)).transpose()?;
+        Ok(Self { attest, signature, log, ima, pcrs: evidence.pcrs })
+    }
+}
