@@ -1,7 +1,7 @@
 //! The whole of a device's evidence, proven: that TPM, this boot, just now, and which PCRs the logs explain.
 
-use super::ima::{AuthenticIma, ImaOutcome};
-use super::pcrs::{self, PcrValues, QuotedPcrs};
+use super::authentic_ima::{AuthenticIma, ImaOutcome, values_from_logs};
+use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
 use super::replay::{Replay, reset_value};
 use super::{AttestationKey, Challenge};
@@ -111,7 +111,7 @@ impl<'a> AuthenticEvidence<'a> {
         let pcrs = match &pcrs {
             Some(values) => QuotedPcrs::from_values(&quote, values)?,
             None if replay.is_none() && ima.is_none() => return Err(Error::PcrsMissing),
-            None => super::ima::values_from_logs(&quote, replay.as_ref(), ima.as_ref())?,
+            None => values_from_logs(&quote, replay.as_ref(), ima.as_ref())?,
         };
         let stories = (0..24).map(|pcr| replay.as_ref().map_or(Vec::new(), |r| r.positions(pcr).to_vec())).collect();
         let firmware = |alg, pcr| firmware_outcome(replay.as_ref(), &pcrs, alg, pcr);

@@ -207,7 +207,7 @@ fn reset(alg: HashAlg, pcr: u32) -> Digest {
 
 /// What the kernel extends for an entry: the digest of its data, or all ones for a violation (Linux,
 /// ima_add_template_entry); and the same as a kernel does that lacks the bank's hash.
-fn extended_with(entry: &Entry<'_>, alg: HashAlg) -> (Digest, Digest) {
+pub(super) fn extended_with(entry: &Entry<'_>, alg: HashAlg) -> (Digest, Digest) {
     if entry.is_violation() {
         return (Digest::ones(alg), Digest::ones(alg));
     }

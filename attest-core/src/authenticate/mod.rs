@@ -1,8 +1,10 @@
 //! Structure → proof. The only room that checks a signature on evidence.
 
+mod authentic_ima;
 pub mod challenge;
 pub mod credential;
 pub mod ek;
+mod evidence;
 pub mod ima;
 pub mod key;
 pub mod pcrs;
@@ -10,3 +12,8 @@ pub mod quote;
 pub mod replay;
 pub mod signature;
 pub mod spki;
+
+pub use authentic_ima::{AuthenticIma, Coverage, ImaOutcome};
+pub use challenge::{Challenge, Nonce};
+pub use evidence::{AuthenticEvidence, Error, Outcome};
+pub use key::{AttestationKey, Subject};

@@ -1,12 +1,14 @@
 //! Bytes → structure. What comes out of here is well-formed and within limits; nothing in it is believed yet.
 
-pub mod cbor;
+pub mod bundle;
 pub mod ima_log;
-pub mod json;
+pub mod pcr_values;
 pub mod severity;
 pub mod tcg_event;
 pub mod tcg_log;
 pub mod text;
 pub mod tpm;
 
+pub use bundle::{Bundle, Evidence, FirmwareLog};
+pub use pcr_values::PcrValues;
 pub use severity::Severity;

@@ -2,6 +2,7 @@
 
 pub mod component;
 pub mod golden;
+pub mod learn;
 mod set;
 
 pub use golden::Golden;

@@ -9,7 +9,6 @@ use super::Failure;
 ///
 /// # Errors
 /// A usage failure `file_unreadable`.
-#[expect(dead_code, reason = "used by the commands that read evidence")]
 pub(super) fn read_file(path: &Path, max_bytes: usize) -> Result<Vec<u8>, Failure> {
     let unreadable =
         |error: std::io::Error| Failure::usage("file_unreadable", format!("{}: {error}", path.display()));

@@ -4,6 +4,7 @@
 
 mod demo;
 mod eventlog;
+mod evidence;
 mod failure;
 mod golden;
 mod ima;
@@ -11,6 +12,7 @@ mod input;
 mod output;
 mod quote;
 mod serve;
+mod verdict;
 mod verify;
 
 use std::process::ExitCode;

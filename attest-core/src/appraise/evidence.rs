@@ -1,0 +1,293 @@
+//! Findings about the evidence as a whole, the golden values, the log, and PCRs that the logs do not explain.
+
+use super::boot::log_is_golden;
+use super::finding::{Cause, Code, Explained, Part, Reason, RootCause, Severity};
+use super::judge::cause;
+use super::policy::{Context, Policy, Taken};
+use crate::authenticate::{AuthenticEvidence, Outcome};
+use crate::digest::HashAlg;
+use crate::evidence::FirmwareLog;
+use crate::evidence::tcg_log::FindingKind;
+use crate::reference::ReferenceSet;
+use crate::reference::golden::{Evidence, Golden, Quirk, Slot, in_variant};
+
+/// Authenticity, identity and clock.
+pub(super) fn about_evidence(evidence: &AuthenticEvidence<'_>, policy: &Policy, context: &Context) -> Vec<Reason> {
+    let quote = evidence.quote();
+    let mut reasons = development(context);
+    let mut add = |code, severity, explain: String| {
+        reasons.push(Reason::new(code, severity, Part::Evidence, explain));
+    };
+    if let Some(why) = &context.revoked {
+        add(Code::Revoked, Severity::Refuse, format!("the device is revoked: {why}"));
+    }
+    if !quote.attributes_proven() {
+        let explain = "the attestation key is a bare public key: nothing proves that it is restricted and lives in a TPM";
+        add(Code::AkAttributesUnproven, Severity::Warn, explain.into());
+    }
+    let clock = quote.clock_info();
+    if !clock.safe {
+        let explain = "the TPM says that its clock may have gone back since it was last shut down orderly";
+        add(Code::ClockUnsafe, taken(policy.clock_unsafe()), explain.into());
+    }
+    let Some(last) = &context.last_seen else { return reasons };
+    if clock.reset_count < last.clock.reset_count {
+        let explain = format!(
+            "the TPM's reset counter went from {} back to {}",
+            last.clock.reset_count, clock.reset_count
+        );
+        add(Code::ResetCountWentBack, Severity::Refuse, explain);
+    } else if clock.reset_count > last.clock.reset_count {
+        let times = clock.reset_count.saturating_sub(last.clock.reset_count);
+        let explain = format!("the device was restarted {times} time(s) since it was last seen");
+        add(Code::Rebooted, Severity::Info, explain);
+    } else if clock.clock < last.clock.clock || clock.restart_count < last.clock.restart_count {
+        let explain = format!(
+            "the TPM's clock went from {} ms (restart {}) back to {} ms (restart {}) without a reset",
+            last.clock.clock, last.clock.restart_count, clock.clock, clock.restart_count
+        );
+        add(Code::ClockWentBack, Severity::Refuse, explain);
+    }
+    if quote.firmware_version() != last.firmware_version {
+        let explain = format!(
+            "the TPM's firmware version was {:016x} and is {:016x}",
+            last.firmware_version,
+            quote.firmware_version()
+        );
+        add(Code::FirmwareVersionChanged, taken(policy.firmware_version_changed()), explain);
+    }
+    reasons
+}
+
+const fn taken(taken: Taken) -> Severity {
+    match taken {
+        Taken::Refuse => Severity::Refuse,
+        Taken::Warn => Severity::Warn,
+    }
+}
+
+pub(super) fn development(context: &Context) -> Vec<Reason> {
+    let explain = "made in development mode: no access system should accept it";
+    let mark = || Reason::new(Code::DevelopmentMode, Severity::Warn, Part::Evidence, explain);
+    context.development.then(mark).into_iter().collect()
+}
+
+/// Whether there is anything to compare with, and for whom it speaks.
+pub(super) fn about_golden(references: &ReferenceSet, policy: &Policy, context: &Context) -> Vec<Reason> {
+    let golden = references.golden();
+    let mut reasons = Vec::new();
+    let mut add = |code, severity, explain: String| {
+        reasons.push(Reason::new(code, severity, Part::Evidence, explain));
+    };
+    if golden.family != context.family {
+        let explain = format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
+        add(Code::FamilyMismatch, Severity::Refuse, explain);
+    }
+    if golden.judged.is_empty() {
+        add(Code::GoldenMissing, Severity::Refuse, "the golden document judges no PCR".into());
+    }
+    if policy.must_judge().is_empty() {
+        add(Code::PolicyEmpty, Severity::Refuse, "the policy asks for no PCR: it would accept anything".into());
+    }
+    for pcr in policy.must_judge().iter().filter(|pcr| !golden.judged.contains(pcr)) {
+        let explain = format!("the policy asks for PCR {pcr}, the golden document does not judge it");
+        add(Code::PolicyNotCovered, Severity::Refuse, explain);
+    }
+    let log_only = golden.sequences.iter().map(|s| s.evidence).chain(golden.variants.iter().map(|v| v.evidence));
+    if log_only.into_iter().any(|evidence| evidence == Evidence::LogOnly) {
+        let explain = "golden values were learned from a log that no quote covered";
+        add(Code::GoldenLogOnly, Severity::Warn, explain.into());
+    }
+    reasons
+}
+
+/// The log as such: missing, empty, or with findings of its own.
+pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
+    let refuse = |code, explain: &str| vec![Reason::new(code, Severity::Refuse, Part::Boot, explain)];
+    let log = match evidence.firmware_log() {
+        FirmwareLog::Missing => return refuse(Code::LogMissing, "there is no event log: nothing says what was booted"),
+        FirmwareLog::Empty => {
+            let explain = "the event log is empty: nothing says what was booted, though the quote is good";
+            return refuse(Code::LogEmpty, explain);
+        }
+        FirmwareLog::Given(log) => log,
+    };
+    let tolerated = |quirk| golden.workarounds.iter().any(|w| w.quirk == quirk);
+    let reason = |finding: &crate::evidence::tcg_log::Finding| {
+        let quirk = match finding.kind {
+            FindingKind::DuplicateSeparator => Some(Quirk::SeparatorDuplicate),
+            FindingKind::SeparatorMissing => Some(Quirk::SeparatorMissing),
+            _ => None,
+        };
+        let tolerated = quirk.filter(|quirk| tolerated(*quirk));
+        let (code, severity, explain) = match tolerated {
+            Some(quirk) => (
+                Code::WorkaroundUsed,
+                Severity::Info,
+                format!("tolerated as `{}`: {}", quirk.name(), finding.kind),
+            ),
+            None => (Code::LogFinding, finding.severity(), finding.kind.to_string()),
+        };
+        Reason {
+            detail_code: Some(finding.code()),
+            pcr: finding.pcr,
+            event: finding.event,
+            ..Reason::new(code, severity, Part::Boot, explain)
+        }
+    };
+    log.findings().iter().map(reason).collect()
+}
+
+/// Quoted PCRs that the logs do not explain, with the likely cause.
+pub(super) fn about_outcomes(
+    evidence: &AuthenticEvidence<'_>,
+    references: &ReferenceSet,
+) -> (Vec<Reason>, Vec<RootCause>) {
+    let mut reasons = Vec::new();
+    let mut causes: Vec<RootCause> = Vec::new();
+    for (alg, pcr, outcome) in evidence.outcomes().iter().copied().filter(|(_, _, o)| !o.is_explained()) {
+        // They can be reset from the running system, so neither a value nor its absence says anything.
+        if matches!(pcr, 16 | 20..=23) {
+            continue;
+        }
+        let decides = evidence.deciding_bank(pcr) == Some(alg);
+        if !decides && alg == HashAlg::Sha1 && has_quirk(references, Quirk::Sha1BankMismatch) {
+            reasons.push(tolerated_sha1(pcr));
+            continue;
+        }
+        let why = likely_cause(evidence, references, alg, pcr, outcome);
+        reasons.push(unexplained(evidence, alg, pcr, outcome, decides, why));
+        match causes.iter_mut().find(|c| c.cause == why) {
+            Some(known) if known.pcr != Some(pcr.into()) => {
+                let at = Explained { pcr: pcr.into(), event: None };
+                if !known.explains.contains(&at) {
+                    known.explains.push(at);
+                }
+            }
+            Some(_) => {}
+            None => causes.push(RootCause { or: or(why), ..cause(why, component(pcr), Some(pcr), Vec::new()) }),
+        }
+    }
+    if evidence.log().is_none() && causes.iter().all(|c| c.cause != Cause::LogMissing) {
+        causes.push(cause(Cause::LogMissing, "log", None, Vec::new()));
+    }
+    (reasons, causes)
+}
+
+fn has_quirk(references: &ReferenceSet, quirk: Quirk) -> bool {
+    references.golden().workarounds.iter().any(|w| w.quirk == quirk)
+}
+
+fn tolerated_sha1(pcr: u8) -> Reason {
+    let explain = format!(
+        "tolerated as `{}`: the log does not replay to PCR {pcr} in the SHA-1 bank",
+        Quirk::Sha1BankMismatch.name()
+    );
+    Reason {
+        bank: Some(HashAlg::Sha1.name()),
+        pcr: Some(pcr.into()),
+        ..Reason::new(Code::WorkaroundUsed, Severity::Info, Part::Boot, explain)
+    }
+}
+
+fn unexplained(
+    evidence: &AuthenticEvidence<'_>,
+    alg: HashAlg,
+    pcr: u8,
+    outcome: Outcome,
+    decides: bool,
+    why: Cause,
+) -> Reason {
+    let part = if pcr == 10 { Part::Runtime } else { Part::Boot };
+    let (code, explain) = match outcome {
+        _ if why == Cause::KexecOrLostList => (
+            Code::KexecOrLostList,
+            "the IMA list does not lead to PCR 10: a kexec whose list was not carried over, or a list that was lost or cut".into(),
+        ),
+        Outcome::NoEvents => {
+            (Code::PcrWithoutEvents, format!("PCR {pcr} ({alg}) has a value, but no event explains it"))
+        }
+        _ if !decides => (
+            Code::OtherBankMismatch,
+            format!("the log's events do not lead to PCR {pcr} in the quoted {alg} bank, though another bank agrees"),
+        ),
+        _ => (Code::ReplayMismatch, format!("the log's events do not lead to the quoted PCR {pcr} ({alg})")),
+    };
+    let got = match outcome {
+        Outcome::Mismatch { replayed } => Some(replayed.to_string()),
+        _ => None,
+    };
+    Reason {
+        bank: Some(alg.name()),
+        pcr: Some(pcr.into()),
+        component: Some(component(pcr).into()),
+        expected: evidence.pcrs().get(alg, pcr).map(|value| value.to_string()).into_iter().collect(),
+        got,
+        cause: Some(why),
+        ..Reason::new(code, Severity::Refuse, part, explain)
+    }
+}
+
+const fn component(pcr: u8) -> &'static str {
+    match pcr {
+        10 => "ima",
+        11..=15 => "userspace",
+        _ => "log",
+    }
+}
+
+fn likely_cause(
+    evidence: &AuthenticEvidence<'_>,
+    references: &ReferenceSet,
+    alg: HashAlg,
+    pcr: u8,
+    outcome: Outcome,
+) -> Cause {
+    if pcr == 10 && evidence.ima().is_some() {
+        return Cause::KexecOrLostList;
+    }
+    if evidence.log().is_none() {
+        return Cause::LogMissing;
+    }
+    if outcome == Outcome::NoEvents && pcr != 10 {
+        return Cause::UnloggedExtension;
+    }
+    if pcr == 10 {
+        return Cause::KexecOrLostList;
+    }
+    // The golden events lead to the quoted value, so the boot was good and the log was not.
+    if golden_sequences(references, pcr).any(|slots| leads_to(&slots, evidence, alg, pcr)) {
+        return Cause::LogIncomplete;
+    }
+    let events = evidence.extends(pcr);
+    let whole = |slots: Vec<&Slot>| log_is_golden(&slots, &events, &[alg]);
+    if golden_sequences(references, pcr).any(whole) { Cause::UnloggedExtension } else { Cause::LogIncomplete }
+}
+
+fn golden_sequences(references: &ReferenceSet, pcr: u8) -> impl Iterator<Item = Vec<&Slot>> {
+    let alone = references.golden().sequences.iter().filter(move |s| !in_variant(pcr) && s.pcr == pcr);
+    let grouped = references.variants().iter().flat_map(|v| &v.sequences).filter(move |s| s.pcr == pcr);
+    alone.chain(grouped).map(|s| s.slots.iter().collect())
+}
+
+fn leads_to(slots: &[&Slot], evidence: &AuthenticEvidence<'_>, alg: HashAlg, pcr: u8) -> bool {
+    let locality = evidence.log().and_then(|log| log.startup_locality());
+    let start = crate::authenticate::replay::reset_value(alg, pcr.into(), locality);
+    let end = slots.iter().try_fold(start, |value, slot| Some(value.extended(slot.digest(alg)?.as_bytes())));
+    end.is_some() && end == evidence.pcrs().get(alg, pcr)
+}
+
+const fn or(cause: Cause) -> Option<Cause> {
+    match cause {
+        Cause::UnloggedExtension => Some(Cause::LogIncomplete),
+        Cause::LogIncomplete => Some(Cause::UnloggedExtension),
+        _ => None,
+    }
+}
+
+/// What no boot verdict can say.
+pub(super) fn limits() -> Reason {
+    let explain = "not proven by a boot verdict: what a hibernation image, a kexec or a root file system that is not measured \
+                   brought in, and that the TPM is still in the machine it was enrolled with";
+    Reason::new(Code::Limits, Severity::Info, Part::Evidence, explain)
+}

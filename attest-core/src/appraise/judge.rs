@@ -1,0 +1,159 @@
+//! The appraisal: proof and golden values in, verdict out. Total; whatever is not proven good refuses.
+
+use super::boot::{self, Boot};
+use super::difference::{root_causes, sort};
+use super::finding::{Cause, Code, Explained, Part, Reason, RootCause, Severity};
+use super::policy::{Context, Policy};
+use super::runtime;
+use super::verdict::{ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict};
+use super::{evidence as facts, vector};
+use crate::authenticate::{AuthenticEvidence, Subject};
+use crate::reference::{GoldenSource, ReferenceSet};
+
+impl Policy {
+    /// Judges authentic evidence. Every finding is reported, in a fixed order: the evidence itself, the golden values, the log, the
+    /// PCRs, the boot, the runtime.
+    #[must_use]
+    pub fn appraise(&self, evidence: &AuthenticEvidence<'_>, references: &ReferenceSet, context: &Context) -> Verdict {
+        let golden = references.golden();
+        let mut reasons = facts::about_evidence(evidence, self, context);
+        reasons.extend(facts::about_golden(references, self, context));
+        reasons.extend(facts::about_log(evidence, golden));
+        let (unexplained, mut causes) = facts::about_outcomes(evidence, references);
+        reasons.extend(unexplained);
+        let boot = boot::judge(evidence, references);
+        reasons.extend(boot.reasons.iter().cloned());
+        reasons.extend(runtime::judge(evidence, golden));
+        reasons.push(facts::limits());
+
+        let boot_causes: Vec<Cause> = super::difference::attribute(&boot.differences);
+        causes.extend(root_causes(&boot.differences, &boot_causes));
+        causes.extend(runtime::causes(&reasons));
+        sort(&mut causes);
+
+        let parts = statuses(&reasons, golden.ima.is_some());
+        let components = components(&boot, &reasons, parts.0);
+        let vectors = vector::vectors(evidence, &boot, &reasons, parts, golden);
+        let mut source = references.source().clone();
+        source.variant = boot.variant.clone().filter(|_| boot.explained);
+        Verdict {
+            status: parts.0.worst(parts.1),
+            trust_vector: vectors.whole,
+            boot: SubVerdict { status: parts.0, trust_vector: vectors.boot },
+            runtime: SubVerdict { status: parts.1, trust_vector: vectors.runtime },
+            components,
+            reasons,
+            causes,
+            golden: source,
+            family: context.family.clone(),
+            device: device(evidence.quote().subject()),
+            judged: boot.judged.iter().map(|(pcr, bank)| JudgedPcr { pcr: (*pcr).into(), bank: bank.name() }).collect(),
+            proven: Some(proven(evidence)),
+        }
+    }
+
+    /// The verdict on evidence that could not be proven: refused, and nothing in it is said to be so. `code` is the stable code of
+    /// [`authenticate::Error`](crate::authenticate::Error) or of the check that came before it.
+    #[must_use]
+    pub fn refuse(
+        &self,
+        code: &'static str,
+        detail: &str,
+        source: GoldenSource,
+        context: &Context,
+    ) -> Verdict {
+        let mut reason = Reason::new(Code::EvidenceNotAuthentic, Severity::Refuse, Part::Evidence, detail);
+        reason.detail_code = Some(code);
+        let mut reasons = vec![reason];
+        reasons.extend(facts::development(context));
+        let refused = SubVerdict { status: Status::Contraindicated, trust_vector: TrustVector::NOT_AUTHENTIC };
+        Verdict {
+            status: Status::Contraindicated,
+            trust_vector: TrustVector::NOT_AUTHENTIC,
+            boot: refused,
+            runtime: refused,
+            components: Vec::new(),
+            reasons,
+            causes: Vec::new(),
+            golden: source,
+            family: context.family.clone(),
+            device: None,
+            judged: Vec::new(),
+            proven: None,
+        }
+    }
+}
+
+/// The truth table. `Warn` about the evidence or the golden values is for people and lowers nothing; about a part it lowers the part.
+///
+/// | worst about evidence | worst about the part | golden values | status |
+/// |---|---|---|---|
+/// | refuse | any | any | contraindicated |
+/// | – | refuse | any | contraindicated |
+/// | – | – | no | none |
+/// | – | warn | yes | warning |
+/// | – | – | yes | affirming |
+fn statuses(reasons: &[Reason], ima_is_golden: bool) -> (Status, Status) {
+    let worst = |part: Part| reasons.iter().filter(|r| r.part == part).map(|r| r.severity).max();
+    let evidence_refuses = worst(Part::Evidence) == Some(Severity::Refuse);
+    let status = |part: Part, is_judged: bool| match (evidence_refuses, worst(part), is_judged) {
+        (true, ..) | (_, Some(Severity::Refuse), _) => Status::Contraindicated,
+        (_, _, false) => Status::None,
+        (_, Some(Severity::Warn), true) => Status::Warning,
+        (_, Some(Severity::Info) | None, true) => Status::Affirming,
+    };
+    let boot = status(Part::Boot, true);
+    let runtime = status(Part::Runtime, ima_is_golden);
+    // Runtime is never better than the boot that it stands on.
+    (boot, if runtime == Status::None { runtime } else { runtime.worst(boot) })
+}
+
+fn components(boot: &Boot, reasons: &[Reason], boot_status: Status) -> Vec<ComponentVerdict> {
+    let refuses = |name: &str| {
+        reasons.iter().any(|r| r.severity == Severity::Refuse && r.component.as_deref() == Some(name))
+    };
+    let proven = |pcr: u8| boot.judged.iter().any(|(judged, _)| *judged == pcr);
+    let golden = boot.components.iter().map(|(name, pcr)| {
+        let status = match (refuses(name), proven(*pcr), boot_status) {
+            (true, ..) => Status::Contraindicated,
+            (false, false, _) => Status::None,
+            (false, true, _) => Status::Affirming,
+        };
+        ComponentVerdict { name: name.clone(), status }
+    });
+    let mut all: Vec<ComponentVerdict> = golden.collect();
+    let unknown = boot.reasons.iter().filter(|r| r.severity == Severity::Refuse).filter_map(|r| r.component.clone());
+    for name in unknown {
+        if all.iter().all(|c| c.name != name) {
+            all.push(ComponentVerdict { name, status: Status::Contraindicated });
+        }
+    }
+    all
+}
+
+fn device(subject: &Subject) -> Option<String> {
+    match subject {
+        Subject::Enrolled { device_id } => Some(device_id.clone()),
+        Subject::Vouched => None,
+    }
+}
+
+fn proven(evidence: &AuthenticEvidence<'_>) -> Proven {
+    let quote = evidence.quote();
+    Proven {
+        nonce: hex::encode(quote.nonce().as_bytes()),
+        ak_name: quote.key_name().map(hex::encode),
+        clock: quote.clock_info(),
+        firmware_version: format!("{:016x}", quote.firmware_version()),
+        ima: evidence.ima().and_then(|ima| ima.coverage()).map(|c| ImaCoverage {
+            bank: c.bank.name(),
+            entries_covered: c.entries_covered,
+            entries_left_over: c.entries_left_over,
+        }),
+    }
+}
+
+/// A cause that no comparison of digests led to.
+pub(super) fn cause(cause: Cause, component: &str, pcr: Option<u8>, explains: Vec<Explained>) -> RootCause {
+    RootCause { cause, or: None, component: Some(component.to_owned()), pcr: pcr.map(u32::from), event: None, explains }
+}

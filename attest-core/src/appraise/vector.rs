@@ -1,0 +1,84 @@
+//! The trust vectors of AR4SI from the findings.
+
+use super::boot::Boot;
+use super::finding::{Part, Reason, Severity};
+use super::verdict::{Status, TrustVector};
+use crate::authenticate::{AuthenticEvidence, Subject};
+use crate::reference::golden::Golden;
+
+/// The claims about the whole and each part.
+pub(super) struct Vectors {
+    pub(super) whole: TrustVector,
+    pub(super) boot: TrustVector,
+    pub(super) runtime: TrustVector,
+}
+
+const APPROVED: i8 = 2;
+const APPROVED_BOOT: i8 = 3;
+const CONTRAINDICATED: i8 = 96;
+
+/// Parts of the boot that are code; everything else is configuration.
+fn is_executable(component: &str) -> bool {
+    ["firmware.code", "firmware.version", "boot_loader", "kernel", "initrd", "uki", "option_rom", "boot.driver"]
+        .iter()
+        .any(|code| component.starts_with(code))
+        && !component.contains("cmdline")
+}
+
+pub(super) fn vectors(
+    evidence: &AuthenticEvidence<'_>,
+    boot: &Boot,
+    reasons: &[Reason],
+    (boot_status, runtime_status): (Status, Status),
+    golden: &Golden,
+) -> Vectors {
+    let instance_identity = match evidence.quote().subject() {
+        Subject::Enrolled { .. } => APPROVED,
+        Subject::Vouched => 0,
+    };
+    let mut boot_vector = TrustVector { instance_identity, ..TrustVector::default() };
+    if boot_status == Status::Contraindicated {
+        (boot_vector.configuration, boot_vector.executables) = refused(reasons);
+    } else {
+        (boot_vector.configuration, boot_vector.executables) = (APPROVED, APPROVED_BOOT);
+    }
+    let mut runtime_vector = TrustVector { instance_identity, ..TrustVector::default() };
+    match runtime_status {
+        Status::None => {}
+        Status::Contraindicated => {
+            (runtime_vector.executables, runtime_vector.file_system) = (CONTRAINDICATED, CONTRAINDICATED);
+        }
+        Status::Warning => runtime_vector.executables = APPROVED_BOOT,
+        Status::Affirming => {
+            let proven = super::runtime::measures_everything(evidence, boot, golden);
+            runtime_vector.executables = if proven { APPROVED } else { APPROVED_BOOT };
+            runtime_vector.file_system = APPROVED;
+        }
+    }
+    let mut whole = boot_vector;
+    if runtime_status != Status::None {
+        // 2 only if the boot affirms, too; a refused part is the whole's.
+        whole.executables = match (boot_status, runtime_status) {
+            (Status::Contraindicated, _) => boot_vector.executables.max(runtime_vector.executables),
+            (_, Status::Contraindicated) => CONTRAINDICATED,
+            (Status::Affirming, Status::Affirming) => runtime_vector.executables,
+            _ => APPROVED_BOOT,
+        };
+        whole.file_system = runtime_vector.file_system;
+    }
+    Vectors { whole, boot: boot_vector, runtime: runtime_vector }
+}
+
+/// Configuration and executables of a refused boot: what a finding names is refused, what none names keeps no claim. If none names
+/// anything, both are refused.
+fn refused(reasons: &[Reason]) -> (i8, i8) {
+    let named: Vec<bool> = reasons
+        .iter()
+        .filter(|r| r.severity == Severity::Refuse && r.part == Part::Boot)
+        .map(|r| r.component.as_deref().filter(|c| !matches!(*c, "log" | "userspace")))
+        .map(|component| component.map(is_executable))
+        .collect::<Option<Vec<bool>>>()
+        .unwrap_or_default();
+    let claim = |is_code: bool| if named.is_empty() || named.contains(&is_code) { CONTRAINDICATED } else { 0 };
+    (claim(false), claim(true))
+}

@@ -1,0 +1,327 @@
+//! A draft golden document from known-good boots. A draft: people review it, and it is never trusted in silence.
+
+use super::component::{self, SEPARATOR};
+use super::golden::{
+    self, Accepted, Evidence, Golden, ImaFile, ImaGolden, NotJudged, Order, Response, Rule, Sequence, Slot, Variant,
+    in_variant, may_be_judged,
+};
+use crate::digest::HashAlg;
+use crate::evidence::Severity;
+use crate::evidence::tcg_log::{Event, EventLog, Finding};
+
+/// PCRs judged unless told otherwise: the firmware's, and shim's. 11–13 and 15 are added where they have events.
+const ALWAYS: [u8; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14];
+const WHERE_USED: [u8; 3] = [11, 12, 13];
+
+/// One known-good boot.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'b, 'a> {
+    /// What to call it: the name of its variant.
+    pub name: &'b str,
+    /// Its firmware log.
+    pub log: &'b EventLog<'a>,
+    /// Whether a quote vouches for the log.
+    pub evidence: Evidence,
+    /// The files that IMA measured, if the list is given.
+    pub files: Option<&'b [ImaFile]>,
+}
+
+/// What a person decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// PCRs not to judge, each with a reason.
+    pub not_judged: Vec<NotJudged>,
+    /// Weaknesses to accept, each with a reason.
+    pub accepted: Vec<Accepted>,
+}
+
+/// Why nothing is learned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The boots have no bank above SHA-1 in common.
+    #[error("the boots have no bank above SHA-1 in common")]
+    BanksDisjoint,
+    /// What was learned does not fit together.
+    #[error(transparent)]
+    Golden(#[from] golden::Error),
+    /// The log has a finding that would refuse the device.
+    #[error("boot `{boot}`: {detail} (event {event:?}): a log that would be refused is not golden")]
+    LogRefused {
+        /// Which boot.
+        boot: String,
+        /// The finding's code.
+        code: &'static str,
+        /// In words.
+        detail: String,
+        /// The event.
+        event: Option<u32>,
+    },
+    /// No boot was given.
+    #[error("no known-good boot is given")]
+    NoBoot,
+    /// A PCR that nothing golden extends would have to be judged.
+    #[error("boot `{boot}`: PCR {pcr} has events, but no image in PCR 4 is known to make them")]
+    NobodyMeasures {
+        /// Which boot.
+        boot: String,
+        /// The PCR.
+        pcr: u8,
+    },
+    /// The boots have a weakness that nobody accepted.
+    #[error("boot `{boot}`: {weakness}: accept it by name, or take a better boot")]
+    WeaknessNotAccepted {
+        /// Which boot.
+        boot: String,
+        /// Which weakness.
+        weakness: &'static str,
+    },
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BanksDisjoint => "learn_banks_disjoint",
+            Self::Golden(error) => error.code(),
+            Self::LogRefused { .. } => "learn_log_refused",
+            Self::NoBoot => "learn_no_boot",
+            Self::NobodyMeasures { .. } => "learn_nobody_measures",
+            Self::WeaknessNotAccepted { .. } => "learn_weakness_not_accepted",
+        }
+    }
+}
+
+/// Makes a draft: each distinct value of PCR 0–3, 6 and 7 becomes an alternative, each distinct boot a variant.
+///
+/// # Errors
+/// [`Error`]: nothing is learned from a log that would be refused, and no weakness is accepted in silence.
+pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<Golden, Error> {
+    let banks = common_banks(boots)?;
+    for boot in boots {
+        refuse_findings(boot)?;
+        refuse_weakness(boot, choices)?;
+    }
+    let judged = judged(boots, choices);
+    let mut golden = Golden {
+        family: family.to_owned(),
+        description: None,
+        banks,
+        not_judged: not_judged(&judged, choices),
+        judged,
+        accepted: choices.accepted.clone(),
+        workarounds: Vec::new(),
+        sequences: Vec::new(),
+        variants: Vec::new(),
+        superseded: Vec::new(),
+        ima: None,
+    };
+    for boot in boots {
+        add(&mut golden, boot)?;
+    }
+    golden.sequences.sort_by_key(|s| s.pcr);
+    golden.ima = ima(boots, &golden);
+    golden.validate()?;
+    Ok(golden)
+}
+
+fn common_banks(boots: &[Boot<'_, '_>]) -> Result<Vec<HashAlg>, Error> {
+    let first = boots.first().ok_or(Error::NoBoot)?;
+    let in_all = |alg: &HashAlg| boots.iter().all(|boot| boot.log.banks().contains(alg));
+    let strong = |alg: &HashAlg| alg.strength() > 0;
+    // A bank counts only where every extend has its digest: the firmware then extended it.
+    let complete = |alg: &HashAlg| {
+        boots.iter().all(|b| b.log.events().iter().filter(|e| e.is_extended()).all(|e| e.digest(*alg).is_some()))
+    };
+    let mut banks: Vec<HashAlg> = first.log.banks().to_vec();
+    banks.retain(|alg| strong(alg) && in_all(alg) && complete(alg));
+    banks.sort_by_key(|alg| alg.strength());
+    if banks.is_empty() { Err(Error::BanksDisjoint) } else { Ok(banks) }
+}
+
+fn refuse_findings(boot: &Boot<'_, '_>) -> Result<(), Error> {
+    let refuses = |finding: &&Finding| finding.severity() == Severity::Refuse;
+    match boot.log.findings().iter().find(refuses) {
+        None => Ok(()),
+        Some(finding) => Err(Error::LogRefused {
+            boot: boot.name.to_owned(),
+            code: finding.code(),
+            detail: finding.kind.to_string(),
+            event: finding.event,
+        }),
+    }
+}
+
+fn refuse_weakness(boot: &Boot<'_, '_>, choices: &Choices) -> Result<(), Error> {
+    for weakness in weaknesses(boot.log) {
+        if choices.accepted.iter().all(|accepted| accepted.weakness != weakness) {
+            return Err(Error::WeaknessNotAccepted { boot: boot.name.to_owned(), weakness });
+        }
+    }
+    Ok(())
+}
+
+/// Weaknesses that the log itself shows.
+fn weaknesses(log: &EventLog<'_>) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    if crate::evidence::tcg_event::secure_boot(log) != Some(true) {
+        found.push("secure_boot_off");
+    }
+    let names = component::names(log);
+    let is_validation_state = |(event, name): (&Event<'_>, &String)| {
+        event.pcr == 14 && event.is_extended() && name == "mok.validation_state"
+    };
+    if log.events().iter().zip(&names).any(is_validation_state) {
+        found.push("shim_validation_off");
+    }
+    if crate::evidence::tcg_event::test_key(log).is_some() {
+        found.push("test_keys");
+    }
+    found
+}
+
+fn judged(boots: &[Boot<'_, '_>], choices: &Choices) -> Vec<u8> {
+    let used = |pcr: &u8| {
+        let extends = |e: &Event<'_>| e.is_extended() && e.pcr == u32::from(*pcr);
+        boots.iter().any(|boot| boot.log.events().iter().any(extends))
+    };
+    let mut judged: Vec<u8> = ALWAYS.into_iter().chain(WHERE_USED.into_iter().filter(used)).collect();
+    judged.retain(|pcr| choices.not_judged.iter().all(|not| not.pcr != *pcr));
+    judged.sort_unstable();
+    judged
+}
+
+/// Every PCR that is left out has a reason in the document.
+fn not_judged(judged: &[u8], choices: &Choices) -> Vec<NotJudged> {
+    let reason = |pcr: u8| match pcr {
+        10 => "IMA's: judged by [ima], if at all".to_owned(),
+        11..=13 => "no events in the known-good boots".to_owned(),
+        _ => "extended by user space, whose log is not judged".to_owned(),
+    };
+    let chosen = |pcr: u8| choices.not_judged.iter().find(|not| not.pcr == pcr).map(|not| not.reason.clone());
+    let left_out = (0..=15).filter(|pcr| !judged.contains(pcr));
+    left_out.map(|pcr| NotJudged { pcr, reason: chosen(pcr).unwrap_or_else(|| reason(pcr)) }).collect()
+}
+
+fn add(golden: &mut Golden, boot: &Boot<'_, '_>) -> Result<(), Error> {
+    let names = component::names(boot.log);
+    let mut sequences = Vec::new();
+    for pcr in golden.judged.clone().into_iter().filter(|pcr| may_be_judged(*pcr)) {
+        let sequence = sequence(pcr, boot, &names, &golden.banks);
+        if in_variant(pcr) {
+            sequences.push(sequence);
+        } else if golden.sequences.iter().all(|known| !known.same_values(&sequence)) {
+            golden.sequences.push(Sequence { name: unique_name(golden, pcr, boot.name), ..sequence });
+        }
+    }
+    measured_by(&mut sequences, boot)?;
+    let known = golden.variants.iter().any(|variant| {
+        variant.sequences.len() == sequences.len()
+            && variant.sequences.iter().zip(&sequences).all(|(a, b)| a.same_values(b))
+    });
+    if !known {
+        let mut name = boot.name.to_owned();
+        while golden.variants.iter().any(|variant| variant.name == name) {
+            name.push('+');
+        }
+        golden.variants.push(Variant {
+            name,
+            evidence: boot.evidence,
+            based_on: None,
+            replace: Vec::new(),
+            sequences,
+        });
+    }
+    Ok(())
+}
+
+fn unique_name(golden: &Golden, pcr: u8, name: &str) -> String {
+    let mut name = name.to_owned();
+    while golden.sequences.iter().any(|s| s.pcr == pcr && s.name == name) {
+        name.push('+');
+    }
+    name
+}
+
+fn sequence(pcr: u8, boot: &Boot<'_, '_>, names: &[String], banks: &[HashAlg]) -> Sequence {
+    let events = boot.log.events().iter().zip(names);
+    let extends = events.filter(|(event, _)| event.is_extended() && event.pcr == u32::from(pcr));
+    let slots = extends.map(|(event, name)| slot(event, name, banks)).collect();
+    Sequence {
+        pcr,
+        name: String::new(),
+        evidence: boot.evidence,
+        startup_locality: if pcr == 0 { boot.log.startup_locality().unwrap_or(0) } else { 0 },
+        order: Order::Fixed,
+        measured_by: None,
+        slots,
+    }
+}
+
+fn slot(event: &Event<'_>, name: &str, banks: &[HashAlg]) -> Slot {
+    Slot {
+        component: name.to_owned(),
+        digests: banks.iter().filter_map(|bank| event.typed_digest(*bank)).collect(),
+        about: component::about(event),
+        rule: (name == Rule::ExitBootServicesRepeat.owner()).then_some(Rule::ExitBootServicesRepeat),
+    }
+}
+
+/// Who extends PCR 8–15: the image of PCR 4 whose business it is.
+fn measured_by(sequences: &mut [Sequence], boot: &Boot<'_, '_>) -> Result<(), Error> {
+    let pcr4 = sequences.iter().find(|s| s.pcr == 4);
+    let images: Vec<String> =
+        pcr4.map(|s| s.slots.iter().map(|slot| slot.component.clone()).collect()).unwrap_or_default();
+    let first_of = |wanted: &[&str]| wanted.iter().find(|w| images.iter().any(|i| i == *w)).map(|w| (*w).to_owned());
+    for sequence in sequences.iter_mut().filter(|s| s.pcr >= 8 && !s.slots.is_empty()) {
+        let image = match sequence.pcr {
+            8 => first_of(&["boot_loader.grub", "boot_loader.systemd_boot", "boot_loader"]),
+            9 if sequence.slots.iter().any(|s| s.component.starts_with("grub.") || s.component == "kernel.file") => {
+                first_of(&["boot_loader.grub"])
+            }
+            9 => first_of(&["kernel", "uki", "boot_loader.grub", "boot_loader.systemd_boot"]),
+            11..=13 => first_of(&["uki", "boot_loader.systemd_boot"]),
+            14 => first_of(&["boot_loader.shim"]),
+            _ => None,
+        };
+        let nobody = || Error::NobodyMeasures { boot: boot.name.to_owned(), pcr: sequence.pcr };
+        sequence.measured_by = Some(image.ok_or_else(nobody)?);
+    }
+    Ok(())
+}
+
+fn ima(boots: &[Boot<'_, '_>], golden: &Golden) -> Option<ImaGolden> {
+    let mut files: Vec<ImaFile> = boots.iter().filter_map(|boot| boot.files).flatten().cloned().collect();
+    if boots.iter().all(|boot| boot.files.is_none()) {
+        return None;
+    }
+    files.sort();
+    files.dedup();
+    let cmdlines = golden.variants.iter().flat_map(|v| &v.sequences).flat_map(|s| &s.slots);
+    let mut words = cmdlines.filter(|s| s.component.contains("cmdline")).flat_map(|s| s.about.split(' '));
+    let policy = words.find(|word| word.starts_with("ima_policy=")).map(ToOwned::to_owned);
+    Some(ImaGolden {
+        measurement_policy: policy,
+        unknown_files: Response::Refuse,
+        violations: Response::Refuse,
+        files,
+    })
+}
+
+impl Sequence {
+    /// Whether both account for the same extends.
+    fn same_values(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Slot, &Slot)| a.digests == b.digests && a.rule == b.rule;
+        self.pcr == other.pcr
+            && self.startup_locality == other.startup_locality
+            && self.slots.len() == other.slots.len()
+            && self.slots.iter().zip(&other.slots).all(same)
+    }
+}
+
+/// Whether a component's name ends the firmware's measurements.
+#[must_use]
+pub fn is_separator(component: &str) -> bool {
+    component == SEPARATOR
+}

@@ -1,0 +1,149 @@
+//! The flags that name a device's evidence, shared by `quote`, `verify` and `golden learn`.
+
+use std::path::{Path, PathBuf};
+
+use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
+use attest_core::evidence::tpm::SignatureScheme;
+use attest_core::evidence::{Bundle, Evidence, PcrValues};
+use attest_core::{Digest, HashAlg, Limits, Timestamp};
+use clap::Args;
+
+use super::Failure;
+use super::input::read_file;
+
+/// A PCR file holds at most 5 banks of 24 values.
+const PCRS_BYTES: usize = 64 << 10;
+
+/// One device's evidence.
+#[derive(Args, Clone, Debug)]
+pub(super) struct EvidenceFlags {
+    /// The quote: TPMS_ATTEST
+    #[arg(long, value_name = "FILE")]
+    pub(super) attest: PathBuf,
+    /// Its signature: TPMT_SIGNATURE, or a bare one with --signature-scheme
+    #[arg(long, value_name = "FILE")]
+    pub(super) signature: PathBuf,
+    /// The attestation key: TPM2B_PUBLIC, TPMT_PUBLIC or PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) ak: PathBuf,
+    /// The nonce that was sent to the device
+    #[arg(long, value_name = "HEX")]
+    pub(super) nonce: Option<String>,
+    /// PCR values: {"sha256":{"0":"…"}}
+    #[arg(long, value_name = "FILE")]
+    pub(super) pcrs: Option<PathBuf>,
+    /// The firmware's event log
+    #[arg(long, value_name = "FILE")]
+    pub(super) eventlog: Option<PathBuf>,
+    /// The IMA list, binary or ASCII
+    #[arg(long, value_name = "FILE")]
+    pub(super) ima: Option<PathBuf>,
+    /// Scheme of a bare signature, such as rsassa-sha256
+    #[arg(long, value_name = "SCHEME")]
+    pub(super) signature_scheme: Option<String>,
+}
+
+/// The files that the flags name, read.
+#[derive(Debug)]
+pub(super) struct Files {
+    attest: Vec<u8>,
+    signature: Vec<u8>,
+    ak: Vec<u8>,
+    nonce: Option<String>,
+    scheme: Option<SignatureScheme>,
+    pcrs: Option<PcrValues>,
+    pub(super) eventlog: Option<Vec<u8>>,
+    pub(super) ima: Option<Vec<u8>>,
+}
+
+impl EvidenceFlags {
+    /// Reads every file.
+    pub(super) fn read(&self, limits: &Limits) -> Result<Files, Failure> {
+        let optional = |path: &Option<PathBuf>, most| path.as_deref().map(|p| read_file(p, most)).transpose();
+        let scheme = self.signature_scheme.as_deref().map(|name| {
+            let unknown = || Failure::usage("signature_scheme_unknown", format!("`{name}` is not a signature scheme"));
+            SignatureScheme::from_name(name).ok_or_else(unknown)
+        });
+        Ok(Files {
+            attest: read_file(&self.attest, limits.attest_bytes)?,
+            signature: read_file(&self.signature, limits.signature_bytes)?,
+            ak: read_file(&self.ak, limits.public_key_bytes)?,
+            nonce: self.nonce.clone(),
+            scheme: scheme.transpose()?,
+            pcrs: self.pcrs.as_deref().map(read_pcrs).transpose()?,
+            eventlog: optional(&self.eventlog, limits.event_log_bytes)?,
+            ima: optional(&self.ima, limits.ima_bytes)?,
+        })
+    }
+}
+
+/// Why evidence is not authentic: its stable code and words.
+#[derive(Debug)]
+pub(super) enum NotAuthentic {
+    /// The attestation key is refused, or the nonce is missing or malformed.
+    Before { code: &'static str, detail: String },
+    /// The evidence is.
+    Evidence(attest_core::authenticate::Error),
+}
+
+impl NotAuthentic {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Before { code, .. } => code,
+            Self::Evidence(error) => error.code(),
+        }
+    }
+
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Before { detail, .. } => detail.clone(),
+            Self::Evidence(error) => error.to_string(),
+        }
+    }
+}
+
+impl Files {
+    /// Parses and proves the evidence.
+    pub(super) fn authenticate(&self, limits: &Limits) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
+        let key = AttestationKey::vouched(&self.ak, limits)
+            .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
+        let nonce = hex::decode(self.nonce.as_deref().unwrap_or_default()).map_err(|e| NotAuthentic::Before {
+            code: "nonce_not_hexadecimal",
+            detail: e.to_string(),
+        })?;
+        let nonce = Nonce::given(&nonce)
+            .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
+        let evidence = Evidence {
+            attest: &self.attest,
+            signature: &self.signature,
+            signature_scheme: self.scheme,
+            event_log: self.eventlog.as_deref(),
+            ima: self.ima.as_deref(),
+            pcrs: self.pcrs.clone(),
+        };
+        let bundle = Bundle::parse(evidence, limits)
+            .map_err(|e| NotAuthentic::Evidence(attest_core::authenticate::Error::Malformed(e)))?;
+        // An offline challenge does not expire: the caller chose the nonce and judges its age.
+        let now = Timestamp::from_unix(0);
+        AuthenticEvidence::authenticate(bundle, &key, Challenge::offline(nonce), now)
+            .map_err(NotAuthentic::Evidence)
+    }
+}
+
+fn read_pcrs(path: &Path) -> Result<PcrValues, Failure> {
+    let bytes = read_file(path, PCRS_BYTES)?;
+    let bad = |detail: String| Failure::malformed("pcrs_malformed", format!("{}: {detail}", path.display()));
+    let banks: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>> =
+        serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    let mut values = PcrValues::new();
+    for (bank, pcrs) in banks {
+        let alg = HashAlg::from_name(&bank).ok_or_else(|| bad(format!("`{bank}` is not a bank")))?;
+        for (pcr, value) in pcrs {
+            let index: u8 = pcr.parse().map_err(|_| bad(format!("`{pcr}` is not a PCR")))?;
+            let value = Digest::from_hex(alg, &value)
+                .ok_or_else(|| bad(format!("PCR {pcr} of {bank} is not {} hexadecimal bytes", alg.size())))?;
+            values.insert(index, value);
+        }
+    }
+    Ok(values)
+}

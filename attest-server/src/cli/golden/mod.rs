@@ -1,0 +1,220 @@
+//! `attest golden`.
+
+mod learn;
+
+use std::path::PathBuf;
+
+use attest_core::Limits;
+use attest_core::reference::golden::{ChangeKind, Sequence};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::verify::read_golden;
+use super::{Exit, Failure, Output, Style, printable};
+
+/// Learn, show, compare and check golden documents.
+#[derive(Args, Debug)]
+pub(super) struct Golden {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a draft from one or more known-good boots
+    Learn(Box<learn::Learn>),
+    /// Explain a document in words
+    Show {
+        /// The golden document
+        file: PathBuf,
+    },
+    /// What changed from one document to another
+    Diff {
+        /// The document that is used now
+        old: PathBuf,
+        /// The document to review
+        new: PathBuf,
+    },
+    /// What a reviewer should hear about
+    Check {
+        /// The golden document
+        file: PathBuf,
+    },
+}
+
+impl Golden {
+    pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
+        let limits = Limits::DEFAULT;
+        match self.command {
+            Command::Learn(learn) => learn.run(&limits, out),
+            Command::Show { file } => {
+                show(&read_golden(&file, &limits)?, out);
+                Ok(Exit::Good)
+            }
+            Command::Diff { old, new } => {
+                diff(&read_golden(&old, &limits)?, &read_golden(&new, &limits)?, out);
+                Ok(Exit::Good)
+            }
+            Command::Check { file } => Ok(check(&read_golden(&file, &limits)?, out)),
+        }
+    }
+}
+
+type Document = attest_core::reference::Golden;
+
+fn show(golden: &Document, out: &mut Output) {
+    if out.wants_json() {
+        out.json(&summary(golden));
+        return;
+    }
+    let family = out.paint(Style::Strong, printable(&golden.family));
+    let banks: Vec<&str> = golden.banks.iter().map(|bank| bank.name()).collect();
+    let judged: Vec<String> = golden.judged.iter().map(ToString::to_string).collect();
+    out.line(format!("{family}  judged by {} in PCR {}", banks.join(", "), judged.join(" ")));
+    for not in &golden.not_judged {
+        out.line(format!("PCR {} is not judged: {}", not.pcr, printable(&not.reason)));
+    }
+    for accepted in &golden.accepted {
+        let mark = out.paint(Style::Warn, "accepted");
+        out.line(format!("{mark} {}: {}", printable(&accepted.weakness), printable(&accepted.reason)));
+    }
+    for sequence in &golden.sequences {
+        out.line("");
+        let name = format!("PCR {} `{}`, {}", sequence.pcr, sequence.name, sequence.evidence.name());
+        let heading = out.paint(Style::Strong, printable(&name));
+        out.line(heading);
+        show_slots(sequence, out);
+    }
+    for variant in &golden.variants {
+        out.line("");
+        let base = variant.based_on.as_deref().map(|base| format!(", based on `{base}`")).unwrap_or_default();
+        let name = format!("variant `{}`, {}{base}", variant.name, variant.evidence.name());
+        let heading = out.paint(Style::Strong, printable(&name));
+        out.line(heading);
+        for replacement in &variant.replace {
+            let with = &replacement.with;
+            let line = format!("  PCR {} slot {}: {}  {}", replacement.pcr, replacement.slot, with.component, with.about);
+            out.line(printable(&line));
+        }
+        for sequence in &variant.sequences {
+            let by = sequence.measured_by.as_deref().map(|by| format!(", measured by {by}")).unwrap_or_default();
+            out.line(printable(&format!(" PCR {}{by}", sequence.pcr)));
+            show_slots(sequence, out);
+        }
+    }
+    for old in &golden.superseded {
+        out.line(printable(&format!("superseded {}: {}", old.component, old.reason)));
+    }
+    if let Some(ima) = &golden.ima {
+        out.line("");
+        out.line(format!("IMA: {} golden files", ima.files.len()));
+    }
+}
+
+fn show_slots(sequence: &Sequence, out: &mut Output) {
+    if sequence.slots.is_empty() {
+        out.line("  nothing is extended");
+    }
+    for slot in &sequence.slots {
+        let digest = slot.digests.first().map(|d| d.to_string().chars().take(12).collect::<String>());
+        let rule = slot.rule.map(|rule| format!(" ({})", rule.name())).unwrap_or_default();
+        let about: String = slot.about.chars().take(44).collect();
+        let line = format!("  {:24} {}{rule}  {about}", slot.component, digest.unwrap_or_default());
+        out.line(printable(line.trim_end()));
+    }
+}
+
+fn summary(golden: &Document) -> serde_json::Value {
+    let slots = |sequence: &Sequence| -> Vec<serde_json::Value> {
+        let digests = |slot: &attest_core::reference::golden::Slot| -> serde_json::Map<String, serde_json::Value> {
+            slot.digests.iter().map(|d| (d.alg().name().to_owned(), json!(d.to_string()))).collect()
+        };
+        let slots = sequence.slots.iter();
+        slots
+            .map(|slot| {
+                json!({ "component": slot.component, "digests": digests(slot), "about": slot.about,
+                        "rule": slot.rule.map(|rule| rule.name()) })
+            })
+            .collect()
+    };
+    let sequence = |s: &Sequence| {
+        json!({ "pcr": s.pcr, "name": s.name, "evidence": s.evidence.name(),
+                "measured_by": s.measured_by, "slots": slots(s) })
+    };
+    let variants: Vec<_> = golden
+        .variants
+        .iter()
+        .map(|v| {
+            json!({ "name": v.name, "evidence": v.evidence.name(), "based_on": v.based_on,
+                    "replaced": v.replace.len(),
+                    "sequences": v.sequences.iter().map(sequence).collect::<Vec<_>>() })
+        })
+        .collect();
+    json!({
+        "family": golden.family,
+        "banks": golden.banks.iter().map(|b| b.name()).collect::<Vec<_>>(),
+        "judged": golden.judged,
+        "not_judged": golden.not_judged.iter().map(|n| json!({"pcr": n.pcr, "reason": n.reason})).collect::<Vec<_>>(),
+        "accepted": golden.accepted.iter().map(|a| json!({"weakness": a.weakness, "reason": a.reason})).collect::<Vec<_>>(),
+        "sequences": golden.sequences.iter().map(sequence).collect::<Vec<_>>(),
+        "variants": variants,
+        "ima_files": golden.ima.as_ref().map(|ima| ima.files.len()),
+    })
+}
+
+fn diff(old: &Document, new: &Document, out: &mut Output) {
+    let changes = old.diff(new);
+    if out.wants_json() {
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|c| json!({ "kind": kind(c.kind), "place": c.place, "old": c.old, "new": c.new }))
+            .collect();
+        out.json(&json!({ "changes": changes }));
+        return;
+    }
+    if changes.is_empty() {
+        out.line("nothing that is judged differs");
+    }
+    for change in &changes {
+        let place = out.paint(Style::Strong, printable(&change.place));
+        out.line(format!("{} {place}", kind(change.kind)));
+        if let Some(old) = &change.old {
+            let line = out.paint(Style::Bad, format!("  - {}", printable(old)));
+            out.line(line);
+        }
+        if let Some(new) = &change.new {
+            let line = out.paint(Style::Good, format!("  + {}", printable(new)));
+            out.line(line);
+        }
+    }
+}
+
+const fn kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Removed => "removed",
+    }
+}
+
+fn check(golden: &Document, out: &mut Output) -> Exit {
+    let lints = golden.check();
+    let refused = lints.iter().any(|lint| lint.code.is_error());
+    if out.wants_json() {
+        let severity = |lint: &attest_core::reference::golden::Lint| if lint.code.is_error() { "refuse" } else { "warn" };
+        let findings: Vec<_> = lints
+            .iter()
+            .map(|l| json!({ "code": l.code.as_str(), "severity": severity(l), "place": l.place, "detail": l.detail }))
+            .collect();
+        out.json(&json!({ "family": golden.family, "findings": findings }));
+    } else if lints.is_empty() {
+        out.line("nothing to remark");
+    } else {
+        for lint in &lints {
+            let style = if lint.code.is_error() { Style::Bad } else { Style::Warn };
+            let code = out.paint(style, lint.code.as_str());
+            out.line(format!("{code}  {}: {}", printable(&lint.place), printable(&lint.detail)));
+        }
+    }
+    if refused { Exit::Refused } else { Exit::Good }
+}

@@ -1,0 +1,118 @@
+//! A verdict for people: what was decided, why, and what to look at first.
+
+use attest_core::appraise::{Severity, Status, Verdict};
+
+use super::{Output, Style, printable};
+
+/// Columns of the narrowest terminal that must do.
+const COLUMNS: usize = 80;
+
+/// Prints a verdict.
+pub(super) fn print(verdict: &Verdict, out: &mut Output) {
+    let status = out.paint(style(verdict.status), verdict.status.as_str());
+    out.line(format!("{status}  family {}", printable(&verdict.family)));
+    let part = |name: &str, status: Status, out: &Output| {
+        let words = if status == Status::None { "not judged" } else { status.as_str() };
+        format!("{name} {}", out.paint(style(status), words))
+    };
+    let boot = part("boot", verdict.boot.status, out);
+    let runtime = part("runtime", verdict.runtime.status, out);
+    let golden = match (&verdict.golden.release, &verdict.golden.variant) {
+        (Some(release), _) => format!("release {release}"),
+        (None, Some(variant)) => format!("{} golden values, variant {variant}", verdict.golden.source),
+        (None, None) => format!("{} golden values", verdict.golden.source),
+    };
+    out.line(format!("{boot}, {runtime}, by {}", printable(&golden)));
+    if let Some(bank) = verdict.judged.first() {
+        let pcrs: Vec<String> = verdict.judged.iter().map(|judged| judged.pcr.to_string()).collect();
+        out.line(format!("judged PCR {} in {}", pcrs.join(" "), bank.bank));
+    }
+    causes(verdict, out);
+    reasons(verdict, out);
+}
+
+fn causes(verdict: &Verdict, out: &mut Output) {
+    if verdict.causes.is_empty() {
+        return;
+    }
+    out.line("");
+    let heading = out.paint(Style::Strong, "Likely causes");
+    out.line(heading);
+    for cause in &verdict.causes {
+        let or = cause.or.map(|or| format!(" or {or}")).unwrap_or_default();
+        let name = out.paint(Style::Bad, format!("{}{or}", cause.cause));
+        let place = cause.component.as_deref().map(printable).unwrap_or_default();
+        let pcr = cause.pcr.map(|pcr| format!(", PCR {pcr}")).unwrap_or_default();
+        let event = cause.event.map(|event| format!(" event {event}")).unwrap_or_default();
+        out.line(format!("  {name}  {place}{pcr}{event}"));
+        if !cause.explains.is_empty() {
+            let explained: Vec<String> = cause.explains.iter().map(|e| place_of(e.pcr, e.event)).collect();
+            paragraph(&format!("explains {}", explained.join(", ")), 6, out);
+        }
+    }
+}
+
+fn place_of(pcr: u32, event: Option<u32>) -> String {
+    event.map_or_else(|| format!("PCR {pcr}"), |event| format!("PCR {pcr} event {event}"))
+}
+
+fn reasons(verdict: &Verdict, out: &mut Output) {
+    for severity in [Severity::Refuse, Severity::Warn, Severity::Info] {
+        let found: Vec<_> = verdict.reasons.iter().filter(|reason| reason.severity == severity).collect();
+        if found.is_empty() {
+            continue;
+        }
+        out.line("");
+        let (heading, style) = match severity {
+            Severity::Refuse => ("Refused because", Style::Bad),
+            Severity::Warn => ("To look at", Style::Warn),
+            Severity::Info => ("For information", Style::Dim),
+        };
+        let heading = out.paint(Style::Strong, heading);
+        out.line(heading);
+        for reason in found {
+            let code = reason.detail_code.unwrap_or(reason.code.as_str());
+            let mark = out.paint(style, code);
+            let place = match (reason.pcr, reason.event) {
+                (Some(pcr), event) => format!("  {}", place_of(pcr, event)),
+                (None, _) => String::new(),
+            };
+            let component = reason.component.as_deref().map(printable).unwrap_or_default();
+            out.line(format!("  {mark}{place}  {component}").trim_end());
+            paragraph(&printable(&reason.explain), 6, out);
+            for expected in &reason.expected {
+                out.line(format!("      expected {}", printable(expected)));
+            }
+            if let Some(got) = &reason.got {
+                out.line(format!("      got      {}", printable(got)));
+            }
+        }
+    }
+}
+
+const fn style(status: Status) -> Style {
+    match status {
+        Status::None => Style::Dim,
+        Status::Affirming => Style::Good,
+        Status::Warning => Style::Warn,
+        Status::Contraindicated => Style::Bad,
+    }
+}
+
+/// Words wrapped at the last column, indented.
+fn paragraph(text: &str, indent: usize, out: &mut Output) {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            out.line(format!("{:indent$}{line}", ""));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        out.line(format!("{:indent$}{line}", ""));
+    }
+}
