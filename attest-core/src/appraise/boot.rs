@@ -58,8 +58,13 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
     /// Decides in which banks a PCR is judged. `None`, with a refusing reason, if in none.
     fn bank(&mut self, pcr: u8) -> Option<Judged<'e, 'a>> {
         let golden = self.references.golden();
-        let quoted: Vec<(HashAlg, Outcome)> =
-            self.evidence.outcomes().iter().filter(|(_, p, _)| *p == pcr).map(|(alg, _, o)| (*alg, *o)).collect();
+        let quoted: Vec<(HashAlg, Outcome)> = self
+            .evidence
+            .outcomes()
+            .iter()
+            .filter(|(_, p, _)| *p == pcr)
+            .map(|(alg, _, o)| (*alg, *o))
+            .collect();
         let strong = || quoted.iter().filter(|(alg, _)| alg.strength() > 0);
         let refusal = if quoted.is_empty() {
             Some((Code::PcrNotQuoted, words::pcr_not_quoted(pcr)))
@@ -71,7 +76,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             None
         };
         if let Some((code, explain)) = refusal {
-            let reason = Reason { pcr: Some(pcr.into()), ..Reason::new(code, Severity::Refuse, Part::Boot, explain) };
+            let reason =
+                Reason { pcr: Some(pcr.into()), ..Reason::new(code, Severity::Refuse, Part::Boot, explain) };
             self.boot.reasons.push(reason);
             return None;
         }
@@ -142,9 +148,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             self.boot.reasons.push(Reason::new(Code::VariantsMixed, Severity::Refuse, Part::Boot, explain));
         }
         let distance = |variant: &&ResolvedVariant| -> usize {
-            let of = |j: &Judged<'e, 'a>| {
-                golden_for(variant, j.pcr).map_or(usize::MAX, |s| self.distance(s, j))
-            };
+            let of =
+                |j: &Judged<'e, 'a>| golden_for(variant, j.pcr).map_or(usize::MAX, |s| self.distance(s, j));
             judged.iter().map(of).fold(0, usize::saturating_add)
         };
         let Some(nearest) = variants.iter().min_by_key(distance) else { return };
@@ -185,7 +190,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         if sequence::matches(golden, &judged.events, &judged.banks) {
             return 0;
         }
-        self.edits(golden, judged).iter().filter(|edit| !matches!(edit, Edit::Same(..))).count().max(1)
+        self.edits(golden, judged).iter().filter(|edit| !matches!(edit, Edit::Same)).count().max(1)
     }
 
     /// Reports every difference between a golden sequence and what was extended.
@@ -200,7 +205,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             self.report(*edit, is_tail, golden, judged);
         }
         // Every golden digest is there and only the order differs.
-        if edits.iter().all(|edit| matches!(edit, Edit::Same(..))) {
+        if edits.iter().all(|edit| matches!(edit, Edit::Same)) {
             let explain = words::reordered(judged.pcr);
             let reason = Reason::new(Code::EventReordered, Severity::Refuse, Part::Boot, explain);
             self.boot.reasons.push(Reason { pcr: Some(judged.pcr.into()), ..reason });
@@ -211,7 +216,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         let bank = judged.banks.iter().copied().max_by_key(|alg| alg.strength());
         let Some(bank) = bank else { return };
         let (slot, event) = match edit {
-            Edit::Same(..) => return,
+            Edit::Same => return,
             Edit::Changed(slot, event) => (Some(slot), Some(event)),
             Edit::Missing(slot) => (Some(slot), None),
             Edit::Extra(event) => (None, Some(event)),
@@ -223,7 +228,11 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             _ if superseded.is_some() => Code::Superseded,
             Edit::Changed(..) => Code::GoldenMismatch,
             Edit::Missing(_) => Code::EventMissing,
-            _ if golden.slots.iter().any(|s| event.is_some_and(|e| sequence::slot_matches(s, e, &judged.banks))) => {
+            _ if golden
+                .slots
+                .iter()
+                .any(|s| event.is_some_and(|e| sequence::slot_matches(s, e, &judged.banks))) =>
+            {
                 Code::EventRepeated
             }
             _ if is_tail => Code::EventAppended,
@@ -237,7 +246,13 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         };
         let explain = words::difference(code, &name, judged.pcr, event, superseded);
         let index = event.map(|event| event.index);
-        self.boot.differences.push(Difference { kind, pcr: judged.pcr.into(), event: index, component: name.clone(), hint });
+        self.boot.differences.push(Difference {
+            kind,
+            pcr: judged.pcr.into(),
+            event: index,
+            component: name.clone(),
+            hint,
+        });
         self.boot.reasons.push(Reason {
             component: Some(name),
             bank: Some(bank.name()),
@@ -267,7 +282,9 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         let causes = attribute(&self.boot.differences);
         let of = |reason: &Reason| -> Option<Cause> {
             let matches = |d: &Difference| {
-                Some(d.pcr) == reason.pcr && d.event == reason.event && Some(&d.component) == reason.component.as_ref()
+                Some(d.pcr) == reason.pcr
+                    && d.event == reason.event
+                    && Some(&d.component) == reason.component.as_ref()
             };
             let at = self.boot.differences.iter().position(matches)?;
             causes.get(at).copied()
@@ -294,5 +311,6 @@ fn superseded<'r>(golden: &'r Golden, event: &Event<'_>, banks: &[HashAlg]) -> O
 
 /// Whether a slot says what an event of the log says; used to tell a log that was cut from a PCR that was extended.
 pub(super) fn log_is_golden(golden: &[&Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> bool {
-    golden.len() == events.len() && golden.iter().zip(events).all(|(slot, event)| sequence::slot_matches(slot, event, banks))
+    golden.len() == events.len()
+        && golden.iter().zip(events).all(|(slot, event)| sequence::slot_matches(slot, event, banks))
 }

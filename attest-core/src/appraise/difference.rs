@@ -120,7 +120,8 @@ pub(super) fn attribute(differences: &[Difference]) -> Vec<Cause> {
     let section_cause = [Cause::KernelChanged, Cause::InitrdChanged, Cause::KernelCmdlineChanged]
         .into_iter()
         .find(|cause| differences.iter().zip(&own).any(|(d, c)| c == cause && d.component != "kernel"));
-    let loader = changed("boot_loader.grub") || changed("boot_loader.shim") || changed("boot_loader.systemd_boot");
+    let loader =
+        changed("boot_loader.grub") || changed("boot_loader.shim") || changed("boot_loader.systemd_boot");
     let attributed = |difference: &Difference, own: &Cause| -> Cause {
         let component = difference.component.as_str();
         let secure_boot_off = has(Cause::SecureBootOff);
@@ -146,7 +147,9 @@ pub(super) fn attribute(differences: &[Difference]) -> Vec<Cause> {
             "grub.command" | "grub.kernel_cmdline" if loader && difference.kind != Kind::Changed => {
                 Cause::BootLoaderChanged
             }
-            "kernel" | "kernel.cmdline" | "initrd.loaded" | "kernel.file" if loader && difference.kind != Kind::Changed => {
+            "kernel" | "kernel.cmdline" | "initrd.loaded" | "kernel.file"
+                if loader && difference.kind != Kind::Changed =>
+            {
                 Cause::BootLoaderChanged
             }
             "secure_boot.authority" if loader => Cause::BootLoaderChanged,

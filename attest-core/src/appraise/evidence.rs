@@ -12,7 +12,11 @@ use crate::reference::ReferenceSet;
 use crate::reference::golden::{Evidence, Golden, Quirk, Slot, in_variant};
 
 /// Authenticity, identity and clock.
-pub(super) fn about_evidence(evidence: &AuthenticEvidence<'_>, policy: &Policy, context: &Context) -> Vec<Reason> {
+pub(super) fn about_evidence(
+    evidence: &AuthenticEvidence<'_>,
+    policy: &Policy,
+    context: &Context,
+) -> Vec<Reason> {
     let quote = evidence.quote();
     let mut reasons = development(context);
     let mut add = |code, severity, explain: String| {
@@ -80,20 +84,26 @@ pub(super) fn about_golden(references: &ReferenceSet, policy: &Policy, context: 
         reasons.push(Reason::new(code, severity, Part::Evidence, explain));
     };
     if golden.family != context.family {
-        let explain = format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
+        let explain =
+            format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
         add(Code::FamilyMismatch, Severity::Refuse, explain);
     }
     if golden.judged.is_empty() {
         add(Code::GoldenMissing, Severity::Refuse, "the golden document judges no PCR".into());
     }
     if policy.must_judge().is_empty() {
-        add(Code::PolicyEmpty, Severity::Refuse, "the policy asks for no PCR: it would accept anything".into());
+        add(
+            Code::PolicyEmpty,
+            Severity::Refuse,
+            "the policy asks for no PCR: it would accept anything".into(),
+        );
     }
     for pcr in policy.must_judge().iter().filter(|pcr| !golden.judged.contains(pcr)) {
         let explain = format!("the policy asks for PCR {pcr}, the golden document does not judge it");
         add(Code::PolicyNotCovered, Severity::Refuse, explain);
     }
-    let log_only = golden.sequences.iter().map(|s| s.evidence).chain(golden.variants.iter().map(|v| v.evidence));
+    let log_only =
+        golden.sequences.iter().map(|s| s.evidence).chain(golden.variants.iter().map(|v| v.evidence));
     if log_only.into_iter().any(|evidence| evidence == Evidence::LogOnly) {
         let explain = "golden values were learned from a log that no quote covered";
         add(Code::GoldenLogOnly, Severity::Warn, explain.into());
@@ -105,7 +115,9 @@ pub(super) fn about_golden(references: &ReferenceSet, policy: &Policy, context: 
 pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
     let refuse = |code, explain: &str| vec![Reason::new(code, Severity::Refuse, Part::Boot, explain)];
     let log = match evidence.firmware_log() {
-        FirmwareLog::Missing => return refuse(Code::LogMissing, "there is no event log: nothing says what was booted"),
+        FirmwareLog::Missing => {
+            return refuse(Code::LogMissing, "there is no event log: nothing says what was booted");
+        }
         FirmwareLog::Empty => {
             let explain = "the event log is empty: nothing says what was booted, though the quote is good";
             return refuse(Code::LogEmpty, explain);
@@ -165,7 +177,9 @@ pub(super) fn about_outcomes(
                 }
             }
             Some(_) => {}
-            None => causes.push(RootCause { or: or(why), ..cause(why, component(pcr), Some(pcr), Vec::new()) }),
+            None => {
+                causes.push(RootCause { or: or(why), ..cause(why, component(pcr), Some(pcr), Vec::new()) })
+            }
         }
     }
     if evidence.log().is_none() && causes.iter().all(|c| c.cause != Cause::LogMissing) {

@@ -5,7 +5,9 @@ use super::difference::{root_causes, sort};
 use super::finding::{Cause, Code, Explained, Part, Reason, RootCause, Severity};
 use super::policy::{Context, Policy};
 use super::runtime;
-use super::verdict::{ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict};
+use super::verdict::{
+    ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict,
+};
 use super::{evidence as facts, vector};
 use crate::authenticate::{AuthenticEvidence, Subject};
 use crate::reference::{GoldenSource, ReferenceSet};
@@ -14,7 +16,12 @@ impl Policy {
     /// Judges authentic evidence. Every finding is reported, in a fixed order: the evidence itself, the golden values, the log, the
     /// PCRs, the boot, the runtime.
     #[must_use]
-    pub fn appraise(&self, evidence: &AuthenticEvidence<'_>, references: &ReferenceSet, context: &Context) -> Verdict {
+    pub fn appraise(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        references: &ReferenceSet,
+        context: &Context,
+    ) -> Verdict {
         let golden = references.golden();
         let mut reasons = facts::about_evidence(evidence, self, context);
         reasons.extend(facts::about_golden(references, self, context));
@@ -47,7 +54,11 @@ impl Policy {
             golden: source,
             family: context.family.clone(),
             device: device(evidence.quote().subject()),
-            judged: boot.judged.iter().map(|(pcr, bank)| JudgedPcr { pcr: (*pcr).into(), bank: bank.name() }).collect(),
+            judged: boot
+                .judged
+                .iter()
+                .map(|(pcr, bank)| JudgedPcr { pcr: (*pcr).into(), bank: bank.name() })
+                .collect(),
             proven: Some(proven(evidence)),
         }
     }
@@ -66,7 +77,8 @@ impl Policy {
         reason.detail_code = Some(code);
         let mut reasons = vec![reason];
         reasons.extend(facts::development(context));
-        let refused = SubVerdict { status: Status::Contraindicated, trust_vector: TrustVector::NOT_AUTHENTIC };
+        let refused =
+            SubVerdict { status: Status::Contraindicated, trust_vector: TrustVector::NOT_AUTHENTIC };
         Verdict {
             status: Status::Contraindicated,
             trust_vector: TrustVector::NOT_AUTHENTIC,
@@ -122,7 +134,8 @@ fn components(boot: &Boot, reasons: &[Reason], boot_status: Status) -> Vec<Compo
         ComponentVerdict { name: name.clone(), status }
     });
     let mut all: Vec<ComponentVerdict> = golden.collect();
-    let unknown = boot.reasons.iter().filter(|r| r.severity == Severity::Refuse).filter_map(|r| r.component.clone());
+    let unknown =
+        boot.reasons.iter().filter(|r| r.severity == Severity::Refuse).filter_map(|r| r.component.clone());
     for name in unknown {
         if all.iter().all(|c| c.name != name) {
             all.push(ComponentVerdict { name, status: Status::Contraindicated });
@@ -155,5 +168,12 @@ fn proven(evidence: &AuthenticEvidence<'_>) -> Proven {
 
 /// A cause that no comparison of digests led to.
 pub(super) fn cause(cause: Cause, component: &str, pcr: Option<u8>, explains: Vec<Explained>) -> RootCause {
-    RootCause { cause, or: None, component: Some(component.to_owned()), pcr: pcr.map(u32::from), event: None, explains }
+    RootCause {
+        cause,
+        or: None,
+        component: Some(component.to_owned()),
+        pcr: pcr.map(u32::from),
+        event: None,
+        explains,
+    }
 }

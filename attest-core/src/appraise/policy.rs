@@ -29,11 +29,7 @@ pub struct Policy {
 impl Default for Policy {
     /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns.
     fn default() -> Self {
-        Self {
-            must_judge: vec![0, 4, 7],
-            clock_unsafe: Taken::Warn,
-            firmware_version_changed: Taken::Warn,
-        }
+        Self { must_judge: vec![0, 4, 7], clock_unsafe: Taken::Warn, firmware_version_changed: Taken::Warn }
     }
 }
 

@@ -14,7 +14,7 @@ const EXIT_BOOT_SERVICES_FAILED: &[u8] = b"Exit Boot Services Returned with Fail
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Edit<'s, 'e, 'a> {
     /// The event is what the slot says.
-    Same(&'s Slot, &'e Event<'a>),
+    Same,
     /// The event stands where the slot should.
     Changed(&'s Slot, &'e Event<'a>),
     /// No event for the slot.
@@ -102,16 +102,16 @@ pub(super) fn align<'s, 'e, 'a>(
     named: &dyn Fn(&Event<'_>) -> String,
 ) -> Vec<Edit<'s, 'e, 'a>> {
     let head = common(slots.iter(), events.iter(), banks);
-    let (same_slots, slots) = slots.split_at_checked(head).unwrap_or_default();
-    let (same_events, events) = events.split_at_checked(head).unwrap_or_default();
+    let (same, slots) = slots.split_at_checked(head).unwrap_or_default();
+    let (_, events) = events.split_at_checked(head).unwrap_or_default();
     let tail = common(slots.iter().rev(), events.iter().rev(), banks);
-    let (slots, last_slots) = slots.split_at_checked(slots.len().saturating_sub(tail)).unwrap_or_default();
-    let (events, last_events) = events.split_at_checked(events.len().saturating_sub(tail)).unwrap_or_default();
+    let (slots, last) = slots.split_at_checked(slots.len().saturating_sub(tail)).unwrap_or_default();
+    let (events, _) = events.split_at_checked(events.len().saturating_sub(tail)).unwrap_or_default();
 
     let mut edits: Vec<Edit<'s, 'e, 'a>> = Vec::new();
-    edits.extend(same_slots.iter().zip(same_events).map(|(slot, event)| Edit::Same(slot, event)));
+    edits.extend(same.iter().map(|_| Edit::Same));
     middle(slots, events, banks, named, &mut edits);
-    edits.extend(last_slots.iter().zip(last_events).map(|(slot, event)| Edit::Same(slot, event)));
+    edits.extend(last.iter().map(|_| Edit::Same));
     edits
 }
 
@@ -137,9 +137,7 @@ fn middle<'s, 'e, 'a>(
         let lost = slots.get(from_slot..slot_at).unwrap_or_default();
         let found = events.get(from_event..event_at).unwrap_or_default();
         hunk(lost, found, named, edits);
-        if let (Some(slot), Some(event)) = (slots.get(slot_at), events.get(event_at)) {
-            edits.push(Edit::Same(slot, event));
-        }
+        edits.push(Edit::Same);
         (from_slot, from_event) = (slot_at.saturating_add(1), event_at.saturating_add(1));
     }
     let lost = slots.get(from_slot..).unwrap_or_default();
@@ -154,7 +152,8 @@ fn hunk<'s, 'e, 'a>(
     named: &dyn Fn(&Event<'_>) -> String,
     edits: &mut Vec<Edit<'s, 'e, 'a>>,
 ) {
-    let mut events: Vec<(&'e Event<'a>, String)> = events.iter().map(|event| (*event, named(event))).collect();
+    let mut events: Vec<(&'e Event<'a>, String)> =
+        events.iter().map(|event| (*event, named(event))).collect();
     for slot in slots {
         let at = events.iter().position(|(_, name)| *name == slot.component);
         match at.map(|at| events.remove(at)) {

@@ -19,9 +19,18 @@ const CONTRAINDICATED: i8 = 96;
 
 /// Parts of the boot that are code; everything else is configuration.
 fn is_executable(component: &str) -> bool {
-    ["firmware.code", "firmware.version", "boot_loader", "kernel", "initrd", "uki", "option_rom", "boot.driver"]
-        .iter()
-        .any(|code| component.starts_with(code))
+    [
+        "firmware.code",
+        "firmware.version",
+        "boot_loader",
+        "kernel",
+        "initrd",
+        "uki",
+        "option_rom",
+        "boot.driver",
+    ]
+    .iter()
+    .any(|code| component.starts_with(code))
         && !component.contains("cmdline")
 }
 
@@ -79,6 +88,7 @@ fn refused(reasons: &[Reason]) -> (i8, i8) {
         .map(|component| component.map(is_executable))
         .collect::<Option<Vec<bool>>>()
         .unwrap_or_default();
-    let claim = |is_code: bool| if named.is_empty() || named.contains(&is_code) { CONTRAINDICATED } else { 0 };
+    let claim =
+        |is_code: bool| if named.is_empty() || named.contains(&is_code) { CONTRAINDICATED } else { 0 };
     (claim(false), claim(true))
 }

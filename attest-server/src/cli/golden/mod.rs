@@ -93,11 +93,15 @@ fn show(golden: &Document, out: &mut Output) {
         out.line(heading);
         for replacement in &variant.replace {
             let with = &replacement.with;
-            let line = format!("  PCR {} slot {}: {}  {}", replacement.pcr, replacement.slot, with.component, with.about);
+            let line = format!(
+                "  PCR {} slot {}: {}  {}",
+                replacement.pcr, replacement.slot, with.component, with.about
+            );
             out.line(printable(&line));
         }
         for sequence in &variant.sequences {
-            let by = sequence.measured_by.as_deref().map(|by| format!(", measured by {by}")).unwrap_or_default();
+            let by =
+                sequence.measured_by.as_deref().map(|by| format!(", measured by {by}")).unwrap_or_default();
             out.line(printable(&format!(" PCR {}{by}", sequence.pcr)));
             show_slots(sequence, out);
         }
@@ -126,9 +130,10 @@ fn show_slots(sequence: &Sequence, out: &mut Output) {
 
 fn summary(golden: &Document) -> serde_json::Value {
     let slots = |sequence: &Sequence| -> Vec<serde_json::Value> {
-        let digests = |slot: &attest_core::reference::golden::Slot| -> serde_json::Map<String, serde_json::Value> {
-            slot.digests.iter().map(|d| (d.alg().name().to_owned(), json!(d.to_string()))).collect()
-        };
+        let digests =
+            |slot: &attest_core::reference::golden::Slot| -> serde_json::Map<String, serde_json::Value> {
+                slot.digests.iter().map(|d| (d.alg().name().to_owned(), json!(d.to_string()))).collect()
+            };
         let slots = sequence.slots.iter();
         slots
             .map(|slot| {
@@ -201,7 +206,9 @@ fn check(golden: &Document, out: &mut Output) -> Exit {
     let lints = golden.check();
     let refused = lints.iter().any(|lint| lint.code.is_error());
     if out.wants_json() {
-        let severity = |lint: &attest_core::reference::golden::Lint| if lint.code.is_error() { "refuse" } else { "warn" };
+        let severity = |lint: &attest_core::reference::golden::Lint| {
+            if lint.code.is_error() { "refuse" } else { "warn" }
+        };
         let findings: Vec<_> = lints
             .iter()
             .map(|l| json!({ "code": l.code.as_str(), "severity": severity(l), "place": l.place, "detail": l.detail }))
