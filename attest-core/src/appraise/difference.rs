@@ -64,7 +64,9 @@ impl Difference {
             (_, "boot.order" | "boot.entry" | "boot.variable" | "boot.action") => Cause::BootOrderChanged,
             (_, "boot.partition_table") => Cause::PartitionTableChanged,
             (_, "boot.driver") | ("option_rom", _) => Cause::OptionRomChange,
-            ("boot_loader", _) if self.kind == Kind::Extra => Cause::UnknownSoftware,
+            ("boot_loader" | "uki" | "kernel", _) if self.kind == Kind::Extra && self.pcr == 4 => {
+                Cause::UnknownSoftware
+            }
             ("boot_loader", _) => Cause::BootLoaderChanged,
             (_, "grub.kernel_cmdline" | "kernel.cmdline" | "uki.cmdline" | "uki.parameters") => {
                 Cause::KernelCmdlineChanged
@@ -117,14 +119,28 @@ pub(super) fn attribute(differences: &[Difference]) -> Vec<Cause> {
     let own: Vec<Cause> = differences.iter().map(Difference::own_cause).collect();
     let has = |cause| own.contains(&cause);
     let changed = |name: &str| differences.iter().any(|d| d.kind == Kind::Changed && d.component == name);
-    let section_cause = [Cause::KernelChanged, Cause::InitrdChanged, Cause::KernelCmdlineChanged]
-        .into_iter()
-        .find(|cause| differences.iter().zip(&own).any(|(d, c)| c == cause && d.component != "kernel"));
+    let section_cause =
+        [Cause::KernelChanged, Cause::InitrdChanged, Cause::KernelCmdlineChanged].into_iter().find(|cause| {
+            let names_section = |d: &Difference| {
+                d.kind == Kind::Changed
+                    && (d.component.starts_with("uki.")
+                        || matches!(d.component.as_str(), "initrd.loaded" | "kernel.cmdline"))
+            };
+            differences.iter().zip(&own).any(|(d, c)| c == cause && names_section(d))
+        });
+    // An image of another kind in the boot manager's PCR: what the golden boot would have measured after it is missing for that reason.
+    let other_boot = differences.iter().any(|d| d.pcr == 4 && d.kind == Kind::Extra)
+        && differences
+            .iter()
+            .any(|d| d.pcr == 4 && d.kind == Kind::Missing && d.component.starts_with("boot_loader"));
     let loader =
         changed("boot_loader.grub") || changed("boot_loader.shim") || changed("boot_loader.systemd_boot");
     let attributed = |difference: &Difference, own: &Cause| -> Cause {
         let component = difference.component.as_str();
         let secure_boot_off = has(Cause::SecureBootOff);
+        if other_boot && difference.kind != Kind::Changed {
+            return Cause::UnknownSoftware;
+        }
         match component {
             // In setup mode there are no keys.
             "secure_boot.pk" | "secure_boot.kek" | "secure_boot.db" | "secure_boot.dbx"

@@ -101,6 +101,8 @@ names! {
         GoldenMissing = "golden_missing",
         /// There are golden values for IMA files, but no IMA list.
         ImaMissing = "ima_missing",
+        /// The bank was extended with zero-padded SHA-1 digests.
+        ImaPadded = "ima_padded_sha1",
         /// IMA reports a measurement violation.
         ImaViolation = "ima_violation",
         /// A boot with a kexec, or an IMA list that was lost: the list does not replay.

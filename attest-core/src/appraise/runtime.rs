@@ -1,18 +1,222 @@
-//! Runtime integrity: what IMA measured after the boot.
+//! Runtime integrity: what IMA measured after the boot, as far as the quote proves it.
+
+use std::collections::BTreeMap;
 
 use super::boot::Boot;
-use super::finding::{Reason, RootCause};
-use crate::authenticate::AuthenticEvidence;
-use crate::reference::golden::Golden;
+use super::finding::{Cause, Code, Part, Reason, RootCause, Severity};
+use crate::authenticate::ima::{BootAggregate, Unproven};
+use crate::authenticate::{AuthenticEvidence, AuthenticIma};
+use crate::digest::{Digest, HashAlg};
+use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry};
+use crate::evidence::text::Utf8;
+use crate::limits::Limits;
+use crate::reference::golden::{Golden, ImaFile, ImaGolden, Response};
 
-pub(super) fn judge(_evidence: &AuthenticEvidence<'_>, _golden: &Golden) -> Vec<Reason> {
-    Vec::new()
+/// Judges the proven part of the list. Without golden values for files only what makes the list a lie is reported.
+pub(super) fn judge(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
+    let Some(ima) = evidence.ima() else {
+        let missing = "there are golden values for measured files, but no IMA list";
+        let reason = || Reason::new(Code::ImaMissing, Severity::Refuse, Part::Runtime, missing);
+        return golden.ima.is_some().then(reason).into_iter().collect();
+    };
+    let mut reasons = Vec::new();
+    reasons.extend(boot_aggregate(ima));
+    reasons.extend(coverage(ima));
+    if let Some(rules) = &golden.ima {
+        Files::new(rules).judge(ima, &mut reasons);
+    }
+    reasons
 }
 
-pub(super) fn causes(_reasons: &[Reason]) -> Vec<RootCause> {
-    Vec::new()
+fn boot_aggregate(ima: &AuthenticIma<'_>) -> Option<Reason> {
+    let (code, severity, explain, expected, got) = match ima.boot_aggregate() {
+        BootAggregate::Match { .. } => return None,
+        BootAggregate::Mismatch { alg, expected, got } => (
+            Code::BootAggregateMismatch,
+            Severity::Refuse,
+            format!(
+                "boot_aggregate is not the {alg} digest of the quoted PCRs: the list belongs to another boot"
+            ),
+            vec![expected.to_string()],
+            Some(got.to_string()),
+        ),
+        BootAggregate::Unproven(why) => {
+            (Code::BootAggregateUnproven, Severity::Warn, unproven(why), Vec::new(), None)
+        }
+    };
+    let reason = Reason::new(code, severity, Part::Runtime, explain);
+    Some(Reason {
+        pcr: Some(10),
+        event: Some(0),
+        component: Some("ima.boot_aggregate".into()),
+        expected,
+        got,
+        ..reason
+    })
 }
 
-pub(super) fn measures_everything(_evidence: &AuthenticEvidence<'_>, _boot: &Boot, _golden: &Golden) -> bool {
-    false
+fn unproven(why: Unproven) -> String {
+    match why {
+        Unproven::AllZero => "boot_aggregate is all zeros: the kernel found no bank that it could use, so nothing ties the list to \
+                              this boot but PCR 10 itself"
+            .into(),
+        Unproven::Missing => "the list does not begin with boot_aggregate: nothing ties it to this boot but PCR 10".into(),
+        Unproven::NotQuoted { alg, pcr } => {
+            format!("boot_aggregate covers PCR {pcr} of the {alg} bank, which is not quoted")
+        }
+        Unproven::AlgorithmUnknown => "boot_aggregate is in a hash that is not known here".into(),
+    }
+}
+
+fn coverage(ima: &AuthenticIma<'_>) -> Option<Reason> {
+    let padded = ima.coverage().filter(|coverage| coverage.padded)?;
+    let explain = format!(
+        "the kernel extends the {} bank with zero-padded SHA-1 digests: the list is proven no better than by SHA-1",
+        padded.bank
+    );
+    let reason = Reason::new(Code::ImaPadded, Severity::Warn, Part::Runtime, explain);
+    Some(Reason { pcr: Some(10), bank: Some(padded.bank.name()), ..reason })
+}
+
+/// Golden files, ready for look-up.
+struct Files<'g> {
+    rules: &'g ImaGolden,
+    by_path: BTreeMap<&'g [u8], Vec<&'g ImaFile>>,
+    by_digest: BTreeMap<&'g Digest, &'g ImaFile>,
+}
+
+impl<'g> Files<'g> {
+    fn new(rules: &'g ImaGolden) -> Self {
+        let mut by_path: BTreeMap<&[u8], Vec<&ImaFile>> = BTreeMap::new();
+        for file in &rules.files {
+            by_path.entry(file.path.as_bytes()).or_default().push(file);
+        }
+        let by_digest = rules.files.iter().map(|file| (&file.digest, file)).collect();
+        Self { rules, by_path, by_digest }
+    }
+
+    fn judge(&self, ima: &AuthenticIma<'_>, reasons: &mut Vec<Reason>) {
+        let mut found: BTreeMap<&[u8], ()> = BTreeMap::new();
+        let mut kept: BTreeMap<Code, usize> = BTreeMap::new();
+        for entry in ima.proven_entries() {
+            if entry.name() == Some(BOOT_AGGREGATE) {
+                continue;
+            }
+            let reason = match self.entry(&entry) {
+                Ok(file) => {
+                    found.insert(file.path.as_bytes(), ());
+                    continue;
+                }
+                Err(reason) => *reason,
+            };
+            let count = kept.entry(reason.code).or_default();
+            *count = count.saturating_add(1);
+            if *count <= Limits::DEFAULT.findings {
+                reasons.push(reason);
+            }
+        }
+        for file in self.rules.files.iter().filter(|file| file.required) {
+            if !found.contains_key(file.path.as_bytes()) {
+                let explain = format!("{} is required, and was not measured", file.path);
+                let reason = Reason::new(Code::FileRequiredMissing, Severity::Refuse, Part::Runtime, explain);
+                reasons.push(Reason {
+                    pcr: Some(10),
+                    component: Some("ima.files".into()),
+                    expected: vec![file.digest.to_string()],
+                    cause: Some(Cause::FileChanged),
+                    ..reason
+                });
+            }
+        }
+    }
+
+    /// The golden file that the entry is, or why it is none.
+    fn entry(&self, entry: &Entry<'_>) -> Result<&'g ImaFile, Box<Reason>> {
+        let name = entry.name().unwrap_or_default();
+        let shown = Utf8(name);
+        let about = |code, severity, explain: String| {
+            let reason = Reason::new(code, severity, Part::Runtime, explain);
+            Reason {
+                pcr: Some(entry.pcr),
+                event: Some(entry.index),
+                component: Some("ima.files".into()),
+                ..reason
+            }
+        };
+        if entry.is_violation() {
+            let explain =
+                format!("IMA could not measure {shown} faithfully: it was open for writing, or changed");
+            return Err(Box::new(about(Code::ImaViolation, severity(self.rules.violations), explain)));
+        }
+        let digest = entry.file_digest().and_then(|digest| digest.typed());
+        let got = digest.map(|digest| digest.to_string());
+        let at_path = self.by_path.get(name);
+        if let Some(file) = at_path.and_then(|files| files.iter().find(|file| Some(file.digest) == digest)) {
+            return Ok(file);
+        }
+        if let Some(files) = at_path {
+            let explain = format!("{shown} is not the golden file");
+            return Err(Box::new(Reason {
+                expected: files.iter().map(|file| file.digest.to_string()).collect(),
+                got,
+                cause: Some(Cause::FileChanged),
+                ..about(Code::FileChanged, Severity::Refuse, explain)
+            }));
+        }
+        if let Some(known) = digest.and_then(|digest| self.by_digest.get(&digest).copied()) {
+            let explain = format!("{shown} has the golden content of {}", known.path);
+            return Err(Box::new(Reason { got, ..about(Code::FileMoved, Severity::Warn, explain) }));
+        }
+        let explain = format!("{shown} has no golden value");
+        Err(Box::new(Reason {
+            got,
+            cause: Some(Cause::UnknownFile),
+            ..about(Code::FileUnknown, severity(self.rules.unknown_files), explain)
+        }))
+    }
+}
+
+const fn severity(response: Response) -> Severity {
+    match response {
+        Response::Refuse => Severity::Refuse,
+        Response::Warn => Severity::Warn,
+    }
+}
+
+/// Root causes among runtime findings, the first of each kind.
+pub(super) fn causes(reasons: &[Reason]) -> Vec<RootCause> {
+    let mut causes: Vec<RootCause> = Vec::new();
+    let found =
+        reasons.iter().filter(|r| r.part == Part::Runtime && r.component.as_deref() == Some("ima.files"));
+    for reason in found {
+        let Some(cause) = reason.cause else { continue };
+        if causes.iter().all(|known| known.cause != cause) {
+            causes.push(RootCause {
+                cause,
+                or: None,
+                component: reason.component.clone(),
+                pcr: reason.pcr,
+                event: reason.event,
+                explains: Vec::new(),
+            });
+        }
+    }
+    causes
+}
+
+/// Whether `executables` may say "approved at runtime": the list belongs to the boot, and a golden command line orders the measurements.
+pub(super) fn measures_everything(evidence: &AuthenticEvidence<'_>, boot: &Boot, golden: &Golden) -> bool {
+    let belongs = evidence.ima().is_some_and(
+        |ima| matches!(ima.boot_aggregate(), BootAggregate::Match { alg } if alg != HashAlg::Sha1),
+    );
+    let policy = golden.ima.as_ref().and_then(|ima| ima.measurement_policy.as_deref());
+    let variant = golden.variants.iter().find(|v| Some(&v.name) == boot.variant.as_ref());
+    let sequences = variant.and_then(|v| golden.resolve(v).ok()).unwrap_or_default();
+    let mut cmdlines =
+        sequences.iter().flat_map(|s| &s.slots).filter(|slot| slot.component.contains("cmdline"));
+    // `about` of a golden slot was reviewed with the digest that it explains.
+    let ordered = policy.is_some_and(|policy| {
+        !policy.is_empty() && cmdlines.any(|slot| slot.about.split(' ').any(|word| word == policy))
+    });
+    boot.explained && belongs && ordered
 }

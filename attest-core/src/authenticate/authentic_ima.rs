@@ -60,7 +60,8 @@ impl<'a> AuthenticIma<'a> {
             banks.iter().map(|alg| Bank::check(&list, &replay, pcrs, *alg)).collect()
         };
         // A bank of padded SHA-1 digests proves no more than SHA-1, however long they are.
-        let strength = |(alg, prefix): &(HashAlg, PrefixMatch)| if prefix.padded { 0 } else { alg.strength() };
+        let strength =
+            |(alg, prefix): &(HashAlg, PrefixMatch)| if prefix.padded { 0 } else { alg.strength() };
         let decides = judged.iter().filter_map(|bank| Some((bank.alg, bank.prefix?))).max_by_key(strength);
         // Every bank must tell the same prefix: TPM2_PCR_Extend can reach one bank alone.
         if let Some((_, prefix)) = decides {
@@ -126,7 +127,8 @@ impl Bank {
         let entries: Vec<(u8, Digest, Digest)> = quoted_in_list
             .filter_map(|(_, pcr, quoted)| Some((pcr, quoted, replay.value(alg, pcr.into())?)))
             .collect();
-        let quoted: Vec<(u32, Digest)> = entries.iter().map(|(pcr, quoted, _)| ((*pcr).into(), *quoted)).collect();
+        let quoted: Vec<(u32, Digest)> =
+            entries.iter().map(|(pcr, quoted, _)| ((*pcr).into(), *quoted)).collect();
         let replayed = entries.iter().map(|(pcr, _, replayed)| (*pcr, *replayed)).collect();
         Self { alg, prefix: ima::prefix(list, alg, &quoted), replayed }
     }

@@ -7,6 +7,7 @@ use super::golden::{
 };
 use crate::digest::HashAlg;
 use crate::evidence::Severity;
+use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, ImaLog};
 use crate::evidence::tcg_log::{Event, EventLog, Finding};
 
 /// PCRs judged unless told otherwise: the firmware's, and shim's. 11–13 and 15 are added where they have events.
@@ -337,6 +338,16 @@ impl Sequence {
 
 /// The files of an IMA list, as golden values: every entry that names a file and its digest, violations and boot_aggregate left out.
 #[must_use]
-pub fn ima_files(_list: &crate::evidence::ima_log::ImaLog<'_>) -> Vec<ImaFile> {
-    Vec::new()
+pub fn ima_files(list: &ImaLog<'_>) -> Vec<ImaFile> {
+    let file = |entry: Entry<'_>| {
+        if entry.is_violation() || entry.name() == Some(BOOT_AGGREGATE) {
+            return None;
+        }
+        let path = String::from_utf8(entry.name()?.to_vec()).ok()?;
+        Some(ImaFile { path, digest: entry.file_digest()?.typed()?, required: false })
+    };
+    let mut files: Vec<ImaFile> = list.entries().filter_map(file).collect();
+    files.sort();
+    files.dedup();
+    files
 }

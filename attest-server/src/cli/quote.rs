@@ -149,7 +149,7 @@ fn outcome_finding(
 
 fn ima_findings(
     evidence: &AuthenticEvidence<'_>,
-    _ima: &attest_core::authenticate::ima::AuthenticIma<'_>,
+    _ima: &attest_core::authenticate::AuthenticIma<'_>,
 ) -> Option<Finding> {
     let quoted = evidence.outcomes().iter().any(|(_, pcr, _)| *pcr == 10);
     let detail = "an IMA list is given, but PCR 10 is not quoted: the list proves nothing";
