@@ -4,14 +4,21 @@ use crate::reader::{Reader, Truncated};
 
 /// INTEGER.
 pub(crate) const INTEGER: u8 = 0x02;
+/// BOOLEAN.
+pub(crate) const BOOLEAN: u8 = 0x01;
 /// BIT STRING.
 pub(crate) const BIT_STRING: u8 = 0x03;
+/// OCTET STRING.
+pub(crate) const OCTET_STRING: u8 = 0x04;
 /// NULL.
 pub(crate) const NULL: u8 = 0x05;
 /// OBJECT IDENTIFIER.
 pub(crate) const OID: u8 = 0x06;
 /// SEQUENCE.
 pub(crate) const SEQUENCE: u8 = 0x30;
+
+/// SET.
+pub(crate) const SET: u8 = 0x31;
 
 /// Why bytes are not DER, or not the DER asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +35,19 @@ pub(crate) enum Error {
     Value { offset: usize },
 }
 
+impl Error {
+    /// Where it is, in bytes from the start of the input.
+    pub(crate) const fn offset(self) -> usize {
+        match self {
+            Self::Length { offset }
+            | Self::Tag { offset, .. }
+            | Self::Trailing { offset, .. }
+            | Self::Truncated(Truncated { offset, .. })
+            | Self::Value { offset } => offset,
+        }
+    }
+}
+
 /// The values of one constructed value, in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Der<'a>(Reader<'a>);
@@ -39,6 +59,8 @@ pub(crate) struct Tlv<'a> {
     /// Where the content begins.
     pub(crate) offset: usize,
     pub(crate) content: &'a [u8],
+    /// Tag, length and content.
+    pub(crate) whole: &'a [u8],
 }
 
 impl<'a> Tlv<'a> {
@@ -61,9 +83,21 @@ impl<'a> Der<'a> {
         Ok(value)
     }
 
+    /// The one value inside another, with this tag.
+    pub(crate) fn only_at(outer: Tlv<'a>, tag: u8) -> Result<Tlv<'a>, Error> {
+        let mut der = outer.inside();
+        let value = der.expect(tag)?;
+        der.finished()?;
+        Ok(value)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next value, of whatever tag. Tags of more than one byte are not known here.
     pub(crate) fn next(&mut self) -> Result<Tlv<'a>, Error> {
-        let start = self.0.offset();
+        let (start, from) = (self.0.offset(), self.0.rest());
         let tag = self.0.u8()?;
         if tag & 0x1f == 0x1f {
             return Err(Error::Tag { offset: start, wanted: 0, got: tag });
@@ -71,7 +105,8 @@ impl<'a> Der<'a> {
         let len = self.length()?;
         let offset = self.0.offset();
         let content = self.0.bytes(len)?;
-        Ok(Tlv { tag, offset, content })
+        let taken = self.0.offset().saturating_sub(start);
+        Ok(Tlv { tag, offset, content, whole: from.get(..taken).unwrap_or_default() })
     }
 
     /// The next value, which must have this tag.
@@ -84,7 +119,6 @@ impl<'a> Der<'a> {
         Ok(value)
     }
 
-    #[expect(dead_code, reason = "certificates, which come next, have optional fields")]
     /// The next value if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>, Error> {
         if self.0.rest().first() == Some(&tag) { self.next().map(Some) } else { Ok(None) }

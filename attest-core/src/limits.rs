@@ -32,6 +32,10 @@ pub struct Limits {
     pub nesting: usize,
     /// Items in one CBOR or JSON text, keys counted. An item costs one byte of input and some 50 bytes of memory.
     pub items: usize,
+    /// An X.509 certificate. Those of endorsement keys take 800 to 2,000.
+    pub certificate_bytes: usize,
+    /// Certificates between an endorsement key's and a root. Real chains have up to three.
+    pub intermediates: usize,
     /// A golden document. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
 }
@@ -53,6 +57,8 @@ impl Limits {
         token_bytes: 64 << 10,
         nesting: 16,
         items: 65_536,
+        certificate_bytes: 8_192,
+        intermediates: 6,
         golden_bytes: 64 << 20,
     };
 }

@@ -10,8 +10,10 @@ pub mod key;
 pub mod pcrs;
 pub mod quote;
 pub mod replay;
+mod roca;
 pub mod signature;
 pub mod spki;
+mod x509;
 
 pub use authentic_ima::{AuthenticIma, Coverage, ImaOutcome};
 pub use challenge::{Challenge, Nonce};

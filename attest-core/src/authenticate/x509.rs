@@ -1,0 +1,93 @@
+//! What webpki does not say about a certificate: what else it may be, whether its encoding is DER, and its own purposes.
+
+use crate::der::{self, Der, Tlv};
+
+/// Nesting of values in a certificate; names in extensions, the deepest, reach 10.
+const DEPTH: usize = 16;
+const OID_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+
+/// What bytes offered as a certificate are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An attribute certificate (RFC 5755), such as the TCG's platform certificate: it has no public key.
+    Attribute,
+    /// A public-key certificate, or something that is neither.
+    Other,
+}
+
+/// Tells an AttributeCertificateInfo (version, then a Holder of tagged fields) from a TBSCertificate.
+pub(super) fn kind(certificate: &[u8]) -> Kind {
+    let is_attribute = || -> Result<bool, der::Error> {
+        let mut outer = Der::new(certificate).expect(der::SEQUENCE)?.inside();
+        let mut info = outer.expect(der::SEQUENCE)?.inside();
+        info.expect(der::INTEGER)?;
+        let holder = info.expect(der::SEQUENCE)?.inside().next()?;
+        Ok(holder.tag & 0xc0 == 0x80)
+    };
+    if is_attribute() == Ok(true) { Kind::Attribute } else { Kind::Other }
+}
+
+/// Where the encoding of a whole value stops being DER, in bytes from its start; `None` if it is DER throughout.
+///
+/// Found are lengths, order in sets, booleans and integers, not defaults that should have been left out.
+pub(super) fn first_departure_from_der(certificate: &[u8]) -> Option<usize> {
+    let mut der = Der::new(certificate);
+    let checked = der.next().and_then(|value| check_value(value, DEPTH)).and_then(|()| der.finished());
+    checked.err().map(|error| error.offset())
+}
+
+fn check_value(value: Tlv<'_>, depth: usize) -> Result<(), der::Error> {
+    let bad = der::Error::Value { offset: value.offset };
+    match (value.tag, value.content) {
+        (der::BOOLEAN, [0 | 0xff]) => Ok(()),
+        (der::BOOLEAN, _) | (der::INTEGER, [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..]) => Err(bad),
+        (tag, _) if tag & 0x20 != 0 => {
+            let depth = depth.checked_sub(1).ok_or(bad)?;
+            let mut inside = value.inside();
+            let mut last: &[u8] = &[];
+            while !inside.is_empty() {
+                let next = inside.next()?;
+                if tag == der::SET && next.whole < last {
+                    return Err(der::Error::Value { offset: next.offset });
+                }
+                check_value(next, depth)?;
+                last = next.whole;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The purposes that the certificate's extendedKeyUsage names (RFC 5280, section 4.2.1.12); none without the extension.
+pub(super) fn extended_key_usages(certificate: &[u8]) -> Result<Vec<&[u8]>, der::Error> {
+    let mut certificate = Der::only(certificate, der::SEQUENCE)?.inside();
+    let mut tbs = certificate.expect(der::SEQUENCE)?.inside();
+    while !tbs.is_empty() {
+        let field = tbs.next()?;
+        // [3] extensions.
+        if field.tag == 0xa3 {
+            return usages_in(field);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn usages_in(extensions: Tlv<'_>) -> Result<Vec<&[u8]>, der::Error> {
+    let mut extensions = Der::only_at(extensions, der::SEQUENCE)?.inside();
+    while !extensions.is_empty() {
+        let mut extension = extensions.expect(der::SEQUENCE)?.inside();
+        if extension.expect(der::OID)?.content != OID_EXTENDED_KEY_USAGE {
+            continue;
+        }
+        extension.optional(der::BOOLEAN)?;
+        let value = extension.expect(der::OCTET_STRING)?;
+        let mut purposes = Der::only_at(value, der::SEQUENCE)?.inside();
+        let mut oids = Vec::new();
+        while !purposes.is_empty() {
+            oids.push(purposes.expect(der::OID)?.content);
+        }
+        return Ok(oids);
+    }
+    Ok(Vec::new())
+}
