@@ -9,6 +9,7 @@ mod failure;
 mod golden;
 mod ima;
 mod input;
+mod layout;
 mod output;
 mod quote;
 mod serve;

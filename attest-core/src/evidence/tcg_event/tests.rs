@@ -50,7 +50,7 @@ fn a_grub_boot_is_told_by_families() {
              /\\EFI\\BOOT\\BOOTX64.EFI, 1048504 bytes",
         ),
         (25, "mok", "no", "MokList"),
-        (27, "authority", "whole_data", "SbatLevel: sbat,1,2025021800\\u{a}shim,4\\u{a}grub,5\\u{a}"),
+        (27, "authority", "whole_data", "SbatLevel: sbat,1,2025021800; shim,4; grub,5"),
         (28, "mok", "no", "MokListTrusted = 01"),
         (29, "authority", "whole_data", "MokListRT: \"Debian Secure Boot CA\""),
         (30, "image", "no", "\\EFI\\BOOT\\grubx64.efi, 4183488 bytes"),

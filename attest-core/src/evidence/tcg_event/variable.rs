@@ -95,9 +95,14 @@ impl fmt::Display for Variable<'_> {
                 None => write!(f, ": {}", Hex(data)),
             },
             _ if self.is_signature_database() => write!(f, ": {}", self.signature_lists()),
-            // SbatLevel and its like are text.
+            // SbatLevel and its like are lines of text.
             data if data.iter().all(|byte| byte.is_ascii_graphic() || b" \n".contains(byte)) => {
-                write!(f, ": {}", Utf8(data))
+                let mut separator = ": ";
+                for line in data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    write!(f, "{separator}{}", Utf8(line))?;
+                    separator = "; ";
+                }
+                Ok(())
             }
             data => write!(f, ": {}", Hex(data)),
         }
