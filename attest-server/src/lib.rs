@@ -1,3 +1,21 @@
 //! The shell around `attest-core`: bytes in and out, clock, dice, disk.
 
 pub mod cli;
+pub mod clock;
+pub mod config;
+mod convert;
+pub mod dice;
+mod enroll;
+mod http;
+mod judge;
+mod listener;
+pub mod server;
+mod service;
+pub mod signer;
+pub mod store;
+pub mod telemetry;
+pub mod tls;
+mod workers;
+
+pub use enroll::RootsError;
+pub use judge::Error as JudgeError;

@@ -75,6 +75,23 @@ impl Output {
         }
     }
 
+    /// Prints a JSON document on one line, for programs that read line by line.
+    pub fn json_line<T: Serialize>(&mut self, value: &T) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.line(text),
+            Err(error) => self.failed = Some(error.into()),
+        }
+    }
+
+    /// Makes what was printed visible now.
+    pub fn flush(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = self.stdout.flush()
+        {
+            self.failed = Some(error);
+        }
+    }
+
     /// Prints a line of text.
     pub fn line(&mut self, text: impl Display) {
         if self.failed.is_none()

@@ -1,0 +1,246 @@
+//! The configuration: what can be set, and what holds if it is not.
+
+mod load;
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use serde::Deserialize;
+
+pub(crate) use load::is_family_name;
+pub use load::{Error, Overrides};
+
+/// Everything that can be set. In the file as TOML; each setting also as an environment variable, `ATTEST_` and its path in capitals with two
+/// underscores between the steps (`ATTEST_LISTEN__GRPC`). Environment beats file, flags beat both. A setting that does not exist is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the store and the signing key are, unless their own settings say otherwise.
+    pub data_directory: PathBuf,
+    /// No TLS, loopback only, golden documents that nobody signed; every verdict says so. Only by the flag `--development`.
+    #[serde(skip)]
+    pub development: bool,
+    /// Addresses.
+    pub listen: Listen,
+    /// Certificates.
+    pub tls: Tls,
+    /// The store.
+    pub store: Store,
+    /// The key that signs results, and what the results say.
+    pub token: Token,
+    /// Enrolment.
+    pub enrollment: Enrollment,
+    /// Challenges.
+    pub challenge: Challenge,
+    /// Bounds on what clients can make the server do.
+    pub limits: Limits,
+    /// Logs.
+    pub log: Log,
+    /// Device families by name.
+    pub families: BTreeMap<String, Family>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_directory: PathBuf::from("attest-data"),
+            development: false,
+            listen: Listen::default(),
+            tls: Tls::default(),
+            store: Store::default(),
+            token: Token::default(),
+            enrollment: Enrollment::default(),
+            challenge: Challenge::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            families: BTreeMap::new(),
+        }
+    }
+}
+
+/// Addresses to listen on. Port 0 takes a free one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// gRPC.
+    pub grpc: SocketAddr,
+    /// `/.well-known/…` over HTTPS (HTTP in development).
+    pub http: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            grpc: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8444)),
+        }
+    }
+}
+
+/// TLS, PEM files. Without a certificate the server runs in development only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The server's certificate, and the intermediates after it.
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PKCS #8, PKCS #1 or SEC 1).
+    pub key: Option<PathBuf>,
+    /// With this, gRPC clients must show a certificate that chains to one of these.
+    pub client_ca: Option<PathBuf>,
+    /// SHA-256 fingerprints (hex) of the client certificates that may call the Devices service.
+    pub admin_certificates_sha256: Vec<String>,
+}
+
+/// The store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// The SQLite file; `attest.db` in the data directory if absent.
+    pub path: Option<PathBuf>,
+}
+
+/// Signed results.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Token {
+    /// ES256 key, PKCS #8 DER, made if absent; `signing-key.p8` in the data directory if not set.
+    pub key: Option<PathBuf>,
+    /// `iss`, and the base of the address under which relying parties reach `/.well-known/…`. The HTTP listener's address if not set.
+    pub issuer: Option<String>,
+    /// How long a result may be used.
+    pub lifetime_seconds: u64,
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self { key: None, issuer: None, lifetime_seconds: 300 }
+    }
+}
+
+/// Enrolment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Enrollment {
+    /// PEM or DER files, or folders of them, with the TPM makers' root certificates. Without any, no device can enrol.
+    pub ek_roots: Vec<PathBuf>,
+    /// How long a device has between Begin and Activate. Some TPMs take seconds for one RSA operation.
+    pub expires_seconds: u64,
+    /// Enrolments that may be open at a time, over all clients. Each takes some 4 KB of the store.
+    pub max_open: u32,
+}
+
+impl Default for Enrollment {
+    fn default() -> Self {
+        Self { ek_roots: Vec::new(), expires_seconds: 120, max_open: 10_000 }
+    }
+}
+
+/// Challenges.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Challenge {
+    /// How long a device has to answer.
+    pub expires_seconds: u64,
+    /// Challenges of one device that may be open at a time.
+    pub max_open_per_device: u32,
+}
+
+impl Default for Challenge {
+    fn default() -> Self {
+        Self { expires_seconds: 120, max_open_per_device: 256 }
+    }
+}
+
+/// Bounds on what clients can make the server do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// A message with evidence. An IMA list of 100,000 entries has 30 MB.
+    pub evidence_message_bytes: usize,
+    /// Any other message. An EK certificate with its chain has less than 8 KB.
+    pub message_bytes: usize,
+    /// From the first byte of a request to its answer.
+    pub request_seconds: u64,
+    /// For the TLS handshake.
+    pub handshake_seconds: u64,
+    /// Connections at a time, each listener.
+    pub connections: usize,
+    /// Requests at a time on one connection.
+    pub requests_per_connection: u32,
+    /// Verifications at a time; 0 means one each processor.
+    pub verifications: usize,
+    /// Verifications that may wait for their turn; any more are refused as `overloaded`. Each holds its evidence in memory.
+    pub verifications_waiting: usize,
+    /// For requests under way when the server is told to stop.
+    pub shutdown_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            evidence_message_bytes: 32 << 20,
+            message_bytes: 64 << 10,
+            request_seconds: 30,
+            handshake_seconds: 10,
+            connections: 4_096,
+            requests_per_connection: 64,
+            verifications: 0,
+            verifications_waiting: 256,
+            shutdown_seconds: 20,
+        }
+    }
+}
+
+/// Logs, on standard error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// How they look.
+    pub format: LogFormat,
+    /// What is logged, as `tracing` understands it: `info`, `attest_server=debug,info` …
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::default(), filter: "info".to_owned() }
+    }
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A JSON object a line.
+    Json,
+    /// For people.
+    #[default]
+    Pretty,
+}
+
+/// A device family.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Family {
+    /// Its golden document, TOML. Documents that nobody signed are for development: every verdict says so.
+    pub golden: PathBuf,
+    /// The PCRs that a quote must cover, by bank; what the golden document judges if absent.
+    pub pcrs: Option<BTreeMap<String, Vec<u32>>>,
+}
+
+impl Config {
+    /// The SQLite file.
+    #[must_use]
+    pub fn store_path(&self) -> PathBuf {
+        self.store.path.clone().unwrap_or_else(|| self.data_directory.join("attest.db"))
+    }
+
+    /// The file of the key that signs results.
+    #[must_use]
+    pub fn signing_key_path(&self) -> PathBuf {
+        self.token.key.clone().unwrap_or_else(|| self.data_directory.join("signing-key.p8"))
+    }
+}

@@ -1,0 +1,207 @@
+//! protobuf ↔ the rest. The only file that names both.
+
+use attest_core::{
+    Digest, HashAlg, Timestamp,
+    appraise::{Part, Reason, RootCause, Status, SubVerdict, TrustVector, Verdict, verdict::Proven},
+    evidence::PcrValues,
+    reference::GoldenSource,
+};
+use attest_proto::v1;
+use prost::Message as _;
+
+use crate::{
+    judge::SentEvidence,
+    service::Refusal,
+    store::{Device, StoredChallenge, StoredVerdict},
+};
+
+/// Seconds since 1970.
+pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: i64::try_from(time.unix()).unwrap_or(i64::MAX), nanos: 0 }
+}
+
+/// What a device sent. PCR values that cannot be such are refused; everything else is for the verification to say.
+pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
+    let pcrs = sent.pcr_values.iter().map(pcr_value).collect::<Result<Vec<_>, _>>()?;
+    Ok(SentEvidence {
+        attest: sent.attest,
+        signature: sent.signature,
+        event_log: sent.event_log,
+        ima_list: sent.ima_list,
+        pcrs: if pcrs.is_empty() { None } else { Some(PcrValues::from_iter(pcrs)) },
+    })
+}
+
+fn pcr_value(sent: &v1::PcrValue) -> Result<(u8, Digest), Refusal> {
+    let malformed = |detail: &str| Refusal::Malformed {
+        code: "pcr_values_malformed",
+        detail: format!("pcr_values: {detail}"),
+    };
+    let alg = HashAlg::from_name(&sent.bank).ok_or_else(|| malformed("unknown bank"))?;
+    let pcr = u8::try_from(sent.pcr).ok().filter(|pcr| *pcr < 24).ok_or_else(|| malformed("PCR above 23"))?;
+    let digest = Digest::new(alg, &sent.value).ok_or_else(|| malformed("a value is not as long as its bank's digests"))?;
+    Ok((pcr, digest))
+}
+
+/// The device's side of a challenge.
+pub(crate) fn challenge(challenge: &StoredChallenge) -> v1::CreateChallengeResponse {
+    let banks = challenge.selection.iter().map(|(bank, pcrs)| v1::PcrBank { bank: bank.clone(), pcrs: pcrs.clone() });
+    v1::CreateChallengeResponse {
+        challenge_id: challenge.id.clone(),
+        server_random: challenge.server_random.clone(),
+        selection: banks.collect(),
+        nonce: challenge.nonce.clone(),
+        expires_at: Some(timestamp(challenge.expires_at)),
+    }
+}
+
+/// A device as operators see it.
+pub(crate) fn device(device: Device, now: Timestamp) -> v1::Device {
+    let (revoked_at, revoked_because) = device.revoked.unzip();
+    let (last_status, last_judged_at, stale) = match device.last {
+        Some((status, judged_at, expires_at)) => (status_named(&status), Some(judged_at), now > expires_at),
+        None => (v1::Status::Unspecified, None, false),
+    };
+    v1::Device {
+        id: device.id,
+        family: device.family,
+        ek_identity: device.identity.ek_identity,
+        ak_name: device.identity.ak_name,
+        ek_certificate_sha256: device.identity.ek_certificate_sha256,
+        enrolled_at: Some(timestamp(device.enrolled_at)),
+        revoked_at: revoked_at.map(timestamp),
+        revoked_because: revoked_because.unwrap_or_default(),
+        last_status: last_status.into(),
+        last_judged_at: last_judged_at.map(timestamp),
+        stale,
+        refused_registrations: device.refused_registrations,
+    }
+}
+
+/// A stored verdict; `None` if its bytes are not what [`encode`] made.
+pub(crate) fn last_verdict(stored: StoredVerdict, now: Timestamp) -> Option<v1::LastVerdictResponse> {
+    Some(v1::LastVerdictResponse {
+        verdict: Some(v1::Verdict::decode(stored.body.as_slice()).ok()?),
+        ear_jwt: stored.ear_jwt,
+        ear_cwt: stored.ear_cwt,
+        expires_at: Some(timestamp(stored.expires_at)),
+        stale: now > stored.expires_at,
+    })
+}
+
+/// For the store.
+pub(crate) fn encode(verdict: &v1::Verdict) -> Vec<u8> {
+    verdict.encode_to_vec()
+}
+
+/// A verdict for people and dashboards.
+pub(crate) fn verdict(verdict: &Verdict, judged_at: Timestamp, development: bool) -> v1::Verdict {
+    let components = verdict
+        .components
+        .iter()
+        .map(|c| v1::Component { name: c.name.clone(), status: status(c.status).into() });
+    let judged = verdict.judged.iter().map(|j| v1::JudgedPcr { pcr: j.pcr, bank: j.bank.to_owned() });
+    v1::Verdict {
+        status: status(verdict.status).into(),
+        trust_vector: Some(trust_vector(&verdict.trust_vector)),
+        components: components.collect(),
+        reasons: verdict.reasons.iter().map(reason).collect(),
+        causes: verdict.causes.iter().map(cause).collect(),
+        golden: Some(golden(&verdict.golden)),
+        development: development || verdict.golden.source != "release",
+        judged_at: Some(timestamp(judged_at)),
+        boot: Some(part(&verdict.boot)),
+        runtime: Some(part(&verdict.runtime)),
+        family: verdict.family.clone(),
+        device_id: verdict.device.clone().unwrap_or_default(),
+        judged: judged.collect(),
+        proven: verdict.proven.as_ref().map(proven),
+    }
+}
+
+const fn status(status: Status) -> v1::Status {
+    match status {
+        Status::None => v1::Status::None,
+        Status::Affirming => v1::Status::Affirming,
+        Status::Warning => v1::Status::Warning,
+        Status::Contraindicated => v1::Status::Contraindicated,
+    }
+}
+
+fn status_named(name: &str) -> v1::Status {
+    let all = [Status::None, Status::Affirming, Status::Warning, Status::Contraindicated];
+    all.into_iter().find(|status| status.as_str() == name).map_or(v1::Status::Unspecified, status)
+}
+
+fn trust_vector(vector: &TrustVector) -> v1::TrustVector {
+    v1::TrustVector {
+        instance_identity: Some(vector.instance_identity.into()),
+        configuration: Some(vector.configuration.into()),
+        executables: Some(vector.executables.into()),
+        file_system: Some(vector.file_system.into()),
+        hardware: Some(vector.hardware.into()),
+        runtime_opaque: Some(vector.runtime_opaque.into()),
+        // Claims that are never made here.
+        storage_opaque: None,
+        sourced_data: None,
+    }
+}
+
+fn part(part: &SubVerdict) -> v1::Part {
+    v1::Part { status: status(part.status).into(), trust_vector: Some(trust_vector(&part.trust_vector)) }
+}
+
+fn reason(reason: &Reason) -> v1::Reason {
+    let part = match reason.part {
+        Part::Evidence => "evidence",
+        Part::Boot => "boot",
+        Part::Runtime => "runtime",
+    };
+    v1::Reason {
+        code: reason.code.as_str().to_owned(),
+        severity: reason.severity.name().to_owned(),
+        component: reason.component.clone().unwrap_or_default(),
+        pcr: reason.pcr,
+        event: reason.event,
+        bank: reason.bank.unwrap_or_default().to_owned(),
+        expected: reason.expected.clone(),
+        got: reason.got.clone(),
+        explain: reason.explain.clone(),
+        cause: reason.cause.map(|cause| cause.as_str().to_owned()).unwrap_or_default(),
+        detail_code: reason.detail_code.unwrap_or_default().to_owned(),
+        part: part.to_owned(),
+    }
+}
+
+fn cause(root: &RootCause) -> v1::Cause {
+    v1::Cause {
+        cause: root.cause.as_str().to_owned(),
+        component: root.component.clone().unwrap_or_default(),
+        pcr: root.pcr,
+        event: root.event,
+        explains: root.explains.iter().map(|e| v1::Effect { pcr: e.pcr, event: e.event }).collect(),
+        or: root.or.iter().map(|cause| cause.as_str().to_owned()).collect(),
+    }
+}
+
+fn golden(golden: &GoldenSource) -> v1::Golden {
+    v1::Golden {
+        source: golden.source.to_owned(),
+        release: golden.release.clone().unwrap_or_default(),
+        tier: golden.tier.clone().unwrap_or_default(),
+        variant: golden.variant.clone().unwrap_or_default(),
+        document_sha256: golden.document_sha256.clone().unwrap_or_default(),
+    }
+}
+
+fn proven(proven: &Proven) -> v1::Proven {
+    v1::Proven {
+        nonce: proven.nonce.clone(),
+        ak_name: proven.ak_name.clone().unwrap_or_default(),
+        clock: proven.clock.clock,
+        reset_count: proven.clock.reset_count,
+        restart_count: proven.clock.restart_count,
+        safe: proven.clock.safe,
+        firmware_version: proven.firmware_version.clone(),
+    }
+}

@@ -1,0 +1,281 @@
+//! Evidence in, signed verdict out: the one place where the shell calls the verification.
+
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
+
+use attest_core::{
+    Limits, Timestamp,
+    appraise::{Context, LastSeen, Policy, Verdict},
+    authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce},
+    digest::HashAlg,
+    evidence::{
+        PcrValues,
+        bundle::{Bundle, Evidence},
+        tpm::{ClockInfo, PcrMask, PcrSelection},
+    },
+    reference::{Golden, ReferenceSet, golden},
+    result::{Ear, PublicKey, ResultContext, Sign, VerifierId, VerifyingKey},
+};
+use ring::digest;
+
+use crate::{
+    config::{self, Config},
+    service::Refusal,
+    signer::FileSigner,
+    store::{Device, StoredChallenge, TpmClock},
+};
+
+/// Where IMA measures to: always asked for, because a list that does not lead there is the only trace of some attacks.
+const IMA_PCR: u8 = 10;
+
+/// Banks by name, and the PCRs of each.
+pub(crate) type Selection = Vec<(String, Vec<u32>)>;
+
+/// Why families cannot be judged. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A golden document cannot be read.
+    #[error("family {0}: {1}: {2}")]
+    File(String, PathBuf, io::Error),
+    /// A golden document is of another family.
+    #[error("family {0}: the golden document is of family `{1}`")]
+    FamilyMismatch(String, String),
+    /// A golden document is refused.
+    #[error("family {0}: {1}")]
+    Golden(String, golden::Error),
+    /// The configured PCRs cannot be quoted.
+    #[error("family {0}: pcrs: {1}")]
+    Pcrs(String, String),
+}
+
+/// What came with a request. Nothing of it is believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SentEvidence {
+    pub(crate) attest: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) event_log: Option<Vec<u8>>,
+    pub(crate) ima_list: Option<Vec<u8>>,
+    pub(crate) pcrs: Option<PcrValues>,
+}
+
+/// One device's answer to one spent challenge.
+pub(crate) struct Case {
+    pub(crate) device: Device,
+    pub(crate) challenge: StoredChallenge,
+    pub(crate) evidence: SentEvidence,
+    pub(crate) last_clock: Option<TpmClock>,
+    pub(crate) now: Timestamp,
+}
+
+/// What is said about it.
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) ear_jwt: String,
+    pub(crate) ear_cwt: Vec<u8>,
+    /// The TPM's clock, if the quote was authentic.
+    pub(crate) clock: Option<TpmClock>,
+}
+
+pub(crate) struct Judge {
+    families: BTreeMap<String, Family>,
+    policy: Policy,
+    signer: FileSigner,
+    issuer: String,
+    lifetime_seconds: u64,
+    development: bool,
+}
+
+struct Family {
+    references: ReferenceSet,
+    selection: Selection,
+}
+
+impl Judge {
+    /// Reads the golden documents.
+    pub(crate) fn new(config: &Config, signer: FileSigner, issuer: String) -> Result<Self, Error> {
+        let families = config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family)?)));
+        Ok(Self {
+            families: families.collect::<Result<_, Error>>()?,
+            policy: Policy::default(),
+            signer,
+            issuer,
+            lifetime_seconds: config.token.lifetime_seconds,
+            development: config.development,
+        })
+    }
+
+    pub(crate) fn public_key(&self) -> &VerifyingKey {
+        self.signer.public_key()
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What devices of a family are to quote.
+    pub(crate) fn selection(&self, family: &str) -> Option<Selection> {
+        Some(self.families.get(family)?.selection.clone())
+    }
+
+    /// Judges a case and signs what it says. A device that is refused is a judgement; an error is about us or our configuration.
+    pub(crate) fn judge(&self, case: Case) -> Result<Judgement, Refusal> {
+        let Case { device, challenge, evidence, last_clock, now } = case;
+        let family = self.families.get(&device.family).ok_or(Refusal::FamilyUnknown)?;
+        let context = Context {
+            family: device.family.clone(),
+            development: self.development,
+            last_seen: last_clock.map(last_seen),
+            revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
+        };
+        let references = &family.references;
+        let limits = Limits::DEFAULT;
+        let confirmation = PublicKey::from_spki_der(&challenge.subject_public_key).ok();
+        let (key, challenge) = prepare(&device, &challenge, &limits)?;
+        let refuse = |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
+        let mut clock = None;
+        let verdict = match Bundle::parse(evidence.borrowed(), &limits) {
+            Err(error) => refuse(error.code(), &error.to_string()),
+            Ok(bundle) => match AuthenticEvidence::authenticate(bundle, &key, challenge, now) {
+                Err(error) => refuse(error.code(), &error.to_string()),
+                Ok(evidence) => {
+                    let quote = evidence.quote();
+                    clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
+                    self.policy.appraise(&evidence, references, &context)
+                }
+            },
+        };
+        self.sign(verdict, confirmation, clock, now)
+    }
+
+    fn sign(
+        &self,
+        verdict: Verdict,
+        confirmation: Option<PublicKey>,
+        clock: Option<TpmClock>,
+        now: Timestamp,
+    ) -> Result<Judgement, Refusal> {
+        let expires_at = now.plus(self.lifetime_seconds);
+        let document = verdict.golden.document_sha256.as_deref().unwrap_or("none");
+        let context = ResultContext {
+            issued_at: now,
+            expires: expires_at,
+            verifier: VerifierId {
+                developer: self.issuer.clone(),
+                build: concat!("attest ", env!("CARGO_PKG_VERSION")).to_owned(),
+            },
+            issuer: Some(self.issuer.clone()),
+            audience: None,
+            policy_id: format!("{}/golden/{}/{document}", self.issuer, verdict.family),
+            confirmation,
+            development: self.development,
+        };
+        let ear = Ear::new(&verdict, &context);
+        let failed = |error: attest_core::result::SignError| {
+            tracing::error!(%error, "a result could not be signed");
+            Refusal::ServerFault { code: error.code() }
+        };
+        let ear_jwt = ear.to_jwt(&self.signer).map_err(failed)?;
+        let ear_cwt = ear.to_cwt(&self.signer).map_err(failed)?;
+        Ok(Judgement { verdict, expires_at, ear_jwt, ear_cwt, clock })
+    }
+}
+
+impl SentEvidence {
+    fn borrowed(&self) -> Evidence<'_> {
+        Evidence {
+            attest: &self.attest,
+            signature: &self.signature,
+            event_log: self.event_log.as_deref(),
+            ima: self.ima_list.as_deref(),
+            pcrs: self.pcrs.clone(),
+            ..Evidence::default()
+        }
+    }
+}
+
+/// What the quote must carry: SHA-256(server random ‖ device id ‖ subject public key). The first two have fixed lengths, so no two triples
+/// give the same bytes.
+pub(crate) fn nonce(server_random: &[u8; 32], device_id: &str, subject_public_key: &[u8]) -> [u8; 32] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(server_random);
+    hash.update(device_id.as_bytes());
+    hash.update(subject_public_key);
+    let mut nonce = [0; 32];
+    nonce.copy_from_slice(hash.finish().as_ref());
+    nonce
+}
+
+/// Whether a token can carry this key.
+pub(crate) fn check_subject_key(spki: &[u8]) -> Result<(), Refusal> {
+    PublicKey::from_spki_der(spki).map(drop).map_err(|error| Refusal::Malformed {
+        code: "subject_key_malformed",
+        detail: format!("subject_public_key: {error}"),
+    })
+}
+
+/// The key and the question, out of what we stored ourselves: if they are not good, the store is not.
+fn prepare(
+    device: &Device,
+    challenge: &StoredChallenge,
+    limits: &Limits,
+) -> Result<(AttestationKey, Challenge), Refusal> {
+    let damaged = |what: &str| {
+        tracing::error!(device_id = device.id, what, "a stored record is damaged");
+        Refusal::ServerFault { code: "store_damaged" }
+    };
+    if device.id != challenge.device_id {
+        return Err(damaged("challenge"));
+    }
+    let key = AttestationKey::enrolled(&device.ak_public, &device.id, limits)
+        .and_then(|key| key.with_name(&device.identity.ak_name))
+        .map_err(|_| damaged("attestation key"))?;
+    let nonce = Nonce::new(&challenge.nonce).map_err(|_| damaged("nonce"))?;
+    let selection = pcr_selection(&challenge.selection).map_err(|_| damaged("selection"))?;
+    Ok((key, Challenge::issued(nonce, selection, challenge.expires_at)))
+}
+
+fn pcr_selection(selection: &Selection) -> Result<PcrSelection, String> {
+    let banks = selection.iter().map(|(bank, pcrs)| {
+        let alg = HashAlg::from_name(bank).ok_or_else(|| format!("`{bank}` is no bank"))?;
+        let indices = pcrs.iter().map(|pcr| u8::try_from(*pcr).map_err(|_| format!("there is no PCR {pcr}")));
+        let mask = PcrMask::of(indices.collect::<Result<Vec<_>, _>>()?);
+        Ok((alg, mask.ok_or_else(|| format!("{bank}: only PCR 0 to 23 exist"))?))
+    });
+    let selection = PcrSelection::new(banks.collect::<Result<Vec<_>, String>>()?).map_err(|e| e.to_string())?;
+    if selection.is_empty() { Err("nothing is selected".to_owned()) } else { Ok(selection) }
+}
+
+fn read_family(name: &str, family: &config::Family) -> Result<Family, Error> {
+    let text = fs::read_to_string(&family.golden)
+        .map_err(|error| Error::File(name.to_owned(), family.golden.clone(), error))?;
+    let refused = |error| Error::Golden(name.to_owned(), error);
+    let golden = Golden::parse(&text, &Limits::DEFAULT).map_err(refused)?;
+    if golden.family != name {
+        return Err(Error::FamilyMismatch(name.to_owned(), golden.family));
+    }
+    let selection = match &family.pcrs {
+        Some(pcrs) => pcrs.clone().into_iter().collect(),
+        None => selection_for(&golden),
+    };
+    pcr_selection(&selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
+    Ok(Family { references: ReferenceSet::development(golden).map_err(refused)?, selection })
+}
+
+/// What the document judges, and IMA's PCR, in every bank that may judge.
+fn selection_for(golden: &Golden) -> Selection {
+    let mut pcrs: Vec<u32> = golden.judged.iter().copied().chain([IMA_PCR]).map(u32::from).collect();
+    pcrs.sort_unstable();
+    pcrs.dedup();
+    golden.banks.iter().map(|bank| (bank.name().to_owned(), pcrs.clone())).collect()
+}
+
+fn last_seen(stored: TpmClock) -> LastSeen {
+    let TpmClock { clock, reset_count, restart_count, safe, firmware_version } = stored;
+    LastSeen { clock: ClockInfo { clock, reset_count, restart_count, safe }, firmware_version }
+}
+
+fn tpm_clock(info: ClockInfo, firmware_version: u64) -> TpmClock {
+    let ClockInfo { clock, reset_count, restart_count, safe } = info;
+    TpmClock { clock, reset_count, restart_count, safe, firmware_version }
+}

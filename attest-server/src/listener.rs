@@ -1,0 +1,187 @@
+//! Accepting connections: bounded in number, and no handshake waits for another.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use ring::digest;
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tonic::transport::server::Connected;
+
+/// Connections that are ready and wait for the server to take them.
+const READY: usize = 64;
+
+/// After the operating system had no room for a connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound address.
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+    places: Arc<Semaphore>,
+    handshake: Duration,
+}
+
+impl Listener {
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        connections: usize,
+        handshake: Duration,
+    ) -> io::Result<Self> {
+        let tcp = TcpListener::bind(address).await?;
+        Ok(Self {
+            tcp,
+            tls: tls.map(TlsAcceptor::from),
+            places: Arc::new(Semaphore::new(connections)),
+            handshake,
+        })
+    }
+
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Connections, ready for their first request. Accepting ends when the receiver is dropped.
+    pub(crate) fn connections(self) -> mpsc::Receiver<io::Result<Connection>> {
+        let (ready, connections) = mpsc::channel(READY);
+        tokio::spawn(self.accept_all(ready));
+        connections
+    }
+
+    async fn accept_all(self, ready: mpsc::Sender<io::Result<Connection>>) {
+        loop {
+            // With no place left, clients wait in the kernel's backlog.
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                () = ready.closed() => return,
+                accepted = self.tcp.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let handshake = handshake(stream, peer, self.tls.clone(), self.handshake, place);
+            let ready = ready.clone();
+            // A task of its own: a client that says nothing holds up nobody but itself.
+            tokio::spawn(async move {
+                if let Some(connection) = handshake.await {
+                    let _ = ready.send(Ok(connection)).await;
+                }
+            });
+        }
+    }
+}
+
+async fn handshake(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    patience: Duration,
+    place: OwnedSemaphorePermit,
+) -> Option<Connection> {
+    // Without it, small answers would wait for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        let peer = Peer { address: peer, certificate_sha256: None };
+        return Some(Connection { stream: Stream::Plain(stream), peer, _place: place });
+    };
+    match timeout(patience, tls.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            let certificate_sha256 = certificate.map(|der| sha256(der));
+            let peer = Peer { address: peer, certificate_sha256 };
+            Some(Connection { stream: Stream::Tls(Box::new(stream)), peer, _place: place })
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "a TLS handshake took too long");
+            None
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
+}
+
+/// Who is at the other end, as an extension of every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// SHA-256 of the certificate that the client showed and that was checked.
+    pub(crate) certificate_sha256: Option<[u8; 32]>,
+}
+
+/// A connection that holds its place until it is dropped.
+pub(crate) struct Connection {
+    stream: Stream,
+    peer: Peer,
+    _place: OwnedSemaphorePermit,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

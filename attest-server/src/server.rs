@@ -1,0 +1,261 @@
+//! The server as a whole: starts, serves, stops.
+
+use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use attest_proto::{
+    FILE_DESCRIPTOR_SET,
+    v1::{
+        devices_server::DevicesServer, enrollment_server::EnrollmentServer, verifier_server::VerifierServer,
+    },
+};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    clock,
+    config::{self, Config},
+    enroll,
+    http::{self, Documents},
+    judge::{self, Judge},
+    listener::Listener,
+    service::{DevicesService, EnrollmentService, Shared, VerifierService},
+    signer::{self, FileSigner},
+    store::{self, SqliteStore, Store},
+    telemetry::Requests,
+    tls,
+    workers::Workers,
+};
+
+/// How often what expired is dropped.
+const PURGE: Duration = Duration::from_secs(60);
+
+/// HTTP/2 pings on quiet connections, and how long an answer may take.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
+
+/// A connection is asked to come again after this, so that no client keeps a place for ever.
+const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 60);
+
+/// Streams that a client opened and reset, and that the server has not got rid of yet, before the connection is closed (CVE-2023-44487 and
+/// its relatives).
+const RESET_STREAMS: usize = 20;
+
+/// Bytes of a request's headers.
+const HEADER_BYTES: u32 = 16 << 10;
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The data directory cannot be made.
+    #[error("data directory {0}: {1}")]
+    DataDirectory(PathBuf, io::Error),
+    /// The address cannot be listened on.
+    #[error("{setting} {address}: {error}")]
+    Listen {
+        /// Which.
+        setting: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The golden documents.
+    #[error(transparent)]
+    Judge(#[from] judge::Error),
+    /// The reflection service could not be made of the descriptors.
+    #[error("reflection: {0}")]
+    Reflection(String),
+    /// The roots for endorsement keys.
+    #[error(transparent)]
+    Roots(#[from] enroll::RootsError),
+    /// The signing key.
+    #[error(transparent)]
+    Signer(#[from] signer::Error),
+    /// The store.
+    #[error("store {0}: {1}")]
+    Store(PathBuf, store::Error),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+}
+
+/// A server that is listening.
+pub struct Running {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    issuer: String,
+    health: HealthReporter,
+    stop: watch::Sender<bool>,
+    shared: Arc<Shared>,
+    patience: Duration,
+    grpc_task: JoinHandle<Result<(), tonic::transport::Error>>,
+    http_task: JoinHandle<()>,
+    purge_task: JoinHandle<()>,
+}
+
+/// Starts a server. When this returns, it listens.
+///
+/// # Errors
+/// See [`Error`]: nothing is left running.
+pub async fn start(config: Config) -> Result<Running, Error> {
+    config.check()?;
+    make_private_directory(&config.data_directory)
+        .map_err(|error| Error::DataDirectory(config.data_directory.clone(), error))?;
+    let (grpc_tls, http_tls) = match tls::Configs::load(&config.tls)? {
+        Some(configs) if !config.development => (Some(configs.grpc), Some(configs.http)),
+        // `check` lets nothing else through.
+        _ => (None, None),
+    };
+    let signer = FileSigner::open(&config.signing_key_path())?;
+    let ek_roots = enroll::read_roots(&config.enrollment.ek_roots)?;
+    let path = config.store_path();
+    let store = SqliteStore::open(&path).await.map_err(|error| Error::Store(path, error))?;
+
+    let handshake = Duration::from_secs(config.limits.handshake_seconds);
+    let bind = async |setting, address, tls| {
+        let listening = Listener::bind(address, tls, config.limits.connections, handshake).await;
+        let bound = listening.and_then(|listener| Ok((listener.address()?, listener)));
+        bound.map_err(|error| Error::Listen { setting, address, error })
+    };
+    let (grpc, grpc_listener) = bind("listen.grpc", config.listen.grpc, grpc_tls).await?;
+    let (http, http_listener) = bind("listen.http", config.listen.http, http_tls).await?;
+
+    let scheme = if config.development { "http" } else { "https" };
+    let issuer = config.token.issuer.clone().unwrap_or_else(|| format!("{scheme}://{http}"));
+    let issuer = issuer.trim_end_matches('/').to_owned();
+    let judge = Judge::new(&config, signer, issuer.clone())?;
+    let documents = Documents::new(judge.issuer(), judge.public_key());
+    let limits = config.limits.clone();
+    let shared = Arc::new(Shared {
+        workers: Workers::new(limits.verifications, limits.verifications_waiting),
+        store: Arc::new(store),
+        judge,
+        ek_roots,
+        config,
+    });
+    let (health, routes) = routes(&shared).await?;
+    let (stop, stopped) = watch::channel(false);
+    let grpc_task = tokio::spawn(serve_grpc(routes, grpc_listener, limits.clone(), stopped.clone()));
+    let http_task = tokio::spawn(http::serve(http_listener.connections(), documents, stopped));
+    let purge_task = tokio::spawn(purge(Arc::clone(&shared.store)));
+    let patience = Duration::from_secs(limits.shutdown_seconds);
+    tracing::info!(%grpc, %http, issuer, development = shared.config.development, "listening");
+    Ok(Running { grpc, http, issuer, health, stop, shared, patience, grpc_task, http_task, purge_task })
+}
+
+impl Running {
+    /// Where gRPC listens.
+    #[must_use]
+    pub const fn grpc(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    /// Where HTTP listens.
+    #[must_use]
+    pub const fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// `iss` of the results.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Takes no more requests, lets those under way finish for as long as is configured, and closes the store.
+    pub async fn stop(mut self) {
+        tracing::info!("stopping");
+        self.health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        let _ = self.stop.send(true);
+        match timeout(self.patience, &mut self.grpc_task).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::error!(%error, "gRPC ended with an error"),
+            Ok(Err(error)) => tracing::error!(%error, "gRPC ended with a panic"),
+            Err(_) => {
+                tracing::warn!("requests were cut off");
+                self.grpc_task.abort();
+            }
+        }
+        self.purge_task.abort();
+        let _ = self.http_task.await;
+        self.shared.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn routes(shared: &Arc<Shared>) -> Result<(HealthReporter, Routes), Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health.set_serving::<EnrollmentServer<EnrollmentService>>().await;
+    health.set_serving::<VerifierServer<VerifierService>>().await;
+    health.set_serving::<DevicesServer<DevicesService>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|error| Error::Reflection(error.to_string()))?;
+    let limits = &shared.config.limits;
+    let enrollment = EnrollmentServer::new(EnrollmentService::new(Arc::clone(shared)))
+        .max_decoding_message_size(limits.message_bytes);
+    let verifier = VerifierServer::new(VerifierService::new(Arc::clone(shared)))
+        .max_decoding_message_size(limits.evidence_message_bytes);
+    let devices =
+        DevicesServer::new(DevicesService::new(Arc::clone(shared))).max_decoding_message_size(limits.message_bytes);
+    let routes = Routes::new(health_service)
+        .add_service(reflection)
+        .add_service(enrollment)
+        .add_service(verifier)
+        .add_service(devices);
+    Ok((health, routes))
+}
+
+async fn serve_grpc(
+    routes: Routes,
+    listener: Listener,
+    limits: config::Limits,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), tonic::transport::Error> {
+    tonic::transport::Server::builder()
+        .timeout(Duration::from_secs(limits.request_seconds))
+        .max_concurrent_streams(limits.requests_per_connection)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
+        .http2_max_header_list_size(HEADER_BYTES)
+        .max_connection_age(CONNECTION_LIFE)
+        .layer(Requests)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(ReceiverStream::new(listener.connections()), async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })
+        .await
+}
+
+async fn purge(store: Arc<dyn Store>) {
+    let mut ticks = interval(PURGE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match store.purge(clock::now()).await {
+            Err(store::Error::Closed) => return,
+            Err(error) => tracing::error!(%error, "what expired could not be dropped"),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// The store and the signing key are nobody else's business.
+fn make_private_directory(path: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,106 @@
+//! `attest.v1.Devices`.
+
+use std::sync::Arc;
+
+use attest_proto::v1::{
+    GetRequest, GetResponse, LastVerdictRequest, LastVerdictResponse, ListRequest, ListResponse, RevokeRequest,
+    RevokeResponse, devices_server::Devices,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Refusal, Shared, check_admin, device_id};
+use crate::{clock, convert};
+
+const PAGE: u32 = 100;
+const PAGE_MOST: u32 = 1_000;
+
+/// Characters of a revocation's reason.
+const BECAUSE: usize = 500;
+
+pub(crate) struct DevicesService {
+    shared: Arc<Shared>,
+}
+
+impl DevicesService {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<ListResponse, Refusal> {
+        let limit = match request.page_size {
+            0 => PAGE,
+            asked => asked.min(PAGE_MOST),
+        };
+        let after = if request.page_token.is_empty() {
+            String::new()
+        } else {
+            // The token is the last id of the page before.
+            device_id(request.page_token).map_err(|_| Refusal::Malformed {
+                code: "page_token_malformed",
+                detail: "that is no page token".to_owned(),
+            })?
+        };
+        let family = Some(request.family).filter(|family| !family.is_empty());
+        let devices = self.shared.store.devices(after, family, limit).await?;
+        let is_full = u32::try_from(devices.len()) == Ok(limit);
+        let next_page_token =
+            devices.last().filter(|_| is_full).map(|device| device.id.clone()).unwrap_or_default();
+        let now = clock::now();
+        Ok(ListResponse {
+            devices: devices.into_iter().map(|device| convert::device(device, now)).collect(),
+            next_page_token,
+        })
+    }
+
+    async fn last_verdict(&self, request: LastVerdictRequest) -> Result<LastVerdictResponse, Refusal> {
+        let id = device_id(request.device_id)?;
+        if let Some(verdict) = self.shared.store.last_verdict(id.clone()).await? {
+            return convert::last_verdict(verdict, clock::now())
+                .ok_or(Refusal::ServerFault { code: "stored_verdict_damaged" });
+        }
+        let known = self.shared.store.device(id).await?.is_some();
+        Err(if known { Refusal::VerdictNone } else { Refusal::DeviceUnknown })
+    }
+
+    async fn revoke(&self, request: RevokeRequest) -> Result<RevokeResponse, Refusal> {
+        let id = device_id(request.device_id)?;
+        if request.because.chars().count() > BECAUSE {
+            let detail = format!("more than {BECAUSE} characters");
+            return Err(Refusal::Malformed { code: "because_too_long", detail });
+        }
+        let now = clock::now();
+        let device = self.shared.store.revoke(id.clone(), request.because, now).await?;
+        let device = device.ok_or(Refusal::DeviceUnknown)?;
+        tracing::warn!(device_id = id, "device revoked");
+        Ok(RevokeResponse { device: Some(convert::device(device, now)) })
+    }
+}
+
+#[tonic::async_trait]
+impl Devices for DevicesService {
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        check_admin(&self.shared.config, &request)?;
+        let id = device_id(request.into_inner().device_id)?;
+        let device = self.shared.store.device(id).await.map_err(Refusal::from)?;
+        let device = device.ok_or(Refusal::DeviceUnknown)?;
+        Ok(Response::new(GetResponse { device: Some(convert::device(device, clock::now())) }))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
+        check_admin(&self.shared.config, &request)?;
+        Ok(Response::new(self.list(request.into_inner()).await?))
+    }
+
+    async fn last_verdict(
+        &self,
+        request: Request<LastVerdictRequest>,
+    ) -> Result<Response<LastVerdictResponse>, Status> {
+        check_admin(&self.shared.config, &request)?;
+        Ok(Response::new(self.last_verdict(request.into_inner()).await?))
+    }
+
+    async fn revoke(&self, request: Request<RevokeRequest>) -> Result<Response<RevokeResponse>, Status> {
+        check_admin(&self.shared.config, &request)?;
+        Ok(Response::new(self.revoke(request.into_inner()).await?))
+    }
+}

@@ -1,0 +1,159 @@
+//! Requests that could not be judged.
+
+use std::collections::HashMap;
+
+use attest_proto::ERROR_DOMAIN;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::{dice::NoRandomness, store, workers};
+
+/// Why a request got no answer. A refused *device* is not among these: it gets a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The caller is not one of the configured administrators.
+    #[error("only administrators may do this")]
+    AdminRequired,
+    /// The challenge was spent too late.
+    #[error("the challenge has expired")]
+    ChallengeExpired,
+    /// The challenge was answered before.
+    #[error("the challenge was answered before")]
+    ChallengeSpent,
+    /// There is no such challenge.
+    #[error("there is no such challenge")]
+    ChallengeUnknown,
+    /// A part of a known device, with another partner.
+    #[error("a part of this identity is enrolled with another partner")]
+    Conflict {
+        /// Which part.
+        code: &'static str,
+    },
+    /// Not a device id that this server can have given.
+    #[error("that is no device id")]
+    DeviceIdMalformed,
+    /// The device was revoked.
+    #[error("the device was revoked")]
+    DeviceRevoked,
+    /// There is no such device.
+    #[error("there is no such device")]
+    DeviceUnknown,
+    /// The enrolment was not finished in time.
+    #[error("the enrolment has expired")]
+    EnrollmentExpired,
+    /// The secret is not the one that the TPM would have decrypted.
+    #[error("the secret is wrong")]
+    EnrollmentSecretMismatch,
+    /// There is no such enrolment, or it was answered before.
+    #[error("there is no such enrolment, or it was answered before")]
+    EnrollmentUnknown,
+    /// The family is not in the configuration.
+    #[error("no such device family is configured")]
+    FamilyUnknown,
+    /// What was sent is malformed or not acceptable for enrolment.
+    #[error("{detail}")]
+    Malformed {
+        /// Which check says so.
+        code: &'static str,
+        /// What it says.
+        detail: String,
+    },
+    /// More work waits than may.
+    #[error("too much work at once; try again later")]
+    Overloaded,
+    /// The server could not do its part. What it was stands in its log.
+    #[error("the server could not do its part")]
+    ServerFault {
+        /// Which part.
+        code: &'static str,
+    },
+    /// As many challenges of this device are open as may be.
+    #[error("too many challenges of this device are open")]
+    TooManyChallenges,
+    /// As many enrolments are open as may be.
+    #[error("too many enrolments are open")]
+    TooManyEnrollments,
+    /// The device was never judged.
+    #[error("there is no verdict about this device yet")]
+    VerdictNone,
+}
+
+impl Refusal {
+    /// Stable name: `google.rpc.ErrorInfo.reason`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AdminRequired => "admin_required",
+            Self::ChallengeExpired => "challenge_expired",
+            Self::ChallengeSpent => "challenge_spent",
+            Self::ChallengeUnknown => "challenge_unknown",
+            Self::Conflict { code } | Self::Malformed { code, .. } | Self::ServerFault { code } => code,
+            Self::DeviceIdMalformed => "device_id_malformed",
+            Self::DeviceRevoked => "device_revoked",
+            Self::DeviceUnknown => "device_unknown",
+            Self::EnrollmentExpired => "enrollment_expired",
+            Self::EnrollmentSecretMismatch => "enrollment_secret_mismatch",
+            Self::EnrollmentUnknown => "enrollment_unknown",
+            Self::FamilyUnknown => "family_unknown",
+            Self::Overloaded => "overloaded",
+            Self::TooManyChallenges => "too_many_challenges",
+            Self::TooManyEnrollments => "too_many_enrollments",
+            Self::VerdictNone => "verdict_none",
+        }
+    }
+
+    /// The only place that chooses a gRPC status.
+    const fn status(&self) -> Code {
+        match self {
+            Self::AdminRequired | Self::EnrollmentSecretMismatch => Code::PermissionDenied,
+            Self::ChallengeExpired | Self::DeviceRevoked | Self::EnrollmentExpired | Self::FamilyUnknown => {
+                Code::FailedPrecondition
+            }
+            Self::ChallengeSpent
+            | Self::ChallengeUnknown
+            | Self::DeviceUnknown
+            | Self::EnrollmentUnknown
+            | Self::VerdictNone => Code::NotFound,
+            Self::Conflict { .. } => Code::AlreadyExists,
+            Self::DeviceIdMalformed | Self::Malformed { .. } => Code::InvalidArgument,
+            Self::Overloaded => Code::Unavailable,
+            Self::ServerFault { .. } => Code::Internal,
+            Self::TooManyChallenges | Self::TooManyEnrollments => Code::ResourceExhausted,
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        tracing::info!(code = refusal.code(), "request refused");
+        let details = ErrorDetails::with_error_info(refusal.code(), ERROR_DOMAIN, HashMap::<String, String>::new());
+        Self::with_error_details(refusal.status(), refusal.to_string(), details)
+    }
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::ServerFault { code: "store_failed" }
+    }
+}
+
+impl From<NoRandomness> for Refusal {
+    fn from(error: NoRandomness) -> Self {
+        tracing::error!(%error, "no random bytes");
+        Self::ServerFault { code: "no_randomness" }
+    }
+}
+
+impl From<workers::Error> for Refusal {
+    fn from(error: workers::Error) -> Self {
+        match error {
+            workers::Error::Overloaded => Self::Overloaded,
+            workers::Error::Panicked => {
+                tracing::error!("a worker panicked");
+                Self::ServerFault { code: "worker_panicked" }
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `attest.v1.Verifier`.
+
+use std::sync::Arc;
+
+use attest_proto::v1::{
+    CreateChallengeRequest, CreateChallengeResponse, VerifyRequest, VerifyResponse, verifier_server::Verifier,
+};
+use tonic::{Request, Response, Status};
+
+use super::{CHALLENGE, Refusal, Shared, device_id};
+use crate::{
+    clock::{self, Timestamp},
+    convert, dice,
+    judge::{Case, SentEvidence, check_subject_key, nonce},
+    store::{Spending, StoredChallenge, StoredVerdict},
+    workers::Place,
+};
+
+pub(crate) struct VerifierService {
+    shared: Arc<Shared>,
+}
+
+impl VerifierService {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    async fn create_challenge(&self, request: CreateChallengeRequest) -> Result<CreateChallengeResponse, Refusal> {
+        let shared = &self.shared;
+        let device_id = device_id(request.device_id)?;
+        check_subject_key(&request.subject_public_key)?;
+        let device = shared.store.device(device_id).await?.ok_or(Refusal::DeviceUnknown)?;
+        if device.revoked.is_some() {
+            return Err(Refusal::DeviceRevoked);
+        }
+        let selection = shared.judge.selection(&device.family).ok_or(Refusal::FamilyUnknown)?;
+        let now = clock::now();
+        let server_random = dice::bytes::<32>()?;
+        let challenge = StoredChallenge {
+            id: dice::name(CHALLENGE)?,
+            nonce: nonce(&server_random, &device.id, &request.subject_public_key).to_vec(),
+            device_id: device.id,
+            server_random: server_random.to_vec(),
+            subject_public_key: request.subject_public_key,
+            selection,
+            expires_at: now.plus(shared.config.challenge.expires_seconds),
+        };
+        let reply = convert::challenge(&challenge);
+        let max_open = shared.config.challenge.max_open_per_device;
+        if !shared.store.open_challenge(challenge, now, max_open).await? {
+            return Err(Refusal::TooManyChallenges);
+        }
+        Ok(reply)
+    }
+
+    async fn verify(&self, request: VerifyRequest) -> Result<VerifyResponse, Refusal> {
+        if !dice::is_name(CHALLENGE, &request.challenge_id) {
+            return Err(Refusal::ChallengeUnknown);
+        }
+        let evidence = convert::evidence(request.evidence.unwrap_or_default())?;
+        // A server that has too much to do says so before it spends the challenge.
+        let place = self.shared.workers.admit()?;
+        let now = clock::now();
+        let challenge = match self.shared.store.spend_challenge(request.challenge_id, now).await? {
+            Spending::Spent(challenge) => challenge,
+            Spending::SpentBefore => return Err(Refusal::ChallengeSpent),
+            Spending::Unknown => return Err(Refusal::ChallengeUnknown),
+        };
+        if now > challenge.expires_at {
+            return Err(Refusal::ChallengeExpired);
+        }
+        // A task of its own: a client that goes away after spending its challenge does not keep a refusal from being recorded.
+        let shared = Arc::clone(&self.shared);
+        let judging = tokio::spawn(judge_and_record(shared, place, challenge, evidence, now));
+        judging.await.map_err(|_| Refusal::ServerFault { code: "worker_panicked" })?
+    }
+}
+
+async fn judge_and_record(
+    shared: Arc<Shared>,
+    place: Place,
+    challenge: StoredChallenge,
+    evidence: SentEvidence,
+    now: Timestamp,
+) -> Result<VerifyResponse, Refusal> {
+    let device_id = challenge.device_id.clone();
+    let device = shared.store.device(device_id.clone()).await?.ok_or(Refusal::DeviceUnknown)?;
+    let last_clock = shared.store.clock(device_id.clone()).await?;
+    let case = Case { device, challenge, evidence, last_clock, now };
+    let worker = Arc::clone(&shared);
+    let judgement = place.run(move || worker.judge.judge(case)).await??;
+
+    let (verdict, expires_at) = (&judgement.verdict, judgement.expires_at);
+    let body = convert::verdict(verdict, now, shared.config.development);
+    tracing::info!(
+        device_id,
+        status = verdict.status.as_str(),
+        reasons = verdict.reasons.len(),
+        causes = ?verdict.causes.iter().map(|cause| cause.cause.as_str()).collect::<Vec<_>>(),
+        "device judged"
+    );
+    let stored = StoredVerdict {
+        status: verdict.status.as_str().to_owned(),
+        judged_at: now,
+        expires_at,
+        body: convert::encode(&body),
+        ear_jwt: judgement.ear_jwt.clone(),
+        ear_cwt: judgement.ear_cwt.clone(),
+    };
+    shared.store.record_verdict(device_id, stored, judgement.clock).await?;
+    Ok(VerifyResponse {
+        verdict: Some(body),
+        ear_jwt: judgement.ear_jwt,
+        ear_cwt: judgement.ear_cwt,
+        expires_at: Some(convert::timestamp(expires_at)),
+    })
+}
+
+#[tonic::async_trait]
+impl Verifier for VerifierService {
+    async fn create_challenge(
+        &self,
+        request: Request<CreateChallengeRequest>,
+    ) -> Result<Response<CreateChallengeResponse>, Status> {
+        Ok(Response::new(self.create_challenge(request.into_inner()).await?))
+    }
+
+    async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<VerifyResponse>, Status> {
+        Ok(Response::new(self.verify(request.into_inner()).await?))
+    }
+}

@@ -1,0 +1,240 @@
+//! What outlives a request: devices, open enrolments, open challenges, last verdicts.
+
+mod sqlite;
+
+use attest_core::Timestamp;
+
+pub use sqlite::SqliteStore;
+
+/// The store's contract.
+///
+/// *Durable when?* When a method that changes something returns `Ok`, the change survives the process being killed and the machine losing
+/// power, as far as the disk keeps its word about flushing.
+///
+/// *Consistent how?* Every method is one transaction, and all of them together are serializable: of two callers that spend one challenge, or
+/// take one enrolment, exactly one gets it, also when they are in different processes on the same store. A reader sees every change that was
+/// acknowledged before it asked.
+///
+/// *Trusted with what?* No private key and no enrolment secret (only a hash). Whoever can write to the store can enrol devices.
+///
+/// *Never:* a method does not wait for anything but the disk, and no method asks a clock: `now` is an argument.
+#[tonic::async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Is this identity free, known, or in conflict with a known device? A conflict is recorded with that device, which stays as it is.
+    async fn standing(&self, identity: Identity, family: String, now: Timestamp) -> Result<Standing, Error>;
+
+    /// Keeps an enrolment until it is taken or expires. `Ok(false)`: `max_open` of them are open already, and nothing was kept.
+    async fn open_enrollment(
+        &self,
+        enrollment: PendingEnrollment,
+        now: Timestamp,
+        max_open: u32,
+    ) -> Result<bool, Error>;
+
+    /// Takes an enrolment out: whoever asks second gets `None`. Expired ones are taken too; the caller looks at `expires_at`.
+    async fn take_enrollment(&self, session_id: String) -> Result<Option<PendingEnrollment>, Error>;
+
+    /// Makes a device, unless the identity is known or in conflict by now. `Standing::Free` says that it was made under `id`.
+    async fn admit(
+        &self,
+        id: String,
+        enrollment: PendingEnrollment,
+        now: Timestamp,
+    ) -> Result<Standing, Error>;
+
+    /// Keeps a challenge. `Ok(false)`: the device has `max_open` open ones already, and nothing was kept.
+    async fn open_challenge(
+        &self,
+        challenge: StoredChallenge,
+        now: Timestamp,
+        max_open: u32,
+    ) -> Result<bool, Error>;
+
+    /// Spends a challenge, expired or not.
+    async fn spend_challenge(&self, id: String, now: Timestamp) -> Result<Spending, Error>;
+
+    /// One device.
+    async fn device(&self, id: String) -> Result<Option<Device>, Error>;
+
+    /// Up to `limit` devices with ids greater than `after`, in the order of their ids, of one family or of all.
+    async fn devices(&self, after: String, family: Option<String>, limit: u32) -> Result<Vec<Device>, Error>;
+
+    /// Revokes a device. A second time changes nothing. `None`: no such device.
+    async fn revoke(&self, id: String, because: String, now: Timestamp) -> Result<Option<Device>, Error>;
+
+    /// Keeps a verdict unless a newer one is there, and the clock that its quote proved unless a later one is there.
+    async fn record_verdict(
+        &self,
+        device_id: String,
+        verdict: StoredVerdict,
+        clock: Option<TpmClock>,
+    ) -> Result<(), Error>;
+
+    /// The newest verdict.
+    async fn last_verdict(&self, device_id: String) -> Result<Option<StoredVerdict>, Error>;
+
+    /// The newest clock.
+    async fn clock(&self, device_id: String) -> Result<Option<TpmClock>, Error>;
+
+    /// Drops enrolments and challenges that expired before `now`.
+    async fn purge(&self, now: Timestamp) -> Result<(), Error>;
+
+    /// Ends all work; what was acknowledged is on the disk.
+    async fn close(&self);
+}
+
+/// The store could not do its work: our fault, never a device's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+    /// What is stored cannot be understood.
+    #[error("a stored record is damaged: {0}")]
+    Damaged(&'static str),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(String),
+    /// The schema could not be brought up to date.
+    #[error("the database schema could not be brought up to date: {0}")]
+    Migration(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// What makes a device this device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// SHA-256 of the EK's SubjectPublicKeyInfo.
+    pub ek_identity: Vec<u8>,
+    /// SHA-256 of the EK certificate.
+    pub ek_certificate_sha256: Vec<u8>,
+    /// Name of the AK.
+    pub ak_name: Vec<u8>,
+}
+
+/// An identity held against the known devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No known device has any part of it.
+    Free,
+    /// A known device is exactly this.
+    Known {
+        /// Its id.
+        device_id: String,
+    },
+    /// A device that was revoked has a part of it.
+    Revoked,
+    /// A known device has a part of it, with another partner. `code` says which.
+    Conflict {
+        /// Stable code for the refusal.
+        code: &'static str,
+    },
+}
+
+/// An enrolment between Begin and Activate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEnrollment {
+    /// Its name.
+    pub session_id: String,
+    /// SHA-256 of the secret.
+    pub secret_sha256: Vec<u8>,
+    /// The claimed family.
+    pub family: String,
+    /// Who it would be.
+    pub identity: Identity,
+    /// The EK certificate, DER.
+    pub ek_certificate: Vec<u8>,
+    /// TPM2B_PUBLIC of the AK.
+    pub ak_public: Vec<u8>,
+    /// Void at this time.
+    pub expires_at: Timestamp,
+}
+
+/// A challenge that was given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredChallenge {
+    /// Its name.
+    pub id: String,
+    /// The only device that may answer it.
+    pub device_id: String,
+    /// The server's half of the nonce.
+    pub server_random: Vec<u8>,
+    /// SubjectPublicKeyInfo, DER.
+    pub subject_public_key: Vec<u8>,
+    /// What the quote must carry.
+    pub nonce: Vec<u8>,
+    /// Banks by name, and the PCRs of each, as asked for.
+    pub selection: Vec<(String, Vec<u32>)>,
+    /// Void at this time.
+    pub expires_at: Timestamp,
+}
+
+/// What became of an attempt to spend a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spending {
+    /// It was open and is spent now. It may have expired.
+    Spent(StoredChallenge),
+    /// It had been spent before.
+    SpentBefore,
+    /// There is none of that name.
+    Unknown,
+}
+
+/// A known device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: String,
+    /// Its family.
+    pub family: String,
+    /// Who it is.
+    pub identity: Identity,
+    /// TPM2B_PUBLIC of its AK.
+    pub ak_public: Vec<u8>,
+    /// Since when it is known.
+    pub enrolled_at: Timestamp,
+    /// Since when and why it is revoked.
+    pub revoked: Option<(Timestamp, String)>,
+    /// Attempts to enrol a part of it with another partner.
+    pub refused_registrations: u64,
+    /// Status, time and expiry of the newest verdict.
+    pub last: Option<(String, Timestamp, Timestamp)>,
+}
+
+/// A verdict as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredVerdict {
+    /// EAR's name of the status.
+    pub status: String,
+    /// When it was judged.
+    pub judged_at: Timestamp,
+    /// When its EAR expires.
+    pub expires_at: Timestamp,
+    /// The whole verdict, in an encoding that only its writer knows.
+    pub body: Vec<u8>,
+    /// The signed result as JWT.
+    pub ear_jwt: String,
+    /// The signed result as CWT.
+    pub ear_cwt: Vec<u8>,
+}
+
+/// What an authentic quote said about its TPM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TpmClock {
+    /// TPMS_CLOCK_INFO.clock, milliseconds.
+    pub clock: u64,
+    /// TPMS_CLOCK_INFO.resetCount.
+    pub reset_count: u32,
+    /// TPMS_CLOCK_INFO.restartCount.
+    pub restart_count: u32,
+    /// TPMS_CLOCK_INFO.safe.
+    pub safe: bool,
+    /// TPMS_ATTEST.firmwareVersion.
+    pub firmware_version: u64,
+}

@@ -1,0 +1,28 @@
+//! The schema, as a row of steps. A step that was ever released is never changed; a new one is added behind it.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    SqlSafeStr, SqliteConnection,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::Error;
+
+/// Number, name, statements.
+const STEPS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../../../migrations/0001_first.sql"))];
+
+/// Brings a database, new or of any earlier version, up to date. A database of a later version is refused and left as it is.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let steps: Vec<Migration> = STEPS
+        .into_iter()
+        .map(|(number, name, sql)| {
+            let sql = SqlSafeStr::into_sql_str(sql);
+            Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+        })
+        .collect();
+    Migrator::with_migrations(steps)
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|error| Error::Migration(error.to_string()))
+}

@@ -1,0 +1,253 @@
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_unix(1_000_000);
+
+fn enrollment(number: u8) -> PendingEnrollment {
+    PendingEnrollment {
+        session_id: format!("session-{number}"),
+        secret_sha256: vec![number; 32],
+        family: "debian".to_owned(),
+        identity: Identity {
+            ek_identity: vec![1, number],
+            ek_certificate_sha256: vec![2, number],
+            ak_name: vec![3, number],
+        },
+        ek_certificate: vec![4, number],
+        ak_public: vec![5, number],
+        expires_at: NOW.plus(60),
+    }
+}
+
+fn challenge(id: &str) -> StoredChallenge {
+    StoredChallenge {
+        id: id.to_owned(),
+        device_id: "dev-1".to_owned(),
+        server_random: id.as_bytes().to_vec(),
+        subject_public_key: vec![1],
+        nonce: vec![2; 32],
+        selection: vec![("sha256".to_owned(), vec![0, 7])],
+        expires_at: NOW.plus(60),
+    }
+}
+
+async fn with_device(folder: &tempfile::TempDir) -> SqliteStore {
+    let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
+    assert_eq!(store.admit("dev-1".to_owned(), enrollment(1), NOW).await.unwrap(), Standing::Free);
+    store
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[tokio::test]
+async fn a_challenge_is_spent_once() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    assert!(store.open_challenge(challenge("a"), NOW, 9).await.unwrap());
+    assert_eq!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::Spent(challenge("a")));
+    assert_eq!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::SpentBefore);
+    assert_eq!(store.spend_challenge("b".to_owned(), NOW).await.unwrap(), Spending::Unknown);
+}
+
+#[tokio::test]
+async fn of_many_spenders_on_two_stores_one_wins() {
+    let folder = folder();
+    let one = with_device(&folder).await;
+    let other = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
+    assert!(one.open_challenge(challenge("a"), NOW, 9).await.unwrap());
+    let (one, other) = (std::sync::Arc::new(one), std::sync::Arc::new(other));
+    let tasks: Vec<_> = (0..20)
+        .map(|n| {
+            let store = if n % 2 == 0 { one.clone() } else { other.clone() };
+            tokio::spawn(async move { store.spend_challenge("a".to_owned(), NOW).await.unwrap() })
+        })
+        .collect();
+    let mut won = 0;
+    for task in tasks {
+        won += usize::from(matches!(task.await.unwrap(), Spending::Spent(_)));
+    }
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    assert!(store.open_challenge(challenge("open"), NOW, 9).await.unwrap());
+    assert!(store.open_challenge(challenge("spent"), NOW, 9).await.unwrap());
+    store.spend_challenge("spent".to_owned(), NOW).await.unwrap();
+    store.close().await;
+    assert!(matches!(store.spend_challenge("open".to_owned(), NOW).await, Err(Error::Closed)));
+
+    let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
+    assert_eq!(store.spend_challenge("spent".to_owned(), NOW).await.unwrap(), Spending::SpentBefore);
+    assert_eq!(
+        store.spend_challenge("open".to_owned(), NOW).await.unwrap(),
+        Spending::Spent(challenge("open"))
+    );
+    assert!(store.device("dev-1".to_owned()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn open_challenges_of_a_device_are_bounded() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    assert!(store.open_challenge(challenge("a"), NOW, 1).await.unwrap());
+    assert!(!store.open_challenge(challenge("b"), NOW, 1).await.unwrap());
+    // Not by expired ones.
+    assert!(store.open_challenge(challenge("b"), NOW.plus(60), 1).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_enrollment_is_taken_once() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    assert!(store.open_enrollment(enrollment(2), NOW, 1).await.unwrap());
+    assert!(!store.open_enrollment(enrollment(3), NOW, 1).await.unwrap());
+    assert_eq!(store.take_enrollment("session-2".to_owned()).await.unwrap(), Some(enrollment(2)));
+    assert_eq!(store.take_enrollment("session-2".to_owned()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a21_a_part_of_a_known_identity_with_another_partner_is_a_recorded_conflict() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    let known = enrollment(1).identity;
+    let cases = [
+        (Identity { ak_name: vec![9], ..known.clone() }, "debian", "ek_enrolled_with_another_ak"),
+        (Identity { ek_identity: vec![9], ..known.clone() }, "debian", "ak_enrolled_with_another_ek"),
+        (Identity { ek_certificate_sha256: vec![9], ..known.clone() }, "debian", "ek_certificate_changed"),
+        (known.clone(), "windows", "device_family_changed"),
+    ];
+    for (count, (identity, family, code)) in cases.into_iter().enumerate() {
+        let standing = store.standing(identity.clone(), family.to_owned(), NOW).await.unwrap();
+        assert_eq!(standing, Standing::Conflict { code });
+        let attempt = PendingEnrollment { identity, family: family.to_owned(), ..enrollment(1) };
+        assert_eq!(store.admit("dev-2".to_owned(), attempt, NOW).await.unwrap(), Standing::Conflict { code });
+        let device = store.device("dev-1".to_owned()).await.unwrap().unwrap();
+        assert_eq!(device.refused_registrations, 2 * (count as u64 + 1));
+        assert_eq!((device.identity, device.family.as_str()), (known.clone(), "debian"));
+        assert_eq!(store.device("dev-2".to_owned()).await.unwrap(), None);
+    }
+    let standing = store.standing(known, "debian".to_owned(), NOW).await.unwrap();
+    assert_eq!(standing, Standing::Known { device_id: "dev-1".to_owned() });
+}
+
+#[tokio::test]
+async fn a21_records_of_conflicts_are_bounded() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    let identity = Identity { ak_name: vec![9], ..enrollment(1).identity };
+    for _ in 0..105 {
+        store.standing(identity.clone(), "debian".to_owned(), NOW).await.unwrap();
+    }
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM refused_registration")
+        .fetch_one(&store.readers)
+        .await
+        .unwrap();
+    assert_eq!(kept, 100);
+    assert_eq!(store.device("dev-1".to_owned()).await.unwrap().unwrap().refused_registrations, 105);
+}
+
+#[tokio::test]
+async fn a_revoked_device_stays_revoked() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    for because in ["stolen", "again"] {
+        let device = store.revoke("dev-1".to_owned(), because.to_owned(), NOW).await.unwrap().unwrap();
+        assert_eq!(device.revoked, Some((NOW, "stolen".to_owned())));
+    }
+    let standing = store.standing(enrollment(1).identity, "debian".to_owned(), NOW).await.unwrap();
+    assert_eq!(standing, Standing::Revoked);
+    assert_eq!(store.revoke("dev-2".to_owned(), String::new(), NOW).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_newest_verdict_and_the_latest_clock_stay() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    let clock = |reset_count, clock| TpmClock {
+        clock,
+        reset_count,
+        restart_count: 0,
+        safe: true,
+        firmware_version: u64::MAX,
+    };
+    let verdict = |judged_at| StoredVerdict {
+        status: "affirming".to_owned(),
+        judged_at,
+        expires_at: judged_at.plus(60),
+        body: vec![1],
+        ear_jwt: "jwt".to_owned(),
+        ear_cwt: vec![2],
+    };
+    let (newer, older) = (NOW.plus(1), NOW);
+    let id = || "dev-1".to_owned();
+    store.record_verdict(id(), verdict(newer), Some(clock(2, 300))).await.unwrap();
+    store.record_verdict(id(), verdict(older), Some(clock(2, 256))).await.unwrap();
+    assert_eq!(store.last_verdict(id()).await.unwrap(), Some(verdict(newer)));
+    assert_eq!(store.clock(id()).await.unwrap(), Some(clock(2, 300)));
+    store.record_verdict(id(), verdict(newer), Some(clock(3, 0))).await.unwrap();
+    assert_eq!(store.clock(id()).await.unwrap(), Some(clock(3, 0)));
+    let device = store.device(id()).await.unwrap().unwrap();
+    assert_eq!(device.last, Some(("affirming".to_owned(), newer, newer.plus(60))));
+}
+
+#[tokio::test]
+async fn a_change_that_fails_takes_nothing_with_it() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    // The second has the same id; they share a commit or not, as it happens.
+    let (a, b, c) = tokio::join!(
+        store.open_challenge(challenge("a"), NOW, 9),
+        store.open_challenge(challenge("a"), NOW, 9),
+        store.open_challenge(challenge("c"), NOW, 9),
+    );
+    assert!(a.unwrap() && b.is_err() && c.unwrap());
+    assert!(matches!(store.spend_challenge("c".to_owned(), NOW).await.unwrap(), Spending::Spent(_)));
+}
+
+#[tokio::test]
+async fn purging_drops_what_expired() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    store.open_challenge(challenge("a"), NOW, 9).await.unwrap();
+    store.open_enrollment(enrollment(2), NOW, 9).await.unwrap();
+    store.purge(NOW.plus(60)).await.unwrap();
+    assert!(matches!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::Spent(_)));
+    store.purge(NOW.plus(61)).await.unwrap();
+    assert_eq!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::Unknown);
+    assert_eq!(store.take_enrollment("session-2".to_owned()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn pages_follow_one_another() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    for number in 2..=5 {
+        store.admit(format!("dev-{number}"), enrollment(number), NOW).await.unwrap();
+    }
+    let ids = |devices: Vec<Device>| devices.into_iter().map(|d| d.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.devices(String::new(), None, 2).await.unwrap()), ["dev-1", "dev-2"]);
+    assert_eq!(ids(store.devices("dev-2".to_owned(), None, 9).await.unwrap()), ["dev-3", "dev-4", "dev-5"]);
+    assert!(store.devices(String::new(), Some("windows".to_owned()), 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("attest.db");
+    with_device(&folder).await.close().await;
+    let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (999, 'later', 1, x'00', 1)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    assert!(matches!(SqliteStore::open(&path).await, Err(Error::Migration(_))));
+}
