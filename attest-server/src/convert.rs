@@ -39,13 +39,15 @@ fn pcr_value(sent: &v1::PcrValue) -> Result<(u8, Digest), Refusal> {
     };
     let alg = HashAlg::from_name(&sent.bank).ok_or_else(|| malformed("unknown bank"))?;
     let pcr = u8::try_from(sent.pcr).ok().filter(|pcr| *pcr < 24).ok_or_else(|| malformed("PCR above 23"))?;
-    let digest = Digest::new(alg, &sent.value).ok_or_else(|| malformed("a value is not as long as its bank's digests"))?;
+    let digest = Digest::new(alg, &sent.value)
+        .ok_or_else(|| malformed("a value is not as long as its bank's digests"))?;
     Ok((pcr, digest))
 }
 
 /// The device's side of a challenge.
 pub(crate) fn challenge(challenge: &StoredChallenge) -> v1::CreateChallengeResponse {
-    let banks = challenge.selection.iter().map(|(bank, pcrs)| v1::PcrBank { bank: bank.clone(), pcrs: pcrs.clone() });
+    let banks =
+        challenge.selection.iter().map(|(bank, pcrs)| v1::PcrBank { bank: bank.clone(), pcrs: pcrs.clone() });
     v1::CreateChallengeResponse {
         challenge_id: challenge.id.clone(),
         server_random: challenge.server_random.clone(),

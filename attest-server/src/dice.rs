@@ -42,7 +42,9 @@ mod tests {
         let minted = name("dev").unwrap();
         assert!(is_name("dev", &minted));
         assert!(!is_name("chl", &minted));
-        for lie in ["", "dev-", "dev-0", &format!("{minted}0"), &minted.to_uppercase(), &format!("{minted}\n")] {
+        for lie in
+            ["", "dev-", "dev-0", &format!("{minted}0"), &minted.to_uppercase(), &format!("{minted}\n")]
+        {
             assert!(!is_name("dev", lie), "{lie:?}");
         }
     }

@@ -14,7 +14,8 @@ use attest_core::{
     },
     evidence::tpm::Public,
 };
-use ring::{constant_time, digest, rand::SystemRandom};
+use ring::{digest, rand::SystemRandom};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 pub(crate) use attest_core::authenticate::ek::EkRoots;
@@ -51,8 +52,10 @@ pub(crate) fn read_roots(paths: &[PathBuf]) -> Result<EkRoots, RootsError> {
             add(&mut roots, path)?;
             continue;
         }
-        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
-        let mut files: Vec<_> = entries.iter().map(fs::DirEntry::path).filter(|path| path.is_file()).collect();
+        let entries =
+            fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
+        let mut files: Vec<_> =
+            entries.iter().map(fs::DirEntry::path).filter(|path| path.is_file()).collect();
         files.sort();
         files.iter().try_for_each(|file| add(&mut roots, file))?;
     }
@@ -124,7 +127,7 @@ impl Application {
 
 /// Whether this is the secret, compared in constant time.
 pub(crate) fn answers(secret: &[u8], secret_sha256: &[u8]) -> bool {
-    constant_time::verify_slices_are_equal(secret_sha256, &sha256(secret)).is_ok()
+    bool::from(secret_sha256.ct_eq(&sha256(secret)))
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {

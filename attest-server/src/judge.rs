@@ -94,7 +94,8 @@ struct Family {
 impl Judge {
     /// Reads the golden documents.
     pub(crate) fn new(config: &Config, signer: FileSigner, issuer: String) -> Result<Self, Error> {
-        let families = config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family)?)));
+        let families =
+            config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family)?)));
         Ok(Self {
             families: families.collect::<Result<_, Error>>()?,
             policy: Policy::default(),
@@ -132,7 +133,8 @@ impl Judge {
         let limits = Limits::DEFAULT;
         let confirmation = PublicKey::from_spki_der(&challenge.subject_public_key).ok();
         let (key, challenge) = prepare(&device, &challenge, &limits)?;
-        let refuse = |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
+        let refuse =
+            |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
         let mut clock = None;
         let verdict = match Bundle::parse(evidence.borrowed(), &limits) {
             Err(error) => refuse(error.code(), &error.to_string()),
@@ -242,7 +244,8 @@ fn pcr_selection(selection: &Selection) -> Result<PcrSelection, String> {
         let mask = PcrMask::of(indices.collect::<Result<Vec<_>, _>>()?);
         Ok((alg, mask.ok_or_else(|| format!("{bank}: only PCR 0 to 23 exist"))?))
     });
-    let selection = PcrSelection::new(banks.collect::<Result<Vec<_>, String>>()?).map_err(|e| e.to_string())?;
+    let selection =
+        PcrSelection::new(banks.collect::<Result<Vec<_>, String>>()?).map_err(|e| e.to_string())?;
     if selection.is_empty() { Err("nothing is selected".to_owned()) } else { Ok(selection) }
 }
 

@@ -209,8 +209,8 @@ async fn routes(shared: &Arc<Shared>) -> Result<(HealthReporter, Routes), Error>
         .max_decoding_message_size(limits.message_bytes);
     let verifier = VerifierServer::new(VerifierService::new(Arc::clone(shared)))
         .max_decoding_message_size(limits.evidence_message_bytes);
-    let devices =
-        DevicesServer::new(DevicesService::new(Arc::clone(shared))).max_decoding_message_size(limits.message_bytes);
+    let devices = DevicesServer::new(DevicesService::new(Arc::clone(shared)))
+        .max_decoding_message_size(limits.message_bytes);
     let routes = Routes::new(health_service)
         .add_service(reflection)
         .add_service(enrollment)

@@ -77,7 +77,10 @@ impl Configs {
     }
 }
 
-fn client_verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+fn client_verifier(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Error> {
     let unusable = |problem: String| Error::ClientCa(path.to_owned(), problem);
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {

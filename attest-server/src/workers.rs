@@ -49,7 +49,10 @@ pub(crate) struct Place {
 
 impl Place {
     /// Does the work when its turn comes. Once begun it is finished, also when nobody waits for it any more, and keeps its place until then.
-    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let running = self.running.acquire_owned().await.map_err(|_| Error::Overloaded)?;
         let done = spawn_blocking(move || {
             let done = work();

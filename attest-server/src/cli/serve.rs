@@ -45,7 +45,8 @@ impl Serve {
             http: self.listen_http,
             data_directory: self.data_directory,
         };
-        let environment = env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        let environment =
+            env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         let config = Config::load(self.config.as_deref(), environment, overrides)
             .map_err(|error| Failure::usage(error.code(), error))?;
         telemetry::start(&config.log).map_err(|error| Failure::usage("config_setting_invalid", error))?;

@@ -166,7 +166,10 @@ impl Config {
         self.check_numbers()?;
         for fingerprint in &self.tls.admin_certificates_sha256 {
             if hex::decode(fingerprint).map_or(0, |bytes| bytes.len()) != 32 {
-                return Err(invalid("tls.admin_certificates_sha256", format!("`{fingerprint}` is not 64 hex digits")));
+                return Err(invalid(
+                    "tls.admin_certificates_sha256",
+                    format!("`{fingerprint}` is not 64 hex digits"),
+                ));
             }
         }
         if !self.tls.admin_certificates_sha256.is_empty() && self.tls.client_ca.is_none() {
@@ -176,7 +179,10 @@ impl Config {
             if !is_family_name(name) {
                 return Err(invalid(
                     "families",
-                    format!("`{}` is not a name: up to 64 letters, digits, `.`, `_`, `-`", name.escape_debug()),
+                    format!(
+                        "`{}` is not a name: up to 64 letters, digits, `.`, `_`, `-`",
+                        name.escape_debug()
+                    ),
                 ));
             }
         }
@@ -342,7 +348,10 @@ mod tests {
         let error = load("[listen]\ngrcp = '127.0.0.1:1'", &[], development()).unwrap_err();
         assert_eq!(error.code(), "config_malformed");
         let text = error.to_string();
-        assert!(text.contains("grcp") && text.contains("line 2") && text.contains("expected `grpc` or `http`"), "{text}");
+        assert!(
+            text.contains("grcp") && text.contains("line 2") && text.contains("expected `grpc` or `http`"),
+            "{text}"
+        );
 
         let error = load("", &[("ATTEST_LISTEN__GRCP", "x")], development()).unwrap_err();
         assert_eq!(error.to_string(), "ATTEST_LISTEN__GRCP: there is no setting listen.grcp");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use attest_proto::v1::{
-    GetRequest, GetResponse, LastVerdictRequest, LastVerdictResponse, ListRequest, ListResponse, RevokeRequest,
-    RevokeResponse, devices_server::Devices,
+    GetRequest, GetResponse, LastVerdictRequest, LastVerdictResponse, ListRequest, ListResponse,
+    RevokeRequest, RevokeResponse, devices_server::Devices,
 };
 use tonic::{Request, Response, Status};
 

@@ -27,7 +27,10 @@ impl EnrollmentService {
     async fn begin(&self, request: BeginRequest) -> Result<BeginResponse, Refusal> {
         let shared = &self.shared;
         if !config::is_family_name(&request.family) {
-            return Err(malformed("family_malformed", "a family has up to 64 letters, digits, `.`, `_` and `-`"));
+            return Err(malformed(
+                "family_malformed",
+                "a family has up to 64 letters, digits, `.`, `_` and `-`",
+            ));
         }
         if !shared.config.families.contains_key(&request.family) {
             return Err(Refusal::FamilyUnknown);
@@ -108,7 +111,10 @@ impl Enrollment for EnrollmentService {
         Ok(Response::new(self.begin(request.into_inner()).await?))
     }
 
-    async fn activate(&self, request: Request<ActivateRequest>) -> Result<Response<ActivateResponse>, Status> {
+    async fn activate(
+        &self,
+        request: Request<ActivateRequest>,
+    ) -> Result<Response<ActivateResponse>, Status> {
         Ok(Response::new(self.activate(request.into_inner()).await?))
     }
 }

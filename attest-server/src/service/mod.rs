@@ -7,11 +7,13 @@ mod verifier;
 
 use std::sync::Arc;
 
-use crate::{config::Config, dice, enroll::EkRoots, judge::Judge, listener::Peer, store::Store, workers::Workers};
+use crate::{
+    config::Config, dice, enroll::EkRoots, judge::Judge, listener::Peer, store::Store, workers::Workers,
+};
 
 pub(crate) use devices::DevicesService;
 pub(crate) use enrollment::EnrollmentService;
-pub use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 pub(crate) use verifier::VerifierService;
 
 /// What the services share.

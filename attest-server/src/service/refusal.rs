@@ -10,8 +10,7 @@ use crate::{dice::NoRandomness, store, workers};
 
 /// Why a request got no answer. A refused *device* is not among these: it gets a verdict.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The caller is not one of the configured administrators.
     #[error("only administrators may do this")]
     AdminRequired,
@@ -81,8 +80,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Stable name: `google.rpc.ErrorInfo.reason`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::AdminRequired => "admin_required",
             Self::ChallengeExpired => "challenge_expired",
@@ -127,7 +125,8 @@ impl Refusal {
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         tracing::info!(code = refusal.code(), "request refused");
-        let details = ErrorDetails::with_error_info(refusal.code(), ERROR_DOMAIN, HashMap::<String, String>::new());
+        let details =
+            ErrorDetails::with_error_info(refusal.code(), ERROR_DOMAIN, HashMap::<String, String>::new());
         Self::with_error_details(refusal.status(), refusal.to_string(), details)
     }
 }

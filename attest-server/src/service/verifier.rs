@@ -25,7 +25,10 @@ impl VerifierService {
         Self { shared }
     }
 
-    async fn create_challenge(&self, request: CreateChallengeRequest) -> Result<CreateChallengeResponse, Refusal> {
+    async fn create_challenge(
+        &self,
+        request: CreateChallengeRequest,
+    ) -> Result<CreateChallengeResponse, Refusal> {
         let shared = &self.shared;
         let device_id = device_id(request.device_id)?;
         check_subject_key(&request.subject_public_key)?;
