@@ -154,11 +154,18 @@ impl VerifyingKey {
     /// [`Error::SpkiUnexpected`] unless it is 65 bytes that begin with 4.
     pub fn from_point(point: &[u8]) -> Result<Self, Error> {
         let point: [u8; 65] = point.try_into().map_err(|_| Error::SpkiUnexpected)?;
-        let [4, coordinates @ ..] = &point else { return Err(Error::SpkiUnexpected) };
-        let (x, y) = coordinates.split_first_chunk().ok_or(Error::SpkiUnexpected)?;
-        let y = y.first_chunk().ok_or(Error::SpkiUnexpected)?;
-        let key = PublicKey(Kind::P256 { x: *x, y: *y });
-        Ok(Self { point, id: URL_SAFE_NO_PAD.encode(key.thumbprint()) })
+        if point.first() != Some(&4) {
+            return Err(Error::SpkiUnexpected);
+        }
+        let mut key = Self { point, id: String::new() };
+        key.id = URL_SAFE_NO_PAD.encode(PublicKey::from(&key).thumbprint());
+        Ok(key)
+    }
+
+    fn coordinates(&self) -> ([u8; 32], [u8; 32]) {
+        let [_, xy @ ..] = &self.point;
+        let (x, y) = xy.split_first_chunk().unwrap_or((&[0; 32], &[]));
+        (*x, y.first_chunk().copied().unwrap_or_default())
     }
 
     /// The key in this SubjectPublicKeyInfo, DER.
@@ -222,7 +229,7 @@ impl VerifyingKey {
     /// The key as a JSON Web Key with `kid`, `alg` and `use`.
     #[must_use]
     pub fn jwk(&self) -> Json {
-        let (x, y) = self.point.get(1..).unwrap_or_default().split_at_checked(32).unwrap_or_default();
+        let (x, y) = self.coordinates();
         serde_json::json!({
             "kty": "EC",
             "crv": "P-256",
@@ -239,6 +246,13 @@ impl VerifyingKey {
         let key =
             ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, &self.point);
         key.verify(message, signature).is_ok()
+    }
+}
+
+impl From<&VerifyingKey> for PublicKey {
+    fn from(key: &VerifyingKey) -> Self {
+        let (x, y) = key.coordinates();
+        Self(Kind::P256 { x, y })
     }
 }
 

@@ -33,6 +33,7 @@ fn a_key_survives_every_form() {
     assert_eq!(VerifyingKey::from_jwk(&key.jwk().to_string()), Ok(key.clone()));
     assert_eq!(VerifyingKey::from_jwks(&jwks([&key]).to_string()), Ok(vec![key.clone()]));
     let public = PublicKey::from_spki_der(&key.spki_der()).unwrap();
+    assert_eq!(PublicKey::from(&key), public);
     let cose = public.cose_key();
     let cbor = crate::evidence::cbor::parse(&cose, &Limits::DEFAULT).unwrap();
     assert_eq!(PublicKey::from_node(Node::Cbor(&cbor)), Some(public));
