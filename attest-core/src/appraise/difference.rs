@@ -116,72 +116,72 @@ const RANK: &[Cause] = &[
 
 /// The cause of each difference, by index, once what follows from another one is attributed to it.
 pub(super) fn attribute(differences: &[Difference]) -> Vec<Cause> {
-    let own: Vec<Cause> = differences.iter().map(Difference::own_cause).collect();
-    let has = |cause| own.contains(&cause);
-    let changed = |name: &str| differences.iter().any(|d| d.kind == Kind::Changed && d.component == name);
-    let section_cause =
-        [Cause::KernelChanged, Cause::InitrdChanged, Cause::KernelCmdlineChanged].into_iter().find(|cause| {
-            let names_section = |d: &Difference| {
-                d.kind == Kind::Changed
-                    && (d.component.starts_with("uki.")
-                        || matches!(d.component.as_str(), "initrd.loaded" | "kernel.cmdline"))
-            };
-            differences.iter().zip(&own).any(|(d, c)| c == cause && names_section(d))
-        });
-    // An image of another kind in the boot manager's PCR: what the golden boot would have measured after it is missing for that reason.
-    let other_boot = differences.iter().any(|d| d.pcr == 4 && d.kind == Kind::Extra)
-        && differences
-            .iter()
-            .any(|d| d.pcr == 4 && d.kind == Kind::Missing && d.component.starts_with("boot_loader"));
-    let loader =
-        changed("boot_loader.grub") || changed("boot_loader.shim") || changed("boot_loader.systemd_boot");
-    let attributed = |difference: &Difference, own: &Cause| -> Cause {
-        let component = difference.component.as_str();
-        let secure_boot_off = has(Cause::SecureBootOff);
-        if other_boot && difference.kind != Kind::Changed {
-            return Cause::UnknownSoftware;
+    let stage: Vec<Cause> =
+        differences.iter().map(|d| other_stage(d, differences).unwrap_or(d.own_cause())).collect();
+    let one_volume = is_one_firmware_volume(differences);
+    let settle =
+        |(difference, cause): (&Difference, &Cause)| match follows(difference, &stage).unwrap_or(*cause) {
+            Cause::UkiChanged if difference.component == "uki" => changed_section(differences, &stage),
+            Cause::FirmwareUpdate if one_volume => Cause::FirmwareSettings,
+            cause => cause,
+        };
+    differences.iter().zip(&stage).map(settle).collect()
+}
+
+/// Another stage of the boot measures other things, in other places: what appears or is missing after it follows from it.
+fn other_stage(difference: &Difference, all: &[Difference]) -> Option<Cause> {
+    if difference.kind == Kind::Changed {
+        return None;
+    }
+    let image = |d: &&Difference, kind| d.pcr == 4 && d.kind == kind;
+    let lost_loader =
+        all.iter().filter(|d| image(d, Kind::Missing)).any(|d| d.component.starts_with("boot_loader"));
+    if lost_loader && all.iter().any(|d| image(&d, Kind::Extra)) {
+        return Some(Cause::UnknownSoftware);
+    }
+    let other_loader =
+        all.iter().filter(|d| image(d, Kind::Changed)).any(|d| d.component.starts_with("boot_loader"));
+    let by_loader =
+        matches!(difference.pcr, 7..=9) || (difference.pcr == 4 && difference.component == "kernel");
+    (other_loader && by_loader).then_some(Cause::BootLoaderChanged)
+}
+
+/// The other cause that this difference follows from, if that is there.
+fn follows(difference: &Difference, causes: &[Cause]) -> Option<Cause> {
+    let from = |cause: Cause| causes.contains(&cause).then_some(cause);
+    match difference.component.as_str() {
+        // In setup mode there are no keys.
+        "secure_boot.pk" | "secure_boot.kek" | "secure_boot.db" | "secure_boot.dbx" => {
+            from(Cause::SecureBootSetupMode)
         }
-        match component {
-            // In setup mode there are no keys.
-            "secure_boot.pk" | "secure_boot.kek" | "secure_boot.db" | "secure_boot.dbx"
-                if has(Cause::SecureBootSetupMode) =>
-            {
-                Cause::SecureBootSetupMode
-            }
-            // Without Secure Boot nothing is looked up, so no authority is measured, and shim sets another SBAT level.
-            "secure_boot.authority" | "secure_boot.sbat_level" | "secure_boot.other" if secure_boot_off => {
-                Cause::SecureBootOff
-            }
-            // shim verifies the kernel once more under Secure Boot, and so lists it twice.
-            "kernel" if secure_boot_off && difference.kind == Kind::Missing => Cause::SecureBootOff,
-            // The configuration and the command that carry the command line differ with it.
-            "grub.config" if has(Cause::KernelCmdlineChanged) => Cause::KernelCmdlineChanged,
-            "grub.command" if has(Cause::KernelCmdlineChanged) && difference.hint == Hint::LoadCommand => {
-                Cause::KernelCmdlineChanged
-            }
-            // Another GRUB runs other commands and loads the kernel in another way.
-            "grub.command" | "grub.kernel_cmdline" if loader && difference.kind != Kind::Changed => {
-                Cause::BootLoaderChanged
-            }
-            "kernel" | "kernel.cmdline" | "initrd.loaded" | "kernel.file"
-                if loader && difference.kind != Kind::Changed =>
-            {
-                Cause::BootLoaderChanged
-            }
-            "secure_boot.authority" if loader => Cause::BootLoaderChanged,
-            // A section that changed changes the image around it.
-            "uki" => section_cause.unwrap_or(*own),
-            // The same kernel, seen by GRUB.
-            "kernel" | "kernel.file" if has(Cause::KernelRollback) => Cause::KernelRollback,
-            _ => *own,
-        }
+        // Without Secure Boot nothing is looked up, so no authority is measured, and shim sets another SBAT level.
+        "secure_boot.authority" => from(Cause::SecureBootOff).or(from(Cause::SecureBootKeysChanged)),
+        // Other firmware writes its settings and boot entries anew.
+        _ if difference.pcr == 1 => from(Cause::FirmwareUpdate),
+        "secure_boot.sbat_level" | "secure_boot.other" => from(Cause::SecureBootOff),
+        // shim verifies the kernel once more under Secure Boot, and so lists it twice.
+        "kernel" if difference.kind == Kind::Missing => from(Cause::SecureBootOff),
+        // The configuration and the command that carry the command line differ with it.
+        "grub.config" => from(Cause::KernelCmdlineChanged),
+        "grub.command" if difference.hint == Hint::LoadCommand => from(Cause::KernelCmdlineChanged),
+        // The same kernel, seen by GRUB.
+        "kernel" | "kernel.file" => from(Cause::KernelRollback),
+        _ => None,
+    }
+}
+
+/// A section that changed changes the unified kernel image around it.
+fn changed_section(differences: &[Difference], causes: &[Cause]) -> Cause {
+    let is_section = |d: &Difference| {
+        let name = d.component.as_str();
+        d.kind == Kind::Changed
+            && (name.starts_with("uki.") || matches!(name, "initrd.loaded" | "kernel.cmdline"))
     };
-    let firmware_is_one_volume = is_one_firmware_volume(differences);
-    let settle = |(difference, own): (&Difference, &Cause)| match attributed(difference, own) {
-        Cause::FirmwareUpdate if firmware_is_one_volume => Cause::FirmwareSettings,
-        cause => cause,
-    };
-    differences.iter().zip(&own).map(settle).collect()
+    let named = differences.iter().zip(causes).filter(|(d, _)| is_section(d)).map(|(_, cause)| *cause);
+    named
+        .filter(|cause| *cause != Cause::UkiChanged)
+        .min_by_key(|cause| rank(*cause))
+        .unwrap_or(Cause::UkiChanged)
 }
 
 /// A variable that is not measured (MemoryTypeInformation) changes one firmware volume; a firmware update changes its version or all.
@@ -226,7 +226,11 @@ pub(super) fn root_causes(differences: &[Difference], causes: &[Cause]) -> Vec<R
 
 /// Orders causes by how much they tell.
 pub(super) fn sort(roots: &mut [RootCause]) {
-    roots.sort_by_key(|root| RANK.iter().position(|cause| *cause == root.cause).unwrap_or(RANK.len()));
+    roots.sort_by_key(|root| rank(root.cause));
+}
+
+fn rank(cause: Cause) -> usize {
+    RANK.iter().position(|known| *known == cause).unwrap_or(RANK.len())
 }
 
 /// Whether the difference names the cause better than the one that stands as its root: its own cause, not attributed.
@@ -241,8 +245,12 @@ fn is_more_telling(difference: &Difference, root: &RootCause, cause: Cause) -> b
         Cause::SecureBootSetupMode => component == "secure_boot.pk",
         Cause::BootLoaderChanged => component.starts_with("boot_loader"),
         Cause::BootConfigChanged => component == "grub.config",
+        Cause::FirmwareUpdate => component.starts_with("firmware"),
         _ => true,
     };
+    if cause == Cause::UnknownSoftware {
+        return difference.kind == Kind::Extra && difference.pcr == 4 && root.pcr != Some(4);
+    }
     own && names_cause(&difference.component) && !names_cause(standing)
 }
 

@@ -274,7 +274,8 @@ fn likely_cause(
         return Cause::LogIncomplete;
     }
     let events = evidence.extends(pcr);
-    let whole = |slots: Vec<&Slot>| log_is_golden(&slots, &events, &[alg]);
+    // The log's own words in a bank that the document knows; the unexplained bank may be another.
+    let whole = |slots: Vec<&Slot>| log_is_golden(&slots, &events, &references.golden().banks);
     if golden_sequences(references, pcr).any(whole) { Cause::UnloggedExtension } else { Cause::LogIncomplete }
 }
 
