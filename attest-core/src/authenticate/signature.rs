@@ -221,3 +221,6 @@ fn pad_left(number: &[u8], width: usize, to: &mut Vec<u8>) -> Result<(), Error> 
     to.extend_from_slice(number);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
