@@ -4,7 +4,14 @@
 //! This crate deliberately does not depend on `attest-core`: it writes event logs and IMA lists with its own writers, so a misread
 //! specification cannot pass its own test.
 
+pub mod agent;
 pub mod bank;
 pub mod boot;
+pub mod client;
 pub mod device;
+pub mod fleet;
+pub mod learn;
+pub mod quiet;
+pub mod scenario;
+pub mod subject;
 pub mod swtpm;

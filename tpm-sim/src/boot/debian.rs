@@ -78,6 +78,52 @@ impl Parts {
         }
     }
 
+    /// Kernel and initrd that nobody reviewed.
+    #[must_use]
+    pub fn unannounced() -> Parts {
+        Parts {
+            kernel: b"vmlinuz-6.1.0-58-amd64".to_vec(),
+            initrd: b"initrd.img-6.1.0-58-amd64".to_vec(),
+            ..Parts::new()
+        }
+    }
+
+    /// The machine as delivered, with another kernel command line.
+    #[must_use]
+    pub fn with_cmdline() -> Parts {
+        Parts { cmdline: "root=/dev/vda2 ro quiet init=/bin/sh".to_owned(), ..Parts::new() }
+    }
+
+    /// The machine as delivered, with an implant in its initrd.
+    #[must_use]
+    pub fn with_implant() -> Parts {
+        Parts { initrd: b"initrd.img-6.1.0-56-amd64 with an implant".to_vec(), ..Parts::new() }
+    }
+
+    /// The machine as delivered, with Secure Boot switched off.
+    #[must_use]
+    pub fn without_secure_boot() -> Parts {
+        Parts { secure_boot: false, ..Parts::new() }
+    }
+
+    /// The delivered kernel with the update's initrd: each is known, together they are not.
+    #[must_use]
+    pub fn mixed() -> Parts {
+        Parts { initrd: Parts::updated().initrd, ..Parts::new() }
+    }
+
+    /// The machine as delivered, with another sshd.
+    #[must_use]
+    pub fn with_other_file() -> Parts {
+        let mut parts = Parts::new();
+        for (path, content) in &mut parts.files {
+            if path == "/usr/sbin/sshd" {
+                *content = b"an sshd with a back door".to_vec();
+            }
+        }
+        parts
+    }
+
     /// The boot of these parts, measured into the banks.
     #[must_use]
     pub fn boot(&self, banks: &[Bank]) -> Boot {

@@ -32,9 +32,12 @@ impl EventLog {
         EventLog { banks: banks.to_vec(), entries: Vec::new() }
     }
 
-    /// The log's bytes, header first.
+    /// The log's bytes, header first. The default log, which has no banks, has no bytes either.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
+        if self.banks.is_empty() {
+            return Vec::new();
+        }
         let header = self.spec_id_event();
         let mut out = Vec::new();
         // TCG_PCR_EVENT: PCR 0, EV_NO_ACTION, a SHA-1 digest of zeros, the event.

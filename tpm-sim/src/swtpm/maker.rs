@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
@@ -11,6 +13,8 @@ use crate::bank::Bank;
 
 /// swtpm's whole state is this one file of about 6 kB, which can be copied.
 pub(super) const STATE_FILE: &str = "tpm2-00.permall";
+
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// Makes TPMs. The CA and each serial number's state are made once and kept in the folder.
 #[derive(Debug)]
@@ -70,6 +74,20 @@ impl Maker {
     pub fn tpm(&self, serial: &str) -> Result<Swtpm, Error> {
         let state = self.manufacture(serial)?;
         Swtpm::start(&state.join(STATE_FILE))
+    }
+
+    /// A running TPM that never was before, with an endorsement key of its own.
+    ///
+    /// # Errors
+    /// As [`Maker::tpm`].
+    pub fn fresh_tpm(&self) -> Result<Swtpm, Error> {
+        // Unique in this folder over processes and time; kept only until it is copied.
+        let nth = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+        let state = self.manufacture(&format!("fresh-{}-{now}-{nth}", std::process::id()))?;
+        let tpm = Swtpm::start(&state.join(STATE_FILE));
+        at(&state, fs::remove_dir_all(&state))?;
+        tpm
     }
 
     /// The EK CA's root certificate, PEM. It exists once a TPM was made.

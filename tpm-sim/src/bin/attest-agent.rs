@@ -1,0 +1,196 @@
+//! `attest-agent`: enrols a real machine with its TPM and attests what it booted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tpm_sim::agent::{
+    Agent, DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, EnrolOptions, Error, Source, write_private,
+};
+use tpm_sim::client::{Address, Judgement};
+use tpm_sim::device::AkAlgorithm;
+use tpm_sim::quiet;
+use tpm_sim::scenario::status_name;
+
+/// Proves to an attestation server what this machine booted.
+///
+/// Exit codes: 0 done (attest: the verdict is affirming), 1 the server refused or the verdict is not affirming, 2 wrong usage or something
+/// is missing on this machine (no TPM, no log, no right to read it), 3 another fault.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes the attestation key, proves to the server that it lives in this TPM, and keeps the device's id.
+    Enrol(Enrol),
+    /// Answers one challenge and writes the verdict token to a file.
+    Attest(Attest),
+}
+
+#[derive(Args)]
+struct Common {
+    /// The TPM: device:/dev/tpmrm0, tabrmd:, or swtpm:host=127.0.0.1,port=2321.
+    #[arg(long, default_value = "device:/dev/tpmrm0")]
+    tcti: String,
+    /// The server: https://host:port.
+    #[arg(long)]
+    server: String,
+    /// Root certificates that the server's certificate is checked with, PEM.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// This client's certificate chain for mutual TLS, PEM.
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// This client's private key for mutual TLS, PEM.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Where the device's id and the subject key are kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/attest-agent")]
+    state_dir: PathBuf,
+    /// The key that the verdict is meant for, PEM (P-256 private key, or any public key). Without it one is made in the state folder.
+    #[arg(long, value_name = "FILE")]
+    subject_key: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Enrol {
+    #[command(flatten)]
+    common: Common,
+    /// The device family, as the server's configuration names it.
+    #[arg(long)]
+    family: String,
+    /// Certificates between this TPM's endorsement certificate and a root that the server knows, PEM.
+    #[arg(long, value_name = "FILE")]
+    intermediates: Option<PathBuf>,
+    /// Persistent handle for the attestation key.
+    #[arg(long, value_parser = handle, default_value = "0x81014154")]
+    ak_handle: u32,
+    /// Algorithm of the attestation key, if it has to be made.
+    #[arg(long, value_enum, default_value = "ecc")]
+    ak: Algorithm,
+}
+
+#[derive(Args)]
+struct Attest {
+    #[command(flatten)]
+    common: Common,
+    #[arg(long, value_name = "FILE", help = format!("The firmware's event log [default: {DEFAULT_EVENT_LOG}]"))]
+    event_log: Option<PathBuf>,
+    /// Send no event log.
+    #[arg(long, conflicts_with = "event_log")]
+    no_event_log: bool,
+    #[arg(long, value_name = "FILE", help = format!("The IMA list [default: {DEFAULT_IMA_LIST}, if there is one]"))]
+    ima: Option<PathBuf>,
+    /// Send no IMA list.
+    #[arg(long, conflicts_with = "ima")]
+    no_ima: bool,
+    /// Where the verdict token (JWT) is written.
+    #[arg(long, value_name = "FILE", default_value = "token.jwt")]
+    out: PathBuf,
+    /// Print the verdict as one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Algorithm {
+    /// ECDSA on P-256.
+    Ecc,
+    /// RSASSA, 2048 bits.
+    Rsa,
+}
+
+fn handle(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("0x").ok_or("a handle is written in hexadecimal, as 0x81010001")?;
+    u32::from_str_radix(digits, 16).map_err(|error| error.to_string())
+}
+
+impl Common {
+    fn agent(self) -> Agent {
+        let address = Address { url: self.server, ca: self.ca, certificate: self.cert, key: self.key };
+        Agent { tcti: self.tcti, address, state_dir: self.state_dir, subject_key: self.subject_key }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    quiet::restart_without_tss_log();
+    let result = match Cli::parse().command {
+        Command::Enrol(options) => enrol(options).await,
+        Command::Attest(options) => attest(options).await,
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("attest-agent: {error}");
+        ExitCode::from(if error.is_refusal() {
+            1
+        } else if error.is_usage() {
+            2
+        } else {
+            3
+        })
+    })
+}
+
+async fn enrol(options: Enrol) -> Result<ExitCode, Error> {
+    let algorithm = match options.ak {
+        Algorithm::Ecc => AkAlgorithm::EccP256,
+        Algorithm::Rsa => AkAlgorithm::Rsa2048,
+    };
+    let Enrol { common, family, intermediates, ak_handle, .. } = options;
+    let state = common.agent().enrol(&EnrolOptions { family, intermediates, ak_handle, algorithm }).await?;
+    println!("{}", state.device_id);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn attest(options: Attest) -> Result<ExitCode, Error> {
+    let source = |withheld, file: Option<PathBuf>| match (withheld, file) {
+        (true, _) => Source::Withheld,
+        (false, Some(file)) => Source::File(file),
+        (false, None) => Source::Kernel,
+    };
+    let event_log = source(options.no_event_log, options.event_log);
+    let ima_list = source(options.no_ima, options.ima);
+    let judgement = options.common.agent().attest(&event_log, &ima_list).await?;
+    write_private(&options.out, judgement.ear_jwt.as_bytes())?;
+    show(&judgement, options.json);
+    let affirming = status_name(judgement.verdict.status()) == "affirming";
+    Ok(if affirming { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn show(judgement: &Judgement, json: bool) {
+    let verdict = &judgement.verdict;
+    let status = status_name(verdict.status());
+    if json {
+        let reasons: Vec<serde_json::Value> = verdict
+            .reasons
+            .iter()
+            .map(|reason| {
+                serde_json::json!({
+                    "code": reason.code, "severity": reason.severity, "component": reason.component,
+                    "pcr": reason.pcr, "event": reason.event, "explain": reason.explain, "cause": reason.cause,
+                })
+            })
+            .collect();
+        let causes: Vec<&str> = verdict.causes.iter().map(|cause| cause.cause.as_str()).collect();
+        let document = serde_json::json!({
+            "status": status, "development": verdict.development, "reasons": reasons, "causes": causes,
+        });
+        println!("{document}");
+        return;
+    }
+    println!(
+        "{status}{}",
+        if verdict.development { " (development server: never accept this elsewhere)" } else { "" }
+    );
+    for reason in verdict.reasons.iter().filter(|reason| reason.severity != "info") {
+        let place = reason.pcr.map_or(String::new(), |pcr| format!(" (PCR {pcr})"));
+        println!("  {}: {}{place}: {}", reason.severity, reason.code, reason.explain);
+    }
+    for cause in &verdict.causes {
+        println!("  cause: {} {}", cause.cause, cause.component);
+    }
+}
