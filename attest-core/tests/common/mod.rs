@@ -1,6 +1,8 @@
 //! Where the test data is, and how it is read.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
 
+pub(crate) mod swtpm;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
