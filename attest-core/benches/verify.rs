@@ -1,0 +1,236 @@
+//! From bytes to verdict, as a ratio to the bare cryptography on the same evidence, measured in the same run.
+//!
+//! The floor is one signature check by ring with the key's bytes at hand, and the hashing that the evidence demands: one extend an event
+//! in the quoted bank, the pcrDigest, and the IMA list's template digests and extends. Rounds of floor and verification alternate, so a
+//! machine that slows down slows both.
+#![expect(missing_docs, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark: what fails ends it")]
+#![expect(clippy::disallowed_methods, clippy::arithmetic_side_effects, reason = "a benchmark reads the clock")]
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use attest_core::appraise::{Context, Policy};
+use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
+use attest_core::evidence::tcg_log::EventLog;
+use attest_core::evidence::{Bundle, Evidence, PcrValues};
+use attest_core::reference::learn::{Boot, Choices, learn};
+use attest_core::reference::{ReferenceSet, golden};
+use attest_core::{Digest, HashAlg, Limits, Timestamp};
+
+const ROUNDS: usize = 40;
+const CALLS: u32 = 50;
+
+/// One device's evidence, in files.
+struct Sample {
+    name: &'static str,
+    attest: Vec<u8>,
+    signature: Vec<u8>,
+    key: AttestationKey,
+    nonce: Nonce,
+    log: Vec<u8>,
+    ima: Option<Vec<u8>>,
+    pcrs: PcrValues,
+    floor: Floor,
+}
+
+/// What ring needs for the bare check.
+struct Floor {
+    algorithm: &'static dyn ring::signature::VerificationAlgorithm,
+    key: Vec<u8>,
+    signature: Vec<u8>,
+    extends: usize,
+    quoted: usize,
+    ima_entries: usize,
+}
+
+impl Floor {
+    fn run(&self, attest: &[u8]) {
+        let key = ring::signature::UnparsedPublicKey::new(self.algorithm, &self.key);
+        key.verify(attest, &self.signature).expect("the bare signature is good");
+        let mut value = Digest::zero(HashAlg::Sha256);
+        for _ in 0..self.extends + self.ima_entries {
+            value = black_box(value.extended(&[7; 32]));
+        }
+        for _ in 0..self.ima_entries {
+            black_box(HashAlg::Sha256.hash(&[&[7; 100]]));
+        }
+        black_box(HashAlg::Sha256.hash(&[&vec![7; 32 * self.quoted]]));
+    }
+}
+
+fn main() {
+    for rsa in [false, true] {
+        let sample = embedded(rsa);
+        measure(&sample);
+        match reference(rsa) {
+            Some(sample) => measure(&sample),
+            None => eprintln!("SKIPPED: the reference evidence is not there (ATTEST_SHARED or ../shared)"),
+        }
+    }
+}
+
+fn measure(sample: &Sample) {
+    let limits = Limits::DEFAULT;
+    let log = EventLog::parse(&sample.log, &limits).expect("a log");
+    let boot = Boot { name: "bench", log: &log, evidence: golden::Evidence::Quoted, files: None };
+    let accepted = |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
+    let choices = Choices {
+        accepted: ["secure_boot_off", "test_keys", "shim_validation_off"].map(accepted).into(),
+        not_judged: vec![],
+    };
+    let references = ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits");
+    let context = Context { family: "bench".into(), ..Context::default() };
+    let policy = Policy::default();
+    let once = || {
+        let evidence = Evidence {
+            attest: &sample.attest,
+            signature: &sample.signature,
+            signature_scheme: None,
+            event_log: Some(&sample.log),
+            ima: sample.ima.as_deref(),
+            pcrs: Some(sample.pcrs.clone()),
+        };
+        let bundle = Bundle::parse(evidence, &limits).expect("well-formed");
+        let challenge = Challenge::offline(sample.nonce.clone());
+        let now = Timestamp::from_unix(0);
+        let evidence = AuthenticEvidence::authenticate(bundle, &sample.key, challenge, now).expect("authentic");
+        policy.appraise(&evidence, &references, &context)
+    };
+    let verdict = once();
+    let (mut floors, mut wholes, mut logs) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        floors.push(time(|| sample.floor.run(&sample.attest)));
+        wholes.push(time(|| drop(black_box(once()))));
+        logs.push(time(|| drop(black_box(EventLog::parse(&sample.log, &limits).expect("a log")))));
+    }
+    let (floor, whole, log) = (median(floors), median(wholes), median(logs));
+    println!(
+        "{:<22} floor {:>8.1} us   bytes to verdict {:>8.1} us   ratio {:.2}   (parsing the log {:.1} us; boot {})",
+        sample.name,
+        micros(floor),
+        micros(whole),
+        micros(whole) / micros(floor),
+        micros(log),
+        verdict.boot.status.as_str(),
+    );
+}
+
+fn time(run: impl Fn()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        run();
+    }
+    start.elapsed() / CALLS
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// The boot that the project carries.
+fn embedded(rsa: bool) -> Sample {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/boots/sb-grub");
+    let read = |name: &str| std::fs::read(root.join(name)).expect(name);
+    let kind = if rsa { "rsa" } else { "ecc" };
+    let nonce = String::from_utf8(read("nonce.hex")).expect("text");
+    sample(
+        if rsa { "sb-grub RSA-2048" } else { "sb-grub P-256" },
+        read(&format!("quote-{kind}.attest")),
+        read(&format!("quote-{kind}.sig")),
+        &read(&format!("ak-{kind}.pub")),
+        nonce.trim(),
+        read("eventlog.bin"),
+        Some(read("ima.bin")),
+        pcrs_json(&read("pcrs.json")),
+    )
+}
+
+/// The larger log that peers were measured with.
+fn reference(rsa: bool) -> Option<Sample> {
+    let shared = std::env::var_os("ATTEST_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let root = shared.join("reference-evidence");
+    let read = |name: &str| std::fs::read(root.join(name)).ok();
+    let kind = if rsa { "rsa" } else { "ecc" };
+    let raw = read("pcrs256.raw")?;
+    let values = raw.chunks_exact(32).zip(0..=16_u8);
+    let pcrs = values.filter_map(|(value, pcr)| Some((pcr, Digest::new(HashAlg::Sha256, value)?))).collect();
+    Some(sample(
+        if rsa { "reference RSA-2048" } else { "reference P-256" },
+        read(&format!("q_{kind}.msg"))?,
+        read(&format!("q_{kind}.sig"))?,
+        &read(&format!("ak_{kind}.pub"))?,
+        "deadbeef00112233445566778899aabbccddeeff",
+        read("eventlog.bin")?,
+        None,
+        pcrs,
+    ))
+}
+
+#[expect(clippy::too_many_arguments, reason = "the files of one sample")]
+fn sample(
+    name: &'static str,
+    attest: Vec<u8>,
+    signature: Vec<u8>,
+    public: &[u8],
+    nonce: &str,
+    log: Vec<u8>,
+    ima: Option<Vec<u8>>,
+    pcrs: PcrValues,
+) -> Sample {
+    let limits = Limits::DEFAULT;
+    let key = AttestationKey::vouched(public, &limits).expect("a key");
+    let nonce = Nonce::given(&hex::decode(nonce).expect("hexadecimal")).expect("a nonce");
+    let parsed = EventLog::parse(&log, &limits).expect("a log");
+    let list = ima.as_deref().map(|bytes| attest_core::evidence::ima_log::ImaLog::parse(bytes, &limits).expect("a list"));
+    let (algorithm, bare_key, bare_signature) = bare(public, &signature);
+    let floor = Floor {
+        algorithm,
+        key: bare_key,
+        signature: bare_signature,
+        extends: parsed.events().iter().filter(|event| event.is_extended()).count(),
+        quoted: 16,
+        ima_entries: list.map_or(0, |list| list.len()),
+    };
+    Sample { name, attest, signature, key, nonce, log, ima, pcrs, floor }
+}
+
+/// Key and signature as ring takes them, cut out of the TPM's structures by their known offsets from the end.
+fn bare(public: &[u8], signature: &[u8]) -> (&'static dyn ring::signature::VerificationAlgorithm, Vec<u8>, Vec<u8>) {
+    let tail = |n: usize| &public[public.len() - n..];
+    if signature[..2] == [0, 0x18] {
+        // TPM2B x and y, TPM2B r and s.
+        let (x, y) = (&tail(66)[..32], &tail(32)[..32]);
+        let (r, s) = (&signature[6..38], &signature[40..72]);
+        let key = [&[4], x, y].concat();
+        (&ring::signature::ECDSA_P256_SHA256_FIXED, key, [r, s].concat())
+    } else {
+        let modulus = tail(256);
+        let integer = |bytes: &[u8], lead: &[u8]| [&[2, 0x82, 1, 1][..], lead, bytes].concat();
+        let body = [integer(modulus, &[0]), vec![2, 3, 1, 0, 1]].concat();
+        let len = u16::try_from(body.len()).expect("short").to_be_bytes();
+        let key = [&[0x30, 0x82][..], &len, &body].concat();
+        (&ring::signature::RSA_PKCS1_2048_8192_SHA256, key, signature[6..].to_vec())
+    }
+}
+
+fn pcrs_json(bytes: &[u8]) -> PcrValues {
+    let banks: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+    let mut values = PcrValues::new();
+    for (bank, pcrs) in banks.as_object().expect("banks") {
+        let alg = HashAlg::from_name(bank).expect("a bank");
+        for (pcr, value) in pcrs.as_object().expect("PCRs") {
+            let digest = Digest::from_hex(alg, value.as_str().expect("hexadecimal")).expect("a digest");
+            values.insert(pcr.parse().expect("an index"), digest);
+        }
+    }
+    values
+}
