@@ -3,8 +3,17 @@
 //! The floor is one signature check by ring with the key's bytes at hand, and the hashing that the evidence demands: one extend an event
 //! in the quoted bank, the pcrDigest, and the IMA list's template digests and extends. Rounds of floor and verification alternate, so a
 //! machine that slows down slows both.
-#![expect(missing_docs, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark: what fails ends it")]
-#![expect(clippy::disallowed_methods, clippy::arithmetic_side_effects, reason = "a benchmark reads the clock")]
+#![expect(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark: what fails ends it"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::arithmetic_side_effects,
+    reason = "a benchmark reads the clock"
+)]
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -74,12 +83,14 @@ fn measure(sample: &Sample) {
     let limits = Limits::DEFAULT;
     let log = EventLog::parse(&sample.log, &limits).expect("a log");
     let boot = Boot { name: "bench", log: &log, evidence: golden::Evidence::Quoted, files: None };
-    let accepted = |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
+    let accepted =
+        |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
     let choices = Choices {
         accepted: ["secure_boot_off", "test_keys", "shim_validation_off"].map(accepted).into(),
         not_judged: vec![],
     };
-    let references = ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits");
+    let references =
+        ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits");
     let context = Context { family: "bench".into(), ..Context::default() };
     let policy = Policy::default();
     let once = || {
@@ -94,7 +105,8 @@ fn measure(sample: &Sample) {
         let bundle = Bundle::parse(evidence, &limits).expect("well-formed");
         let challenge = Challenge::offline(sample.nonce.clone());
         let now = Timestamp::from_unix(0);
-        let evidence = AuthenticEvidence::authenticate(bundle, &sample.key, challenge, now).expect("authentic");
+        let evidence =
+            AuthenticEvidence::authenticate(bundle, &sample.key, challenge, now).expect("authentic");
         policy.appraise(&evidence, &references, &context)
     };
     let verdict = once();
@@ -153,10 +165,8 @@ fn embedded(rsa: bool) -> Sample {
 
 /// The larger log that peers were measured with.
 fn reference(rsa: bool) -> Option<Sample> {
-    let shared = std::env::var_os("ATTEST_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("ATTEST_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let root = shared.join("reference-evidence");
     let read = |name: &str| std::fs::read(root.join(name)).ok();
     let kind = if rsa { "rsa" } else { "ecc" };
@@ -190,7 +200,9 @@ fn sample(
     let key = AttestationKey::vouched(public, &limits).expect("a key");
     let nonce = Nonce::given(&hex::decode(nonce).expect("hexadecimal")).expect("a nonce");
     let parsed = EventLog::parse(&log, &limits).expect("a log");
-    let list = ima.as_deref().map(|bytes| attest_core::evidence::ima_log::ImaLog::parse(bytes, &limits).expect("a list"));
+    let list = ima
+        .as_deref()
+        .map(|bytes| attest_core::evidence::ima_log::ImaLog::parse(bytes, &limits).expect("a list"));
     let (algorithm, bare_key, bare_signature) = bare(public, &signature);
     let floor = Floor {
         algorithm,
@@ -204,7 +216,10 @@ fn sample(
 }
 
 /// Key and signature as ring takes them, cut out of the TPM's structures by their known offsets from the end.
-fn bare(public: &[u8], signature: &[u8]) -> (&'static dyn ring::signature::VerificationAlgorithm, Vec<u8>, Vec<u8>) {
+fn bare(
+    public: &[u8],
+    signature: &[u8],
+) -> (&'static dyn ring::signature::VerificationAlgorithm, Vec<u8>, Vec<u8>) {
     let tail = |n: usize| &public[public.len() - n..];
     if signature[..2] == [0, 0x18] {
         // TPM2B x and y, TPM2B r and s.

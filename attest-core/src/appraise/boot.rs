@@ -1,5 +1,7 @@
 //! Boot integrity: each judged PCR's whole extend sequence equals a golden one, and one variant explains the boot's PCRs together.
 
+use core::cell::OnceCell;
+
 use super::difference::{Difference, Hint, Kind, attribute};
 use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::sequence::{self, Edit};
@@ -35,14 +37,14 @@ struct Judged<'e, 'a> {
 pub(super) struct Judge<'r, 'e, 'a> {
     evidence: &'e AuthenticEvidence<'a>,
     references: &'r ReferenceSet,
-    names: Vec<String>,
+    /// Made when the first difference has to be named: a good boot needs none.
+    names: OnceCell<Vec<String>>,
     boot: Boot,
 }
 
 /// Compares the evidence with the golden sequences of every judged PCR.
 pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet) -> Boot {
-    let names = evidence.log().map(component::names).unwrap_or_default();
-    let mut judge = Judge { evidence, references, names, boot: Boot::default() };
+    let mut judge = Judge { evidence, references, names: OnceCell::new(), boot: Boot::default() };
     let golden = references.golden();
     let judged: Vec<Judged<'_, '_>> = golden.judged.iter().filter_map(|pcr| judge.bank(*pcr)).collect();
     let (grouped, alone): (Vec<_>, Vec<_>) = judged.into_iter().partition(|j| in_variant(j.pcr));
@@ -177,7 +179,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
 
     fn name(&self, event: &Event<'_>) -> String {
         let at = usize::try_from(event.index).unwrap_or(usize::MAX);
-        self.names.get(at).cloned().unwrap_or_else(|| component::UNKNOWN.to_owned())
+        let names = self.names.get_or_init(|| self.evidence.log().map(component::names).unwrap_or_default());
+        names.get(at).cloned().unwrap_or_else(|| component::UNKNOWN.to_owned())
     }
 
     fn edits<'s>(&self, golden: &'s Sequence, judged: &Judged<'e, 'a>) -> Vec<Edit<'s, 'e, 'a>> {

@@ -48,17 +48,14 @@ pub struct AuthenticIma<'a> {
 struct Bank {
     alg: HashAlg,
     prefix: Option<PrefixMatch>,
-    /// Quoted PCRs that entries are in, with the value after the whole list.
+    /// Quoted PCRs that entries are in; where no prefix matches, with the value after the whole list.
     replayed: Vec<(u8, Digest)>,
 }
 
 impl<'a> AuthenticIma<'a> {
     pub(super) fn check(list: ImaLog<'a>, pcrs: &QuotedPcrs) -> Self {
-        let banks = pcrs.banks();
-        let mut judged: Vec<Bank> = {
-            let replay = ImaReplay::new(&list, &banks);
-            banks.iter().map(|alg| Bank::check(&list, &replay, pcrs, *alg)).collect()
-        };
+        let mut judged: Vec<Bank> =
+            pcrs.banks().into_iter().map(|alg| Bank::check(&list, pcrs, alg)).collect();
         // A bank of padded SHA-1 digests proves no more than SHA-1, however long they are.
         let strength =
             |(alg, prefix): &(HashAlg, PrefixMatch)| if prefix.padded { 0 } else { alg.strength() };
@@ -122,15 +119,18 @@ impl<'a> AuthenticIma<'a> {
 }
 
 impl Bank {
-    fn check(list: &ImaLog<'_>, replay: &ImaReplay<'_, '_>, pcrs: &QuotedPcrs, alg: HashAlg) -> Self {
-        let quoted_in_list = pcrs.iter().filter(|(bank, ..)| *bank == alg);
-        let entries: Vec<(u8, Digest, Digest)> = quoted_in_list
-            .filter_map(|(_, pcr, quoted)| Some((pcr, quoted, replay.value(alg, pcr.into())?)))
-            .collect();
-        let quoted: Vec<(u32, Digest)> =
-            entries.iter().map(|(pcr, quoted, _)| ((*pcr).into(), *quoted)).collect();
-        let replayed = entries.iter().map(|(pcr, _, replayed)| (*pcr, *replayed)).collect();
-        Self { alg, prefix: ima::prefix(list, alg, &quoted), replayed }
+    fn check(list: &ImaLog<'_>, pcrs: &QuotedPcrs, alg: HashAlg) -> Self {
+        let is_used = |pcr: u8| list.entries().any(|entry| entry.pcr == u32::from(pcr));
+        let quoted = pcrs.iter().filter(|(bank, pcr, _)| *bank == alg && is_used(*pcr));
+        let quoted: Vec<(u32, Digest)> = quoted.map(|(_, pcr, value)| (pcr.into(), value)).collect();
+        let prefix = ima::prefix(list, alg, &quoted);
+        // Where the whole list leads interests only when no part of it leads to the quoted values.
+        let whole = prefix.is_none().then(|| ImaReplay::new(list, &[alg]));
+        let replayed = quoted.iter().filter_map(|(pcr, value)| {
+            let at = whole.as_ref().map_or(Some(*value), |whole| whole.value(alg, *pcr))?;
+            Some((u8::try_from(*pcr).ok()?, at))
+        });
+        Self { alg, prefix, replayed: replayed.collect() }
     }
 }
 

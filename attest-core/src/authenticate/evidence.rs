@@ -107,7 +107,8 @@ impl<'a> AuthenticEvidence<'a> {
         let Bundle { attest, signature, log, ima, pcrs } = bundle;
         // Cheap checks and the signature first: hashing the logs is work, and only the key's holder may ask for it.
         let quote = quote::authenticate(attest, &signature, key, challenge, now)?;
-        let replay = log.given().map(Replay::new);
+        let is_quoted = |alg| quote.selection().banks().any(|(bank, _)| bank == alg);
+        let replay = log.given().map(|log| Replay::in_banks(log, is_quoted));
         let pcrs = match &pcrs {
             Some(values) => QuotedPcrs::from_values(&quote, values)?,
             None if replay.is_none() && ima.is_none() => return Err(Error::PcrsMissing),

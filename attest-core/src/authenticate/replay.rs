@@ -35,11 +35,21 @@ enum Pcr {
 }
 
 impl<'a, 'l> Replay<'a, 'l> {
-    /// Extends every event that the firmware extended.
+    /// Extends every event that the firmware extended, in every bank of the log.
     #[must_use]
     pub fn new(log: &'l EventLog<'a>) -> Self {
+        Self::in_banks(log, |_| true)
+    }
+
+    /// The same in the log's banks that are `wanted`: each bank costs its own hashing.
+    #[must_use]
+    pub fn in_banks(log: &'l EventLog<'a>, wanted: impl Fn(HashAlg) -> bool) -> Self {
         let (extends, bounds) = positions(log);
-        let banks = log.banks().iter().map(|alg| Bank { alg: *alg, pcrs: [Pcr::Reset; PCRS_USIZE] });
+        let banks = log
+            .banks()
+            .iter()
+            .filter(|alg| wanted(**alg))
+            .map(|alg| Bank { alg: *alg, pcrs: [Pcr::Reset; PCRS_USIZE] });
         let mut replay = Self { log, banks: banks.collect(), extends, bounds };
         let mut banks = core::mem::take(&mut replay.banks);
         for bank in &mut banks {
