@@ -163,6 +163,28 @@ impl<'a> Der<'a> {
     }
 }
 
+/// The value of this tag and content, at most 65,535 bytes.
+pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    let [.., high, low] = content.len().to_be_bytes();
+    match (high, low) {
+        (0, 0..=0x7f) => out.push(low),
+        (0, _) => out.extend([0x81, low]),
+        _ => out.extend([0x82, high, low]),
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+/// An INTEGER from the big-endian bytes of a number that is not negative.
+pub(crate) fn unsigned(number: &[u8]) -> Vec<u8> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let digits = number.get(zeros..).unwrap_or_default();
+    // A leading zero keeps the number from reading as negative, and stands alone for 0.
+    let zero: &[u8] = if digits.first().is_none_or(|first| *first >= 0x80) { &[0] } else { &[] };
+    tlv(INTEGER, &[zero, digits].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +197,18 @@ mod tests {
         assert_eq!(Der::new(&[4, 0x82, 0, 1, 9]).next().unwrap_err(), Error::Length { offset: 1 });
         assert_eq!(Der::only(&[4, 1, 9, 0], 4).unwrap_err(), Error::Trailing { offset: 3, count: 1 });
         assert!(matches!(Der::new(&[4, 2, 9]).next(), Err(Error::Truncated(_))));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for len in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x1234] {
+            let content = vec![7; len];
+            assert_eq!(Der::only(&tlv(OCTET_STRING, &content), OCTET_STRING).unwrap().content, content);
+        }
+        for number in [&[][..], &[0, 0], &[1], &[0x7f], &[0x80], &[0, 0xff, 1]] {
+            let digits: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
+            assert_eq!(Der::new(&unsigned(number)).unsigned(), Ok(&digits[..]));
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl EkRoots {
     /// Adds one certificate in DER, or all certificates in PEM text; how many it were.
     ///
     /// # Errors
-    /// [`Error::NotACertificate`] names the certificate by its place in the text. Nothing is added then.
+    /// [`Error::NotACertificate`] and [`Error::AttributeCertificate`] name it by its place in the text. Nothing is added then.
     pub fn add(&mut self, certificates: &[u8]) -> Result<usize, Error> {
         let at = |at| Place::Root { at };
         let malformed = |nth| Error::NotACertificate { place: at(nth), offset: None };
@@ -67,9 +67,12 @@ impl EkRoots {
         }
         let mut anchors = Vec::new();
         for (nth, der) in ders.iter().enumerate() {
+            if x509::kind(der) == x509::Kind::Attribute {
+                return Err(Error::AttributeCertificate { place: at(nth) });
+            }
             let anchor = anchor_from_trusted_cert(der).map_err(|_| Error::NotACertificate {
                 place: at(nth),
-                offset: x509::first_departure_from_der(der),
+                offset: x509::departure_in_structure(der),
             })?;
             anchors.push(anchor.to_owned());
         }
@@ -99,7 +102,8 @@ pub struct EndorsementKey {
 }
 
 impl EndorsementKey {
-    /// Who the TPM is: SHA-256 of the key's SubjectPublicKeyInfo. It stays when the certificate is renewed.
+    /// Who the TPM is: SHA-256 of the key's SubjectPublicKeyInfo as `rsaEncryption` or `id-ecPublicKey`. It stays when the
+    /// certificate is renewed.
     #[must_use]
     pub const fn identity(&self) -> Digest {
         self.identity
@@ -145,7 +149,7 @@ pub fn verify_ek(
 
     // The key first: comparing numbers is cheaper than a chain.
     let spki = leaf.subject_public_key_info();
-    check_key(&spki, public)?;
+    let key = certified_key(&spki, public)?;
 
     let chain: Vec<CertificateDer<'_>> = intermediates.iter().map(|der| CertificateDer::from(*der)).collect();
     let now = UnixTime::since_unix_epoch(core::time::Duration::from_secs(now.unix()));
@@ -154,7 +158,7 @@ pub fn verify_ek(
     leaf.verify_for_usage(ALGORITHMS, &roots.0, &chain, now, usage, None, None)
         .map_err(|error| error::of_chain(error, intermediates))?;
     Ok(EndorsementKey {
-        identity: HashAlg::Sha256.hash(&[&spki]),
+        identity: HashAlg::Sha256.hash(&[&spki::encode(&key)]),
         certificate: HashAlg::Sha256.hash(&[certificate]),
         not_der,
     })
@@ -183,14 +187,15 @@ fn check_encodings(leaf: &[u8], intermediates: &[&[u8]]) -> Result<Vec<(Place, u
         if x509::kind(der) == x509::Kind::Attribute {
             return Err(Error::AttributeCertificate { place });
         }
-        let offset = x509::first_departure_from_der(der);
         let parsed = CertificateDer::from(der);
         // An unknown critical extension is judged where the certificate is used.
         match EndEntityCert::try_from(&parsed) {
             Ok(_) | Err(webpki::Error::UnsupportedCriticalExtension) => {}
-            Err(_) => return Err(Error::NotACertificate { place, offset }),
+            Err(_) => {
+                return Err(Error::NotACertificate { place, offset: x509::departure_in_structure(der) });
+            }
         }
-        not_der.extend(offset.map(|offset| (place, offset)));
+        not_der.extend(x509::departure_from_der(der).map(|offset| (place, offset)));
     }
     Ok(not_der)
 }
@@ -207,16 +212,16 @@ fn check_usage(certificate: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The certificate's key is the one in the public area, and no one can compute its private part.
-fn check_key(spki: &[u8], public: &Public<'_>) -> Result<(), Error> {
-    let certified = VerifyingKey::new(&spki::public_key(spki)?).map_err(Error::KeyUnsupported)?;
+/// The certificate's key, if it is the one in the public area and no one can compute its private part.
+fn certified_key(spki: &[u8], public: &Public<'_>) -> Result<VerifyingKey, Error> {
+    let certified = VerifyingKey::new(&spki::decryption_key(spki)?).map_err(Error::KeyUnsupported)?;
     let offered = VerifyingKey::new(&public.key()).map_err(Error::KeyUnsupported)?;
     if certified != offered {
         return Err(Error::PublicMismatch);
     }
     match &certified {
         VerifyingKey::Rsa { modulus, .. } if roca::is_vulnerable(modulus) => Err(Error::KeyRoca),
-        _ => Ok(()),
+        _ => Ok(certified),
     }
 }
 

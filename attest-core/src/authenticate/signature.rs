@@ -3,6 +3,7 @@
 use ring::signature::{self as ring_signature, RsaParameters, VerificationAlgorithm};
 
 use crate::HashAlg;
+use crate::der;
 use crate::evidence::tpm::{EccCurve, PublicKey, Signature, SignatureScheme, SignatureValue, SigningAlg};
 
 /// The smallest and largest modulus accepted, in bytes: 2048 to 4096 bits.
@@ -194,24 +195,7 @@ fn ecdsa_der(value: SignatureValue<'_>, curve: EccCurve) -> Option<Vec<u8>> {
     if r.len() > field || s.len() > field {
         return None;
     }
-    let mut body = Vec::new();
-    push_der_integer(r, &mut body)?;
-    push_der_integer(s, &mut body)?;
-    // Two integers of at most 50 bytes with their headers stay below 128: the short form of a length is right.
-    let mut der = vec![crate::der::SEQUENCE, u8::try_from(body.len()).ok()?];
-    der.append(&mut body);
-    Some(der)
-}
-
-fn push_der_integer(number: &[u8], to: &mut Vec<u8>) -> Option<()> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let digits = number.get(zeros..)?;
-    // A leading zero keeps the number from reading as negative, and stands alone for 0.
-    let zero = digits.first().is_none_or(|first| *first >= 0x80);
-    to.extend([crate::der::INTEGER, u8::try_from(digits.len().checked_add(usize::from(zero))?).ok()?]);
-    to.extend(zero.then_some(0));
-    to.extend_from_slice(digits);
-    Some(())
+    Some(der::tlv(der::SEQUENCE, &[der::unsigned(r), der::unsigned(s)].concat()))
 }
 
 fn pad_left(number: &[u8], width: usize, to: &mut Vec<u8>) -> Result<(), Error> {

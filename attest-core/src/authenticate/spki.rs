@@ -1,9 +1,12 @@
 //! Public keys as X.509 and PEM carry them: SubjectPublicKeyInfo (RFC 5280, section 4.1).
 
-use crate::der::{self, Der};
+use super::signature::VerifyingKey;
+use crate::der::{self, Der, tlv};
 use crate::evidence::tpm::{EccCurve, PublicKey};
 
 const OID_RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// id-RSAES-OAEP: older certificates of endorsement keys have it.
+const OID_RSAES_OAEP: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07];
 const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const OID_P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
@@ -47,10 +50,52 @@ impl From<der::Error> for Error {
 
 /// The key in a SubjectPublicKeyInfo that fills `spki` (RFC 3279, section 2.3.1; RFC 5480, section 2).
 pub(super) fn public_key(spki: &[u8]) -> Result<PublicKey<'_>, Error> {
+    let (algorithm, key) = parts(spki)?;
+    read(algorithm, key)
+}
+
+/// The same for a key that decrypts: an RSA key may be marked as one for OAEP only (RFC 4055, section 4.1). Its parameters
+/// do not bind anyone here, the TPM has its own.
+pub(super) fn decryption_key(spki: &[u8]) -> Result<PublicKey<'_>, Error> {
+    let (algorithm, key) = parts(spki)?;
+    let mut fields = algorithm;
+    if fields.expect(der::OID)?.content == OID_RSAES_OAEP {
+        fields.optional(der::SEQUENCE)?;
+        fields.finished()?;
+        return rsa(key);
+    }
+    read(algorithm, key)
+}
+
+/// The SubjectPublicKeyInfo of a key in the form that [`public_key`] reads: one key, one encoding.
+pub(super) fn encode(key: &VerifyingKey) -> Vec<u8> {
+    let (algorithm, key) = match key {
+        VerifyingKey::Ecc { curve, point } => {
+            let curve = match curve {
+                EccCurve::NistP256 => OID_P256,
+                EccCurve::NistP384 => OID_P384,
+            };
+            ([tlv(der::OID, OID_EC_PUBLIC_KEY), tlv(der::OID, curve)].concat(), point.clone())
+        }
+        VerifyingKey::Rsa { modulus, exponent } => {
+            let numbers = [der::unsigned(modulus), der::unsigned(exponent)].concat();
+            ([tlv(der::OID, OID_RSA_ENCRYPTION), tlv(der::NULL, &[])].concat(), tlv(der::SEQUENCE, &numbers))
+        }
+    };
+    let key = tlv(der::BIT_STRING, &[&[0][..], &key].concat());
+    tlv(der::SEQUENCE, &[tlv(der::SEQUENCE, &algorithm), key].concat())
+}
+
+/// What stands in the AlgorithmIdentifier, and the key's own bytes.
+fn parts(spki: &[u8]) -> Result<(Der<'_>, &[u8]), Error> {
     let mut fields = Der::only(spki, der::SEQUENCE)?.inside();
-    let mut algorithm = fields.expect(der::SEQUENCE)?.inside();
+    let algorithm = fields.expect(der::SEQUENCE)?.inside();
     let key = fields.bit_string()?;
     fields.finished()?;
+    Ok((algorithm, key))
+}
+
+fn read<'a>(mut algorithm: Der<'a>, key: &'a [u8]) -> Result<PublicKey<'a>, Error> {
     match algorithm.expect(der::OID)?.content {
         OID_RSA_ENCRYPTION => {
             let null = algorithm.expect(der::NULL)?;
@@ -90,4 +135,36 @@ fn point(curve: EccCurve, key: &[u8]) -> Result<PublicKey<'_>, Error> {
         .filter(|(_, y)| y.len() == curve.field_bytes())
         .ok_or(Error::PointNotUncompressed)?;
     Ok(PublicKey::Ecc { curve, x, y })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::fixture;
+    use rustls_pki_types::SubjectPublicKeyInfoDer;
+    use rustls_pki_types::pem::PemObject as _;
+
+    #[test]
+    fn a_key_has_one_encoding_the_one_in_genuine_certificates() {
+        for pem in [fixture!("boots/sb-grub/ak-ecc.pem"), fixture!("boots/sb-grub/ak-rsa.pem")] {
+            let spki = SubjectPublicKeyInfoDer::from_pem_slice(pem).unwrap();
+            let key = VerifyingKey::new(&public_key(&spki).unwrap()).unwrap();
+            assert_eq!(encode(&key), &spki[..]);
+        }
+    }
+
+    #[test]
+    fn an_oaep_key_decrypts_and_does_not_sign() {
+        let spki = SubjectPublicKeyInfoDer::from_pem_slice(fixture!("boots/sb-grub/ak-rsa.pem")).unwrap();
+        let rsa = VerifyingKey::new(&public_key(&spki).unwrap()).unwrap();
+        let (_, key) = parts(&spki).unwrap();
+        let parameters = tlv(der::SEQUENCE, &[]);
+        for parameters in [&parameters[..], &[]] {
+            let algorithm = tlv(der::SEQUENCE, &[&tlv(der::OID, OID_RSAES_OAEP)[..], parameters].concat());
+            let bits = tlv(der::BIT_STRING, &[&[0][..], key].concat());
+            let oaep = tlv(der::SEQUENCE, &[algorithm, bits].concat());
+            assert!(VerifyingKey::new(&decryption_key(&oaep).unwrap()).unwrap() == rsa);
+            assert_eq!(public_key(&oaep), Err(Error::KeyUnsupported));
+        }
+    }
 }

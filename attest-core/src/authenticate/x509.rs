@@ -29,28 +29,39 @@ pub(super) fn kind(certificate: &[u8]) -> Kind {
 
 /// Where the encoding of a whole value stops being DER, in bytes from its start; `None` if it is DER throughout.
 ///
-/// Found are lengths, order in sets, booleans and integers, not defaults that should have been left out.
-pub(super) fn first_departure_from_der(certificate: &[u8]) -> Option<usize> {
-    let mut der = Der::new(certificate);
-    let checked = der.next().and_then(|value| check_value(value, DEPTH)).and_then(|()| der.finished());
-    checked.err().map(|error| error.offset())
+/// Found are lengths, the order in sets, booleans and integers, not defaults that should have been left out.
+pub(super) fn departure_from_der(certificate: &[u8]) -> Option<usize> {
+    departure(certificate, true)
 }
 
-fn check_value(value: Tlv<'_>, depth: usize) -> Result<(), der::Error> {
+/// The same for lengths alone: what keeps anyone from reading the value at all.
+pub(super) fn departure_in_structure(certificate: &[u8]) -> Option<usize> {
+    departure(certificate, false)
+}
+
+fn departure(certificate: &[u8], values: bool) -> Option<usize> {
+    let mut der = Der::new(certificate);
+    let checked = der.next().and_then(|value| check(value, values, DEPTH)).and_then(|()| der.finished());
+    checked.err().map(der::Error::offset)
+}
+
+fn check(value: Tlv<'_>, values: bool, depth: usize) -> Result<(), der::Error> {
     let bad = der::Error::Value { offset: value.offset };
     match (value.tag, value.content) {
         (der::BOOLEAN, [0 | 0xff]) => Ok(()),
-        (der::BOOLEAN, _) | (der::INTEGER, [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..]) => Err(bad),
+        (der::BOOLEAN, _) | (der::INTEGER, [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..]) if values => {
+            Err(bad)
+        }
         (tag, _) if tag & 0x20 != 0 => {
             let depth = depth.checked_sub(1).ok_or(bad)?;
             let mut inside = value.inside();
             let mut last: &[u8] = &[];
             while !inside.is_empty() {
                 let next = inside.next()?;
-                if tag == der::SET && next.whole < last {
+                if values && tag == der::SET && next.whole < last {
                     return Err(der::Error::Value { offset: next.offset });
                 }
-                check_value(next, depth)?;
+                check(next, values, depth)?;
                 last = next.whole;
             }
             Ok(())

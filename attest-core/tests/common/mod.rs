@@ -1,5 +1,13 @@
 //! Where the test data is, and how it is read.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test binary uses a part of this, and a panic in it is a failed test"
+)]
 
 pub(crate) mod swtpm;
 

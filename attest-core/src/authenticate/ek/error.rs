@@ -92,7 +92,7 @@ pub enum Error {
     NotACertificate {
         /// Which certificate.
         place: Place,
-        /// Where it departs from DER, in bytes from its start, if that is what is wrong.
+        /// Where a length is not DER, or bytes follow, counted from its start, if that is what is wrong.
         offset: Option<usize>,
     },
     /// The certificate is for a platform, not for an endorsement key.
@@ -157,7 +157,7 @@ impl Error {
 pub(super) fn of_leaf(error: &Webpki, leaf: &[u8]) -> Error {
     match error {
         Webpki::UnsupportedCriticalExtension => Error::CriticalExtensionUnknown { place: Place::Leaf },
-        _ => Error::NotACertificate { place: Place::Leaf, offset: x509::first_departure_from_der(leaf) },
+        _ => Error::NotACertificate { place: Place::Leaf, offset: x509::departure_in_structure(leaf) },
     }
 }
 

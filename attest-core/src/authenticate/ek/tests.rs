@@ -4,7 +4,7 @@ use rcgen::{
 };
 
 use super::*;
-use crate::der::Der;
+use crate::der::{Der, tlv};
 use crate::testing::{fixture, tpm2b};
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -52,6 +52,9 @@ mod genuine {
     fn swtpm_certificates_lead_to_their_root() {
         let ek = verify(RSA, &[&intermediate()], NOW).unwrap();
         assert_eq!(ek.certificate(), HashAlg::Sha256.hash(&[RSA]));
+        let leaf = CertificateDer::from(RSA);
+        let spki = EndEntityCert::try_from(&leaf).unwrap().subject_public_key_info();
+        assert_eq!(ek.identity(), HashAlg::Sha256.hash(&[&spki]));
         assert!(ek.not_der().is_empty());
         let far = Timestamp::from_unix(253_402_300_799);
         assert_eq!(verify(RSA, &[&intermediate()], far), Ok(ek.clone()), "until 9999-12-31T23:59:59Z");
@@ -364,6 +367,8 @@ fn a24_attribute_certificates_are_named() {
     assert_eq!(judged, Err(Error::AttributeCertificate { place: Place::Leaf }));
     let judged = maker.verify(&maker.leaf(&leaf_params()), &attribute);
     assert_eq!(judged, Err(Error::AttributeCertificate { place: Place::Intermediate { at: 0 } }));
+    let refused = EkRoots::new().add(&attribute);
+    assert_eq!(refused, Err(Error::AttributeCertificate { place: Place::Root { at: 0 } }));
 }
 
 #[test]
@@ -372,16 +377,9 @@ fn keys_of_other_kinds_are_named() {
     let algorithm = tlv(0x30, &hex::decode("06072a8648ce3d020106052b81040023").unwrap());
     let spki = tlv(0x30, &[algorithm, tlv(3, &[&[0, 4][..], &[1; 132]].concat())].concat());
     let maker = Maker::new();
-    let refused = check_key(&spki, &public(&maker.ek_public())).unwrap_err();
+    let refused = certified_key(&spki, &public(&maker.ek_public())).map(|_| ()).unwrap_err();
     assert_eq!(refused, Error::Spki(spki::Error::KeyUnsupported));
     assert_eq!(refused.code(), "ek_key_unsupported");
-}
-
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let len = content.len();
-    let head = if len < 0x80 { vec![tag, len as u8] } else { vec![tag, 0x82, (len >> 8) as u8, len as u8] };
-    let head = if (0x80..0x100).contains(&len) { vec![tag, 0x81, len as u8] } else { head };
-    [head, content.to_vec()].concat()
 }
 
 /// The certificate with its subject replaced by these bytes, signed anew by the key.
