@@ -28,7 +28,7 @@ pub fn learn(maker: &Maker, out: &Path) -> Result<Vec<PathBuf>, Error> {
     for (name, parts) in boots() {
         let folder = out.join(name);
         fs::create_dir_all(&folder).map_err(|source| file_error(&folder, source))?;
-        tpm.power_cycle()?;
+        tpm.reboot()?;
         let mut device = tpm.open()?;
         let record = parts.boot(&BANKS).run(&mut device)?;
         let ak = device.create_ak(&AkTemplate::new(AkAlgorithm::EccP256, b"learn"))?;

@@ -56,6 +56,8 @@ impl AkTemplate {
             .with_fixed_parent(true)
             .with_sensitive_data_origin(true)
             .with_user_with_auth(true)
+            // There is no authorization value to guess; without it every power cut would count towards a lockout.
+            .with_no_da(true)
             .with_restricted(self.restricted)
             .with_sign_encrypt(true)
             .build()?;

@@ -55,14 +55,14 @@ impl Expected {
     #[must_use]
     pub fn check(&self, verdict: &Verdict) -> Vec<Fault> {
         let Expected::Verdict { status, named: wanted } = self else { return vec![Fault::Enrolled] };
-        let named = named(verdict);
+        let (named, all) = (named(verdict), names(verdict, |_| true));
         let mut faults = Vec::new();
         if !status.contains(&verdict.status()) {
             faults
                 .push(Fault::Status { got: status_name(verdict.status()).to_owned(), named: named.clone() });
         }
         for alternatives in *wanted {
-            if !alternatives.split('|').any(|wanted| named.iter().any(|name| name == wanted)) {
+            if !alternatives.split('|').any(|wanted| all.iter().any(|name| name == wanted)) {
                 faults.push(Fault::NotNamed { missing: (*alternatives).to_owned(), named: named.clone() });
             }
         }
@@ -96,10 +96,14 @@ impl Expected {
     }
 }
 
-/// Everything a verdict names, without repeats, in its order.
+/// Everything a verdict names that is more than information, without repeats: root causes first.
 #[must_use]
 pub fn named(verdict: &Verdict) -> Vec<String> {
-    let reasons = verdict.reasons.iter().filter(|reason| reason.severity != "info");
+    names(verdict, |severity| severity != "info")
+}
+
+fn names(verdict: &Verdict, severity: impl Fn(&str) -> bool) -> Vec<String> {
+    let reasons = verdict.reasons.iter().filter(|reason| severity(&reason.severity));
     let reasons = reasons.flat_map(|reason| [reason.code.clone(), reason.cause.clone()]);
     let causes = verdict.causes.iter().map(|cause| cause.cause.clone());
     let mut names: Vec<String> = Vec::new();

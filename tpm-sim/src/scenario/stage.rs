@@ -113,9 +113,9 @@ impl Stage {
         self.judge(&challenge, evidence).await
     }
 
-    /// Power cycle, then firmware, boot loader and kernel measure.
+    /// Reboots; then firmware, boot loader and kernel measure.
     pub(super) fn boot(&mut self, parts: &Parts) -> Result<Record, Error> {
-        self.tpm.power_cycle()?;
+        self.tpm.reboot()?;
         let parts = Parts { load_address: load_address(), ..parts.clone() };
         let record = parts.boot(&BANKS).run(&mut self.tpm.open()?)?;
         let detail = format!(

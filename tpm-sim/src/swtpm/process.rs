@@ -94,6 +94,17 @@ impl Swtpm {
         }
     }
 
+    /// An orderly reboot: TPM2_Shutdown, then as [`Swtpm::power_cycle`]. The clock stays `safe`.
+    ///
+    /// # Errors
+    /// swtpm does not start. A TPM that refuses the shutdown is rebooted all the same.
+    pub fn reboot(&mut self) -> Result<(), Error> {
+        if let Ok(mut device) = self.open() {
+            let _ = device.shutdown();
+        }
+        self.power_cycle()
+    }
+
     /// Power cut and power on: PCRs are back in their reset state, transient objects are gone, resetCount is one higher.
     ///
     /// # Errors
