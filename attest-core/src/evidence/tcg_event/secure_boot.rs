@@ -1,28 +1,28 @@
 //! Whether Secure Boot was on, as far as a log proves it.
 
-use super::{Authenticated, Guid, Variable, authenticated};
+use super::{Authenticated, Guid, Variable, authenticated, authenticated_everywhere};
 use crate::digest::HashAlg;
 use crate::evidence::tcg_log::{Event, EventLog, EventType, Format};
 
-/// Whether Secure Boot was on, proven in every bank of the log that may judge.
+/// Whether Secure Boot was on, proven in every bank of the event that may judge; SHA-1 speaks only where it is alone.
 ///
 /// `None` where the log does not prove it: the variable is absent, empty, measured twice, measured after the
 /// separator, of another value than 0 or 1, or its digest does not cover it.
 #[must_use]
 pub fn secure_boot(log: &EventLog<'_>) -> Option<bool> {
-    let strong: Vec<_> = log.banks().iter().copied().filter(|alg| alg.strength() > 0).collect();
-    let banks = if strong.is_empty() { log.banks().to_vec() } else { strong };
-    let mut states = banks.into_iter().map(|alg| secure_boot_in(log, alg));
-    let first = states.next()??;
-    states.all(|state| state == Some(first)).then_some(first)
+    state(log, authenticated_everywhere)
 }
 
 /// Whether Secure Boot was on, proven in this bank.
 #[must_use]
 pub fn secure_boot_in(log: &EventLog<'_>, alg: HashAlg) -> Option<bool> {
+    state(log, |event| authenticated(event, alg))
+}
+
+fn state(log: &EventLog<'_>, proven: impl Fn(&Event<'_>) -> Authenticated) -> Option<bool> {
     let event = variable_event(log)?;
     let variable = Variable::parse(event.data).filter(|variable| variable.trailing.is_empty())?;
-    if authenticated(event, alg) != Authenticated::WholeData {
+    if proven(event) != Authenticated::WholeData {
         return None;
     }
     match variable.data {

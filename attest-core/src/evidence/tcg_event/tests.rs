@@ -1,6 +1,7 @@
 use super::*;
 use crate::digest::HashAlg;
 use crate::evidence::tcg_log::EventLog;
+use crate::evidence::tcg_log::build::{self, Made};
 use crate::limits::Limits;
 use crate::testing::fixture;
 
@@ -128,59 +129,38 @@ fn a33_a_secure_boot_variable_that_was_edited_proves_nothing() {
     assert_eq!(secure_boot(&log(&edited)), None);
 }
 
-/// An event in the crypto-agile format, its digests those of `hashed`.
-fn event(pcr: u32, event_type: EventType, data: &[u8]) -> Vec<u8> {
-    let mut out = [pcr.to_le_bytes(), event_type.0.to_le_bytes(), 1_u32.to_le_bytes()].concat();
-    out.extend(HashAlg::Sha256.tpm_id().to_le_bytes());
-    out.extend(HashAlg::Sha256.hash(&[data]).as_bytes());
-    out.extend((data.len() as u32).to_le_bytes());
-    out.extend(data);
-    out
-}
-
 fn secure_boot_variable(data: &[u8]) -> Vec<u8> {
     let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let lengths = [10_u64.to_le_bytes(), (data.len() as u64).to_le_bytes()].concat();
     [&Guid::GLOBAL.0[..], &lengths, &name, data].concat()
 }
 
-fn made_log(events: &[Vec<u8>]) -> Vec<u8> {
-    let mut spec_id = b"Spec ID Event03\0".to_vec();
-    spec_id.extend([0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0, 0x0b, 0, 32, 0, 0]);
-    let mut out = [0_u32.to_le_bytes(), EventType::NO_ACTION.0.to_le_bytes()].concat();
-    out.extend([0; 20]);
-    out.extend((spec_id.len() as u32).to_le_bytes());
-    out.extend(spec_id);
-    out.extend(events.concat());
-    out
-}
-
 #[test]
 fn a_secure_boot_variable_counts_once_and_before_the_separator() {
-    let on = event(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(&[1]));
-    let end = event(7, EventType::SEPARATOR, &[0; 4]);
-    let state = |events: &[&Vec<u8>]| {
+    let on = Made::new(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(&[1]));
+    let end = Made::new(7, EventType::SEPARATOR, &[0; 4]);
+    let state = |events: &[&Made]| {
         let events: Vec<_> = events.iter().map(|event| (*event).clone()).collect();
-        secure_boot(&log(&made_log(&events)))
+        secure_boot(&log(&build::log(&events)))
     };
     assert_eq!(state(&[&on, &end]), Some(true));
     assert_eq!(state(&[&end, &on]), None, "after the separator");
     assert_eq!(state(&[&on, &on, &end]), None, "twice");
     assert_eq!(state(&[&on, &end, &on]), None, "again after the separator");
     for data in [&[][..], &[2], &[1, 0]] {
-        let odd = event(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(data));
+        let odd = Made::new(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(data));
         assert_eq!(state(&[&odd, &end]), None, "{data:?}");
     }
-    let elsewhere = event(1, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(&[1]));
+    let elsewhere = Made::new(1, EventType::EFI_VARIABLE_DRIVER_CONFIG, &secure_boot_variable(&[1]));
     assert_eq!(state(&[&elsewhere, &end]), None);
-    let other_type = event(7, EventType::EFI_VARIABLE_BOOT, &secure_boot_variable(&[1]));
+    let other_type = Made::new(7, EventType::EFI_VARIABLE_BOOT, &secure_boot_variable(&[1]));
     assert_eq!(state(&[&other_type, &end]), None);
 }
 
 #[test]
 fn a58_hostile_event_data_is_shown_harmless() {
     let data = b"grub_cmd: linux /vmlinuz\x1b]0;owned\x07\n2026-01-01 all is well\0";
-    let bytes = made_log(&[event(8, EventType::IPL, data)]);
+    let bytes = build::log(&[Made::new(8, EventType::IPL, data)]);
     let text = summary(&log(&bytes).events()[1]);
     assert_eq!(text, "linux /vmlinuz\\u{1b}]0;owned\\u{7}\\u{a}2026-01-01 all is well");
 }
@@ -198,7 +178,8 @@ fn every_type_over_any_data_decodes_without_panic() {
     for data in &samples {
         for cut in [0, 1, data.len() / 2, data.len().saturating_sub(1), data.len()] {
             for event_type in &types {
-                let bytes = made_log(&[event(11, EventType(*event_type), &data[..cut.min(data.len())])]);
+                let bytes =
+                    build::log(&[Made::new(11, EventType(*event_type), &data[..cut.min(data.len())])]);
                 let log = log(&bytes);
                 let text = summary(&log.events()[1]);
                 assert!(text.chars().count() <= SUMMARY + 1 && !text.chars().any(char::is_control));

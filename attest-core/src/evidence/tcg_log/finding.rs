@@ -61,7 +61,7 @@ pub enum FindingKind {
     },
     /// An EV_NO_ACTION event carries a digest that is not zero. It is not extended.
     NoActionDigest,
-    /// An event other than EV_NO_ACTION in a register that does not exist. It is not extended.
+    /// An event other than EV_NO_ACTION in a register that such a log does not have.
     PcrInvalid,
     /// A separator whose data is none that firmware writes.
     SeparatorData,

@@ -15,6 +15,8 @@ pub(super) struct Inspected {
 
 /// PCRs that the firmware must end with a separator (TCG PC Client Platform Firmware Profile, EV_SEPARATOR).
 const FIRMWARE_PCRS: u32 = 8;
+/// MRTD and the four runtime registers (UEFI 2.10, 38.4.1).
+const CCEL_REGISTERS: u32 = 5;
 const STARTUP_LOCALITY: &[u8] = b"StartupLocality\0";
 /// What a separator's data may be, and the value whose digest says that measuring failed.
 const SEPARATORS: [&[u8]; 2] = [&[0; 4], &[0xff; 4]];
@@ -57,8 +59,12 @@ impl<'a> Pass<'a, '_> {
         if event.event_type == EventType::NO_ACTION {
             return self.no_action(event);
         }
+        let registers = if self.log.format == Format::Ccel { CCEL_REGISTERS } else { PCRS };
+        if event.pcr >= registers {
+            self.report(event, FindingKind::PcrInvalid);
+        }
         if event.pcr >= PCRS {
-            return self.report(event, FindingKind::PcrInvalid);
+            return;
         }
         self.missing_digests(event);
         match event.event_type {

@@ -3,6 +3,8 @@
 //! Parsing borrows: one `Vec` of events, nothing allocated for each. A log is a claim by whoever controls the device;
 //! what it is worth shows when its replay equals quoted PCRs, and then only its digests are proven.
 
+#[cfg(test)]
+pub(crate) mod build;
 mod error;
 mod event;
 mod finding;

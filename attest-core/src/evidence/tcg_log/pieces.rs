@@ -13,10 +13,9 @@ pub(super) struct Piece<'a> {
 /// How the lengths are written.
 type Length = for<'a> fn(&mut Reader<'a>) -> Result<u64, Truncated>;
 
-const LENGTHS: [Length; 4] = [
+const LENGTHS: [Length; 3] = [
     |reader| reader.u64_le(),
     |reader| reader.u32_le().map(u64::from),
-    |reader| reader.u64_be(),
     |reader| reader.u32_be().map(u64::from),
 ];
 
