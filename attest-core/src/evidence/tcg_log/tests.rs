@@ -222,7 +222,7 @@ fn a31_separator_data_is_one_of_two_and_matches_its_digest() {
     lying.data = vec![0xff; 4];
     assert_eq!(findings(&log(&[lying])), [("separator_digest", Some(1), Some(3))]);
     let failed = separator(0, &[1, 0, 0, 0]);
-    assert_eq!(findings(&log(&[failed.clone()])), [("separator_error", Some(1), Some(0))]);
+    assert_eq!(findings(&log(std::slice::from_ref(&failed))), [("separator_error", Some(1), Some(0))]);
     let explained = Made { data: b"out of memory".to_vec(), ..failed };
     assert_eq!(findings(&log(&[explained])), [("separator_error", Some(1), Some(0))]);
     let bytes = log(&[]);
