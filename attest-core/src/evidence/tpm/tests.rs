@@ -86,6 +86,13 @@ fn a04_magic_is_not_tpm_generated() {
 }
 
 #[test]
+fn a04_a_quote_by_a_tpm_1_2() {
+    // TPM_QUOTE_INFO: version 1.1.0.0, "QUOT", a composite hash and a nonce.
+    let quote = [&[1, 1, 0, 0][..], b"QUOT", &[7; 40]].concat();
+    assert_eq!(Attest::parse(&quote, &LIMITS), Err(Error::MagicNotTpmGenerated { got: 0x0101_0000 }));
+}
+
+#[test]
 fn a05_type_is_not_quote() {
     for kind in [0x8014, 0x8015, 0x8016, 0x8017, 0x8019, 0x801a, 0x801c] {
         assert_eq!(lie(|quote| quote.kind = kind), Error::AttestTypeNotQuote { got: kind });
