@@ -251,3 +251,6 @@ pub fn boot_aggregate(log: &ImaLog<'_>, quoted: impl Fn(HashAlg, u32) -> Option<
         BootAggregate::Mismatch { alg, expected, got }
     }
 }
+
+#[cfg(test)]
+mod tests;

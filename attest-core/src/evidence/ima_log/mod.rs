@@ -5,6 +5,8 @@
 
 mod ascii;
 mod binary;
+#[cfg(test)]
+pub(crate) mod build;
 mod entry;
 mod error;
 mod finding;
