@@ -30,11 +30,6 @@ impl Failure {
         Self::new(Exit::Fault, code.into(), detail.to_string())
     }
 
-    /// The command is not there yet.
-    pub(super) fn not_available_yet(command: &str) -> Self {
-        Self::fault("not_available_yet", format!("`attest {command}` is not available yet"))
-    }
-
     /// Where in the file, in bytes.
     #[must_use]
     pub fn at_offset(mut self, offset: u64) -> Self {
