@@ -262,7 +262,7 @@ impl core::fmt::Debug for AttestationKey {
     }
 }
 
-/// What makes a key's signature over a TPMS_ATTEST a TPM's word (Part 1, "Restricted Attribute"; Part 2, "TPMA_OBJECT").
+/// What makes a key's signature over a TPMS_ATTEST a TPM's word (Part 2, "TPMA_OBJECT").
 fn check_attributes(public: &Public<'_>) -> Result<(), Error> {
     let has = public.attributes();
     if !has.restricted() {

@@ -67,7 +67,7 @@ impl QuotedPcrs {
             let value = value(alg, pcr).filter(|value| value.alg() == alg);
             values.push(((alg, pcr), value.ok_or(Error::PcrMissing { alg, pcr })?));
         }
-        // Part 1, "Attesting to PCR": the digest is by the signing scheme's hash, whatever the banks are.
+        // Part 3, TPM2_Quote: the digest is by the hash of the signing scheme, whatever the banks are.
         let parts: Vec<&[u8]> = values.iter().map(|(_, value)| value.as_bytes()).collect();
         let got = quote.signing_hash().hash(&parts);
         if got.as_bytes() != quote.pcr_digest() {

@@ -8,7 +8,7 @@ use crate::evidence::tpm::{EccCurve, PublicKey, Signature, SignatureScheme, Sign
 
 /// The smallest and largest modulus accepted, in bytes: 2048 to 4096 bits.
 const MODULUS_BYTES: core::ops::RangeInclusive<usize> = 256..=512;
-/// The smallest public exponent accepted (FIPS 186-5, section 5.1).
+/// The smallest public exponent accepted: FIPS 186-5 wants more than 2^16, and TPMs take 65537 unless told otherwise.
 const EXPONENT_MIN: u32 = 65537;
 
 /// Why a key cannot check signatures, or a signature does not count.
