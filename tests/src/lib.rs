@@ -1,1 +1,11 @@
-//! attest-tests
+//! The harness of the end-to-end tests: the real `attest` binary on free ports, real software TPMs, golden values learned from their boots.
+//!
+//! Everything here panics when something is wrong: it runs in tests only.
+
+mod bin;
+mod server;
+mod site;
+
+pub use bin::{binary, run};
+pub use server::Server;
+pub use site::{FAMILY, Site};
