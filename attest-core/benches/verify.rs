@@ -4,7 +4,6 @@
 //! in the quoted bank, the pcrDigest, and the IMA list's template digests and extends. Rounds of floor and verification alternate, so a
 //! machine that slows down slows both.
 #![expect(
-    missing_docs,
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a benchmark: what fails ends it"
