@@ -22,9 +22,6 @@ pub(crate) use attest_core::authenticate::ek::EkRoots;
 
 use crate::{dice, service::Refusal, store::Identity};
 
-/// Certificates between an EK certificate and a root. Real chains have at most three.
-const INTERMEDIATES: usize = 8;
-
 /// Bytes of the secret. Every EK takes 32: SHA-256 is the weakest name algorithm in use.
 const SECRET: usize = 32;
 
@@ -92,9 +89,6 @@ pub(crate) struct Question {
 impl Application {
     pub(crate) fn check(self, roots: &EkRoots, now: Timestamp) -> Result<Question, Refusal> {
         let limits = Limits::DEFAULT;
-        if self.intermediates.len() > INTERMEDIATES {
-            return Err(refused("ek_too_many_intermediates", "more than 8 intermediate certificates"));
-        }
         let ak = AttestationKey::enrolled(&self.ak_public, "", &limits)
             .map_err(|error| refused(error.code(), format!("AK: {error}")))?;
         let ak_name = ak.name().unwrap_or_default().to_vec();

@@ -282,3 +282,41 @@ fn tpm_clock(info: ClockInfo, firmware_version: u64) -> TpmClock {
     let ClockInfo { clock, reset_count, restart_count, safe } = info;
     TpmClock { clock, reset_count, restart_count, safe, firmware_version }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::dice;
+
+    #[test]
+    fn a13_a_hundred_thousand_nonces_are_different() {
+        let (device, key) = ("dev-00000000000000000000000000000000", [7; 91]);
+        let nonces = (0..100_000).map(|_| nonce(&dice::bytes().unwrap(), device, &key));
+        assert_eq!(nonces.collect::<HashSet<_>>().len(), 100_000);
+    }
+
+    #[test]
+    fn a28_the_nonce_binds_device_and_key() {
+        let nonce = |device: &str, key: &[u8]| super::nonce(&[1; 32], device, key);
+        let all = [nonce("dev-1", b"a"), nonce("dev-2", b"a"), nonce("dev-1", b"b")];
+        assert_eq!(HashSet::from(all).len(), 3);
+        let hash = digest::digest(&digest::SHA256, &[&[1; 32][..], b"dev-1a"].concat());
+        assert_eq!(all[0], hash.as_ref());
+    }
+
+    #[test]
+    fn selections_that_cannot_be_quoted_are_named() {
+        let of = |bank: &str, pcrs: &[u32]| pcr_selection(&vec![(bank.to_owned(), pcrs.to_vec())]);
+        assert!(of("sha256", &[0, 23]).is_ok());
+        assert_eq!(of("md5", &[0]).unwrap_err(), "`md5` is no bank");
+        assert_eq!(of("sha256", &[24]).unwrap_err(), "sha256: only PCR 0 to 23 exist");
+        assert_eq!(of("sha256", &[256]).unwrap_err(), "there is no PCR 256");
+        assert_eq!(of("sha256", &[]).unwrap_err(), "nothing is selected");
+        assert!(pcr_selection(&vec![]).is_err());
+        assert!(
+            pcr_selection(&vec![("sha256".to_owned(), vec![0]), ("sha256".to_owned(), vec![1])]).is_err()
+        );
+    }
+}

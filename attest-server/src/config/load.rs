@@ -380,4 +380,18 @@ mod tests {
         assert_eq!(error.code(), "config_file_unreadable");
         assert!(error.to_string().contains("/nonexistent.toml"));
     }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let example = load(include_str!("../../attest.example.toml"), &[], Overrides::default()).unwrap();
+        let default = Config::default();
+        let shown = Config {
+            tls: default.tls.clone(),
+            token: super::super::Token { issuer: None, ..example.token.clone() },
+            enrollment: super::super::Enrollment { ek_roots: Vec::new(), ..example.enrollment.clone() },
+            families: default.families.clone(),
+            ..example
+        };
+        assert_eq!(shown, default);
+    }
 }

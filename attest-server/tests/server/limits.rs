@@ -1,0 +1,94 @@
+use std::{net::SocketAddr, time::Duration};
+
+use attest_proto::v1;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::Code;
+
+use crate::harness::{Clients, FAMILY, Server, enrolled, refusal};
+
+pub(crate) async fn http_get(address: SocketAddr, path: &str) -> String {
+    http(address, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
+}
+
+async fn http(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
+}
+
+#[tokio::test]
+async fn oversized_messages_are_refused() {
+    let server = Server::start_with(|config| config.limits.evidence_message_bytes = 100_000).await;
+    let mut clients = server.clients().await;
+    let request = v1::BeginRequest {
+        ek_certificate: vec![0; 65 << 10],
+        family: FAMILY.to_owned(),
+        ..v1::BeginRequest::default()
+    };
+    let status = clients.enrollment.begin(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status}");
+    let evidence = v1::Evidence { ima_list: Some(vec![0; 100_000]), ..v1::Evidence::default() };
+    let status = clients.verify("x", evidence).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status}");
+    // The connection is still good.
+    let evidence = v1::Evidence { ima_list: Some(vec![0; 90_000]), ..v1::Evidence::default() };
+    assert_eq!(refusal(clients.verify("x", evidence).await).1, "challenge_unknown");
+}
+
+#[tokio::test]
+async fn a53_silent_connections_hold_up_nobody() {
+    let (server, mut clients, tpm, device_id) = enrolled().await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(TcpStream::connect(server.running.grpc()).await.unwrap());
+        silent.push(TcpStream::connect(server.running.http()).await.unwrap());
+    }
+    let work = async {
+        let mut other = Clients::connect(server.running.grpc()).await;
+        other.attest(&device_id, &tpm).await.unwrap();
+        clients.attest(&device_id, &tpm).await.unwrap();
+        assert!(http_get(server.running.http(), "/.well-known/jwks.json").await.contains("ES256"));
+    };
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("held up");
+}
+
+#[tokio::test]
+async fn the_well_known_documents() {
+    let server = Server::start().await;
+    let address = server.running.http();
+    let text = http_get(address, "/.well-known/openid-configuration").await;
+    assert!(text.starts_with("HTTP/1.1 200"));
+    let document: serde_json::Value = serde_json::from_str(text.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(document["issuer"], server.running.issuer());
+    assert_eq!(document["jwks_uri"], format!("{}/.well-known/jwks.json", server.running.issuer()));
+
+    assert!(http_get(address, "/").await.starts_with("HTTP/1.1 404"));
+    assert!(http_get(address, "/.well-known/../attest.db").await.starts_with("HTTP/1.1 404"));
+    let post =
+        "POST /.well-known/jwks.json HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    assert!(http(address, post).await.starts_with("HTTP/1.1 405"));
+    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(64 << 10));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may hang up while this is under way.
+    let _ = stream.write_all(long.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn answers_carry_the_request_id() {
+    let server = Server::start().await;
+    let mut clients = server.clients().await;
+    let mut request = tonic::Request::new(v1::ListRequest::default());
+    request.metadata_mut().insert("x-request-id", "trace-1".parse().unwrap());
+    let response = clients.devices.list(request).await.unwrap();
+    assert_eq!(response.metadata().get("x-request-id").unwrap(), "trace-1");
+    let response = clients.devices.list(v1::ListRequest::default()).await.unwrap();
+    assert!(response.metadata().get("x-request-id").unwrap().to_str().unwrap().starts_with("req-"));
+}

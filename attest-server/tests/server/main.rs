@@ -1,0 +1,9 @@
+//! The server as clients see it: in this process, over real sockets.
+
+mod enrollment;
+mod harness;
+mod limits;
+mod restart;
+mod soft_tpm;
+mod tls;
+mod verification;
