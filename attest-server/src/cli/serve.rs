@@ -1,9 +1,9 @@
 //! `attest serve`.
 
-use std::{env, future::pending, net::SocketAddr, path::PathBuf};
+use std::{env, io, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure, Output};
 use crate::{
@@ -60,6 +60,8 @@ impl Serve {
 
 async fn serve(config: Config, out: &mut Output) -> Result<Exit, Failure> {
     let development = config.development;
+    // Before anyone can know that the server runs, and so ask it to stop.
+    let mut signals = Signals::listen().map_err(|error| Failure::fault("signals", error))?;
     let server = server::start(config).await.map_err(|error| Failure::usage("server_not_started", error))?;
     // One line that programs can wait for: the ports may have been chosen by the system.
     if out.wants_json() {
@@ -75,23 +77,26 @@ async fn serve(config: Config, out: &mut Output) -> Result<Exit, Failure> {
         }
     }
     out.flush();
-    told_to_stop().await;
+    signals.any().await;
     server.stop().await;
     Ok(Exit::Good)
 }
 
-async fn told_to_stop() {
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
+/// The signals by which a program is asked to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be received");
-            pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::interrupt()) => {}
     }
 }
