@@ -26,7 +26,7 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process on the same file.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// All changes go through one writer, which commits many at a time; see [`writer`].
+/// All changes go through one writer, which commits many at a time; see `writer`.
 pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
