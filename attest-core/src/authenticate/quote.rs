@@ -178,6 +178,13 @@ impl AuthenticQuote<'_> {
         &self.algorithm
     }
 
+    /// The qualified name by which the TPM calls the signing key. It also covers the key's parents, so whoever keeps that of a
+    /// device's first quote can ask for it in all later ones: [`AttestationKey::with_qualified_name`].
+    #[must_use]
+    pub const fn qualified_signer(&self) -> &[u8] {
+        self.attest.qualified_signer()
+    }
+
     /// The signing key's name; `None` for a PEM key, whose attributes are not proven.
     #[must_use]
     pub fn key_name(&self) -> Option<&[u8]> {
