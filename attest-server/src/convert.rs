@@ -15,6 +15,9 @@ use crate::{
     store::{Device, StoredChallenge, StoredVerdict},
 };
 
+/// 24 PCRs in each of the 16 banks that a TPM may have.
+const PCR_VALUES: usize = 24 * 16;
+
 /// Seconds since 1970.
 pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: i64::try_from(time.unix()).unwrap_or(i64::MAX), nanos: 0 }
@@ -22,6 +25,9 @@ pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
 
 /// What a device sent. PCR values that cannot be such are refused; everything else is for the verification to say.
 pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
+    if sent.pcr_values.len() > PCR_VALUES {
+        return Err(malformed_pcrs("more values than a TPM has PCRs"));
+    }
     let pcrs = sent.pcr_values.iter().map(pcr_value).collect::<Result<Vec<_>, _>>()?;
     Ok(SentEvidence {
         attest: sent.attest,
@@ -33,15 +39,15 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
 }
 
 fn pcr_value(sent: &v1::PcrValue) -> Result<(u8, Digest), Refusal> {
-    let malformed = |detail: &str| Refusal::Malformed {
-        code: "pcr_values_malformed",
-        detail: format!("pcr_values: {detail}"),
-    };
-    let alg = HashAlg::from_name(&sent.bank).ok_or_else(|| malformed("unknown bank"))?;
-    let pcr = u8::try_from(sent.pcr).ok().filter(|pcr| *pcr < 24).ok_or_else(|| malformed("PCR above 23"))?;
-    let digest = Digest::new(alg, &sent.value)
-        .ok_or_else(|| malformed("a value is not as long as its bank's digests"))?;
-    Ok((pcr, digest))
+    let alg = HashAlg::from_name(&sent.bank).ok_or_else(|| malformed_pcrs("unknown bank"))?;
+    let pcr = u8::try_from(sent.pcr).ok().filter(|pcr| *pcr < 24);
+    let pcr = pcr.ok_or_else(|| malformed_pcrs("PCR above 23"))?;
+    let digest = Digest::new(alg, &sent.value);
+    Ok((pcr, digest.ok_or_else(|| malformed_pcrs("a value is not as long as its bank's digests"))?))
+}
+
+fn malformed_pcrs(detail: &str) -> Refusal {
+    Refusal::Malformed { code: "pcr_values_malformed", detail: format!("pcr_values: {detail}") }
 }
 
 /// The device's side of a challenge.

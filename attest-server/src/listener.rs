@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -26,28 +26,38 @@ const READY: usize = 64;
 /// After the operating system had no room for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// HTTP/2's connection preface (RFC 9113, section 3.4). Only after it does the HTTP/2 implementation look after a connection itself.
+pub(crate) const HTTP2_OPENING: usize = 24;
+
+/// HTTP/1's implementation waits for the first byte at the most.
+pub(crate) const HTTP1_OPENING: usize = 1;
+
+/// How clients come in.
+pub(crate) struct Door {
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Connections at a time.
+    pub(crate) connections: usize,
+    /// For the TLS handshake and the opening together.
+    pub(crate) patience: Duration,
+    /// Bytes that a client must send before it may be silent.
+    pub(crate) opening: usize,
+    /// Becomes true when the server stops: then nobody waits for an opening any more.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
 /// A bound address.
 pub(crate) struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
     places: Arc<Semaphore>,
-    handshake: Duration,
+    door: Door,
 }
 
 impl Listener {
-    pub(crate) async fn bind(
-        address: SocketAddr,
-        tls: Option<Arc<ServerConfig>>,
-        connections: usize,
-        handshake: Duration,
-    ) -> io::Result<Self> {
+    pub(crate) async fn bind(address: SocketAddr, mut door: Door) -> io::Result<Self> {
         let tcp = TcpListener::bind(address).await?;
-        Ok(Self {
-            tcp,
-            tls: tls.map(TlsAcceptor::from),
-            places: Arc::new(Semaphore::new(connections)),
-            handshake,
-        })
+        let tls = door.tls.take().map(TlsAcceptor::from);
+        Ok(Self { tcp, tls, places: Arc::new(Semaphore::new(door.connections)), door })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
@@ -77,7 +87,8 @@ impl Listener {
                     continue;
                 }
             };
-            let handshake = handshake(stream, peer, self.tls.clone(), self.handshake, place);
+            let opening = Opening::begin(&self.door);
+            let handshake = handshake(stream, peer, self.tls.clone(), opening, place);
             let ready = ready.clone();
             // A task of its own: a client that says nothing holds up nobody but itself.
             tokio::spawn(async move {
@@ -93,27 +104,41 @@ async fn handshake(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    patience: Duration,
+    mut opening: Opening,
     place: OwnedSemaphorePermit,
 ) -> Option<Connection> {
     // Without it, small answers would wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         let peer = Peer { address: peer, certificate_sha256: None };
-        return Some(Connection { stream: Stream::Plain(stream), peer, _place: place });
+        return Some(Connection {
+            stream: Stream::Plain(stream),
+            peer,
+            opening: Some(opening),
+            _place: place,
+        });
     };
-    match timeout(patience, tls.accept(stream)).await {
-        Ok(Ok(stream)) => {
+    let shaken = tokio::select! {
+        shaken = tls.accept(stream) => Some(shaken),
+        () = &mut opening.over => None,
+    };
+    match shaken {
+        Some(Ok(stream)) => {
             let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let certificate_sha256 = certificate.map(|der| sha256(der));
             let peer = Peer { address: peer, certificate_sha256 };
-            Some(Connection { stream: Stream::Tls(Box::new(stream)), peer, _place: place })
+            Some(Connection {
+                stream: Stream::Tls(Box::new(stream)),
+                peer,
+                opening: Some(opening),
+                _place: place,
+            })
         }
-        Ok(Err(error)) => {
+        Some(Err(error)) => {
             tracing::debug!(%peer, %error, "a TLS handshake failed");
             None
         }
-        Err(_) => {
+        None => {
             tracing::debug!(%peer, "a TLS handshake took too long");
             None
         }
@@ -138,7 +163,26 @@ pub(crate) struct Peer {
 pub(crate) struct Connection {
     stream: Stream,
     peer: Peer,
+    /// Until the client has said enough to be taken for one.
+    opening: Option<Opening>,
     _place: OwnedSemaphorePermit,
+}
+
+/// A client's first bytes, and until when they may come. It begins with the connection, TLS included.
+struct Opening {
+    missing: usize,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Opening {
+    fn begin(door: &Door) -> Self {
+        let (patience, mut stop) = (door.patience, door.stop.clone());
+        let over = async move {
+            // A timer that ran out and a server that stops are the same to a client that says nothing.
+            let _ = timeout(patience, stop.wait_for(|stop| *stop)).await;
+        };
+        Self { missing: door.opening, over: Box::pin(over) }
+    }
 }
 
 enum Stream {
@@ -160,10 +204,21 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let before = buffer.filled().len();
+        let read = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        if let Some(opening) = &mut self.opening {
+            let got = buffer.filled().len().saturating_sub(before);
+            opening.missing = opening.missing.saturating_sub(got);
+            if opening.missing == 0 {
+                self.opening = None;
+            } else if read.is_pending() && opening.over.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
+        read
     }
 }
 

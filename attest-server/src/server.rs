@@ -23,7 +23,7 @@ use crate::{
     enroll,
     http::{self, Documents},
     judge::{self, Judge},
-    listener::Listener,
+    listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener},
     service::{DevicesService, EnrollmentService, Shared, VerifierService},
     signer::{self, FileSigner},
     store::{self, SqliteStore, Store},
@@ -121,14 +121,21 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let path = config.store_path();
     let store = SqliteStore::open(&path).await.map_err(|error| Error::Store(path, error))?;
 
-    let handshake = Duration::from_secs(config.limits.handshake_seconds);
-    let bind = async |setting, address, tls| {
-        let listening = Listener::bind(address, tls, config.limits.connections, handshake).await;
+    let (stop, stopped) = watch::channel(false);
+    let bind = async |setting, address, tls, opening| {
+        let door = Door {
+            tls,
+            connections: config.limits.connections,
+            patience: Duration::from_secs(config.limits.handshake_seconds),
+            opening,
+            stop: stopped.clone(),
+        };
+        let listening = Listener::bind(address, door).await;
         let bound = listening.and_then(|listener| Ok((listener.address()?, listener)));
         bound.map_err(|error| Error::Listen { setting, address, error })
     };
-    let (grpc, grpc_listener) = bind("listen.grpc", config.listen.grpc, grpc_tls).await?;
-    let (http, http_listener) = bind("listen.http", config.listen.http, http_tls).await?;
+    let (grpc, grpc_listener) = bind("listen.grpc", config.listen.grpc, grpc_tls, HTTP2_OPENING).await?;
+    let (http, http_listener) = bind("listen.http", config.listen.http, http_tls, HTTP1_OPENING).await?;
 
     let scheme = if config.development { "http" } else { "https" };
     let issuer = config.token.issuer.clone().unwrap_or_else(|| format!("{scheme}://{http}"));
@@ -144,7 +151,6 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         config,
     });
     let (health, routes) = routes(&shared).await?;
-    let (stop, stopped) = watch::channel(false);
     let grpc_task = tokio::spawn(serve_grpc(routes, grpc_listener, limits.clone(), stopped.clone()));
     let http_task = tokio::spawn(http::serve(http_listener.connections(), documents, stopped));
     let purge_task = tokio::spawn(purge(Arc::clone(&shared.store)));

@@ -92,3 +92,54 @@ async fn answers_carry_the_request_id() {
     let response = clients.devices.list(v1::ListRequest::default()).await.unwrap();
     assert!(response.metadata().get("x-request-id").unwrap().to_str().unwrap().starts_with("req-"));
 }
+
+#[tokio::test]
+async fn health_and_reflection_answer() {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+
+    let server = Server::start().await;
+    let address = format!("http://{}", server.running.grpc());
+    let channel = tonic::transport::Channel::from_shared(address).unwrap().connect().await.unwrap();
+    for service in ["", "attest.v1.Enrollment", "attest.v1.Verifier", "attest.v1.Devices"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let response = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
+        assert_eq!(response.status(), ServingStatus::Serving, "{service}");
+    }
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers = ServerReflectionClient::new(channel)
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    for name in ["attest.v1.Enrollment", "attest.v1.Verifier", "attest.v1.Devices", "grpc.health.v1.Health"] {
+        assert!(names.iter().any(|listed| listed == name), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a53_a_client_that_never_opens_is_shown_out() {
+    let server = Server::start_with(|config| config.limits.handshake_seconds = 1).await;
+    for opening in [&b""[..], b"PRI * HTTP/2.0\r\n"] {
+        let mut stream = TcpStream::connect(server.running.grpc()).await.unwrap();
+        stream.write_all(opening).await.unwrap();
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "{opening:?}");
+    }
+    // A client that has opened may be silent for longer.
+    let mut clients = server.clients().await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    clients.devices.list(v1::ListRequest::default()).await.unwrap();
+}

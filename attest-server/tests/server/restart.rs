@@ -4,6 +4,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use attest_proto::v1;
 use tonic::Code;
 
 use crate::{
@@ -35,11 +36,15 @@ struct Process {
 
 impl Process {
     fn start(config: &Path) -> Self {
+        Self::start_logging(config, Stdio::null())
+    }
+
+    fn start_logging(config: &Path, log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_attest"))
             .args(["serve", "--development", "--json", "--config"])
             .arg(config)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -95,8 +100,9 @@ async fn a54_sigkill_loses_nothing_that_was_acknowledged() {
 async fn sigterm_stops_the_program_in_good_order() {
     let (folder, maker) = (tempfile::tempdir().unwrap(), Maker::new());
     let mut server = Process::start(&config_file(folder.path(), &maker));
-    // An idle client does not hold it up.
+    // Idle clients do not hold it up.
     let _clients = Clients::connect(server.grpc).await;
+    let _silent = tokio::net::TcpStream::connect(server.grpc).await.unwrap();
     Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
     let status = tokio::task::spawn_blocking(move || {
         let status = server.child.wait().unwrap();
@@ -105,6 +111,40 @@ async fn sigterm_stops_the_program_in_good_order() {
     });
     let status = tokio::time::timeout(std::time::Duration::from_secs(10), status).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a58_nothing_that_a_client_sends_forges_a_log_line() {
+    const FORGED: &str = "x\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{202e}";
+    for format in ["json", "pretty"] {
+        let (folder, maker) = (tempfile::tempdir().unwrap(), Maker::new());
+        let config = config_file(folder.path(), &maker);
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("log = {{ format = '{format}', filter = 'debug' }}\n{text}"))
+            .unwrap();
+        let log = folder.path().join("log");
+        let server = Process::start_logging(&config, std::fs::File::create(&log).unwrap().into());
+        let mut clients = Clients::connect(server.grpc).await;
+        let mut tpm = SoftTpm::new(&maker);
+        let device_id = clients.enroll(&mut tpm).await.unwrap();
+        let because = FORGED.to_owned();
+        clients.devices.revoke(v1::RevokeRequest { device_id: device_id.clone(), because }).await.unwrap();
+        clients.challenge(FORGED).await.unwrap_err();
+        clients.challenge(&format!("{device_id}{FORGED}")).await.unwrap_err();
+        clients.device(FORGED).await.unwrap_err();
+        clients.activate(FORGED, vec![]).await.unwrap_err();
+        clients.verify(FORGED, v1::Evidence::default()).await.unwrap_err();
+        let begin = v1::BeginRequest { family: FORGED.to_owned(), ..v1::BeginRequest::default() };
+        clients.enrollment.begin(begin).await.unwrap_err();
+        let mut request = tonic::Request::new(v1::ListRequest::default());
+        request.metadata_mut().insert("x-request-id", "x ERROR forged".parse().unwrap());
+        clients.devices.list(request).await.unwrap();
+        drop(server);
+
+        let log = std::fs::read_to_string(&log).unwrap();
+        assert!(log.contains("device revoked") && log.contains(&device_id), "{log}");
+        assert!(!log.contains("forged") && !log.contains('\u{1b}') && !log.contains('\u{202e}'), "{log}");
+    }
 }
 
 #[test]

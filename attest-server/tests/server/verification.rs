@@ -269,6 +269,10 @@ async fn malformed_pcr_values_are_a_malformed_request() {
         let result = clients.verify(&challenge.challenge_id, evidence).await;
         assert_eq!(refusal(result), is(Code::InvalidArgument, "pcr_values_malformed"));
     }
+    let value = v1::PcrValue { bank: "sha256".to_owned(), pcr: 0, value: vec![0; 32] };
+    let evidence = v1::Evidence { pcr_values: vec![value; 385], ..answer(&challenge, &tpm) };
+    let result = clients.verify(&challenge.challenge_id, evidence).await;
+    assert_eq!(refusal(result), is(Code::InvalidArgument, "pcr_values_malformed"));
     // None of them spent the challenge.
     clients.verify(&challenge.challenge_id, answer(&challenge, &tpm)).await.unwrap();
 }
