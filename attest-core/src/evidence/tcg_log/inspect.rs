@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, EventLog, EventType, Finding, FindingKind, Format, PCRS};
+use super::{Event, EventLog, EventType, Finding, FindingKind, Format, PCRS, SpecId};
 use crate::digest::{Digest, HashAlg};
 use crate::limits::Limits;
 
@@ -23,8 +23,13 @@ const SEPARATORS: [&[u8]; 2] = [&[0; 4], &[0xff; 4]];
 const ERROR_SEPARATOR: &[u8] = &[1, 0, 0, 0];
 
 pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Inspected {
+    // With one digest of every algorithm of the header the list has this length, and only then: none repeats.
+    let sizes =
+        log.spec_id.iter().flat_map(SpecId::algorithms).map(|(_, size)| usize::from(size).saturating_add(2));
+    let all_digests = if log.spec_id.is_some() { sizes.sum() } else { HashAlg::Sha1.size() };
     let mut pass = Pass {
         log,
+        all_digests,
         most: limits.findings,
         found: Inspected::default(),
         separators: [0; PCRS_USIZE],
@@ -42,6 +47,8 @@ const PCRS_USIZE: usize = 24;
 
 struct Pass<'a, 'l> {
     log: &'l EventLog<'a>,
+    /// Bytes of an event's digests if none is missing.
+    all_digests: usize,
     most: usize,
     found: Inspected,
     separators: [u32; PCRS_USIZE],
@@ -98,7 +105,7 @@ impl<'a> Pass<'a, '_> {
 
     /// Once for each register and bank: the first event says it.
     fn missing_digests(&mut self, event: &Event<'a>) {
-        if event.digests().count() == self.log.banks.len() {
+        if event.digests.list.len() == self.all_digests {
             return;
         }
         for alg in self.log.banks.iter().copied() {
@@ -114,19 +121,13 @@ impl<'a> Pass<'a, '_> {
         if *count > separators_allowed(self.log.format, event.pcr) {
             self.report(event, FindingKind::DuplicateSeparator);
         }
-        let mut fails = false;
-        let mut wrong = None;
-        for (alg, digest) in event.digests() {
-            fails |= self.hash(alg, ERROR_SEPARATOR).as_bytes() == digest;
-            if self.hash(alg, event.data).as_bytes() != digest {
-                wrong = wrong.or(Some(alg));
-            }
-        }
-        // The error separator's digest is that of 00000001 whatever its data explains.
-        if fails {
+        let wrong = event.digests().find(|(alg, digest)| self.hash(*alg, event.data).as_bytes() != *digest);
+        // The error separator's digest is that of 00000001, whatever its data explains.
+        let fails = |(alg, digest): (HashAlg, &[u8])| alg.hash(&[ERROR_SEPARATOR]).as_bytes() == digest;
+        if event.data == ERROR_SEPARATOR || (wrong.is_some() && event.digests().any(fails)) {
             return self.report(event, FindingKind::SeparatorError);
         }
-        if let Some(alg) = wrong {
+        if let Some((alg, _)) = wrong {
             self.report(event, FindingKind::SeparatorDigest { alg });
         }
         // Windows ends PCR 12 to 14 with separators of its own ("WBCL").

@@ -72,7 +72,9 @@ impl<'a> EventLog<'a> {
         if len > most {
             return Err(ErrorKind::TooLarge { len, most }.at(0, 0));
         }
-        let mut parser = Parser { limits, events: Vec::new(), spec_id: None, padding: 0 };
+        // Real events take some 300 bytes, so this is the only allocation for most logs.
+        let events = Vec::with_capacity(padding_from(input).min(1 << 18) / 256);
+        let mut parser = Parser { limits, events, spec_id: None, padding: 0 };
         let mut pieces = 1;
         match pieces::split(input, limits) {
             None => parser.log(input, 0)?,
