@@ -178,6 +178,7 @@ fn clock<S: Serializer>(clock: &ClockInfo, serializer: S) -> Result<S::Ok, S::Er
 
 /// What we say about a device, and why. Made by the appraisal only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Verdict {
     /// The worst of the judged parts.
     pub status: Status,

@@ -5,14 +5,16 @@
 
 mod check;
 mod diff;
+mod error;
 mod parse;
+mod raw;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use check::{Lint, LintCode};
 pub use diff::{Change, ChangeKind};
-pub use parse::Error;
+pub use error::Error;
 
 use crate::digest::{Digest, HashAlg};
 

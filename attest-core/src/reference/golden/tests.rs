@@ -1,1 +1,201 @@
+use super::*;
+use crate::evidence::tcg_log::EventLog;
+use crate::limits::Limits;
+use crate::reference::learn::{Boot, Choices, learn};
 
+const LOG: &[u8] = include_bytes!("../../../../tests/fixtures/boots/sb-grub/eventlog.bin");
+
+fn learned() -> Golden {
+    let log = EventLog::parse(LOG, &Limits::DEFAULT).unwrap();
+    let boot = Boot { name: "debian \"12\"", log: &log, evidence: Evidence::Quoted, files: None };
+    learn("gateway", &[boot], &Choices::default()).unwrap()
+}
+
+fn parse(text: &str) -> Result<Golden, Error> {
+    Golden::parse(text, &Limits::DEFAULT)
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut golden = learned();
+    golden.description = Some("line one\nline \u{7f} two".into());
+    golden.accepted.push(Accepted { weakness: "test_keys".into(), reason: "a lab".into() });
+    golden.workarounds.push(Workaround { quirk: Quirk::Sha1BankMismatch, reason: "model X".into() });
+    let digests = vec![HashAlg::Sha256.hash(&[b"old"])];
+    golden.superseded.push(Superseded { component: "kernel".into(), digests, reason: "CVE".into() });
+    golden.ima = Some(ImaGolden {
+        measurement_policy: Some("ima_policy=tcb".into()),
+        unknown_files: Response::Warn,
+        violations: Response::Refuse,
+        files: vec![ImaFile {
+            path: "/bin/a b".into(),
+            digest: HashAlg::Sha256.hash(&[b"a"]),
+            required: true,
+        }],
+    });
+    let base = golden.variants[0].clone();
+    let with = base.sequences.iter().find(|s| s.pcr == 9).unwrap().slots[0].clone();
+    golden.variants.push(Variant {
+        name: "next".into(),
+        evidence: Evidence::Reviewed,
+        based_on: Some(base.name),
+        replace: vec![Replacement { pcr: 9, slot: 0, with }],
+        sequences: vec![],
+    });
+    assert_eq!(parse(&golden.to_toml()), Ok(golden));
+}
+
+#[test]
+fn a_learned_document_names_every_component_and_who_measures() {
+    let golden = learned();
+    assert_eq!(golden.banks, [HashAlg::Sha256, HashAlg::Sha384]);
+    assert_eq!(golden.judged, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14]);
+    let variant = &golden.variants[0];
+    let names = |pcr: u8| -> Vec<&str> {
+        let all = golden.sequences.iter().chain(&variant.sequences);
+        let sequence = all.into_iter().find(|s| s.pcr == pcr).unwrap();
+        sequence.slots.iter().map(|slot| slot.component.as_str()).collect()
+    };
+    assert_eq!(names(0), ["firmware.version", "firmware.code", "firmware.code", "separator"]);
+    assert_eq!(
+        names(4),
+        ["boot.action", "separator", "boot_loader.shim", "boot_loader.grub", "kernel", "kernel"]
+    );
+    assert_eq!(names(9), ["grub.config", "kernel.file", "initrd"]);
+    assert_eq!(names(14), ["mok.list", "mok.revoked", "mok.trusted"]);
+    assert!(names(8).contains(&"grub.kernel_cmdline"));
+    assert_eq!(
+        names(7)[..5],
+        ["secure_boot.state", "secure_boot.pk", "secure_boot.kek", "secure_boot.db", "secure_boot.dbx"]
+    );
+    let by = |pcr| variant.sequences.iter().find(|s| s.pcr == pcr).unwrap().measured_by.clone().unwrap();
+    assert_eq!(
+        (by(8), by(9), by(14)),
+        ("boot_loader.grub".into(), "boot_loader.grub".into(), "boot_loader.shim".into())
+    );
+    let exit = variant.sequences.iter().find(|s| s.pcr == 5).unwrap();
+    assert_eq!(exit.slots.iter().filter(|s| s.rule == Some(Rule::ExitBootServicesRepeat)).count(), 1);
+}
+
+#[test]
+fn a_reviewed_change_is_three_lines_in_the_comparison() {
+    let old = learned();
+    let mut new = old.clone();
+    let sequences = &old.variants[0].sequences;
+    let slot_of = |pcr: u8, component: &str, about: &str| {
+        let sequence = sequences.iter().find(|s| s.pcr == pcr).unwrap();
+        sequence.slots.iter().position(|s| s.component == component && s.about.contains(about)).unwrap()
+    };
+    let places =
+        [(8, "grub.command", "linux /vmlinuz"), (8, "grub.kernel_cmdline", ""), (9, "grub.config", "")];
+    let replace = places.map(|(pcr, component, about)| Replacement {
+        pcr,
+        slot: slot_of(pcr, component, about),
+        with: Slot {
+            component: component.into(),
+            digests: old.banks.iter().map(|bank| bank.hash(&[component.as_bytes()])).collect(),
+            about: "quiet".into(),
+            rule: None,
+        },
+    });
+    new.variants.push(Variant {
+        name: "quiet".into(),
+        evidence: Evidence::Reviewed,
+        based_on: Some(old.variants[0].name.clone()),
+        replace: replace.into(),
+        sequences: vec![],
+    });
+    let new = parse(&new.to_toml()).unwrap();
+    let changes = old.diff(&new);
+    assert!(changes.iter().all(|c| c.kind == ChangeKind::Added && c.place.starts_with("variant `quiet`")));
+    assert_eq!(new.diff(&new), []);
+}
+
+#[test]
+fn every_value_that_judges_shows_in_the_comparison() {
+    let old = learned();
+    let mut new = old.clone();
+    new.sequences[0].slots[0].digests[1] = HashAlg::Sha384.hash(&[b"other"]);
+    let changes = old.diff(&new);
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].kind, ChangeKind::Changed);
+    assert!(changes[0].place.contains("firmware.version"), "{}", changes[0].place);
+    new = old.clone();
+    new.judged.retain(|pcr| *pcr != 7);
+    assert!(old.diff(&new).iter().any(|c| c.kind == ChangeKind::Removed && c.place == "judged PCR 7"));
+}
+
+#[test]
+fn remarks_for_the_reviewer() {
+    let mut golden = learned();
+    let codes =
+        |golden: &Golden| -> Vec<LintCode> { golden.check().into_iter().map(|lint| lint.code).collect() };
+    assert!(!codes(&golden).contains(&LintCode::LogOnly));
+    golden.variants[0].evidence = Evidence::LogOnly;
+    golden.judged.retain(|pcr| *pcr != 1);
+    let kernel =
+        golden.variants[0].sequences[0].slots.iter().find(|s| s.component == "kernel").unwrap().digests[0];
+    golden.superseded.push(Superseded {
+        component: "kernel".into(),
+        digests: vec![kernel],
+        reason: "CVE".into(),
+    });
+    let found = golden.check();
+    let place = |code| found.iter().find(|l| l.code == code).map(|l| l.place.clone());
+    assert_eq!(place(LintCode::LogOnly), Some("variant `debian \"12\"`".into()));
+    assert_eq!(place(LintCode::PcrNotJudged), Some("PCR 1".into()));
+    assert_eq!(place(LintCode::SupersededStillGolden), Some("kernel".into()));
+    golden.variants.clear();
+    assert!(codes(&golden).contains(&LintCode::NothingJudged));
+}
+
+/// One good document, one edit for each way to be wrong.
+#[test]
+fn documents_that_do_not_fit_together_are_refused() {
+    let good = learned().to_toml();
+    let edit = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        parse(&good.replacen(from, to, 1)).unwrap_err().code()
+    };
+    assert_eq!(edit("attest-golden/1", "attest-golden/2"), "golden_format");
+    assert_eq!(edit("family =", "famliy ="), "golden_syntax");
+    assert_eq!(edit("banks = [\"sha256\", ", "banks = [\"sha1\", \"sha256\", "), "golden_banks");
+    assert_eq!(edit("banks = [\"sha256\", ", "banks = [\"sha256\", \"sha256\", "), "golden_duplicate");
+    assert_eq!(edit("banks = [\"sha256\", \"sha384\"]", "banks = []"), "golden_banks");
+    assert_eq!(edit("banks = [\"sha256\", \"sha384\"]", "banks = [\"sha256\"]"), "golden_digest");
+    assert_eq!(edit("banks = [\"sha256\", ", "banks = [\"sha256\", \"sha512\", "), "golden_digest");
+    assert_eq!(edit("judged = [0", "judged = [10, 0"), "golden_pcr");
+    assert_eq!(edit("judged = [0", "judged = [16, 0"), "golden_pcr");
+    assert_eq!(edit("judged = [0", "judged = [0, 0"), "golden_duplicate");
+    assert_eq!(edit("judged = [0", "judged = [12, 0"), "golden_pcr");
+    assert_eq!(edit("evidence = \"quoted\"", "evidence = \"trusted\""), "golden_value");
+    assert_eq!(edit("measured_by = \"boot_loader.grub\"\n", ""), "golden_measured_by_missing");
+    assert_eq!(
+        edit("measured_by = \"boot_loader.shim\"", "measured_by = \"nobody\""),
+        "golden_measured_by_missing"
+    );
+    assert_eq!(edit("exit_boot_services_repeat", "anything"), "golden_rule");
+    assert_eq!(
+        edit(
+            "{ component = \"kernel\", ",
+            "{ component = \"kernel\", rule = \"exit_boot_services_repeat\", "
+        ),
+        "golden_rule"
+    );
+    assert_eq!(edit("sha256 = \"", "sha256 = \"0"), "golden_digest");
+    assert_eq!(edit("component = \"kernel\", ", ""), "golden_syntax");
+    assert_eq!(edit("[[variant.sequence]]\npcr = 4", "[[variant.sequence]]\npcr = 10"), "golden_pcr");
+    assert_eq!(edit("[[sequence]]\npcr = 0", "[[sequence]]\npcr = 4"), "golden_pcr");
+    assert_eq!(edit("[[sequence]]\npcr = 6", "[[sequence]]\npcr = 3"), "golden_duplicate");
+    let tail = |text: &str| parse(&format!("{good}\n{text}")).unwrap_err().code();
+    assert_eq!(
+        tail("[[variant]]\nname = \"x\"\nevidence = \"reviewed\"\nbased_on = \"nobody\""),
+        "golden_base_unknown"
+    );
+    assert_eq!(tail("[[superseded]]\ncomponent = \"kernel\"\nreason = \"old\""), "golden_digest");
+    assert_eq!(tail("[ima]\nunknown_files = \"ignore\""), "golden_value");
+    assert_eq!(tail("[[ima.files]]\npath = \"/a\"\ndigest = \"sha256:00\""), "golden_digest");
+    assert_eq!(tail("[[workaround]]\nquirk = \"any\"\nreason = \"\""), "golden_value");
+    let small = Limits { golden_bytes: 100, ..Limits::DEFAULT };
+    assert_eq!(Golden::parse(&good, &small).unwrap_err().code(), "golden_too_large");
+}
