@@ -23,7 +23,7 @@ use self::{
     maker::Maker,
     play::{Outcome, Stage, Token},
 };
-use super::{Exit, Failure, Output, Style};
+use super::{Exit, Failure, Output, Style, serve::Signals};
 use crate::{
     clock,
     config::{Config, Family},
@@ -92,12 +92,17 @@ impl Demo {
 
     async fn show(self, out: &mut Output) -> Result<Exit, Failure> {
         let folder = TempDir::with_prefix("attest-demo-").map_err(Problem::of)?;
+        // Whoever interrupts finds nothing left behind.
+        let mut signals = Signals::listen().map_err(Problem::of)?;
         let maker = Maker::new("Demonstration TPM maker")?;
         let server = start(folder.path(), &maker).await?;
         // In JSON mode the document comes at the end; what happens is not told.
         let mut silent = Output::to_writer(false, Box::new(std::io::sink()));
         let told = if out.wants_json() { &mut silent } else { &mut *out };
-        let report = play(&server, maker, told).await;
+        let report = tokio::select! {
+            report = play(&server, maker, told) => report,
+            () = signals.any() => Err(Problem::new("interrupted")),
+        };
         if let Ok(report) = &report {
             if out.wants_json() {
                 out.json(report);
@@ -106,11 +111,14 @@ impl Demo {
             }
         }
         if self.keep && report.is_ok() {
-            keep(&server, folder.path(), out).await;
+            invite(&server, folder.path(), out);
+            signals.any().await;
         }
         server.stop().await;
         match report?.as_expected {
             true => Ok(Exit::Good),
+            // The document says which.
+            false if out.wants_json() => Ok(Exit::Fault),
             false => Err(Failure::fault("demo_unexpected", "a scene did not end as it must")),
         }
     }
@@ -267,8 +275,8 @@ fn farewell(out: &mut Output, report: &Report) {
     screen::command(out, "attest demo --keep");
 }
 
-/// Leaves the server running, and says what one can ask it.
-async fn keep(server: &Running, folder: &Path, out: &mut Output) {
+/// Says what one can ask the server while it stays.
+fn invite(server: &Running, folder: &Path, out: &mut Output) {
     if !out.wants_json() {
         screen::chapter(out, 7, "Still running, until Ctrl-C");
         screen::field(out, "gRPC", &format!("{} (with reflection)", server.grpc()));
@@ -280,9 +288,6 @@ async fn keep(server: &Running, folder: &Path, out: &mut Output) {
         screen::command(out, &format!("curl http://{}/.well-known/jwks.json", server.http()));
     }
     out.flush();
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!(%error, "Ctrl-C cannot be received");
-    }
 }
 
 #[cfg(test)]
