@@ -3,11 +3,7 @@
 //! The floor is one signature check by ring with the key's bytes at hand, and the hashing that the evidence demands: one extend an event
 //! in the quoted bank, the pcrDigest, and the IMA list's template digests and extends. Rounds of floor and verification alternate, so a
 //! machine that slows down slows both.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a benchmark: what fails ends it"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark: what fails ends it")]
 #![expect(
     clippy::disallowed_methods,
     clippy::arithmetic_side_effects,

@@ -111,11 +111,9 @@ impl<'l> Answer<'l> {
     fn show(&self, out: &mut Output, list: &ImaLog<'_>, findings: &[ima_log::Finding]) {
         let templates: Vec<_> = self.templates.iter().copied().collect();
         let (entries, format) = (self.entries, self.format);
-        let title = format!("{format} list, {entries} entries, templates {}", templates.join(" "));
+        let noun = if entries == 1 { "entry" } else { "entries" };
+        let title = format!("{format} list, {entries} {noun}, templates {}", templates.join(" "));
         out.line(out.paint(Style::Strong, title));
-        if self.violations > 0 {
-            out.line(out.paint(Style::Warn, format!("{} violations", self.violations)));
-        }
         out.line("");
         out.line(out.paint(Style::Strong, "     #  PCR  digest                    name"));
         list.entries().take(SHOWN).for_each(|entry| show_entry(out, &entry));

@@ -123,9 +123,11 @@ impl<'e> Entry<'e> {
     }
 }
 
-/// A hash's name before `:` and NUL, and what follows.
+/// A hash's name before `:` and NUL, and what follows. A name that is not printable is none.
 fn named(field: &[u8]) -> Option<(&str, &[u8])> {
     let at = field.windows(2).position(|pair| pair == b":\0")?;
     let (name, rest) = field.split_at_checked(at)?;
-    Some((core::str::from_utf8(name).ok()?, rest.get(2..)?))
+    let name =
+        core::str::from_utf8(name).ok().filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()))?;
+    Some((name, rest.get(2..)?))
 }

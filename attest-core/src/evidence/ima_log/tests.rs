@@ -1,3 +1,5 @@
+use std::hint::black_box;
+
 use super::build::{fields, ng, record, true_record, violation};
 use super::*;
 use crate::evidence::Severity;
@@ -275,4 +277,28 @@ fn lines_that_are_none_are_malformed() {
     // The kernel pads the PCR to two columns.
     let padded = format!(" 2 {hash} ima-ng sha256:00 /x");
     assert_eq!(parse(padded.as_bytes()).unwrap().entry(0).unwrap().pcr, 2);
+}
+
+#[test]
+fn a44_a_hash_name_with_escapes_is_no_name() {
+    let data = fields(&[b"sha\x1b[2J:\0\x07\x07", b"/bin/sh\0"]);
+    let bytes = [aggregate(), true_record(10, "ima-ng", &data)].concat();
+    assert_eq!(parse(&bytes).unwrap().entry(1).unwrap().file_digest(), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_refused_or_read_without_panic(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+        text in "( ?[0-9]{1,2} [0-9a-f]{40} (ima|ima-ng|ima-sig|ima-buf|n|d-ng) [ -~\\n]{0,60}\\n?){0,4}",
+    ) {
+        let after_a_good_one = [aggregate(), bytes.clone()].concat();
+        for bytes in [&bytes, &after_a_good_one, &text.into_bytes()] {
+            let Ok(list) = parse(bytes) else { continue };
+            black_box(list.findings(&Limits::DEFAULT));
+            for entry in list.entries() {
+                black_box((entry.name(), entry.file_digest(), entry.template_digest(HashAlg::Sha384)));
+            }
+        }
+    }
 }

@@ -177,9 +177,10 @@ fn every_type_over_any_data_decodes_without_panic() {
     let types: Vec<_> = (0..0x20).chain(0x8000_0000..0x8000_0014).chain(0x8000_00e0..0x8000_00e5).collect();
     for data in &samples {
         for cut in [0, 1, data.len() / 2, data.len().saturating_sub(1), data.len()] {
+            let made = Made::new(11, EventType::IPL, &data[..cut.min(data.len())]);
             for event_type in &types {
-                let bytes =
-                    build::log(&[Made::new(11, EventType(*event_type), &data[..cut.min(data.len())])]);
+                let made = Made { event_type: EventType(*event_type), ..made.clone() };
+                let bytes = build::log(&[made]);
                 let log = log(&bytes);
                 let text = summary(&log.events()[1]);
                 assert!(text.chars().count() <= SUMMARY + 1 && !text.chars().any(char::is_control));

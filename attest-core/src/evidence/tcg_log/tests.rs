@@ -1,3 +1,5 @@
+use std::hint::black_box;
+
 use super::build::{Made, header, log, log_in_banks, sha1_event, spec_id};
 use super::*;
 use crate::authenticate::replay::Replay;
@@ -89,10 +91,12 @@ fn a52_every_truncated_prefix_is_refused_or_a_shorter_log() {
 #[test]
 fn a52_every_single_byte_change_is_refused_or_replays_otherwise_unless_no_digest_covers_it() {
     let original = parse(UKI).unwrap();
+    // What a replay is made of, without its hashing: the start of PCR 0, and what extends which PCR.
     let values = |log: &EventLog<'_>| {
-        let replay = Replay::new(log);
-        let banks: Vec<_> = replay.banks().collect();
-        banks.into_iter().map(|alg| replay.values(alg).collect::<Vec<_>>()).collect::<Vec<_>>()
+        let extending = log.events().iter().filter(|event| event.is_extended());
+        let digests =
+            extending.flat_map(|event| event.digests().map(|(alg, bytes)| (event.pcr, alg, bytes.to_vec())));
+        (log.startup_locality(), digests.collect::<Vec<_>>())
     };
     let good = values(&original);
     for at in 0..UKI.len() {
@@ -480,5 +484,26 @@ fn a38_an_event_dropped_repeated_or_moved_changes_the_replay_of_its_pcr() {
                 .concat();
         let same = before.digest(HashAlg::Sha256) == event.digest(HashAlg::Sha256);
         assert_eq!(differs(&moved, event.pcr), !same, "event {} moved", event.index);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_refused_or_read_without_panic(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+        changes in proptest::collection::vec((0..UKI.len(), proptest::prelude::any::<u8>()), 0..20),
+    ) {
+        let mut changed = UKI.to_vec();
+        changes.into_iter().for_each(|(at, value)| changed[at] = value);
+        for bytes in [bytes.clone(), [log(&[]), bytes].concat(), changed] {
+            let Ok(log) = parse(&bytes) else { continue };
+            black_box(Replay::new(&log).values(HashAlg::Sha256).count());
+            black_box(crate::evidence::tcg_event::secure_boot(&log));
+            for event in log.events() {
+                black_box(crate::evidence::tcg_event::authenticated_everywhere(event));
+                let summary = crate::evidence::tcg_event::summary(event);
+                assert!(!summary.chars().any(char::is_control));
+            }
+        }
     }
 }
