@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use attest_core::Limits;
 use attest_core::appraise::{Context, Policy, Verdict};
 use attest_core::reference::{Golden, ReferenceSet};
+use attest_core::result::{Ear, ResultContext, VerifierId};
 use clap::Args;
+use serde::Serialize;
 
 use super::evidence::{EvidenceFlags, NotAuthentic};
 use super::input::read_file;
 use super::{Exit, Failure, Output, verdict};
+use crate::clock;
+use crate::signer::FileSigner;
 
 /// Judge a device's evidence by a golden document, offline.
 #[derive(Args, Debug)]
@@ -25,6 +29,9 @@ pub(super) struct Verify {
     /// What must be judged, and how findings are taken; a sensible default without it
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Sign the verdict as an EAR with this ES256 key (PKCS #8, DER), as the server makes one
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
 }
 
 /// A policy is a page of text.
@@ -34,6 +41,7 @@ impl Verify {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let files = self.evidence.read(&limits)?;
+        let signer = self.signing_key.as_deref().map(open_key).transpose()?;
         let golden = read_golden(&self.golden, &limits)?;
         let references = ReferenceSet::development(golden).map_err(|e| Failure::malformed(e.code(), e))?;
         let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
@@ -47,17 +55,60 @@ impl Verify {
                 policy.refuse(code, &detail, references.source().clone(), &context)
             }
         };
-        show(&verdict, out);
+        let ear = signer.map(|signer| sign(&verdict, &signer)).transpose()?;
+        show(&verdict, ear.as_deref(), out);
         Ok(if verdict.is_affirming() { Exit::Good } else { Exit::Refused })
     }
 }
 
-fn show(verdict: &Verdict, out: &mut Output) {
+fn show(verdict: &Verdict, ear: Option<&str>, out: &mut Output) {
     if out.wants_json() {
-        out.json(verdict);
-    } else {
-        verdict::print(verdict, out);
+        out.json(&Document { verdict, ear });
+        return;
     }
+    verdict::print(verdict, out);
+    if let Some(token) = ear {
+        out.line("");
+        out.line(token);
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'v> {
+    #[serde(flatten)]
+    verdict: &'v Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ear: Option<&'v str>,
+}
+
+/// How long a token made on the command line counts.
+const EAR_SECONDS: u64 = 300;
+
+fn open_key(path: &Path) -> Result<FileSigner, Failure> {
+    if !path.exists() {
+        return Err(Failure::usage("file_unreadable", format!("{}: no such file", path.display())));
+    }
+    FileSigner::open(path).map_err(|error| Failure::usage("signing_key", error))
+}
+
+/// The verdict as a signed token. Golden values from a plain document mark it as development.
+fn sign(verdict: &Verdict, signer: &FileSigner) -> Result<String, Failure> {
+    let now = clock::now();
+    let document = verdict.golden.document_sha256.as_deref().unwrap_or("none");
+    let context = ResultContext {
+        issued_at: now,
+        expires: now.plus(EAR_SECONDS),
+        verifier: VerifierId {
+            developer: "attest verify".into(),
+            build: concat!("attest ", env!("CARGO_PKG_VERSION")).into(),
+        },
+        issuer: None,
+        audience: None,
+        policy_id: format!("urn:attest:golden:{}:{document}", verdict.family),
+        confirmation: None,
+        development: false,
+    };
+    Ear::new(verdict, &context).to_jwt(signer).map_err(|error| Failure::fault(error.code(), error))
 }
 
 /// Reads a golden document.
