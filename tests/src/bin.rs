@@ -23,7 +23,17 @@ pub fn binary(package: &str, name: &str) -> PathBuf {
 }
 
 fn build(package: &str, name: &str) -> PathBuf {
-    let output = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells the running test about its package would make build scripts that look at such variables run again, and everything
+    // above them be built again, at every change between inside and outside.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_CRATE_NAME"
+        {
+            cargo.env_remove(&name);
+        }
+    }
+    let output = cargo
         .args(["build", "--quiet", "--message-format=json", "-p", package, "--bin", name])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())

@@ -3,9 +3,11 @@
 //! Everything here panics when something is wrong: it runs in tests only.
 
 mod bin;
+mod member;
 mod server;
 mod site;
 
 pub use bin::{binary, run};
+pub use member::{Keys, LABEL, Member, names};
 pub use server::Server;
 pub use site::{FAMILY, Site};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use thiserror::Error;
 
 /// SubjectPublicKeyInfo of a P-256 key up to the point: id-ecPublicKey, prime256v1, BIT STRING of 65 bytes (RFC 5480).
@@ -86,6 +86,12 @@ pub fn load_or_generate(path: &Path) -> Result<Vec<u8>, Error> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(file_error)?;
     file.write_all(pem("PRIVATE KEY", &pkcs8).as_bytes()).map_err(file_error)?;
     public_key(&pkcs8).ok_or(Error::Generate)
+}
+
+/// The first certificate of a PEM text, DER.
+#[must_use]
+pub fn der(pem: &str) -> Option<Vec<u8>> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(|der| der.to_vec())
 }
 
 /// PEM armour (RFC 7468).
