@@ -34,6 +34,17 @@ struct Judged<'e, 'a> {
     events: Vec<&'e Event<'a>>,
 }
 
+/// Where an event without slot stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Its slot is another one of the sequence, which is empty.
+    Other,
+    /// After everything golden.
+    Tail,
+    /// Before or between golden events.
+    Within,
+}
+
 pub(super) struct Judge<'r, 'e, 'a> {
     evidence: &'e AuthenticEvidence<'a>,
     references: &'r ReferenceSet,
@@ -203,19 +214,23 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
         let edits = self.edits(golden, judged);
         let last_golden = edits.iter().rposition(|edit| !matches!(edit, Edit::Extra(_)));
+        let missing: Vec<&Slot> = edits
+            .iter()
+            .filter_map(|edit| if let Edit::Missing(slot) = edit { Some(*slot) } else { None })
+            .collect();
         for (at, edit) in edits.iter().enumerate() {
-            let is_tail = last_golden.is_none_or(|last| at > last);
-            self.report(*edit, is_tail, golden, judged);
-        }
-        // Every golden digest is there and only the order differs.
-        if edits.iter().all(|edit| matches!(edit, Edit::Same)) {
-            let explain = words::reordered(judged.pcr);
-            let reason = Reason::new(Code::EventReordered, Severity::Refuse, Part::Boot, explain);
-            self.boot.reasons.push(Reason { pcr: Some(judged.pcr.into()), ..reason });
+            let place = match edit {
+                Edit::Extra(event) if missing.iter().any(|s| sequence::slot_matches(s, event, &judged.banks)) => {
+                    Place::Other
+                }
+                _ if last_golden.is_none_or(|last| at > last) => Place::Tail,
+                _ => Place::Within,
+            };
+            self.report(*edit, place, golden, judged);
         }
     }
 
-    fn report(&mut self, edit: Edit<'_, 'e, 'a>, is_tail: bool, golden: &Sequence, judged: &Judged<'e, 'a>) {
+    fn report(&mut self, edit: Edit<'_, 'e, 'a>, place: Place, golden: &Sequence, judged: &Judged<'e, 'a>) {
         let bank = judged.banks.iter().copied().max_by_key(|alg| alg.strength());
         let Some(bank) = bank else { return };
         let (slot, event) = match edit {
@@ -231,6 +246,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             _ if superseded.is_some() => Code::Superseded,
             Edit::Changed(..) => Code::GoldenMismatch,
             Edit::Missing(_) => Code::EventMissing,
+            _ if place == Place::Other => Code::EventReordered,
             _ if golden
                 .slots
                 .iter()
@@ -238,7 +254,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             {
                 Code::EventRepeated
             }
-            _ if is_tail => Code::EventAppended,
+            _ if place == Place::Tail => Code::EventAppended,
             _ => Code::EventUnexpected,
         };
         let hint = event.map_or(Hint::None, |event| words::hint(&name, event, bank, superseded.is_some()));

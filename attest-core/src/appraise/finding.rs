@@ -73,7 +73,7 @@ names! {
         EventAppended = "event_appended",
         /// A golden extend that the boot lacks.
         EventMissing = "event_missing",
-        /// Two events stand in each other's place.
+        /// A golden extend at another place of its PCR's sequence.
         EventReordered = "event_reordered",
         /// The same extend more often than the golden sequence has it.
         EventRepeated = "event_repeated",

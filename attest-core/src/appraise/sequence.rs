@@ -7,9 +7,6 @@ use crate::reference::golden::{Order, Rule, Sequence, Slot};
 /// Above this many pairs the alignment is not worth its cost; a hostile log would choose the largest.
 const MOST_ALIGNED_PAIRS: usize = 1 << 20;
 
-/// What ExitBootServices leaves in PCR 5 when it fails (TCG PC Client Platform Firmware Profile, EV_EFI_ACTION strings).
-const EXIT_BOOT_SERVICES_FAILED: &[u8] = b"Exit Boot Services Returned with Failure";
-
 /// How a slot and an event relate.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Edit<'s, 'e, 'a> {
@@ -54,7 +51,7 @@ fn drop_failed_exits(slot: &Slot, events: &mut Vec<&Event<'_>>, banks: &[HashAlg
         let failed = events.windows(3).position(|window| match window {
             [call, failure, again] => {
                 slot_matches(slot, call, banks)
-                    && is_text(failure, EXIT_BOOT_SERVICES_FAILED, banks)
+                    && is_text(failure, Rule::EXIT_BOOT_SERVICES_FAILED, banks)
                     && slot_matches(slot, again, banks)
             }
             _ => false,

@@ -31,10 +31,6 @@ pub(super) fn variants_mixed(parts: &[(u8, &str)]) -> String {
     format!("every part is known, but from different boots: {}", parts.join(", "))
 }
 
-pub(super) fn reordered(pcr: u8) -> String {
-    format!("PCR {pcr} has every golden measurement, in another order")
-}
-
 pub(super) fn pcr_not_judged(pcr: u8, count: usize, first: &str) -> String {
     format!("PCR {pcr} has {count} events (the first: {first}) that the golden document does not judge")
 }
@@ -58,6 +54,9 @@ pub(super) fn difference(
         Code::EventMissing => format!("{what} was not measured into PCR {pcr}, the golden boot has it"),
         Code::EventRepeated => {
             format!("{what} is measured into PCR {pcr} more often than in the golden boot")
+        }
+        Code::EventReordered => {
+            format!("{what} is measured into PCR {pcr} at another place than in the golden boot")
         }
         Code::EventAppended => {
             format!("{what} is measured into PCR {pcr} after everything that the golden boot measures")

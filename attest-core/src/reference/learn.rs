@@ -5,7 +5,7 @@ use super::golden::{
     self, Accepted, Evidence, Golden, ImaFile, ImaGolden, NotJudged, Order, Response, Rule, Sequence, Slot,
     Variant, in_variant, may_be_judged,
 };
-use crate::digest::HashAlg;
+use crate::digest::{Digest, HashAlg};
 use crate::evidence::Severity;
 use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, ImaLog};
 use crate::evidence::tcg_log::{Event, EventLog, Finding};
@@ -258,7 +258,7 @@ fn unique_name(golden: &Golden, pcr: u8, name: &str) -> String {
 fn sequence(pcr: u8, boot: &Boot<'_, '_>, names: &[String], banks: &[HashAlg]) -> Sequence {
     let events = boot.log.events().iter().zip(names);
     let extends = events.filter(|(event, _)| event.is_extended() && event.pcr == u32::from(pcr));
-    let slots = extends.map(|(event, name)| slot(event, name, banks)).collect();
+    let slots = without_failed_exits(extends.map(|(event, name)| slot(event, name, banks)).collect());
     Sequence {
         pcr,
         name: String::new(),
@@ -268,6 +268,24 @@ fn sequence(pcr: u8, boot: &Boot<'_, '_>, names: &[String], banks: &[HashAlg]) -
         measured_by: None,
         slots,
     }
+}
+
+/// Leaves out what [`Rule::ExitBootServicesRepeat`] excuses: each invocation with its failure right before another invocation.
+fn without_failed_exits(slots: Vec<Slot>) -> Vec<Slot> {
+    let failed = |digest: &Digest| *digest == digest.alg().hash(&[Rule::EXIT_BOOT_SERVICES_FAILED]);
+    let mut kept: Vec<Slot> = Vec::new();
+    for slot in slots {
+        if let [.., call, failure] = kept.as_slice()
+            && slot.rule == Some(Rule::ExitBootServicesRepeat)
+            && call.rule == slot.rule
+            && call.digests == slot.digests
+            && failure.digests.iter().all(failed)
+        {
+            kept.truncate(kept.len().saturating_sub(2));
+        }
+        kept.push(slot);
+    }
+    kept
 }
 
 fn slot(event: &Event<'_>, name: &str, banks: &[HashAlg]) -> Slot {

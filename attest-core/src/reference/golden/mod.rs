@@ -138,6 +138,9 @@ impl Rule {
     /// How often ExitBootServices may fail before it succeeds.
     pub const MOST_REPEATS: usize = 8;
 
+    /// What ExitBootServices leaves in PCR 5 when it fails (TCG PC Client Platform Firmware Profile, EV_EFI_ACTION strings).
+    pub(crate) const EXIT_BOOT_SERVICES_FAILED: &[u8] = b"Exit Boot Services Returned with Failure";
+
     const NAMES: [(Self, &'static str); 1] = [(Self::ExitBootServicesRepeat, "exit_boot_services_repeat")];
 
     /// The one component whose slot may carry the rule.

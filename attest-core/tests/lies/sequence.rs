@@ -1,0 +1,377 @@
+//! The whole extend sequence of a judged PCR, explained by one variant.
+
+use std::collections::BTreeSet;
+
+use attest_core::appraise::{Code, Part, Reason, Severity, Status, Verdict};
+use attest_core::reference::golden::{Golden, Order, Rule, Sequence};
+
+use super::device::{BLOB, Device, EFI_ACTION, Event, NO_ACTION};
+use super::judge::{affirmed, find, golden, has, judge, refused};
+use super::sample::{EXIT, EXIT_FAILED, Software, good};
+
+/// The positions of events that were extended.
+fn extended(device: &Device) -> Vec<usize> {
+    (0..device.log.len()).filter(|at| device.log[*at].kind != NO_ACTION).collect()
+}
+
+/// A boot that really measured this log: the device's TPM is extended with it, event by event.
+fn booted(log: &[Event]) -> Device {
+    let template = good();
+    let mut device = Device::new(&template.banks(), 3);
+    for event in log {
+        if event.kind != NO_ACTION {
+            device.replay(event);
+        }
+        device.log.push(event.clone());
+    }
+    let first = device.boot_aggregate();
+    device.ima(first);
+    for entry in &template.ima[1..] {
+        device.ima(entry.clone());
+    }
+    device
+}
+
+/// What refuses the boot. That boot_aggregate does not fit is another part's finding.
+fn refusals(verdict: &Verdict) -> impl Iterator<Item = &Reason> {
+    verdict.reasons.iter().filter(|r| r.severity == Severity::Refuse && r.part == Part::Boot)
+}
+
+/// PCRs that refusing reasons name.
+fn named(verdict: &Verdict) -> BTreeSet<u32> {
+    refusals(verdict).filter_map(|r| r.pcr).collect()
+}
+
+/// Events that refusing reasons name.
+fn events(verdict: &Verdict) -> BTreeSet<u32> {
+    refusals(verdict).filter_map(|r| r.event).collect()
+}
+
+/// The log's header is event 0.
+fn index(at: usize) -> u32 {
+    at as u32 + 1
+}
+
+#[test]
+fn a38_an_event_dropped_from_the_log() {
+    let (device, golden) = (good(), golden(&[&good()]));
+    for at in extended(&device) {
+        let mut liar = device.clone();
+        let event = liar.log.remove(at);
+        let verdict = judge(&liar, &golden);
+        assert_eq!(verdict.status, Status::Contraindicated, "event {at}");
+        assert!(named(&verdict).contains(&event.pcr), "event {at}: {verdict:#?}");
+    }
+}
+
+#[test]
+fn a38_an_event_never_measured() {
+    let (device, golden) = (good(), golden(&[&good()]));
+    for at in extended(&device) {
+        let mut log = device.log.clone();
+        let event = log.remove(at);
+        let verdict = judge(&booted(&log), &golden);
+        refused(&verdict, Code::EventMissing);
+        let missing = find(&verdict, Code::EventMissing);
+        assert_eq!(missing.len(), 1, "{verdict:#?}");
+        assert_eq!(missing[0].pcr, Some(event.pcr));
+        let golden_digest = hex::encode(&event.digests[&super::device::SHA256]);
+        assert_eq!(missing[0].expected, [golden_digest], "the lost measurement is named");
+    }
+}
+
+#[test]
+fn a38_an_event_repeated() {
+    let (device, golden) = (good(), golden(&[&good()]));
+    for at in extended(&device) {
+        for to in [at + 1, device.log.len()] {
+            let mut log = device.log.clone();
+            log.insert(to, device.log[at].clone());
+            let verdict = judge(&booted(&log), &golden);
+            assert_eq!(verdict.status, Status::Contraindicated, "event {at} again at {to}");
+            assert!(named(&verdict).contains(&device.log[at].pcr));
+            // Of equal measurements in a row none is the repeated one.
+            let is_it = |e: &u32| booted(&log).log[*e as usize - 1].digests == device.log[at].digests;
+            assert!(events(&verdict).iter().any(is_it), "event {at} again at {to} is not named: {verdict:#?}");
+            // In the log alone: it does not replay.
+            let mut written = device.clone();
+            written.log = log;
+            assert_eq!(judge(&written, &golden).status, Status::Contraindicated);
+        }
+    }
+}
+
+#[test]
+fn a38_two_events_in_another_order() {
+    let (device, golden) = (good(), golden(&[&good()]));
+    let mut swaps = 0;
+    for at in extended(&device) {
+        let Some(other) = (at + 1..device.log.len()).find(|o| device.log[*o].pcr == device.log[at].pcr) else {
+            continue;
+        };
+        if device.log[at].digests == device.log[other].digests {
+            continue;
+        }
+        let mut log = device.log.clone();
+        log.swap(at, other);
+        let verdict = judge(&booted(&log), &golden);
+        assert_eq!(verdict.status, Status::Contraindicated, "events {at} and {other}");
+        assert!(named(&verdict).contains(&device.log[at].pcr));
+        let reordered = find(&verdict, Code::EventReordered);
+        assert!(
+            reordered.iter().any(|r| r.event == Some(index(at)) || r.event == Some(index(other))),
+            "events {at} and {other} are not named: {verdict:#?}"
+        );
+        let mut written = device.clone();
+        written.log = log;
+        assert_eq!(judge(&written, &golden).status, Status::Contraindicated);
+        swaps += 1;
+    }
+    assert!(swaps > 20);
+}
+
+/// The order of events in different PCRs is not proven, and nothing depends on it.
+#[test]
+fn a38_order_across_registers_is_not_proven() {
+    let (device, golden) = (good(), golden(&[&good()]));
+    let mut told_otherwise = device.clone();
+    told_otherwise.log[1..].sort_by_key(|event| event.pcr);
+    let verdict = judge(&told_otherwise, &golden);
+    assert_eq!(verdict.status, Status::Affirming);
+}
+
+#[test]
+fn a38_an_event_inserted_at_every_position() {
+    let (device, golden) = (good(), golden(&[&good()]));
+    for at in 1..=device.log.len() {
+        for pcr in [0, 4, 7, 8, 9, 14] {
+            let mut log = device.log.clone();
+            let mut stranger = Device::new(&device.banks(), 3);
+            stranger.write(pcr, EFI_ACTION, b"implant", b"implant");
+            log.insert(at, stranger.log.remove(0));
+            let verdict = judge(&booted(&log), &golden);
+            assert_eq!(verdict.status, Status::Contraindicated, "PCR {pcr} at {at}");
+            assert_eq!(named(&verdict), BTreeSet::from([pcr]), "PCR {pcr} at {at}");
+            assert!(events(&verdict).contains(&index(at)), "PCR {pcr} at {at}: {verdict:#?}");
+        }
+    }
+}
+
+/// A document that judges PCR 11 of a boot that never extends it, too.
+fn golden_with_pcr_11() -> Golden {
+    let mut golden = golden(&[&good()]);
+    golden.not_judged.retain(|n| n.pcr != 11);
+    golden.judged.push(11);
+    golden.judged.sort_unstable();
+    let like = golden.variants[0].sequences[0].clone();
+    golden.variants[0].sequences.push(Sequence { pcr: 11, slots: Vec::new(), measured_by: None, ..like });
+    golden.variants[0].sequences.sort_by_key(|s| s.pcr);
+    golden
+}
+
+/// Root extends, once the system runs, what the golden document allows elsewhere, and logs it.
+#[test]
+fn a38a_root_appends_allowed_digests() {
+    let golden = golden_with_pcr_11();
+    affirmed(&judge(&good(), &golden));
+    let allowed: Vec<Event> = extended(&good()).into_iter().map(|at| good().log[at].clone()).collect();
+    for pcr in [4, 8, 9, 11, 14] {
+        for event in &allowed {
+            let mut liar = good();
+            liar.repeat(&Event { pcr, ..event.clone() });
+            let verdict = judge(&liar, &golden);
+            assert_eq!(verdict.status, Status::Contraindicated, "PCR {pcr}");
+            assert!(has(&verdict, Code::EventAppended) || has(&verdict, Code::EventRepeated), "{verdict:#?}");
+            assert_eq!(named(&verdict), BTreeSet::from([pcr]));
+            assert_eq!(events(&verdict), BTreeSet::from([index(liar.log.len() - 1)]));
+        }
+    }
+}
+
+/// A stage is skipped at boot, and root supplies its digest afterwards.
+#[test]
+fn a38a_a_skipped_stage_supplied_later() {
+    let golden = golden(&[&good()]);
+    let mut lies = 0;
+    for at in extended(&good()) {
+        let event = good().log[at].clone();
+        let is_last = good().log[at + 1..].iter().all(|later| later.pcr != event.pcr);
+        let same_follow = good().log[at + 1..].iter().filter(|l| l.pcr == event.pcr).all(|l| l.digests == event.digests);
+        if ![4, 8, 9, 14].contains(&event.pcr) || is_last || same_follow {
+            continue;
+        }
+        let mut log = good().log;
+        log.remove(at);
+        log.push(event.clone());
+        let verdict = judge(&booted(&log), &golden);
+        assert_eq!(verdict.status, Status::Contraindicated, "event {at}");
+        assert_eq!(named(&verdict), BTreeSet::from([event.pcr]));
+        lies += 1;
+    }
+    assert!(lies >= 10, "{lies}");
+}
+
+#[test]
+fn a38a_pcr_11_of_a_unified_kernel_image() {
+    let software = Software::default();
+    let golden = golden(&[&software.boot_uki()]);
+    assert!(golden.judged.contains(&11));
+    affirmed(&judge(&software.boot_uki(), &golden));
+    let sections: Vec<Event> = software.boot_uki().log.into_iter().filter(|e| e.pcr == 11).collect();
+    for event in &sections {
+        let mut liar = software.boot_uki();
+        liar.repeat(event);
+        refused(&judge(&liar, &golden), Code::EventRepeated);
+    }
+    let changed = Software { initrd: "implant", ..software.clone() }.boot_uki();
+    refused(&judge(&changed, &golden), Code::GoldenMismatch);
+}
+
+fn two_boots() -> (Software, Software) {
+    let old = Software::default();
+    let new = Software { kernel: "linux 6.12", initrd: "initrd of linux 6.12", cmdline: "/vmlinuz quiet", ..old.clone() };
+    (old, new)
+}
+
+#[test]
+fn a38b_parts_of_two_known_good_boots() {
+    let (old, new) = two_boots();
+    let golden = golden(&[&old.boot(), &new.boot()]);
+    assert_eq!(golden.variants.len(), 2);
+    affirmed(&judge(&old.boot(), &golden));
+    let verdict = judge(&new.boot(), &golden);
+    affirmed(&verdict);
+    assert_eq!(verdict.golden.variant.as_deref(), Some("boot-2"));
+    let mixed = [
+        Software { kernel: new.kernel, ..old.clone() },
+        Software { initrd: new.initrd, ..old.clone() },
+        Software { cmdline: new.cmdline, ..old.clone() },
+        Software { kernel: old.kernel, ..new.clone() },
+        Software { initrd: old.initrd, ..new.clone() },
+        Software { cmdline: old.cmdline, ..new.clone() },
+    ];
+    for software in mixed {
+        let verdict = judge(&software.boot(), &golden);
+        assert_eq!(verdict.status, Status::Contraindicated);
+        assert_eq!(verdict.golden.variant, None, "no variant explains it");
+    }
+    // Every register alone is golden: PCR 4 and 9 of one boot, PCR 8 of the other.
+    let verdict = judge(&Software { cmdline: new.cmdline, ..old }.boot(), &golden);
+    refused(&verdict, Code::VariantsMixed);
+}
+
+/// The boot loader's PCR of one boot, everything else of the other: kernels differ, so PCR 4 and 9 are of different variants.
+#[test]
+fn variants_explain_together_or_not_at_all() {
+    let (old, new) = two_boots();
+    let golden = golden(&[&old.boot(), &new.boot()]);
+    for pcr in [4, 8, 9] {
+        let (from, mut log) = (new.boot().log, old.boot().log);
+        let first = log.iter().position(|e| e.pcr == pcr).unwrap();
+        log.retain(|e| e.pcr != pcr);
+        let others: Vec<Event> = from.into_iter().filter(|e| e.pcr == pcr).collect();
+        log.splice(first..first, others);
+        let verdict = judge(&booted(&log), &golden);
+        refused(&verdict, Code::VariantsMixed);
+        assert_eq!(verdict.golden.variant, None);
+    }
+}
+
+#[test]
+fn exit_boot_services_may_fail_first() {
+    let golden = golden(&[&good()]);
+    for failed_exits in 1..=Rule::MOST_REPEATS {
+        affirmed(&judge(&Software { failed_exits, ..Software::default() }.boot(), &golden));
+    }
+    let too_often = Software { failed_exits: Rule::MOST_REPEATS + 1, ..Software::default() }.boot();
+    assert_eq!(judge(&too_often, &golden).status, Status::Contraindicated);
+}
+
+/// A boot in which ExitBootServices failed is a boot to learn from.
+#[test]
+fn exit_boot_services_that_failed_when_learning() {
+    let failed = Software { failed_exits: 2, ..Software::default() }.boot();
+    let golden = golden(&[&failed]);
+    affirmed(&judge(&failed, &golden));
+    affirmed(&judge(&good(), &golden));
+}
+
+#[test]
+fn the_rule_for_exit_boot_services_excuses_nothing_else() {
+    let golden = golden(&[&good()]);
+    let invocation = good().find("Exit Boot Services Invocation");
+    let text = |text: &[u8], pcr: u32| {
+        let mut stranger = Device::new(&good().banks(), 3);
+        stranger.write(pcr, EFI_ACTION, text, text);
+        stranger.log.remove(0)
+    };
+    let (call, failure) = (text(EXIT, 5), text(EXIT_FAILED, 5));
+    let lies: [(usize, Vec<Event>); 7] = [
+        // A failure without its invocation, before and after.
+        (invocation, vec![failure.clone()]),
+        (invocation + 1, vec![failure.clone()]),
+        // An invocation without its failure.
+        (invocation, vec![call.clone()]),
+        // After the last measurement: root asks again.
+        (good().log.len(), vec![call.clone(), failure.clone()]),
+        (good().log.len(), vec![failure.clone(), call.clone()]),
+        // Another text where the failure should be, and the failure in another register.
+        (invocation, vec![call.clone(), text(b"Exit Boot Services Returned with Success", 5)]),
+        (invocation, vec![text(EXIT, 4), text(EXIT_FAILED, 4)]),
+    ];
+    for (at, lie) in lies {
+        let mut log = good().log;
+        log.splice(at..at, lie.clone());
+        assert_eq!(judge(&booted(&log), &golden).status, Status::Contraindicated, "{lie:?}");
+    }
+}
+
+#[test]
+fn order_may_be_free_before_the_separator_only() {
+    let mut golden = golden(&[&good()]);
+    let first = golden.sequences.iter_mut().find(|s| s.pcr == 7).unwrap();
+    first.order = Order::FreeBeforeSeparator;
+    affirmed(&judge(&good(), &golden));
+    let of_7: Vec<usize> = extended(&good()).into_iter().filter(|at| good().log[*at].pcr == 7).collect();
+    let separator = of_7.iter().position(|at| good().log[*at].kind == super::device::SEPARATOR).unwrap();
+    for (i, a) in of_7.iter().enumerate() {
+        for (j, b) in of_7.iter().enumerate().skip(i + 1) {
+            let mut log = good().log;
+            log.swap(*a, *b);
+            let verdict = judge(&booted(&log), &golden);
+            if j < separator {
+                affirmed(&verdict);
+            } else {
+                assert_eq!(verdict.status, Status::Contraindicated, "{i} and {j}");
+            }
+        }
+    }
+    // Each slot is used once: one variable twice, another not at all.
+    let mut log = good().log;
+    log[of_7[1]] = log[of_7[2]].clone();
+    assert_eq!(judge(&booted(&log), &golden).status, Status::Contraindicated);
+}
+
+#[test]
+fn startup_locality_is_golden_too() {
+    let golden = golden(&[&good()]);
+    let mut other = Software { locality: 0, ..Software::default() }.boot();
+    let verdict = judge(&other, &golden);
+    refused(&verdict, Code::StartupLocalityMismatch);
+    // The log says the golden locality, the TPM was started from another.
+    other.log[0] = good().log[0].clone();
+    refused(&judge(&other, &golden), Code::ReplayMismatch);
+    // The log says nothing.
+    other.log.remove(0);
+    refused(&judge(&other, &golden), Code::StartupLocalityMismatch);
+}
+
+/// One firmware volume of a golden boot, another event's place.
+#[test]
+fn a_golden_digest_counts_in_its_own_place_alone() {
+    let golden = golden(&[&good()]);
+    let mut log = good().log;
+    let at = log.iter().position(|e| e.kind == BLOB).unwrap();
+    log.swap(at, at - 1);
+    refused(&judge(&booted(&log), &golden), Code::EventReordered);
+}
