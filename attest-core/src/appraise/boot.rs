@@ -94,6 +94,18 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             self.boot.reasons.push(reason);
             return None;
         }
+        // A register's story may go on in the IMA list, but no golden sequence has such extends.
+        if self.evidence.ima().is_some_and(|ima| ima.is_in(pcr)) {
+            let explain = words::extended_by_ima(pcr);
+            let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Boot, explain);
+            self.boot.reasons.push(Reason {
+                pcr: Some(pcr.into()),
+                component: Some("ima".into()),
+                cause: Some(Cause::UserspaceMeasurementChanged),
+                ..reason
+            });
+            return None;
+        }
         let mut banks = Vec::new();
         for (alg, outcome) in strong().filter(|(alg, _)| golden.banks.contains(alg)) {
             // What is not explained refuses on its own, under the code of its outcome (see `unexplained`).
@@ -220,7 +232,9 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             .collect();
         for (at, edit) in edits.iter().enumerate() {
             let place = match edit {
-                Edit::Extra(event) if missing.iter().any(|s| sequence::slot_matches(s, event, &judged.banks)) => {
+                Edit::Extra(event)
+                    if missing.iter().any(|s| sequence::slot_matches(s, event, &judged.banks)) =>
+                {
                     Place::Other
                 }
                 _ if last_golden.is_none_or(|last| at > last) => Place::Tail,

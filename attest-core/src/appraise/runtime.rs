@@ -7,10 +7,13 @@ use super::finding::{Cause, Code, Part, Reason, RootCause, Severity};
 use crate::authenticate::ima::{BootAggregate, Unproven};
 use crate::authenticate::{AuthenticEvidence, AuthenticIma};
 use crate::digest::{Digest, HashAlg};
-use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry};
+use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, IMA_PCR};
+use crate::evidence::tcg_event::authenticated_everywhere;
+use crate::evidence::tcg_log::{Event, EventLog};
 use crate::evidence::text::Utf8;
 use crate::limits::Limits;
-use crate::reference::golden::{Golden, ImaFile, ImaGolden, Response};
+use crate::reference::component;
+use crate::reference::golden::{Golden, ImaFile, ImaGolden, Response, Slot};
 
 /// Judges the proven part of the list. Without golden values for files only what makes the list a lie is reported.
 pub(super) fn judge(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
@@ -22,8 +25,62 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Re
     let mut reasons = Vec::new();
     reasons.extend(boot_aggregate(ima));
     reasons.extend(coverage(ima));
+    reasons.extend(second_kernel(ima));
     if let Some(rules) = &golden.ima {
+        reasons.extend(nothing_to_judge(evidence, ima, rules));
         Files::new(rules).judge(ima, &mut reasons);
+    }
+    reasons
+}
+
+/// Another boot_aggregate that was extended: a second kernel went on with the first one's list, or a file bears that name.
+fn second_kernel(ima: &AuthenticIma<'_>) -> Option<Reason> {
+    let first = ima.proven_entries().find(|entry| entry.pcr == IMA_PCR).map(|entry| entry.index);
+    let again = ima.proven_entries().find(|entry| is_boot_aggregate(entry) && Some(entry.index) != first)?;
+    let explain = "the list has a second boot_aggregate: a kexec into a kernel that no boot measurement covers, or a file of that name";
+    Some(Reason {
+        pcr: Some(again.pcr),
+        event: Some(again.index),
+        component: Some("ima.boot_aggregate".into()),
+        cause: Some(Cause::KexecOrLostList),
+        ..Reason::new(Code::KexecOrLostList, Severity::Refuse, Part::Runtime, explain)
+    })
+}
+
+fn is_boot_aggregate(entry: &Entry<'_>) -> bool {
+    entry.name() == Some(BOOT_AGGREGATE)
+}
+
+/// Golden values for no file, or a list that nothing proves: judging them would affirm by saying nothing.
+fn nothing_to_judge(
+    evidence: &AuthenticEvidence<'_>,
+    ima: &AuthenticIma<'_>,
+    rules: &ImaGolden,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let mut refuse = |code, explain: &str| {
+        let reason = Reason::new(code, Severity::Refuse, Part::Runtime, explain);
+        reasons.push(Reason { component: Some("ima".into()), pcr: Some(IMA_PCR), ..reason });
+    };
+    if rules.files.is_empty() {
+        refuse(
+            Code::GoldenMissing,
+            "the golden document has a section for measured files, and no file in it",
+        );
+    }
+    let is_quoted = evidence.outcomes().iter().any(|(_, pcr, _)| u32::from(*pcr) == IMA_PCR);
+    if !is_quoted {
+        refuse(
+            Code::PcrNotQuoted,
+            "files are judged, but the quote does not cover PCR 10: nothing proves the list",
+        );
+    } else if !u8::try_from(IMA_PCR).is_ok_and(|pcr| ima.is_in(pcr)) {
+        refuse(
+            Code::ImaMissing,
+            "there are golden values for measured files, but the list has no entry in PCR 10",
+        );
+    } else if ima.coverage().is_some_and(|coverage| coverage.bank.strength() == 0) {
+        refuse(Code::WeakBank, "PCR 10 is quoted in the SHA-1 bank alone, which is too weak to judge by");
     }
     reasons
 }
@@ -60,6 +117,7 @@ fn unproven(why: Unproven) -> String {
         Unproven::AllZero => "boot_aggregate is all zeros: the kernel found no bank that it could use, so nothing ties the list to \
                               this boot but PCR 10 itself"
             .into(),
+        Unproven::ListNotQuoted => "the quote does not cover PCR 10: nothing proves the list".into(),
         Unproven::Missing => "the list does not begin with boot_aggregate: nothing ties it to this boot but PCR 10".into(),
         Unproven::NotQuoted { alg, pcr } => {
             format!("boot_aggregate covers PCR {pcr} of the {alg} bank, which is not quoted")
@@ -99,7 +157,8 @@ impl<'g> Files<'g> {
         let mut found: BTreeMap<&[u8], ()> = BTreeMap::new();
         let mut kept: BTreeMap<Code, usize> = BTreeMap::new();
         for entry in ima.proven_entries() {
-            if entry.name() == Some(BOOT_AGGREGATE) {
+            // The first has been judged as what it is; a second one has refused.
+            if is_boot_aggregate(&entry) {
                 continue;
             }
             let reason = match self.entry(&entry) {
@@ -186,8 +245,9 @@ const fn severity(response: Response) -> Severity {
 /// Root causes among runtime findings, the first of each kind.
 pub(super) fn causes(reasons: &[Reason]) -> Vec<RootCause> {
     let mut causes: Vec<RootCause> = Vec::new();
-    let found =
-        reasons.iter().filter(|r| r.part == Part::Runtime && r.component.as_deref() == Some("ima.files"));
+    let found = reasons
+        .iter()
+        .filter(|r| r.part == Part::Runtime && r.component.as_deref().is_some_and(|c| c.starts_with("ima.")));
     for reason in found {
         let Some(cause) = reason.cause else { continue };
         if causes.iter().all(|known| known.cause != cause) {
@@ -214,9 +274,16 @@ pub(super) fn measures_everything(evidence: &AuthenticEvidence<'_>, boot: &Boot,
     let sequences = variant.and_then(|v| golden.resolve(v).ok()).unwrap_or_default();
     let mut cmdlines =
         sequences.iter().flat_map(|s| &s.slots).filter(|slot| slot.component.contains("cmdline"));
-    // `about` of a golden slot was reviewed with the digest that it explains.
-    let ordered = policy.is_some_and(|policy| {
-        !policy.is_empty() && cmdlines.any(|slot| slot.about.split(' ').any(|word| word == policy))
-    });
-    boot.explained && belongs && ordered
+    let is_ordered = |policy: &str| !policy.is_empty() && cmdlines.any(|slot| orders(evidence, slot, policy));
+    boot.explained && belongs && policy.is_some_and(is_ordered)
+}
+
+/// Whether the command line of this golden slot has the word, in text that the slot's digest covers.
+fn orders(evidence: &AuthenticEvidence<'_>, slot: &Slot, policy: &str) -> bool {
+    let is_slot = |event: &&Event<'_>| {
+        slot.digests.iter().any(|digest| event.digest(digest.alg()) == Some(digest.as_bytes()))
+    };
+    let says = |event: &Event<'_>| component::about(event).split(' ').any(|word| word == policy);
+    let events = evidence.log().map(EventLog::events).unwrap_or_default();
+    events.iter().filter(is_slot).any(|event| authenticated_everywhere(event).is_some() && says(event))
 }

@@ -21,6 +21,10 @@ pub(super) fn bank_not_golden(pcr: u8, golden: &[HashAlg]) -> String {
     format!("PCR {pcr} is quoted in no bank that the golden document lets judge ({banks})")
 }
 
+pub(super) fn extended_by_ima(pcr: u8) -> String {
+    format!("the IMA list has entries in PCR {pcr}, which the golden boot measures alone")
+}
+
 pub(super) fn startup_locality(expected: u8, got: u8) -> String {
     format!("the TPM was started from locality {got}, the golden boots from locality {expected}")
 }

@@ -1,6 +1,6 @@
 //! The IMA list against the quoted PCRs: which part of it the quote covers, and whether it belongs to this boot.
 
-use super::ima::{self, BootAggregate, ImaReplay, PrefixMatch, extended_with};
+use super::ima::{self, BootAggregate, ImaReplay, PrefixMatch, Unproven, extended_with};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::AuthenticQuote;
 use super::replay::{Replay, reset_value};
@@ -66,7 +66,10 @@ impl<'a> AuthenticIma<'a> {
                 bank.prefix = bank.prefix.filter(|other| other.end == prefix.end);
             }
         }
-        let boot_aggregate = ima::boot_aggregate(&list, |alg, pcr| pcrs.get(alg, u8::try_from(pcr).ok()?));
+        let told = || ima::boot_aggregate(&list, |alg, pcr| pcrs.get(alg, u8::try_from(pcr).ok()?));
+        let is_quoted = pcrs.iter().any(|(_, pcr, _)| u32::from(pcr) == IMA_PCR);
+        let boot_aggregate =
+            if is_quoted { told() } else { BootAggregate::Unproven(Unproven::ListNotQuoted) };
         Self { list, banks: judged, decides, boot_aggregate }
     }
 
@@ -80,6 +83,18 @@ impl<'a> AuthenticIma<'a> {
             Some((bank, _)) if bank.prefix.is_some() => ImaOutcome::Match,
             Some((_, (_, replayed))) => ImaOutcome::Mismatch { replayed: *replayed },
         }
+    }
+
+    /// Whether the quote proves what the list says of this PCR.
+    #[must_use]
+    pub fn proves(&self, pcr: u8) -> bool {
+        self.decides.is_some_and(|(alg, _)| self.outcome(alg, pcr) == ImaOutcome::Match)
+    }
+
+    /// Whether an entry of the list, covered or not, is in this PCR.
+    #[must_use]
+    pub fn is_in(&self, pcr: u8) -> bool {
+        self.list.entries().any(|entry| entry.pcr == u32::from(pcr))
     }
 
     /// How much of the list is proven; `None` if nothing is.

@@ -70,7 +70,9 @@ pub enum Unproven {
     AlgorithmUnknown,
     /// It is all zeros: the kernel found no bank it could use.
     AllZero,
-    /// The list does not begin with it.
+    /// No quote covers the list's own PCR.
+    ListNotQuoted,
+    /// The entries of PCR 10 do not begin with it.
     Missing,
     /// A PCR that it covers is not quoted in its bank.
     NotQuoted {
@@ -88,6 +90,7 @@ impl Unproven {
         match self {
             Self::AlgorithmUnknown => "algorithm_unknown",
             Self::AllZero => "all_zero",
+            Self::ListNotQuoted => "list_not_quoted",
             Self::Missing => "missing",
             Self::NotQuoted { .. } => "not_quoted",
         }
@@ -223,11 +226,12 @@ pub(super) fn extended_with(entry: &Entry<'_>, alg: HashAlg) -> (Digest, Digest)
 }
 
 /// Holds the list's `boot_aggregate` against quoted PCRs: SHA-1 over PCR 0–7, any other hash over PCR 0–9 of its bank
-/// (Linux, ima_calc_boot_aggregate).
+/// (Linux, ima_calc_boot_aggregate). It is the first entry of PCR 10: before it an entry of any other register can be told.
 #[must_use]
 pub fn boot_aggregate(log: &ImaLog<'_>, quoted: impl Fn(HashAlg, u32) -> Option<Digest>) -> BootAggregate {
     let unproven = BootAggregate::Unproven;
-    let first = log.entry(0).filter(|entry| entry.name() == Some(BOOT_AGGREGATE));
+    let first = log.entries().find(|entry| entry.pcr == IMA_PCR);
+    let first = first.filter(|entry| entry.name() == Some(BOOT_AGGREGATE));
     let Some(told) = first.and_then(|entry| entry.file_digest()) else {
         return unproven(Unproven::Missing);
     };

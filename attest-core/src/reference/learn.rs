@@ -327,11 +327,12 @@ fn measured_by(sequences: &mut [Sequence], boot: &Boot<'_, '_>) -> Result<(), Er
 
 fn ima(boots: &[Boot<'_, '_>], golden: &Golden) -> Option<ImaGolden> {
     let mut files: Vec<ImaFile> = boots.iter().filter_map(|boot| boot.files).flatten().cloned().collect();
-    if boots.iter().all(|boot| boot.files.is_none()) {
-        return None;
-    }
     files.sort();
     files.dedup();
+    // Lists of nothing but boot_aggregate have no file to judge by.
+    if files.is_empty() {
+        return None;
+    }
     let cmdlines = golden.variants.iter().flat_map(|v| &v.sequences).flat_map(|s| &s.slots);
     let mut words = cmdlines.filter(|s| s.component.contains("cmdline")).flat_map(|s| s.about.split(' '));
     let policy = words.find(|word| word.starts_with("ima_policy=")).map(ToOwned::to_owned);

@@ -109,10 +109,8 @@ fn a09_sha1_alone_although_the_log_has_sha256() {
 fn a09_the_moved_pcr_in_sha1_alone() {
     let mut device = Software { cmdline: "/vmlinuz init=/bin/sh", ..Software::default() }.boot();
     let moved = [8, 9];
-    device.selection = vec![
-        (SHA1, moved.to_vec()),
-        (SHA256, ALL.into_iter().filter(|pcr| !moved.contains(pcr)).collect()),
-    ];
+    device.selection =
+        vec![(SHA1, moved.to_vec()), (SHA256, ALL.into_iter().filter(|pcr| !moved.contains(pcr)).collect())];
     let verdict = judge(&device, &golden(&[&good()]));
     refused(&verdict, Code::WeakBank);
     assert_eq!(find(&verdict, Code::WeakBank).len(), 2);

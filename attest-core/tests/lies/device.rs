@@ -12,7 +12,7 @@ pub const SHA384: u16 = 0x000c;
 
 pub const NO_ACTION: u32 = 3;
 pub const SEPARATOR: u32 = 4;
-pub const ACTION: u32 = 5;
+
 pub const S_CRTM_VERSION: u32 = 8;
 pub const IPL: u32 = 0xd;
 pub const VARIABLE_CONFIG: u32 = 0x8000_0001;
@@ -165,8 +165,7 @@ impl Device {
     /// IMA measures a file, honestly: every bank with its own digest.
     pub fn ima(&mut self, entry: Measurement) {
         for bank in self.banks() {
-            let digest =
-                if entry.violation { vec![0xff; size(bank)] } else { hash(bank, &entry.data) };
+            let digest = if entry.violation { vec![0xff; size(bank)] } else { hash(bank, &entry.data) };
             self.extend_digest(bank, entry.pcr as u8, &digest);
         }
         self.ima.push(entry);

@@ -1,14 +1,14 @@
 //! From a device to a verdict, by the library's front door.
 
-use attest_core::appraise::{Code, Context, GoldenSource, Part, Policy, Reason, Severity, Status, Verdict};
+use attest_core::appraise::{Code, Context, Part, Policy, Reason, Severity, Status, Verdict};
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
 use attest_core::evidence::bundle::{Bundle, Evidence};
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::pcr_values::PcrValues;
 use attest_core::evidence::tcg_log::EventLog;
+use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{self, Golden};
 use attest_core::reference::learn::{self, Boot, Choices};
-use attest_core::reference::ReferenceSet;
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
 
 use super::device::{Device, NONCE, ak_public, sign};
@@ -59,16 +59,17 @@ impl Sent {
     }
 
     pub fn judge(&self, golden: &Golden, policy: &Policy, context: &Context) -> Verdict {
-        let references = ReferenceSet::development(golden.clone()).unwrap();
+        self.judge_by(&ReferenceSet::development(golden.clone()).unwrap(), policy, context)
+    }
+
+    pub fn judge_by(&self, references: &ReferenceSet, policy: &Policy, context: &Context) -> Verdict {
         match self.authenticate() {
-            Ok(evidence) => policy.appraise(&evidence, &references, context),
-            Err(error) => policy.refuse(error.code(), &error.to_string(), source(&references), context),
+            Ok(evidence) => policy.appraise(&evidence, references, context),
+            Err(error) => {
+                policy.refuse(error.code(), &error.to_string(), references.source().clone(), context)
+            }
         }
     }
-}
-
-fn source(references: &ReferenceSet) -> GoldenSource {
-    references.source().clone()
 }
 
 pub fn context() -> Context {
@@ -78,10 +79,15 @@ pub fn context() -> Context {
 /// The verdict by the default policy. Without the PCR values the verdict is the same, or the evidence is not authentic.
 pub fn judge(device: &Device, golden: &Golden) -> Verdict {
     let sent = Sent::by(device);
-    let verdict = sent.judge(golden, &Policy::default(), &context());
-    let derived = Sent { values: None, ..sent }.judge(golden, &Policy::default(), &context());
+    let references = ReferenceSet::development(golden.clone()).unwrap();
+    let verdict = sent.judge_by(&references, &Policy::default(), &context());
+    let derived = Sent { values: None, ..sent }.judge_by(&references, &Policy::default(), &context());
     if derived.reasons.iter().any(|r| r.code == Code::EvidenceNotAuthentic) {
-        assert_eq!(verdict.status, Status::Contraindicated, "the logs do not lead to the values: {verdict:#?}");
+        assert_eq!(
+            verdict.status,
+            Status::Contraindicated,
+            "the logs do not lead to the values: {verdict:#?}"
+        );
     } else {
         assert_eq!(derived, verdict);
     }

@@ -19,6 +19,8 @@
 mod banks;
 mod clock;
 mod device;
+mod ima;
 mod judge;
+mod log;
 mod sample;
 mod sequence;

@@ -1,8 +1,8 @@
 //! A good boot, in the order in which a Debian machine under Secure Boot makes it: firmware, shim, GRUB, kernel, IMA.
 
 use super::device::{
-    APPLICATION, BLOB, Device, EFI_ACTION, Event, GPT, IPL, Measurement, NO_ACTION, S_CRTM_VERSION, SEPARATOR, SHA1,
-    SHA256, VARIABLE_AUTHORITY, VARIABLE_BOOT, VARIABLE_CONFIG,
+    APPLICATION, BLOB, Device, EFI_ACTION, Event, GPT, IPL, Measurement, NO_ACTION, S_CRTM_VERSION,
+    SEPARATOR, SHA1, SHA256, VARIABLE_AUTHORITY, VARIABLE_BOOT, VARIABLE_CONFIG,
 };
 
 const GLOBAL: [u8; 16] =
@@ -142,7 +142,8 @@ impl Software {
         let mut d = Device::new(&self.banks, self.locality);
         self.firmware(&mut d);
         d.measure(4, APPLICATION, &image("\\EFI\\Linux\\linux.efi"), self.kernel.as_bytes());
-        for (name, content) in [(".linux", self.kernel), (".cmdline", self.cmdline), (".initrd", self.initrd)] {
+        for (name, content) in [(".linux", self.kernel), (".cmdline", self.cmdline), (".initrd", self.initrd)]
+        {
             let shown = utf16(name);
             d.measure(11, IPL, &shown, format!("{name}\0").as_bytes());
             d.measure(11, IPL, &shown, content.as_bytes());

@@ -92,7 +92,10 @@ fn a38_an_event_repeated() {
             assert!(named(&verdict).contains(&device.log[at].pcr));
             // Of equal measurements in a row none is the repeated one.
             let is_it = |e: &u32| booted(&log).log[*e as usize - 1].digests == device.log[at].digests;
-            assert!(events(&verdict).iter().any(is_it), "event {at} again at {to} is not named: {verdict:#?}");
+            assert!(
+                events(&verdict).iter().any(is_it),
+                "event {at} again at {to} is not named: {verdict:#?}"
+            );
             // In the log alone: it does not replay.
             let mut written = device.clone();
             written.log = log;
@@ -106,7 +109,8 @@ fn a38_two_events_in_another_order() {
     let (device, golden) = (good(), golden(&[&good()]));
     let mut swaps = 0;
     for at in extended(&device) {
-        let Some(other) = (at + 1..device.log.len()).find(|o| device.log[*o].pcr == device.log[at].pcr) else {
+        let Some(other) = (at + 1..device.log.len()).find(|o| device.log[*o].pcr == device.log[at].pcr)
+        else {
             continue;
         };
         if device.log[at].digests == device.log[other].digests {
@@ -196,7 +200,8 @@ fn a38a_a_skipped_stage_supplied_later() {
     for at in extended(&good()) {
         let event = good().log[at].clone();
         let is_last = good().log[at + 1..].iter().all(|later| later.pcr != event.pcr);
-        let same_follow = good().log[at + 1..].iter().filter(|l| l.pcr == event.pcr).all(|l| l.digests == event.digests);
+        let same_follow =
+            good().log[at + 1..].iter().filter(|l| l.pcr == event.pcr).all(|l| l.digests == event.digests);
         if ![4, 8, 9, 14].contains(&event.pcr) || is_last || same_follow {
             continue;
         }
@@ -229,7 +234,12 @@ fn a38a_pcr_11_of_a_unified_kernel_image() {
 
 fn two_boots() -> (Software, Software) {
     let old = Software::default();
-    let new = Software { kernel: "linux 6.12", initrd: "initrd of linux 6.12", cmdline: "/vmlinuz quiet", ..old.clone() };
+    let new = Software {
+        kernel: "linux 6.12",
+        initrd: "initrd of linux 6.12",
+        cmdline: "/vmlinuz quiet",
+        ..old.clone()
+    };
     (old, new)
 }
 

@@ -1,0 +1,421 @@
+//! Runtime integrity: what the IMA list says, as far as the quote proves it.
+
+use attest_core::appraise::{Cause, Code, Part, Policy, Severity, Status, Verdict};
+use attest_core::reference::golden::{Golden, Response};
+
+use super::device::{Device, Measurement, SHA1, SHA256, SHA384, hash};
+use super::judge::{
+    Sent, affirmed, context, find, golden, golden_with_files, has, judge, refused, refused_only,
+};
+use super::sample::{Software, good};
+
+fn ima_golden() -> Golden {
+    golden_with_files(&[&good()])
+}
+
+fn file(path: &str, content: &str) -> Measurement {
+    Measurement::file(path.as_bytes(), content.as_bytes())
+}
+
+/// A device whose kernel measured exactly this list.
+fn measured(list: Vec<Measurement>) -> Device {
+    let mut device = good();
+    for bank in device.banks() {
+        device.pcrs.insert((bank, 10), vec![0; super::device::size(bank)]);
+    }
+    device.ima.clear();
+    list.into_iter().for_each(|entry| device.ima(entry));
+    device
+}
+
+#[track_caller]
+fn runtime_refused(verdict: &Verdict, code: Code) {
+    refused_only(verdict, code);
+    assert_eq!(verdict.boot.status, Status::Affirming, "the boot is not to blame");
+    assert_eq!(verdict.runtime.status, Status::Contraindicated);
+    assert!(find(verdict, code).iter().all(|r| r.part == Part::Runtime));
+}
+
+#[test]
+fn the_good_list_affirms() {
+    let verdict = judge(&good(), &ima_golden());
+    affirmed(&verdict);
+    assert_eq!(verdict.runtime.status, Status::Affirming);
+    assert_eq!(verdict.trust_vector.executables, 2, "the golden command line orders the measurements");
+    assert_eq!(verdict.trust_vector.file_system, 2);
+}
+
+#[test]
+fn a_changed_file_and_an_unknown_one() {
+    let mut liar = good();
+    liar.ima(file("/usr/bin/sh", "another shell"));
+    let verdict = judge(&liar, &ima_golden());
+    runtime_refused(&verdict, Code::FileChanged);
+    assert_eq!(find(&verdict, Code::FileChanged)[0].event, Some(3));
+    assert_eq!(verdict.causes[0].cause, Cause::FileChanged);
+    let mut liar = good();
+    liar.ima(file("/tmp/implant", "implant"));
+    let verdict = judge(&liar, &ima_golden());
+    runtime_refused(&verdict, Code::FileUnknown);
+    assert_eq!(verdict.causes[0].cause, Cause::UnknownFile);
+}
+
+#[test]
+fn a41_an_entry_that_is_not_what_was_extended() {
+    for at in 0..good().ima.len() {
+        let mut liar = good();
+        liar.ima.push(liar.ima[at].clone());
+        liar.ima[at].data[12] ^= 1;
+        liar.ima.pop();
+        refused(&judge(&liar, &ima_golden()), Code::KexecOrLostList);
+    }
+}
+
+/// The implant's entry carries the template digest of a good file: what the data hashes to is extended, not what is written.
+#[test]
+fn a41_a_template_digest_that_is_not_that_of_its_data() {
+    let mut liar = good();
+    liar.ima(file("/tmp/implant", "implant"));
+    let mut sent = Sent::by(&liar);
+    let bytes = sent.ima.as_mut().unwrap();
+    let told = hash(SHA1, &liar.ima[3].data);
+    let at = bytes.windows(20).position(|w| w == told).unwrap();
+    bytes[at..at + 20].copy_from_slice(&hash(SHA1, &file("/usr/bin/sh", "shell").data));
+    let verdict = sent.judge(&ima_golden(), &Policy::default(), &context());
+    refused(&verdict, Code::FileUnknown);
+}
+
+#[test]
+fn a41_violations_are_visible_and_under_policy() {
+    let mut device = good();
+    device.ima(Measurement { violation: true, ..Measurement::digest(b"/var/log/journal", &[0; 32]) });
+    runtime_refused(&judge(&device, &ima_golden()), Code::ImaViolation);
+    let mut tolerant = ima_golden();
+    tolerant.ima.as_mut().unwrap().violations = Response::Warn;
+    let verdict = judge(&device, &tolerant);
+    assert_eq!(find(&verdict, Code::ImaViolation)[0].severity, Severity::Warn);
+    assert_eq!((verdict.runtime.status, verdict.status), (Status::Warning, Status::Warning));
+    assert_eq!(verdict.trust_vector.executables, 3);
+    // A violation is no excuse for an entry that the kernel measured.
+    let mut liar = good();
+    liar.ima(file("/tmp/implant", "implant"));
+    liar.ima.last_mut().unwrap().violation = true;
+    runtime_refused(&judge(&liar, &tolerant), Code::KexecOrLostList);
+}
+
+#[test]
+fn a42_a_boot_aggregate_of_another_boot() {
+    let other = Software { kernel: "linux 6.12", ..Software::default() }.boot();
+    let mut list = good().ima;
+    list[0] = other.boot_aggregate();
+    for golden in [golden(&[&good()]), ima_golden()] {
+        runtime_refused(&judge(&measured(list.clone()), &golden), Code::BootAggregateMismatch);
+    }
+}
+
+#[test]
+fn a42_a_boot_aggregate_of_zeros_is_unproven() {
+    let mut list = good().ima;
+    list[0] = Measurement::digest(b"boot_aggregate", &[0; 32]);
+    let verdict = judge(&measured(list), &ima_golden());
+    assert_eq!(find(&verdict, Code::BootAggregateUnproven)[0].severity, Severity::Warn);
+    assert_eq!((verdict.boot.status, verdict.runtime.status), (Status::Affirming, Status::Warning));
+    assert_eq!(verdict.trust_vector.executables, 3);
+}
+
+#[test]
+fn a42_a_list_without_boot_aggregate_is_unproven() {
+    let mut list = good().ima;
+    list.remove(0);
+    let verdict = judge(&measured(list), &ima_golden());
+    assert!(has(&verdict, Code::BootAggregateUnproven));
+    assert_eq!(verdict.runtime.status, Status::Warning);
+}
+
+#[test]
+fn a42_a_boot_aggregate_over_pcrs_that_are_not_quoted_is_unproven() {
+    let mut golden = ima_golden();
+    golden.judged.retain(|pcr| *pcr != 9);
+    let mut device = good();
+    device.selection[0].1.retain(|pcr| *pcr != 9);
+    let verdict = judge(&device, &golden);
+    assert!(has(&verdict, Code::BootAggregateUnproven));
+    assert_eq!(verdict.runtime.status, Status::Warning);
+}
+
+/// The real list begins with an aggregate that proves nothing, or the wrong thing. A better one is told in a register that nobody
+/// quotes, or that root filled.
+#[test]
+fn a42_a_boot_aggregate_in_another_register() {
+    for aggregate in
+        [Measurement::digest(b"boot_aggregate", &[0; 32]), Measurement::digest(b"boot_aggregate", &[7; 32])]
+    {
+        let mut list = good().ima;
+        list[0] = aggregate;
+        let honest = judge(&measured(list.clone()), &ima_golden());
+        assert_ne!(honest.runtime.status, Status::Affirming);
+        let forged = Measurement { pcr: 12, ..good().boot_aggregate() };
+        // PCR 12 is not quoted; nothing was extended.
+        let mut liar = measured(list.clone());
+        liar.selection[0].1.retain(|pcr| *pcr != 12);
+        liar.ima.insert(0, forged.clone());
+        assert_eq!(judge(&liar, &ima_golden()).runtime.status, honest.runtime.status);
+        // PCR 12 is quoted and extended.
+        list.insert(0, forged);
+        let verdict = judge(&measured(list), &ima_golden());
+        assert!(
+            super::judge::badness(verdict.status) >= super::judge::badness(honest.status),
+            "{verdict:#?}"
+        );
+    }
+}
+
+/// The kernel names a file by its last part where the path is too long: `boot_aggregate` is a name that a file can have.
+#[test]
+fn a42_a_file_called_boot_aggregate() {
+    let mut liar = good();
+    liar.ima(file("boot_aggregate", "implant"));
+    let verdict = judge(&liar, &ima_golden());
+    assert_eq!(verdict.runtime.status, Status::Contraindicated, "{verdict:#?}");
+}
+
+#[test]
+fn a43_a_quote_that_lags_judges_its_prefix_alone() {
+    let quoted = good();
+    let mut later = good();
+    later.ima(file("/tmp/implant", "implant"));
+    let mut sent = Sent::by(&quoted);
+    sent.ima = Some(later.ima_bytes());
+    let verdict = sent.judge(&ima_golden(), &Policy::default(), &context());
+    affirmed(&verdict);
+    let covered = verdict.proven.unwrap().ima.unwrap();
+    assert_eq!((covered.entries_covered, covered.entries_left_over), (3, 1), "the rest is told, not judged");
+    // What was left over counts for nothing good either: here the required file.
+    let mut required = ima_golden();
+    required.ima.as_mut().unwrap().files[1].required = true;
+    let early = measured(good().ima[..2].to_vec());
+    let mut sent = Sent::by(&early);
+    sent.ima = Some(good().ima_bytes());
+    let verdict = sent.judge(&required, &Policy::default(), &context());
+    runtime_refused(&verdict, Code::FileRequiredMissing);
+}
+
+/// The quote covers the implant, the list hides it: no prefix fits.
+#[test]
+fn a43_a_list_that_is_cut_or_skips() {
+    let mut device = good();
+    device.ima(file("/tmp/implant", "implant"));
+    device.ima(file("/usr/bin/sh", "shell"));
+    for hidden in 1..device.ima.len() {
+        let mut liar = device.clone();
+        liar.ima.remove(hidden);
+        runtime_refused(&judge(&liar, &ima_golden()), Code::KexecOrLostList);
+        let mut cut = device.clone();
+        cut.ima.truncate(hidden);
+        runtime_refused(&judge(&cut, &ima_golden()), Code::KexecOrLostList);
+    }
+}
+
+#[test]
+fn a43_the_list_of_another_boot_is_not_resumed() {
+    let mut device = good();
+    device.ima = [good().ima, good().ima].concat();
+    let verdict = judge(&device, &ima_golden());
+    // The first half is this boot's, the second one is left over.
+    assert_eq!(verdict.proven.as_ref().unwrap().ima.unwrap().entries_left_over, 3);
+    affirmed(&verdict);
+    // Once it is extended, it is a second kernel's.
+    let mut kexec = good();
+    good().ima.into_iter().for_each(|entry| kexec.ima(entry));
+    runtime_refused(&judge(&kexec, &ima_golden()), Code::KexecOrLostList);
+    assert_eq!(judge(&kexec, &golden(&[&good()])).status, Status::Contraindicated);
+}
+
+#[test]
+fn a43a_no_list_although_files_are_golden() {
+    let mut sent = Sent::by(&good());
+    sent.ima = None;
+    let verdict = sent.judge(&ima_golden(), &Policy::default(), &context());
+    refused(&verdict, Code::ImaMissing);
+    // PCR 10 is not quoted either.
+    let mut device = good();
+    device.selection[0].1.retain(|pcr| *pcr != 10);
+    let mut sent = Sent::by(&device);
+    sent.ima = None;
+    runtime_refused(&sent.judge(&ima_golden(), &Policy::default(), &context()), Code::ImaMissing);
+}
+
+/// A list, but the quote does not cover PCR 10: nothing in it is proven.
+#[test]
+fn a43a_a_list_that_no_quote_covers() {
+    let mut device = good();
+    device.selection[0].1.retain(|pcr| *pcr != 10);
+    let verdict = judge(&device, &ima_golden());
+    runtime_refused(&verdict, Code::PcrNotQuoted);
+    // Without golden values for files the list is not judged, and says nothing.
+    let verdict = judge(&device, &golden(&[&good()]));
+    assert_eq!((verdict.status, verdict.runtime.status), (Status::Affirming, Status::None));
+}
+
+/// PCR 10 is untouched, and the list speaks of another register.
+#[test]
+fn a43a_a_list_in_another_register_alone() {
+    let list = good().ima.into_iter().map(|entry| Measurement { pcr: 12, ..entry }).collect();
+    let verdict = judge(&measured(list), &ima_golden());
+    assert_eq!(verdict.runtime.status, Status::Contraindicated, "{verdict:#?}");
+}
+
+#[test]
+fn a43a_golden_values_for_no_file() {
+    let mut empty = ima_golden();
+    empty.ima.as_mut().unwrap().files.clear();
+    for response in [Response::Refuse, Response::Warn] {
+        empty.ima.as_mut().unwrap().unknown_files = response;
+        let device = measured(vec![good().boot_aggregate()]);
+        runtime_refused(&judge(&device, &empty), Code::GoldenMissing);
+    }
+}
+
+#[test]
+fn a43a_an_empty_measurement_policy_orders_nothing() {
+    for policy in
+        [None, Some(""), Some(" "), Some("ima_policy"), Some("tcb"), Some("ima_policy=critical_data")]
+    {
+        let mut golden = ima_golden();
+        golden.ima.as_mut().unwrap().measurement_policy = policy.map(ToOwned::to_owned);
+        let verdict = judge(&good(), &golden);
+        assert_eq!(verdict.trust_vector.executables, 3, "{policy:?}");
+    }
+}
+
+/// The golden document says that the command line orders the measurements; the digest is that of another command line.
+#[test]
+fn a43a_a_measurement_policy_that_no_digest_covers() {
+    let plain = Software { cmdline: "/vmlinuz root=/dev/sda2", ..Software::default() };
+    let mut teacher = plain.boot();
+    for text in ["kernel_cmdline: /vmlinuz", "grub_cmd: linux /vmlinuz"] {
+        let at = teacher.find(text);
+        teacher.log[at].data = format!("{text} root=/dev/sda2 ima_policy=tcb\0").into_bytes();
+    }
+    let golden = golden_with_files(&[&teacher]);
+    for device in [plain.boot(), teacher] {
+        assert_eq!(judge(&device, &golden).trust_vector.executables, 3);
+    }
+}
+
+#[test]
+fn a43a_a_required_file_that_was_not_measured() {
+    let mut golden = ima_golden();
+    golden.ima.as_mut().unwrap().files.iter_mut().for_each(|file| file.required = true);
+    affirmed(&judge(&good(), &golden));
+    for left_out in 1..good().ima.len() {
+        let mut list = good().ima;
+        list.remove(left_out);
+        runtime_refused(&judge(&measured(list), &golden), Code::FileRequiredMissing);
+    }
+}
+
+/// A mount namespace lets an attacker choose paths: a path excuses no content, and content excuses no path.
+#[test]
+fn a43a_no_exemption_by_path() {
+    for path in ["/usr/bin/sh", "/usr/bin/init", "/usr/bin/../bin/sh", "/proc/self/root/usr/bin/sh"] {
+        let mut liar = good();
+        liar.ima(file(path, "implant"));
+        assert_eq!(judge(&liar, &ima_golden()).runtime.status, Status::Contraindicated, "{path}");
+    }
+    let mut moved = good();
+    moved.ima(file("/mnt/usr/bin/sh", "shell"));
+    let verdict = judge(&moved, &ima_golden());
+    assert_eq!(verdict.runtime.status, Status::Warning);
+    assert!(find(&verdict, Code::FileMoved)[0].explain.contains("/usr/bin/sh"));
+}
+
+#[test]
+fn a44_paths_with_line_breaks_nuls_and_escapes() {
+    let evil: [&[u8]; 6] = [
+        b"/usr/bin/sh\n10 0000 ima-ng sha256:00 /etc/passwd",
+        b"/usr/bin/sh\0/tmp/implant",
+        b"/usr/bin/../../tmp/sh",
+        b"/usr/bin/sh\x1b[2J\x1b[1;1Haffirming",
+        b"\xff\xfe/usr/bin/sh",
+        b"",
+    ];
+    for path in evil {
+        let mut liar = good();
+        liar.ima(Measurement::file(path, b"implant"));
+        let verdict = judge(&liar, &ima_golden());
+        runtime_refused(&verdict, Code::FileUnknown);
+        for reason in &verdict.reasons {
+            let texts = [Some(&reason.explain), reason.got.as_ref(), reason.component.as_ref()];
+            let is_harmless = |text: &String| !text.chars().any(char::is_control);
+            assert!(texts.into_iter().flatten().all(is_harmless), "{reason:?}");
+        }
+    }
+}
+
+/// A measured buffer is judged by its digest as any entry is, not by what stands beside it.
+#[test]
+fn a44_a_buffer_is_no_file() {
+    let mut liar = good();
+    let mut buffer = Measurement::file(b"/usr/bin/sh", b"implant");
+    buffer.template = "ima-buf";
+    liar.ima(buffer);
+    runtime_refused(&judge(&liar, &ima_golden()), Code::FileChanged);
+    // A template that nobody knows has no name and no digest.
+    let mut unknown = file("/usr/bin/sh", "shell");
+    unknown.template = "ima-of-tomorrow";
+    let mut liar = good();
+    liar.ima(unknown);
+    runtime_refused(&judge(&liar, &ima_golden()), Code::FileUnknown);
+}
+
+/// Root extends a register that the golden boot leaves alone, and tells it as IMA's.
+#[test]
+fn a38a_ima_entries_explain_no_firmware_register() {
+    let software = Software::default();
+    let golden = super::judge::golden(&[&software.boot_uki()]);
+    assert!(golden.judged.contains(&14) && golden.judged.contains(&8));
+    for pcr in [8, 9, 14] {
+        let mut liar = software.boot_uki();
+        liar.ima(Measurement { pcr, ..file("/usr/bin/sh", "shell") });
+        let verdict = judge(&liar, &golden);
+        assert_eq!(verdict.boot.status, Status::Contraindicated, "PCR {pcr}: {verdict:#?}");
+    }
+}
+
+/// A bank of zero-padded SHA-1 digests proves no more than SHA-1.
+#[test]
+fn a09_a_padded_bank_is_a_warning() {
+    let software = Software { banks: vec![SHA384], ..Software::default() };
+    let mut device = software.boot();
+    device.pcrs.insert((SHA384, 10), vec![0; 48]);
+    for entry in device.ima.clone() {
+        let padded = [hash(SHA1, &entry.data), vec![0; 28]].concat();
+        device.extend_digest(SHA384, 10, &padded);
+    }
+    let verdict = judge(&device, &golden_with_files(&[&software.boot()]));
+    assert!(has(&verdict, Code::ImaPadded));
+    assert_eq!(verdict.runtime.status, Status::Warning);
+}
+
+/// Every quoted bank must tell the same list.
+#[test]
+fn the_list_replays_in_every_quoted_bank() {
+    let software = Software { banks: vec![SHA256, SHA384], ..Software::default() };
+    let golden = golden_with_files(&[&software.boot()]);
+    affirmed(&judge(&software.boot(), &golden));
+    for bank in [SHA256, SHA384] {
+        let mut liar = software.boot();
+        liar.extend_digest(bank, 10, &vec![7; super::device::size(bank)]);
+        runtime_refused(&judge(&liar, &golden), Code::KexecOrLostList);
+    }
+}
+
+/// The list is quoted in SHA-1 alone, everything else in SHA-256.
+#[test]
+fn a09_the_list_in_sha1_alone() {
+    let mut device = good();
+    device.selection[0].1.retain(|pcr| *pcr != 10);
+    device.selection.insert(0, (SHA1, vec![10]));
+    runtime_refused(&judge(&device, &ima_golden()), Code::WeakBank);
+}
