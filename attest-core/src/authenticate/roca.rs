@@ -1,7 +1,7 @@
 //! RSA keys whose private part can be computed from the public one (CVE-2017-15361, "ROCA").
 //!
 //! The faulty library made primes of the form k·M + (65537^a mod M), M being a product of small primes. So the modulus, too,
-//! is a power of 65537 modulo each of these small primes, which happens to other moduli about once in 2^154
+//! is a power of 65537 modulo each of these small primes, which happens to other moduli about once in 2^27
 //! (Nemec et al., "The Return of Coppersmith's Attack", CCS 2017).
 
 const GENERATOR: u32 = 65537;
@@ -35,15 +35,13 @@ fn is_power_of_generator(wanted: u32, prime: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::testing::{SoftKey, fixture};
 
-    /// A modulus with the fingerprint, made for this test: it is 1 modulo every small prime, with a random-looking rest.
-    fn fingerprinted() -> Vec<u8> {
-        // 1 is 65537^0; k times the product of the primes, plus 1.
-        let mut number = vec![0u8; 255];
-        number.push(0xa7);
+    /// A 2048-bit modulus with the fingerprint: k times the product of the primes, plus 1, which is 65537^0 for all of them.
+    pub(in crate::authenticate) fn fingerprinted() -> Vec<u8> {
+        let mut number = [vec![0; 27], vec![0x30], vec![0xff; 227], vec![0xfe]].concat();
         for prime in PRIMES {
             let mut carry = 0u32;
             for byte in number.iter_mut().rev() {
@@ -51,6 +49,7 @@ mod tests {
                 *byte = product as u8;
                 carry = product >> 8;
             }
+            assert_eq!(carry, 0);
         }
         *number.last_mut().unwrap() += 1;
         number

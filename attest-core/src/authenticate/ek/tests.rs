@@ -372,6 +372,20 @@ fn a24_attribute_certificates_are_named() {
 }
 
 #[test]
+fn a26_a_key_with_the_fingerprint_of_roca() {
+    let judged = |modulus: &[u8]| {
+        let head = [0, 1, 0, 0x0b, 0, 3, 0, 0xb2, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10, 8, 0, 0, 0, 0, 0];
+        let area = tpm2b(&[&head[..], &tpm2b(modulus)].concat());
+        let spki = spki::encode(&VerifyingKey::new(&public(&area).key()).unwrap());
+        certified_key(&spki, &public(&area)).map(|_| ())
+    };
+    let mut modulus = roca::tests::fingerprinted();
+    assert_eq!(judged(&modulus), Err(Error::KeyRoca));
+    modulus[255] ^= 2;
+    assert_eq!(judged(&modulus), Ok(()));
+}
+
+#[test]
 fn keys_of_other_kinds_are_named() {
     // SubjectPublicKeyInfo of id-ecPublicKey on P-521 (1.3.132.0.35), its point all ones.
     let algorithm = tlv(0x30, &hex::decode("06072a8648ce3d020106052b81040023").unwrap());
