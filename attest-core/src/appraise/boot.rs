@@ -277,7 +277,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             (Some(_), None) => Kind::Missing,
             _ => Kind::Extra,
         };
-        let explain = words::difference(code, &name, judged.pcr, event, superseded);
+        let explain = words::difference(code, &name, judged.pcr, slot, event.map(|e| (e, bank)), superseded);
         let index = event.map(|event| event.index);
         self.boot.differences.push(Difference {
             kind,

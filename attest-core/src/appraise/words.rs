@@ -6,6 +6,7 @@ use crate::digest::HashAlg;
 use crate::evidence::tcg_event::{Authenticated, Decoded, authenticated, decode, measured_byte};
 use crate::evidence::tcg_log::Event;
 use crate::reference::component;
+use crate::reference::golden::Slot;
 
 pub(super) fn pcr_not_quoted(pcr: u8) -> String {
     format!("PCR {pcr} is judged, but the quote does not cover it: what is not quoted is not seen")
@@ -44,12 +45,14 @@ pub(super) fn difference(
     code: Code,
     name: &str,
     pcr: u8,
-    event: Option<&Event<'_>>,
+    slot: Option<&Slot>,
+    event: Option<(&Event<'_>, HashAlg)>,
     superseded: Option<&str>,
 ) -> String {
     let what = describe(name);
-    let says = event.map(component::about).filter(|words| !words.is_empty());
-    let says = says.map(|words| format!("; the event says of itself: {words}")).unwrap_or_default();
+    let says = event.map(|(event, bank)| own_words(event, bank)).unwrap_or_default();
+    let golden = slot.map(|slot| slot.about.as_str()).filter(|about| !about.is_empty());
+    let golden = golden.map(|about| format!("; the golden boot has: {about}")).unwrap_or_default();
     let text = match code {
         Code::Superseded => {
             format!("{what} is an old one that no longer counts ({})", superseded.unwrap_or_default())
@@ -67,7 +70,19 @@ pub(super) fn difference(
         }
         _ => format!("{what} is measured into PCR {pcr}, the golden boot has no such event there"),
     };
-    format!("{text}{says}")
+    format!("{text}{says}{golden}")
+}
+
+/// What the event's data says. Only what its digest covers is proven; all else is a hint, and called one.
+fn own_words(event: &Event<'_>, bank: HashAlg) -> String {
+    let about = component::about(event);
+    match authenticated(event, bank) {
+        _ if about.is_empty() => String::new(),
+        Authenticated::WholeData | Authenticated::WholeDataAndNul | Authenticated::StringAfterPrefix => {
+            format!("; measured was: {about}")
+        }
+        _ => format!("; the event says of itself, unproven: {about}"),
+    }
 }
 
 fn describe(name: &str) -> String {

@@ -248,7 +248,7 @@ fn a33_texts_are_shown_as_the_events_own_words() {
     let verdict = judge(&liar, &golden(&[&good()]));
     let reason =
         verdict.reasons.iter().find(|r| r.component.as_deref() == Some("grub.kernel_cmdline")).unwrap();
-    assert!(reason.explain.contains("the event says of itself"), "{reason:?}");
+    assert!(reason.explain.contains("the event says of itself, unproven"), "{reason:?}");
     liar.log[at].data = b"kernel_cmdline: \x1b[2J\n\raffirming\0".to_vec();
     let verdict = judge(&liar, &golden(&[&good()]));
     assert!(verdict.reasons.iter().all(|r| !r.explain.chars().any(char::is_control)));
