@@ -188,7 +188,7 @@ impl Default for Limits {
             connections: 4_096,
             requests_per_connection: 64,
             verifications: 0,
-            verifications_waiting: 256,
+            verifications_waiting: 64,
             shutdown_seconds: 20,
         }
     }
