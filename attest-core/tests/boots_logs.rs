@@ -19,8 +19,8 @@ use attest_core::evidence::tcg_log::EventLog;
 use attest_core::{HashAlg, Limits};
 use common::Pcrs;
 
-/// PCRs that only the firmware, the boot loader and the kernel's stub extend; 10 is IMA's, and the later ones userspace's.
-const FIRMWARE: [u32; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14];
+/// PCRs that the firmware, the boot loader and the kernel's stub extend; 10 is IMA's, 15 and later are user space's.
+const FIRMWARE: [u32; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14];
 
 fn replays(name: &str, log: &[u8], pcrs: &Pcrs) {
     let log = EventLog::parse(log, &Limits::DEFAULT).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -32,7 +32,9 @@ fn replays(name: &str, log: &[u8], pcrs: &Pcrs) {
         let alg = HashAlg::from_name(bank).expect("bank");
         for pcr in FIRMWARE {
             let value = replay.value(alg, pcr).unwrap_or_else(|| replay.reset_value(alg, pcr));
-            assert_eq!(value.to_string(), values[&pcr], "{name} {bank} {pcr}");
+            // Its user space extended PCR 11 with phases, which the firmware's log cannot tell.
+            let is_told = pcr != 11 || !name.ends_with("own-uki-phase");
+            assert_eq!(value.to_string() == values[&pcr], is_told, "{name} {bank} {pcr}");
         }
     }
 }

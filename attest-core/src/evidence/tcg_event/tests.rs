@@ -108,6 +108,28 @@ fn a33_data_that_does_not_hash_to_its_digest_is_a_hint() {
 }
 
 #[test]
+fn a33_no_action_is_never_authenticated_even_with_the_digest_of_its_data() {
+    let bytes = build::log(&[Made::new(0, EventType::NO_ACTION, b"trust me")]);
+    let log = log(&bytes);
+    assert_eq!(authenticated(&log.events()[1], HashAlg::Sha256), Authenticated::No);
+    assert_eq!(authenticated_everywhere(&log.events()[1]), Authenticated::No);
+}
+
+#[test]
+fn a33_every_bank_that_may_judge_must_agree() {
+    let both = [HashAlg::Sha1, HashAlg::Sha256, HashAlg::Sha384];
+    let made = Made::in_banks(5, EventType::EFI_ACTION, b"an action", &both);
+    let told = |wrong: usize| {
+        let mut made = made.clone();
+        made.digests[wrong].1[0] ^= 1;
+        let bytes = build::log_in_banks(&both, &[made]);
+        authenticated_everywhere(&log(&bytes).events()[1])
+    };
+    assert_eq!(told(0), Authenticated::WholeData, "SHA-1 has no say beside stronger banks");
+    assert_eq!((told(1), told(2)), (Authenticated::No, Authenticated::No));
+}
+
+#[test]
 fn secure_boot_is_what_the_variable_proves() {
     assert_eq!(secure_boot(&log(SB_GRUB)), Some(true));
     assert_eq!(secure_boot(&log(SB_OFF)), Some(false));
