@@ -90,6 +90,29 @@ fn the_endorsement_keys_match_their_certificates_and_activate_credentials() {
     }
 }
 
+#[test]
+fn a_certificate_chain_in_nv_is_read_over_several_indices() {
+    let (maker, tpm) = tpm();
+    assert!(tpm.open().unwrap().ek_chain().unwrap().is_empty());
+    let certificates = [maker.intermediate_pem().unwrap(), maker.root_pem().unwrap()];
+    let certificates = certificates.map(|pem| tpm_sim::subject::der(&pem).unwrap());
+    let bytes = certificates.concat();
+    // The border between the indices is not one between certificates.
+    for (index, part) in ["0x01c00100", "0x01c00101"].into_iter().zip(bytes.chunks(bytes.len() * 2 / 3)) {
+        let file = tpm.folder().join("part");
+        fs::write(&file, part).unwrap();
+        let tool = |name: &str, arguments: &[&str]| {
+            let mut command = Command::new(name);
+            let output = command.args(["-T", &tpm.tcti()]).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let attributes = "ownerwrite|authwrite|authread|ownerread|no_da";
+        tool("tpm2_nvdefine", &["-C", "o", "-s", &part.len().to_string(), "-a", attributes, index]);
+        tool("tpm2_nvwrite", &["-C", "o", "-i", file.to_str().unwrap(), index]);
+    }
+    assert_eq!(tpm.open().unwrap().ek_chain().unwrap(), certificates);
+}
+
 /// The server's half, by an independent tool that needs no TPM.
 fn make_credential(folder: &Path, ek: &EndorsementKey, ak: &AttestationKey) -> (Vec<u8>, Vec<u8>) {
     let path = |name: &str| folder.join(name);

@@ -11,6 +11,9 @@ pub const DEFAULT_EVENT_LOG: &str = "/sys/kernel/security/tpm0/binary_bios_measu
 /// Where the kernel shows the IMA list.
 pub const DEFAULT_IMA_LIST: &str = "/sys/kernel/security/ima/binary_runtime_measurements";
 
+/// Where systemd keeps its log of what user space measured.
+pub const DEFAULT_USERSPACE_LOG: &str = "/run/log/systemd/tpm2-measure.log";
+
 /// Where a log comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -22,8 +25,30 @@ pub enum Source {
     Withheld,
 }
 
+/// Where the logs come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// The firmware's event log.
+    pub event_log: Source,
+    /// The IMA list.
+    pub ima_list: Source,
+    /// systemd's userspace log.
+    pub userspace_log: Source,
+}
+
+impl Logs {
+    /// Reads them, in the order of the fields.
+    pub(super) fn read(&self) -> Result<[Option<Vec<u8>>; 3], Error> {
+        Ok([
+            event_log(&self.event_log)?,
+            optional(&self.ima_list, DEFAULT_IMA_LIST)?,
+            optional(&self.userspace_log, DEFAULT_USERSPACE_LOG)?,
+        ])
+    }
+}
+
 /// The event log. The kernel's must exist.
-pub(super) fn event_log(source: &Source) -> Result<Option<Vec<u8>>, Error> {
+fn event_log(source: &Source) -> Result<Option<Vec<u8>>, Error> {
     match source {
         Source::Withheld => Ok(None),
         Source::File(path) => read(path).map(Some),
@@ -39,12 +64,12 @@ pub(super) fn event_log(source: &Source) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// The IMA list. A kernel without IMA has none.
-pub(super) fn ima_list(source: &Source) -> Result<Option<Vec<u8>>, Error> {
+/// A log that not every machine has: a kernel without IMA has no list, and only some systems keep a userspace log.
+fn optional(source: &Source, default: &str) -> Result<Option<Vec<u8>>, Error> {
     match source {
         Source::Withheld => Ok(None),
         Source::File(path) => read(path).map(Some),
-        Source::Kernel => match read(Path::new(DEFAULT_IMA_LIST)) {
+        Source::Kernel => match read(Path::new(default)) {
             Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
             other => other.map(Some),
         },
@@ -66,7 +91,8 @@ mod tests {
     fn a_named_log_must_exist_and_a_withheld_one_is_not_read() {
         let missing = Source::File(PathBuf::from("/nonexistent/log"));
         assert!(matches!(event_log(&missing), Err(Error::File { .. })));
-        assert!(matches!(ima_list(&missing), Err(Error::File { .. })));
+        assert!(matches!(optional(&missing, DEFAULT_IMA_LIST), Err(Error::File { .. })));
+        assert!(optional(&Source::Kernel, "/nonexistent/list").unwrap().is_none());
         assert!(event_log(&Source::Withheld).unwrap().is_none());
     }
 }

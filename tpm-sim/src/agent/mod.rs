@@ -16,7 +16,7 @@ use crate::client::{self, Address, Enrolment, Evidence, Judgement, Server};
 use crate::device::{self, AkAlgorithm, AkTemplate, AttestationKey, Device, Quote};
 use crate::subject;
 
-pub use logs::{DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, Source};
+pub use logs::{DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, Logs, Source};
 pub use state::State;
 
 /// A quote is repeated when PCRs moved while it was made (IMA measures all the time); after so many times their values are left out.
@@ -131,7 +131,7 @@ pub struct Agent {
 pub struct EnrolOptions {
     /// The family that the device claims.
     pub family: String,
-    /// Certificates between the EK certificate and a root, PEM.
+    /// Certificates between the EK certificate and a root, PEM; those in the TPM's NV if not given.
     pub intermediates: Option<PathBuf>,
     /// Where the attestation key is kept in the TPM.
     pub ak_handle: u32,
@@ -146,10 +146,13 @@ impl Agent {
     /// # Errors
     /// Something is missing here, or the server refuses.
     pub async fn enrol(&self, options: &EnrolOptions) -> Result<State, Error> {
-        let intermediates =
-            options.intermediates.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let given = options.intermediates.as_deref().map(certificates).transpose()?;
         create_private_dir(&self.state_dir)?;
         let mut device = Device::open(&self.tcti)?;
+        let intermediates = match given {
+            Some(certificates) => certificates,
+            None => device.ek_chain()?,
+        };
         let ek = device.any_endorsement_key()?;
         let ak = match device.persistent_ak(options.ak_handle)? {
             Some(ak) => ak,
@@ -175,11 +178,10 @@ impl Agent {
     ///
     /// # Errors
     /// Something is missing here, or the server cannot judge. A refusing verdict is not an error.
-    pub async fn attest(&self, event_log: &Source, ima_list: &Source) -> Result<Judgement, Error> {
+    pub async fn attest(&self, logs: &Logs) -> Result<Judgement, Error> {
         let state = State::load(&self.state_dir)?;
         // What may be missing is looked for before anybody is asked anything.
-        logs::event_log(event_log)?;
-        logs::ima_list(ima_list)?;
+        logs.read()?;
         let mut device = Device::open(&self.tcti)?;
         let ak = enrolled_key(&mut device, &state)?;
         let subject_key = self.subject_public_key()?;
@@ -187,7 +189,8 @@ impl Agent {
         let challenge = server.challenge(&state.device_id, &subject_key).await?;
         let (quote, pcrs) = quote_with_values(&mut device, &ak, &challenge.nonce, &challenge.selection)?;
         // After the quote, so that the list is never shorter than what the quote covers.
-        let evidence = Evidence::new(quote, logs::event_log(event_log)?, logs::ima_list(ima_list)?, pcrs);
+        let [event_log, ima_list, userspace_log] = logs.read()?;
+        let evidence = Evidence { userspace_log, ..Evidence::new(quote, event_log, ima_list, pcrs) };
         Ok(server.verify(&challenge.id, evidence).await?)
     }
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tpm_sim::agent::{
-    Agent, DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, EnrolOptions, Error, Source, write_private,
+    Agent, DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, EnrolOptions, Error, Logs, Source,
+    write_private,
 };
 use tpm_sim::client::{Address, Judgement};
 use tpm_sim::device::AkAlgorithm;
@@ -63,7 +64,8 @@ struct Enrol {
     /// The device family, as the server's configuration names it.
     #[arg(long)]
     family: String,
-    /// Certificates between this TPM's endorsement certificate and a root that the server knows, PEM.
+    /// Certificates between this TPM's endorsement certificate and a root that the server knows, PEM. Without it, those that the TPM's maker
+    /// left in the TPM.
     #[arg(long, value_name = "FILE")]
     intermediates: Option<PathBuf>,
     /// Persistent handle for the attestation key.
@@ -88,6 +90,8 @@ struct Attest {
     /// Send no IMA list.
     #[arg(long, conflicts_with = "ima")]
     no_ima: bool,
+    #[arg(long, value_name = "FILE", help = format!("systemd's userspace log [default: {DEFAULT_USERSPACE_LOG}, if there is one]"))]
+    userspace_log: Option<PathBuf>,
     /// Where the verdict token (JWT) is written.
     #[arg(long, value_name = "FILE", default_value = "token.jwt")]
     out: PathBuf,
@@ -154,7 +158,9 @@ async fn attest(options: Attest) -> Result<ExitCode, Error> {
     };
     let event_log = source(options.no_event_log, options.event_log);
     let ima_list = source(options.no_ima, options.ima);
-    let judgement = options.common.agent().attest(&event_log, &ima_list).await?;
+    let userspace_log = source(false, options.userspace_log);
+    let logs = Logs { event_log, ima_list, userspace_log };
+    let judgement = options.common.agent().attest(&logs).await?;
     write_private(&options.out, judgement.ear_jwt.as_bytes())?;
     show(&judgement, options.json);
     let affirming = status_name(judgement.verdict.status()) == "affirming";
@@ -184,7 +190,7 @@ fn show(judgement: &Judgement, json: bool) {
     }
     println!(
         "{status}{}",
-        if verdict.development { " (development server: never accept this elsewhere)" } else { "" }
+        if verdict.development { " (development: no TLS, or golden values that nobody signed)" } else { "" }
     );
     for reason in verdict.reasons.iter().filter(|reason| reason.severity != "info") {
         let place = reason.pcr.map_or(String::new(), |pcr| format!(" (PCR {pcr})"));

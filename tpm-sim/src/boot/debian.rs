@@ -1,6 +1,8 @@
 //! A Debian-like UEFI boot: firmware, shim, GRUB, signed kernel, initrd. Its order, event types and hashed bytes are those of Debian 12
 //! on edk2 2022.11 with shim 16.1 and GRUB 2.06; the Secure Boot variables are that machine's own.
 
+use std::fmt;
+
 use super::event_type::{
     EV_EFI_ACTION, EV_EFI_BOOT_SERVICES_APPLICATION, EV_EFI_GPT_EVENT, EV_EFI_PLATFORM_FIRMWARE_BLOB,
     EV_EFI_VARIABLE_AUTHORITY, EV_EFI_VARIABLE_BOOT, EV_EFI_VARIABLE_DRIVER_CONFIG, EV_IPL,
@@ -222,12 +224,19 @@ impl Parts {
 
     fn application(&self, nth: u64, image: &[u8], device_path: &[u8]) -> Measurement {
         let address = self.load_address - nth * 0x10_0000;
-        Measurement::of_content(
-            4,
-            EV_EFI_BOOT_SERVICES_APPLICATION,
-            image_load(address, image, device_path),
-            image,
-        )
+        // The text that stands for an image is short; the event tells a length as of a real one.
+        let length = 0x7d_0000 + 8 * u64::try_from(image.len()).unwrap_or(0);
+        let event = image_load(address, length, device_path);
+        Measurement::of_content(4, EV_EFI_BOOT_SERVICES_APPLICATION, event, image)
+    }
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secure_boot = if self.secure_boot { "on" } else { "off" };
+        let text = String::from_utf8_lossy;
+        let (kernel, initrd) = (text(&self.kernel), text(&self.initrd));
+        write!(f, "Secure Boot {secure_boot}, {kernel}, {initrd}, `{}`", self.cmdline)
     }
 }
 

@@ -24,9 +24,9 @@ pub(super) fn variable(guid: [u8; 16], name: &str, data: &[u8]) -> Vec<u8> {
 }
 
 /// UEFI_IMAGE_LOAD_EVENT: where the image was loaded, its length, its link address, its device path.
-pub(super) fn image_load(address: u64, image: &[u8], device_path: &[u8]) -> Vec<u8> {
+pub(super) fn image_load(address: u64, length: u64, device_path: &[u8]) -> Vec<u8> {
     let mut out = address.to_le_bytes().to_vec();
-    out.extend(size(image.len()));
+    out.extend(length.to_le_bytes());
     out.extend(0_u64.to_le_bytes());
     out.extend(size(device_path.len()));
     out.extend(device_path);

@@ -74,6 +74,8 @@ pub struct Evidence {
     pub event_log: Option<Vec<u8>>,
     /// The IMA list.
     pub ima_list: Option<Vec<u8>>,
+    /// systemd's userspace log.
+    pub userspace_log: Option<Vec<u8>>,
     /// PCRs read beside the quote.
     pub pcrs: PcrValues,
 }
@@ -87,7 +89,8 @@ impl Evidence {
         ima_list: Option<Vec<u8>>,
         pcrs: PcrValues,
     ) -> Evidence {
-        Evidence { attest: quote.attest, signature: quote.signature, event_log, ima_list, pcrs }
+        let Quote { attest, signature } = quote;
+        Evidence { attest, signature, event_log, ima_list, userspace_log: None, pcrs }
     }
 }
 
@@ -190,7 +193,7 @@ impl Server {
             signature: evidence.signature,
             event_log: evidence.event_log,
             ima_list: evidence.ima_list,
-            userspace_log: None,
+            userspace_log: evidence.userspace_log,
         };
         let request = v1::VerifyRequest { challenge_id: challenge_id.to_owned(), evidence: Some(evidence) };
         // Logs of some megabytes fit the server's limit; ours is on the reply.

@@ -1,14 +1,15 @@
 //! The endorsement key and its certificate, by the standard templates of the TCG EK Credential Profile for TPM Family 2.0.
 
 use tss_esapi::abstraction::AsymmetricAlgorithmSelection;
-use tss_esapi::abstraction::ek::{create_ek_public_from_default_template_2, retrieve_ek_pubcert};
+use tss_esapi::abstraction::ek::create_ek_public_from_default_template_2;
+use tss_esapi::abstraction::nv;
 use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{AuthHandle, KeyHandle, NvIndexTpmHandle, ObjectHandle, SessionHandle, TpmHandle};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::key_bits::RsaKeyBits;
-use tss_esapi::interface_types::resource_handles::Hierarchy;
+use tss_esapi::interface_types::resource_handles::{Hierarchy, NvAuth};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
 use tss_esapi::structures::{Digest, DigestList, EncryptedSecret, IdObject, Public, SymmetricDefinition};
 
@@ -23,6 +24,9 @@ const POLICY_C_SHA384: [u8; 48] = [
     0x2b, 0x6a, 0x16, 0xf4, 0x29, 0x3c, 0x22, 0xb4, 0x55, 0xe2, 0x61, 0xcf, 0xfd, 0x21, 0x7a, 0xd5, //
     0xb4, 0x94, 0x7c, 0x2d, 0x73, 0xe6, 0x30, 0x05, 0xee, 0xd2, 0xdc, 0x2b, 0x35, 0x93, 0xd1, 0x65,
 ];
+
+/// Where the EK Credential Profile lets makers keep the endorsement certificate's chain.
+const EK_CHAIN_INDICES: std::ops::RangeInclusive<u32> = 0x01c0_0100..=0x01c0_01ff;
 
 /// Which endorsement key: its template and the NV index of its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,10 +124,44 @@ impl Device {
         if !self.nv_index_defined(index)? {
             return Err(Error::EkCertificateMissing { index });
         }
-        let mut certificate =
-            retrieve_ek_pubcert(&mut self.context, kind.algorithm()).command("TPM2_NV_Read")?;
+        let mut certificate = self.read_nv(index)?;
         certificate.truncate(der_length(&certificate).unwrap_or(certificate.len()));
         Ok(certificate)
+    }
+
+    /// The certificates between the endorsement certificate and the maker's root, as some makers keep them in NV: one after the other, over
+    /// as many indices as they take. Empty where there are none.
+    ///
+    /// # Errors
+    /// The TPM refuses.
+    pub fn ek_chain(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+        let mut bytes = Vec::new();
+        for index in EK_CHAIN_INDICES {
+            if !self.nv_index_defined(index)? {
+                break;
+            }
+            bytes.extend(self.read_nv(index)?);
+        }
+        let mut chain = Vec::new();
+        let mut rest = bytes.as_slice();
+        while let Some((certificate, after)) =
+            der_length(rest).and_then(|length| rest.split_at_checked(length))
+        {
+            chain.push(certificate.to_vec());
+            rest = after;
+        }
+        Ok(chain)
+    }
+
+    fn read_nv(&mut self, index: u32) -> Result<Vec<u8>, Error> {
+        let index = NvIndexTpmHandle::new(index).command("NV index")?;
+        let handle = self
+            .context
+            .execute_without_session(|context| context.tr_from_tpm_public(TpmHandle::NvIndex(index)))
+            .command("TPM2_NV_ReadPublic")?;
+        self.with_password("TPM2_NV_Read", |context| {
+            nv::read_full(context, NvAuth::NvIndex(handle.into()), index)
+        })
     }
 
     /// Listed first, because reading a missing index makes the TSS library complain on standard error.

@@ -48,6 +48,8 @@ pub enum Trick {
     ReplayedQuote,
     /// The quote is made by another TPM, which booted well.
     StrangerQuote,
+    /// The quote covers the PCRs that were asked for in the sha1 bank alone.
+    WeakBankQuote,
     /// The TPM alone is reset after the boot; the machine shows its old logs.
     TpmReset,
     /// The TPM alone is reset after the boot, and root extends the digests of a good boot into it.

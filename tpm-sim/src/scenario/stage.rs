@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::lies::{self, BANKS};
 use super::{Expected, Fault, Outcome, Report, Scenario, Step, Trick};
-use crate::bank::{PcrValues, Selection};
+use crate::bank::{Bank, PcrValues, Selection};
 use crate::boot::Record;
 use crate::boot::debian::Parts;
 use crate::client::{self, Challenge, Enrolment, Evidence, Judgement, Server};
@@ -118,12 +118,8 @@ impl Stage {
         self.tpm.reboot()?;
         let parts = Parts { load_address: load_address(), ..parts.clone() };
         let record = parts.boot(&BANKS).run(&mut self.tpm.open()?)?;
-        let detail = format!(
-            "{} events in the log, {} files measured",
-            record.log.entries.len(),
-            record.ima.entries.len()
-        );
-        self.step("boot", detail);
+        let (events, files) = (record.log.entries.len(), record.ima.entries.len());
+        self.step("boot", format!("{parts}; {events} events, {files} files measured"));
         Ok(record)
     }
 
@@ -184,6 +180,10 @@ impl Stage {
                 *record = Parts::new().boot(&BANKS).run(&mut self.tpm.open()?)?;
                 self.step("refill", "root extends the digests of a good boot".to_owned());
             }
+            Trick::WeakBankQuote => {
+                let pcrs = selection.banks().iter().fold(0, |all, (_, mask)| all | mask);
+                selection = Selection::new(&[Bank::Sha1], Selection::indices(pcrs));
+            }
             Trick::NarrowQuote => selection = Selection::new(&BANKS[1..], [0]),
             _ => (),
         }
@@ -210,6 +210,9 @@ impl Stage {
         for reason in judgement.verdict.reasons.iter().filter(|reason| reason.severity != "info") {
             let place = reason.pcr.map_or(String::new(), |pcr| format!(" (PCR {pcr})"));
             self.step("reason", format!("{}{place}: {}", reason.code, reason.explain));
+        }
+        for cause in &judgement.verdict.causes {
+            self.step("cause", format!("{} {}", cause.cause, cause.component).trim_end().to_owned());
         }
         let name = super::expect::status_name(judgement.verdict.status());
         self.step("verdict", format!("{name}, token of {} bytes", judgement.ear_jwt.len()));

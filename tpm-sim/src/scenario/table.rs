@@ -163,6 +163,14 @@ pub const ALL: &[Scenario] = &[
         ..scenario("narrow-quote", "quotes PCR 0 alone", refused(&["evidence_not_authentic|pcr_not_quoted"]))
     },
     Scenario {
+        trick: Trick::WeakBankQuote,
+        ..scenario(
+            "weak-bank-quote",
+            "quotes the sha1 bank alone",
+            refused(&["evidence_not_authentic|pcr_not_quoted|weak_bank"]),
+        )
+    },
+    Scenario {
         parts: Parts::with_implant,
         trick: Trick::ReplayedQuote,
         ..scenario(
