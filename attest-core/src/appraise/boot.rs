@@ -63,6 +63,9 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
         judge.alternatives(judged);
     }
     judge.variants(&grouped);
+    for judged in alone.iter().chain(&grouped) {
+        judge.outdated(judged);
+    }
     judge.unjudged();
     judge.finish()
 }
@@ -184,6 +187,38 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             if let Some(golden) = golden_for(nearest, judged.pcr) {
                 self.compare(golden, judged);
             }
+        }
+    }
+
+    /// A superseded digest never accounts, not even where a variant that has it was left in the document.
+    fn outdated(&mut self, judged: &Judged<'e, 'a>) {
+        let Some(bank) = judged.banks.iter().copied().max_by_key(|alg| alg.strength()) else { return };
+        for event in &judged.events {
+            let Some(why) = superseded(self.references.golden(), event, &judged.banks) else { continue };
+            let index = Some(event.index);
+            if self.boot.reasons.iter().any(|r| r.code == Code::Superseded && r.event == index) {
+                continue;
+            }
+            let name = self.name(event);
+            let explain = words::difference(Code::Superseded, &name, judged.pcr, Some(event), Some(why));
+            let (pcr, hint) = (judged.pcr.into(), Hint::Superseded);
+            let component = name.clone();
+            self.boot.differences.push(Difference {
+                kind: Kind::Changed,
+                pcr,
+                event: index,
+                component,
+                hint,
+            });
+            self.boot.explained = false;
+            self.boot.reasons.push(Reason {
+                component: Some(name),
+                bank: Some(bank.name()),
+                pcr: Some(pcr),
+                event: index,
+                got: event.typed_digest(bank).map(|digest| digest.to_string()),
+                ..Reason::new(Code::Superseded, Severity::Refuse, Part::Boot, explain)
+            });
         }
     }
 

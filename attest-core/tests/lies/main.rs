@@ -17,8 +17,10 @@
 )]
 
 mod banks;
+mod bytes;
 mod clock;
 mod device;
+mod golden;
 mod ima;
 mod judge;
 mod log;

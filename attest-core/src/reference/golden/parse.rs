@@ -81,6 +81,10 @@ impl Golden {
 
     /// What a single section cannot see: names are unique, every judged PCR has a sequence, and PCR 8–15 say who measured them.
     pub(crate) fn validate(&self) -> Result<(), Error> {
+        if self.family.is_empty() {
+            let place = "family".into();
+            return Err(Error::Value { place, got: String::new(), expected: "a family's name" });
+        }
         unique("variants", self.variants.iter().map(|v| v.name.clone()))?;
         unique("sequences", self.sequences.iter().map(|s| format!("PCR {} {}", s.pcr, s.name)))?;
         unique("not_judged", self.not_judged.iter().map(|n| n.pcr.to_string()))?;
