@@ -200,7 +200,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
                 continue;
             }
             let name = self.name(event);
-            let explain = words::difference(Code::Superseded, &name, judged.pcr, Some(event), Some(why));
+            let explain =
+                words::difference(Code::Superseded, &name, judged.pcr, None, Some((event, bank)), Some(why));
             let (pcr, hint) = (judged.pcr.into(), Hint::Superseded);
             let component = name.clone();
             self.boot.differences.push(Difference {

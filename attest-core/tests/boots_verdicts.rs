@@ -1,0 +1,332 @@
+//! Golden values learned from one real boot, and what the verdict says about the others: exact status, components and causes, with
+//! both keys, both forms of the IMA list, with and without PCR values.
+#![allow(
+    clippy::allow_attributes,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test reads files, and a panic in it is a failed test"
+)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use attest_core::appraise::{Cause, Code, Context, Policy, Severity, Status, Verdict};
+use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
+use attest_core::evidence::bundle::{Bundle, Evidence};
+use attest_core::evidence::ima_log::ImaLog;
+use attest_core::evidence::pcr_values::PcrValues;
+use attest_core::evidence::tcg_log::EventLog;
+use attest_core::reference::ReferenceSet;
+use attest_core::reference::golden::{self, Golden, Replacement, Variant};
+use attest_core::reference::learn::{self, Boot, Choices};
+use attest_core::{Digest, HashAlg, Limits, Timestamp};
+
+const FAMILY: &str = "debian-12-qemu";
+
+/// The boots in the project, and all of them where the wider evidence is.
+fn folders() -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/boots");
+    let shared = common::shared().map(|shared| shared.join("boots"));
+    core::iter::once(own).chain(shared).collect()
+}
+
+fn read(folder: &Path, scenario: &str, file: &str) -> Option<Vec<u8>> {
+    std::fs::read(folder.join(scenario).join(file)).ok()
+}
+
+fn values(json: &[u8]) -> PcrValues {
+    let banks = common::pcrs(json).into_iter();
+    banks
+        .flat_map(|(bank, pcrs)| {
+            let alg = HashAlg::from_name(&bank).expect("bank");
+            pcrs.into_iter().map(move |(pcr, value)| {
+                (u8::try_from(pcr).expect("index"), Digest::from_hex(alg, &value).expect("digest"))
+            })
+        })
+        .collect()
+}
+
+/// Every way to present a boot's evidence, judged. They all say the same, and so there is one verdict; with the number of ways.
+fn judge(folder: &Path, scenario: &str, quotes: &[&str], references: &ReferenceSet) -> Option<Verdict> {
+    let mut verdicts: Vec<(String, Verdict)> = Vec::new();
+    for quote in quotes {
+        let key = if *quote == "all" { "ecc" } else { quote };
+        let Some(attest) = read(folder, scenario, &format!("quote-{quote}.attest")) else { continue };
+        let signature = read(folder, scenario, &format!("quote-{quote}.sig")).expect("signature");
+        let key = read(folder, scenario, &format!("ak-{key}.pub")).expect("key");
+        let nonce = read(folder, scenario, "nonce.hex").expect("nonce");
+        let nonce = hex::decode(nonce.trim_ascii()).expect("hex");
+        let log = read(folder, scenario, "eventlog.bin").expect("log");
+        let pcrs = values(&read(folder, scenario, "pcrs.json").expect("pcrs"));
+        for list in ["ima.bin", "ima.ascii"] {
+            let Some(ima) = read(folder, scenario, list) else { continue };
+            for pcrs in [Some(pcrs.clone()), None] {
+                let way = format!(
+                    "{scenario} {quote} {list} {}",
+                    if pcrs.is_some() { "values" } else { "derived" }
+                );
+                let evidence = Evidence {
+                    attest: &attest,
+                    signature: &signature,
+                    signature_scheme: None,
+                    event_log: Some(&log),
+                    ima: Some(&ima),
+                    pcrs,
+                };
+                let bundle =
+                    Bundle::parse(evidence, &Limits::DEFAULT).unwrap_or_else(|e| panic!("{way}: {e}"));
+                let key = AttestationKey::vouched_tpm(&key, &Limits::DEFAULT).expect("key");
+                let challenge = Challenge::offline(Nonce::given(&nonce).expect("nonce"));
+                let now = Timestamp::from_unix(1_800_000_000);
+                let evidence = AuthenticEvidence::authenticate(bundle, &key, challenge, now);
+                let evidence = evidence.unwrap_or_else(|e| panic!("{way}: {e}"));
+                let context = Context { family: FAMILY.into(), ..Context::default() };
+                verdicts.push((way, Policy::default().appraise(&evidence, references, &context)));
+            }
+        }
+    }
+    let (_, first) = verdicts.first()?.clone();
+    for (way, verdict) in &verdicts {
+        // Two keys have two names, clocks and banks; what is judged is the same.
+        let said = |v: &Verdict| {
+            let reasons: Vec<_> =
+                v.reasons.iter().map(|r| (r.code, r.pcr, r.event, r.component.clone())).collect();
+            (v.status, v.boot.status, v.runtime.status, v.causes.clone(), v.components.clone(), reasons)
+        };
+        assert_eq!(said(verdict), said(&first), "{way}");
+    }
+    Some(first)
+}
+
+fn learn_from(folder: &Path, scenarios: &[&str], with_files: bool) -> Golden {
+    let bytes = |file: &str| -> Vec<Vec<u8>> {
+        scenarios.iter().map(|scenario| read(folder, scenario, file).expect("a known-good boot")).collect()
+    };
+    let (logs, lists) = (bytes("eventlog.bin"), bytes("ima.bin"));
+    let logs: Vec<_> = logs.iter().map(|log| EventLog::parse(log, &Limits::DEFAULT).expect("log")).collect();
+    let files: Vec<_> = lists
+        .iter()
+        .map(|list| learn::ima_files(&ImaLog::parse(list, &Limits::DEFAULT).expect("list")))
+        .collect();
+    let boots: Vec<Boot<'_, '_>> = scenarios
+        .iter()
+        .zip(&logs)
+        .zip(&files)
+        .map(|((name, log), files)| Boot {
+            name,
+            log,
+            evidence: golden::Evidence::Quoted,
+            files: with_files.then_some(files.as_slice()),
+        })
+        .collect();
+    learn::learn(FAMILY, &boots, &Choices::default()).expect("golden")
+}
+
+fn references(golden: &Golden) -> ReferenceSet {
+    ReferenceSet::development(golden.clone()).expect("a document that fits together")
+}
+
+/// PCR and component of every refusing reason.
+fn refusals(verdict: &Verdict) -> BTreeSet<(u32, String)> {
+    let refusing = verdict.reasons.iter().filter(|r| r.severity == Severity::Refuse);
+    refusing.map(|r| (r.pcr.expect("a PCR"), r.component.clone().expect("a component"))).collect()
+}
+
+fn causes(verdict: &Verdict) -> Vec<Cause> {
+    verdict.causes.iter().map(|root| root.cause).collect()
+}
+
+fn named(expected: &[(u32, &str)]) -> BTreeSet<(u32, String)> {
+    expected.iter().map(|(pcr, name)| (*pcr, (*name).to_owned())).collect()
+}
+
+struct Expected {
+    scenario: &'static str,
+    /// Exactly what refuses: PCR and component.
+    refusals: &'static [(u32, &'static str)],
+    /// Exactly the root causes, most telling first.
+    causes: &'static [Cause],
+}
+
+const CMDLINE: &[(u32, &str)] = &[(8, "grub.command"), (8, "grub.kernel_cmdline"), (9, "grub.config")];
+
+const TABLE: &[Expected] = &[
+    Expected { scenario: "sb-grub", refusals: &[], causes: &[] },
+    Expected { scenario: "sb-grub-again", refusals: &[], causes: &[] },
+    Expected { scenario: "sb-cmdline", refusals: CMDLINE, causes: &[Cause::KernelCmdlineChanged] },
+    Expected { scenario: "sb-initrd", refusals: &[(9, "initrd")], causes: &[Cause::InitrdChanged] },
+    Expected {
+        scenario: "sb-oldkernel",
+        refusals: &[(4, "kernel"), (9, "initrd"), (9, "kernel.file")],
+        causes: &[Cause::KernelChanged, Cause::InitrdChanged],
+    },
+    Expected { scenario: "sb-sha384", refusals: &[], causes: &[] },
+    Expected { scenario: "ima-ng", refusals: CMDLINE, causes: &[Cause::KernelCmdlineChanged] },
+    Expected {
+        scenario: "ima-sig",
+        // Its initrd holds the signed files.
+        refusals: &[(8, "grub.command"), (8, "grub.kernel_cmdline"), (9, "grub.config"), (9, "initrd")],
+        causes: &[Cause::InitrdChanged, Cause::KernelCmdlineChanged],
+    },
+    Expected { scenario: "ima-sha1", refusals: CMDLINE, causes: &[Cause::KernelCmdlineChanged] },
+];
+
+#[test]
+fn learned_from_one_boot_the_others_are_told_apart() {
+    for folder in folders() {
+        let references = references(&learn_from(&folder, &["sb-grub"], false));
+        let mut judged = 0;
+        for expected in TABLE {
+            let scenario = expected.scenario;
+            let Some(verdict) = judge(&folder, scenario, &["ecc", "rsa"], &references) else { continue };
+            judged += 1;
+            assert_eq!(refusals(&verdict), named(expected.refusals), "{scenario}: {verdict:#?}");
+            assert_eq!(causes(&verdict), expected.causes, "{scenario}");
+            let status =
+                if expected.refusals.is_empty() { Status::Affirming } else { Status::Contraindicated };
+            assert_eq!((verdict.status, verdict.boot.status), (status, status), "{scenario}");
+            assert_eq!(verdict.runtime.status, Status::None, "{scenario}: no file is golden");
+            let bank = if scenario == "sb-sha384" { "sha384" } else { "sha256" };
+            assert!(verdict.judged.iter().all(|judged| judged.bank == bank), "{scenario}");
+            assert_eq!(verdict.judged.len(), 11, "{scenario}");
+        }
+        assert!(judged >= 5, "{judged} boots in {}", folder.display());
+    }
+}
+
+#[test]
+fn boot_aggregate_is_unproven_on_a_tpm_with_sha384_alone() {
+    for folder in folders() {
+        for with_files in [false, true] {
+            let references = references(&learn_from(&folder, &["sb-grub"], with_files));
+            let verdict = judge(&folder, "sb-sha384", &["ecc", "rsa"], &references).expect("a boot");
+            let unproven =
+                verdict.reasons.iter().find(|r| r.code == Code::BootAggregateUnproven).expect("unproven");
+            assert_eq!(unproven.severity, Severity::Warn);
+            assert_eq!(verdict.boot.status, Status::Affirming);
+            let runtime = if with_files { Status::Warning } else { Status::None };
+            assert_eq!(verdict.runtime.status, runtime, "{verdict:#?}");
+        }
+    }
+}
+
+#[test]
+fn secure_boot_off_is_named_and_what_follows_from_it() {
+    for folder in folders() {
+        let references = references(&learn_from(&folder, &["sb-grub"], false));
+        let Some(verdict) = judge(&folder, "nosb-grub", &["ecc", "rsa"], &references) else { continue };
+        assert_eq!(verdict.status, Status::Contraindicated);
+        let refusals = refusals(&verdict);
+        assert!(refusals.contains(&(7, "secure_boot.state".into())), "{refusals:?}");
+        let root = &verdict.causes[0];
+        assert_eq!(
+            (root.cause, root.component.as_deref()),
+            (Cause::SecureBootOff, Some("secure_boot.state"))
+        );
+        let explained: BTreeSet<u32> = root.explains.iter().map(|e| e.pcr).collect();
+        assert!(explained.is_superset(&BTreeSet::from([4, 7])), "{explained:?}");
+    }
+}
+
+#[test]
+fn a_unified_kernel_image_is_unknown_software() {
+    for folder in folders() {
+        let references = references(&learn_from(&folder, &["sb-grub"], false));
+        for quotes in [&["ecc", "rsa"][..], &["all"]] {
+            let Some(verdict) = judge(&folder, "uki-sb", quotes, &references) else { continue };
+            assert_eq!(verdict.status, Status::Contraindicated);
+            assert!(causes(&verdict).contains(&Cause::UnknownSoftware), "{:?}", causes(&verdict));
+            let is_known = |cause: &Cause| matches!(cause, Cause::KernelRollback | Cause::FirmwareUpdate);
+            assert!(!causes(&verdict).iter().any(is_known), "no guess: {:?}", causes(&verdict));
+        }
+    }
+}
+
+/// The quote over every bank and PCR 0–14 says the same.
+#[test]
+fn the_quote_over_all_banks_says_the_same() {
+    for folder in folders() {
+        let references = references(&learn_from(&folder, &["sb-grub"], false));
+        for expected in TABLE {
+            let Some(verdict) = judge(&folder, expected.scenario, &["all"], &references) else { continue };
+            assert_eq!(refusals(&verdict), named(expected.refusals), "{}: {verdict:#?}", expected.scenario);
+            assert!(verdict.judged.iter().all(|judged| judged.bank == "sha384"), "the strongest decides");
+        }
+    }
+}
+
+#[test]
+fn learned_from_both_boots_both_pass() {
+    for folder in folders() {
+        let golden = learn_from(&folder, &["sb-grub", "sb-cmdline"], true);
+        assert_eq!(golden.variants.len(), 2);
+        for scenario in ["sb-grub", "sb-grub-again", "sb-cmdline"] {
+            let verdict =
+                judge(&folder, scenario, &["ecc", "rsa", "all"], &references(&golden)).expect("a boot");
+            assert_eq!(verdict.status, Status::Affirming, "{scenario}: {verdict:#?}");
+            assert_eq!(verdict.runtime.status, Status::Affirming, "{scenario}");
+            let variant = if scenario == "sb-cmdline" { "sb-cmdline" } else { "sb-grub" };
+            assert_eq!(verdict.golden.variant.as_deref(), Some(variant));
+        }
+        let verdict = judge(&folder, "sb-initrd", &["ecc", "rsa"], &references(&golden)).expect("a boot");
+        assert_eq!(refusals(&verdict), named(&[(9, "initrd")]));
+    }
+}
+
+/// One reviewed change: a variant that names the three entries that differ.
+#[test]
+fn one_reviewed_change_of_three_entries_makes_both_pass() {
+    for folder in folders() {
+        let mut golden = learn_from(&folder, &["sb-grub"], false);
+        let other = learn_from(&folder, &["sb-cmdline"], false);
+        let pairs = golden.variants[0].sequences.iter().zip(&other.variants[0].sequences);
+        let replace: Vec<Replacement> = pairs
+            .flat_map(|(old, new)| {
+                assert_eq!((old.pcr, old.slots.len()), (new.pcr, new.slots.len()));
+                let differs = |(slot, (a, b)): (usize, (&golden::Slot, &golden::Slot))| {
+                    (a.digests != b.digests).then(|| Replacement { pcr: new.pcr, slot, with: b.clone() })
+                };
+                old.slots.iter().zip(&new.slots).enumerate().filter_map(differs).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(replace.len(), 3);
+        golden.variants.push(Variant {
+            name: "quiet".into(),
+            evidence: golden::Evidence::Reviewed,
+            based_on: Some("sb-grub".into()),
+            replace,
+            sequences: Vec::new(),
+        });
+        let golden = Golden::parse(&golden.to_toml(), &Limits::DEFAULT).expect("written and read again");
+        for scenario in ["sb-grub", "sb-cmdline"] {
+            let verdict = judge(&folder, scenario, &["ecc", "rsa"], &references(&golden)).expect("a boot");
+            assert_eq!(verdict.status, Status::Affirming, "{scenario}: {verdict:#?}");
+        }
+    }
+}
+
+/// Another kernel that Secure Boot accepts is a rollback where the document says that its digest is superseded.
+#[test]
+fn a_rollback_is_one_where_the_document_says_so() {
+    for folder in folders() {
+        let mut golden = learn_from(&folder, &["sb-grub"], false);
+        let old = learn_from(&folder, &["sb-oldkernel"], false);
+        let pcr_4 = old.variants[0].sequences.iter().find(|s| s.pcr == 4).unwrap();
+        let kernel = pcr_4.slots.iter().find(|slot| slot.component == "kernel").unwrap();
+        golden.superseded.push(golden::Superseded {
+            component: "kernel".into(),
+            digests: kernel.digests.clone(),
+            reason: "an older kernel".into(),
+        });
+        let verdict = judge(&folder, "sb-oldkernel", &["ecc", "rsa"], &references(&golden)).expect("a boot");
+        assert_eq!(verdict.status, Status::Contraindicated);
+        assert_eq!(causes(&verdict)[0], Cause::KernelRollback);
+        assert!(verdict.reasons.iter().any(|r| r.code == Code::Superseded));
+    }
+}
