@@ -7,7 +7,7 @@ use super::policy::{Context, Policy, Taken};
 use crate::authenticate::{AuthenticEvidence, Outcome};
 use crate::digest::HashAlg;
 use crate::evidence::FirmwareLog;
-use crate::evidence::tcg_log::FindingKind;
+use crate::evidence::tcg_log::{FindingKind, Format};
 use crate::reference::ReferenceSet;
 use crate::reference::golden::{Evidence, Golden, Quirk, Slot, in_variant};
 
@@ -121,6 +121,9 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
         FirmwareLog::Empty => {
             let explain = "the event log is empty: nothing says what was booted, though the quote is good";
             return refuse(Code::LogEmpty, explain);
+        }
+        FirmwareLog::Given(log) if log.format() == Format::Ccel => {
+            return refuse(Code::LogNotOfTpm, "a CCEL log tells of other registers than the quoted PCRs");
         }
         FirmwareLog::Given(log) => log,
     };

@@ -113,6 +113,8 @@ names! {
         LogFinding = "log_finding",
         /// There is no event log.
         LogMissing = "log_missing",
+        /// The log is of a confidential virtual machine's registers, not of a TPM's PCRs.
+        LogNotOfTpm = "log_not_of_tpm",
         /// The verdict says nothing about these.
         Limits = "limits",
         /// The same PCR in another quoted bank does not agree with the log.

@@ -349,3 +349,13 @@ fn a32_a_firmware_event_after_the_separator() {
     );
     refused(&verdict, Code::EventAppended);
 }
+
+/// A log of a confidential virtual machine names registers 1 to 4; beside a TPM's quote it would speak of PCRs it does not mean.
+#[test]
+fn a_ccel_log_beside_a_tpm_quote_is_refused() {
+    let mut sent = Sent::by(&good());
+    // The header's register is what tells a CCEL log.
+    sent.log.as_mut().unwrap()[0] = 1;
+    let verdict = sent.judge(&golden(&[&good()]), &Policy::default(), &context());
+    refused(&verdict, Code::LogNotOfTpm);
+}
