@@ -2,10 +2,10 @@
 
 use attest_proto::v1::ListRequest;
 use attest_proto::v1::devices_client::DevicesClient;
-use attest_tests::{LABEL, Member, Server, Site};
+use attest_tests::{Keys, LABEL, Member, Server, Site};
 use tpm_sim::boot::debian::Parts;
 use tpm_sim::client::{Enrolment, Error};
-use tpm_sim::device::{self, AkAlgorithm, AkTemplate};
+use tpm_sim::device::{self, AkAlgorithm, AkTemplate, EkKind};
 use tpm_sim::scenario::BANKS;
 use tpm_sim::swtpm::Maker;
 
@@ -47,6 +47,25 @@ async fn a20_a_credential_for_another_key_opens_in_no_tpm() {
     let mixed = Enrolment { ek_public: theirs.ek.public.clone(), ..one.enrolment(&ours) };
     assert!(reason(client.begin(mixed).await).starts_with("ek_"));
     assert_eq!(devices(&server).await, []);
+}
+
+/// The server's TPM2_MakeCredential against a TPM's own TPM2_ActivateCredential, for both kinds of endorsement key that swtpm has.
+#[tokio::test]
+async fn both_kinds_of_endorsement_key_enrol() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.connect().await;
+    for kind in [EkKind::Rsa2048, EkKind::EccP384] {
+        let member = Member::new(&site);
+        let mut device = member.device();
+        let ek = device.endorsement_key(kind).unwrap();
+        let ak = device.create_ak(&AkTemplate::new(AkAlgorithm::EccP256, LABEL)).unwrap();
+        let enrolment = member.enrolment(&Keys { ek: ek.clone(), ak: ak.clone() });
+        let enrolled = client.enrol(&mut device, &ek, &ak, enrolment).await.unwrap();
+        drop(device);
+        let judgement = member.attest(&client, &enrolled.device_id).await;
+        assert_eq!(judgement.verdict.status(), attest_proto::v1::Status::Affirming, "{kind:?}");
+    }
 }
 
 #[tokio::test]

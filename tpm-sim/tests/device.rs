@@ -173,8 +173,11 @@ fn helper_that_holds_a_tpm() {
 
 #[test]
 fn a_tpm_dies_with_a_killed_parent() {
+    // What the killed process cannot remove itself is removed with this.
+    let temporary = tempfile::tempdir().unwrap();
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args(["helper_that_holds_a_tpm", "--exact", "--nocapture"])
+        .env("TMPDIR", temporary.path())
         .env("TPM_SIM_HOLD", "1")
         .stdout(Stdio::piped())
         .spawn()
