@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use thiserror::Error;
 
-use super::lies::{self, BANKS};
+use super::lies::BANKS;
 use super::{Expected, Fault, Outcome, Report, Scenario, Step, Trick};
 use crate::bank::{Bank, PcrValues, Selection};
 use crate::boot::Record;
@@ -187,10 +187,7 @@ impl Stage {
             Trick::NarrowQuote => selection = Selection::new(&BANKS[1..], [0]),
             _ => (),
         }
-        let stranger = if trick == Trick::StrangerQuote { Some(self.stranger()?) } else { None };
-        if stranger.is_some() {
-            record.log.entries = lies::good_entries();
-        }
+        let stranger = if trick == Trick::StrangerQuote { Some(self.stranger(record)?) } else { None };
         let mut device = stranger.as_ref().unwrap_or(&self.tpm).open()?;
         let ak = device.create_ak(&self.template())?;
         let evidence = quote(&mut device, &ak, &challenge.nonce, &selection, record)?;
@@ -198,10 +195,10 @@ impl Stage {
         Ok(Evidence { event_log: evidence.event_log.filter(|_| trick != Trick::LogWithheld), ..evidence })
     }
 
-    /// Another TPM of the same maker, which booted well.
-    fn stranger(&self) -> Result<Swtpm, Error> {
+    /// Another TPM of the same maker, which booted well; its logs are shown as well.
+    fn stranger(&self, record: &mut Record) -> Result<Swtpm, Error> {
         let tpm = self.maker.fresh_tpm()?;
-        Parts::new().boot(&BANKS).run(&mut tpm.open()?)?;
+        *record = Parts::new().boot(&BANKS).run(&mut tpm.open()?)?;
         Ok(tpm)
     }
 
