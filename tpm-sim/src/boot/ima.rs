@@ -1,6 +1,7 @@
 //! A writer of IMA measurement lists, template `ima-ng`.
 
 use crate::bank::{Bank, Digests};
+use crate::device::{Device, Error};
 
 /// The PCR that the kernel extends by default.
 const IMA_PCR: u32 = 10;
@@ -59,6 +60,14 @@ impl ImaList {
     /// Appends an entry.
     pub fn push(&mut self, entry: ImaEntry) {
         self.entries.push(entry);
+    }
+
+    /// Extends every entry into the TPM.
+    ///
+    /// # Errors
+    /// The TPM refuses.
+    pub fn extend(&self, device: &mut Device, banks: &[Bank]) -> Result<(), Error> {
+        self.entries.iter().try_for_each(|entry| device.extend(entry.pcr, &entry.digests(banks)))
     }
 
     /// The list as `binary_runtime_measurements` shows it: PCR, SHA-1 template digest, template name, template data.

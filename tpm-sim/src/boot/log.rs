@@ -21,6 +21,7 @@ pub struct LogEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventLog {
     banks: Vec<Bank>,
+    sha1_format: bool,
     /// The entries after the header.
     pub entries: Vec<LogEntry>,
 }
@@ -29,7 +30,12 @@ impl EventLog {
     /// A log without entries for these banks.
     #[must_use]
     pub fn new(banks: &[Bank]) -> EventLog {
-        EventLog { banks: banks.to_vec(), entries: Vec::new() }
+        EventLog { banks: banks.to_vec(), sha1_format: false, entries: Vec::new() }
+    }
+
+    /// Shows the log in the old format: TCG_PCR_EVENT without a header, SHA-1 digests only.
+    pub fn show_as_sha1(&mut self) {
+        self.sha1_format = true;
     }
 
     /// The log's bytes, header first. The default log, which has no banks, has no bytes either.
@@ -38,8 +44,12 @@ impl EventLog {
         if self.banks.is_empty() {
             return Vec::new();
         }
-        let header = self.spec_id_event();
         let mut out = Vec::new();
+        if self.sha1_format {
+            self.entries.iter().for_each(|entry| write_sha1_entry(entry, &mut out));
+            return out;
+        }
+        let header = self.spec_id_event();
         // TCG_PCR_EVENT: PCR 0, EV_NO_ACTION, a SHA-1 digest of zeros, the event.
         out.extend(0_u32.to_le_bytes());
         out.extend(EV_NO_ACTION.to_le_bytes());
@@ -78,6 +88,14 @@ impl EventLog {
         out.extend(length(&entry.data));
         out.extend(&entry.data);
     }
+}
+
+fn write_sha1_entry(entry: &LogEntry, out: &mut Vec<u8>) {
+    out.extend(entry.pcr.to_le_bytes());
+    out.extend(entry.event_type.to_le_bytes());
+    out.extend(entry.digests.get(&Bank::Sha1).cloned().unwrap_or_else(|| vec![0; Bank::Sha1.size()]));
+    out.extend(length(&entry.data));
+    out.extend(&entry.data);
 }
 
 fn length(bytes: &[u8]) -> [u8; 4] {

@@ -39,6 +39,21 @@ impl Boot {
     /// # Errors
     /// The TPM refuses an extend or a read.
     pub fn run(&self, device: &mut Device) -> Result<Record, Error> {
+        let log = self.measure(device)?;
+        let mut ima = ImaList::default();
+        ima.push(boot_aggregate(device)?);
+        for (path, content) in &self.files {
+            ima.push(ImaEntry::file(path, content));
+        }
+        ima.extend(device, &self.banks)?;
+        Ok(Record { log, ima })
+    }
+
+    /// The firmware's and boot loader's part alone.
+    ///
+    /// # Errors
+    /// The TPM refuses an extend.
+    pub fn measure(&self, device: &mut Device) -> Result<EventLog, Error> {
         let mut log = EventLog::new(&self.banks);
         for measurement in &self.measurements {
             let entry = measurement.entry(&self.banks);
@@ -47,15 +62,7 @@ impl Boot {
             }
             log.entries.push(entry);
         }
-        let mut ima = ImaList::default();
-        ima.push(boot_aggregate(device)?);
-        for (path, content) in &self.files {
-            ima.push(ImaEntry::file(path, content));
-        }
-        for entry in &ima.entries {
-            device.extend(entry.pcr, &entry.digests(&self.banks))?;
-        }
-        Ok(Record { log, ima })
+        Ok(log)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::bank::{Bank, Digests};
 use crate::boot::debian::Parts;
 use crate::boot::event_type::{EV_EFI_ACTION, EV_IPL, EV_NO_ACTION, EV_SEPARATOR};
-use crate::boot::{EventLog, ImaEntry, LogEntry, Measurement, Record};
+use crate::boot::{EventLog, ImaEntry, LogEntry, Measured, Measurement, Record};
 use crate::device::{Device, Error};
 
 /// The banks of the simulated machines: firmware extends and logs both.
@@ -30,6 +30,39 @@ pub(super) fn show_good_text(_: &mut Device, record: &mut Record) -> Result<(), 
 /// Cuts the initrd's event out of the log.
 pub(super) fn remove_initrd_event(_: &mut Device, record: &mut Record) -> Result<(), Error> {
     record.log.entries.retain(|entry| !is_initrd(entry));
+    Ok(())
+}
+
+/// Swaps the initrd's event with the kernel file's before it, both in PCR 9.
+pub(super) fn reorder_events(_: &mut Device, record: &mut Record) -> Result<(), Error> {
+    let at = |start: &[u8]| {
+        record.log.entries.iter().position(|entry| entry.pcr == 9 && entry.data.starts_with(start))
+    };
+    if let (Some(kernel), Some(initrd)) = (at(b"/vmlinuz"), at(b"/initrd.img")) {
+        record.log.entries.swap(kernel, initrd);
+    }
+    Ok(())
+}
+
+/// Leaves the initrd's digest out of the log, in the bank that decides.
+pub(super) fn drop_strong_digest(_: &mut Device, record: &mut Record) -> Result<(), Error> {
+    for entry in record.log.entries.iter_mut().filter(|entry| is_initrd(entry)) {
+        entry.digests.remove(&Bank::Sha256);
+    }
+    Ok(())
+}
+
+/// Shows the log in the old format, with SHA-1 digests only.
+pub(super) fn show_sha1_log(_: &mut Device, record: &mut Record) -> Result<(), Error> {
+    record.log.show_as_sha1();
+    Ok(())
+}
+
+/// Claims that PCR 0 was started from locality 3.
+pub(super) fn forge_startup_locality(_: &mut Device, record: &mut Record) -> Result<(), Error> {
+    let data = [b"StartupLocality\0".as_slice(), &[3]].concat();
+    let event = Measurement { pcr: 0, event_type: EV_NO_ACTION, data, measured: Measured::Nothing };
+    record.log.entries.insert(0, event.entry(&BANKS));
     Ok(())
 }
 

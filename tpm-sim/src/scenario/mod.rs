@@ -38,6 +38,8 @@ pub struct Scenario {
 pub enum Trick {
     /// None: the challenge is answered as it should be.
     Honest,
+    /// Files are measured between quote and reading of the list, as it happens all the time.
+    ListGrew,
     /// No event log is sent at all.
     LogWithheld,
     /// The quote covers only PCR 0 of what was asked.
@@ -54,6 +56,8 @@ pub enum Trick {
     TpmReset,
     /// The TPM alone is reset after the boot, and root extends the digests of a good boot into it.
     TpmResetAndRefilled,
+    /// As before, but the IMA list of the bad boot is extended and shown.
+    TpmResetAndListKept,
     /// Enrolment with a signing key that is not restricted, and so signs anything.
     UnrestrictedKey,
 }

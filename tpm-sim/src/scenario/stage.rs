@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::lies::BANKS;
 use super::{Expected, Fault, Outcome, Report, Scenario, Step, Trick};
 use crate::bank::{Bank, PcrValues, Selection};
-use crate::boot::Record;
 use crate::boot::debian::Parts;
+use crate::boot::{ImaEntry, Record};
 use crate::client::{self, Challenge, Enrolment, Evidence, Judgement, Server};
 use crate::device::{self, AkAlgorithm, AkTemplate, AttestationKey, Device};
 use crate::subject;
@@ -180,6 +180,16 @@ impl Stage {
                 *record = Parts::new().boot(&BANKS).run(&mut self.tpm.open()?)?;
                 self.step("refill", "root extends the digests of a good boot".to_owned());
             }
+            Trick::TpmResetAndListKept => {
+                self.tpm.power_cycle()?;
+                let mut device = self.tpm.open()?;
+                record.log = Parts::new().boot(&BANKS).measure(&mut device)?;
+                record.ima.extend(&mut device, &BANKS)?;
+                self.step(
+                    "refill",
+                    "root extends the digests of a good boot and the old IMA list".to_owned(),
+                );
+            }
             Trick::WeakBankQuote => {
                 let pcrs = selection.banks().iter().fold(0, |all, (_, mask)| all | mask);
                 selection = Selection::new(&[Bank::Sha1], Selection::indices(pcrs));
@@ -190,7 +200,13 @@ impl Stage {
         let stranger = if trick == Trick::StrangerQuote { Some(self.stranger(record)?) } else { None };
         let mut device = stranger.as_ref().unwrap_or(&self.tpm).open()?;
         let ak = device.create_ak(&self.template())?;
-        let evidence = quote(&mut device, &ak, &challenge.nonce, &selection, record)?;
+        let mut evidence = quote(&mut device, &ak, &challenge.nonce, &selection, record)?;
+        if trick == Trick::ListGrew {
+            let entry = ImaEntry::file("/usr/bin/sleep", b"content of /usr/bin/sleep");
+            device.extend(entry.pcr, &entry.digests(&BANKS))?;
+            record.ima.push(entry);
+            evidence.ima_list = Some(record.ima.bytes());
+        }
         self.step("quote", format!("{} bytes signed by the attestation key", evidence.attest.len()));
         Ok(Evidence { event_log: evidence.event_log.filter(|_| trick != Trick::LogWithheld), ..evidence })
     }

@@ -29,6 +29,10 @@ pub const ALL: &[Scenario] = &[
         ..scenario("rebooted-between", "reboots properly between challenge and quote", GOOD)
     },
     Scenario {
+        trick: Trick::ListGrew,
+        ..scenario("list-grew", "measures a file between the quote and the reading of the list", GOOD)
+    },
+    Scenario {
         parts: Parts::unannounced,
         ..scenario(
             "unannounced-update",
@@ -115,6 +119,36 @@ pub const ALL: &[Scenario] = &[
             "event-type-relabelled",
             "relabels the implanted initrd's event as an action string",
             refused(&["golden_mismatch|event_unexpected|initrd_changed"]),
+        )
+    },
+    Scenario {
+        afterwards: lies::reorder_events,
+        ..scenario("log-events-reordered", "swaps two events of the log", refused(&["replay_mismatch"]))
+    },
+    Scenario {
+        parts: Parts::with_implant,
+        afterwards: lies::drop_strong_digest,
+        ..scenario(
+            "log-digest-missing",
+            "leaves the implanted initrd's SHA-256 digest out of the log",
+            refused(&["replay_mismatch|log_finding|evidence_not_authentic"]),
+        )
+    },
+    Scenario {
+        parts: Parts::with_implant,
+        afterwards: lies::show_sha1_log,
+        ..scenario(
+            "sha1-log",
+            "shows the log in the old format, with SHA-1 digests only",
+            refused(&["replay_mismatch|no_events|weak_bank|evidence_not_authentic"]),
+        )
+    },
+    Scenario {
+        afterwards: lies::forge_startup_locality,
+        ..scenario(
+            "startup-locality-forged",
+            "claims that the firmware started PCR 0 from another locality",
+            refused(&["replay_mismatch"]),
         )
     },
     Scenario {
@@ -215,6 +249,15 @@ pub const ALL: &[Scenario] = &[
                 status: &[Affirming, Warning, Contraindicated],
                 named: &["rebooted", "limits"],
             },
+        )
+    },
+    Scenario {
+        parts: Parts::with_implant,
+        trick: Trick::TpmResetAndListKept,
+        ..scenario(
+            "tpm-reset-list-kept",
+            "resets the TPM alone after a bad boot, extends the digests of a good one and the old IMA list",
+            refused(&["boot_aggregate_mismatch"]),
         )
     },
 ];
