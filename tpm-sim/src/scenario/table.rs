@@ -276,7 +276,10 @@ mod tests {
     fn names_are_unique_and_fit_a_command_line() {
         for (index, scenario) in ALL.iter().enumerate() {
             assert!(
-                scenario.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                scenario
+                    .name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
                 "{}",
                 scenario.name
             );
