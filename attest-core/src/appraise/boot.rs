@@ -9,6 +9,7 @@ use super::words;
 use crate::authenticate::{AuthenticEvidence, Outcome};
 use crate::digest::HashAlg;
 use crate::evidence::tcg_log::Event;
+use crate::limits::Limits;
 use crate::reference::golden::{Golden, Sequence, Slot, in_variant};
 use crate::reference::{ReferenceSet, ResolvedVariant, component};
 
@@ -266,7 +267,9 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             .iter()
             .filter_map(|edit| if let Edit::Missing(slot) = edit { Some(*slot) } else { None })
             .collect();
-        for (at, edit) in edits.iter().enumerate() {
+        let differ = edits.iter().enumerate().filter(|(_, edit)| !matches!(edit, Edit::Same));
+        let more = differ.clone().count().saturating_sub(Limits::DEFAULT.findings);
+        for (at, edit) in differ.take(Limits::DEFAULT.findings) {
             let place = match edit {
                 Edit::Extra(event)
                     if missing.iter().any(|s| sequence::slot_matches(s, event, &judged.banks)) =>
@@ -277,6 +280,11 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
                 _ => Place::Within,
             };
             self.report(*edit, place, golden, judged);
+        }
+        if more > 0 {
+            let explain = format!("PCR {} has {more} more differences, which are not listed", judged.pcr);
+            let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Boot, explain);
+            self.boot.reasons.push(Reason { pcr: Some(judged.pcr.into()), ..reason });
         }
     }
 

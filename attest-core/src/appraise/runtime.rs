@@ -15,14 +15,18 @@ use crate::limits::Limits;
 use crate::reference::component;
 use crate::reference::golden::{Golden, ImaFile, ImaGolden, Response, Slot};
 
+/// [`IMA_PCR`] as the quote counts.
+const IMA: u8 = 10;
+
 /// Judges the proven part of the list. Without golden values for files only what makes the list a lie is reported.
 pub(super) fn judge(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = told_by_firmware(evidence).into_iter().collect();
     let Some(ima) = evidence.ima() else {
         let missing = "there are golden values for measured files, but no IMA list";
         let reason = || Reason::new(Code::ImaMissing, Severity::Refuse, Part::Runtime, missing);
-        return golden.ima.is_some().then(reason).into_iter().collect();
+        reasons.extend(golden.ima.is_some().then(reason));
+        return reasons;
     };
-    let mut reasons = Vec::new();
     reasons.extend(boot_aggregate(ima));
     reasons.extend(coverage(ima));
     reasons.extend(second_kernel(ima));
@@ -31,6 +35,14 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Re
         Files::new(rules).judge(ima, &mut reasons);
     }
     reasons
+}
+
+/// Events of PCR 10 in the firmware's log: what IMA measured could be told there, where no file is judged.
+fn told_by_firmware(evidence: &AuthenticEvidence<'_>) -> Option<Reason> {
+    let first = evidence.extends(IMA).first().map(|event| event.index)?;
+    let explain = "the firmware's log has events in PCR 10, which is IMA's: its list alone may explain it";
+    let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Runtime, explain);
+    Some(Reason { pcr: Some(IMA_PCR), event: Some(first), component: Some("ima".into()), ..reason })
 }
 
 /// Another boot_aggregate that was extended: a second kernel went on with the first one's list, or a file bears that name.
@@ -58,29 +70,33 @@ fn nothing_to_judge(
     rules: &ImaGolden,
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    let mut refuse = |code, explain: &str| {
-        let reason = Reason::new(code, Severity::Refuse, Part::Runtime, explain);
-        reasons.push(Reason { component: Some("ima".into()), pcr: Some(IMA_PCR), ..reason });
+    let mut add = |code, severity, explain: &str| {
+        let reason = Reason::new(code, severity, Part::Runtime, explain);
+        reasons.push(Reason { component: Some("ima".into()), pcr: Some(IMA.into()), ..reason });
     };
     if rules.files.is_empty() {
-        refuse(
-            Code::GoldenMissing,
-            "the golden document has a section for measured files, and no file in it",
+        let explain = "the golden document has a section for measured files, and no file in it";
+        add(Code::GoldenMissing, Severity::Refuse, explain);
+    }
+    if rules.files.iter().any(|file| file.digest.alg().strength() == 0) {
+        add(
+            Code::WeakBank,
+            Severity::Warn,
+            "golden files are known by SHA-1 digests, which are too weak to judge by",
         );
     }
-    let is_quoted = evidence.outcomes().iter().any(|(_, pcr, _)| u32::from(*pcr) == IMA_PCR);
-    if !is_quoted {
-        refuse(
-            Code::PcrNotQuoted,
-            "files are judged, but the quote does not cover PCR 10: nothing proves the list",
-        );
-    } else if !u8::try_from(IMA_PCR).is_ok_and(|pcr| ima.is_in(pcr)) {
-        refuse(
-            Code::ImaMissing,
-            "there are golden values for measured files, but the list has no entry in PCR 10",
-        );
+    if !evidence.outcomes().iter().any(|(_, pcr, _)| *pcr == IMA) {
+        let explain = "files are judged, but the quote does not cover PCR 10: nothing proves the list";
+        add(Code::PcrNotQuoted, Severity::Refuse, explain);
+    } else if !ima.is_in(IMA) {
+        let explain = "there are golden values for measured files, but the list has no entry in PCR 10";
+        add(Code::ImaMissing, Severity::Refuse, explain);
+    } else if !ima.proves(IMA) {
+        let explain = "files are judged, but no part of the list leads to the quoted PCR 10";
+        add(Code::KexecOrLostList, Severity::Refuse, explain);
     } else if ima.coverage().is_some_and(|coverage| coverage.bank.strength() == 0) {
-        refuse(Code::WeakBank, "PCR 10 is quoted in the SHA-1 bank alone, which is too weak to judge by");
+        let explain = "PCR 10 is quoted in the SHA-1 bank alone, which is too weak to judge by";
+        add(Code::WeakBank, Severity::Refuse, explain);
     }
     reasons
 }

@@ -5,7 +5,7 @@ use crate::evidence::tcg_log::Event;
 use crate::reference::golden::{Order, Rule, Sequence, Slot};
 
 /// Above this many pairs the alignment is not worth its cost; a hostile log would choose the largest.
-const MOST_ALIGNED_PAIRS: usize = 1 << 20;
+const MOST_ALIGNED_PAIRS: usize = 1 << 18;
 
 /// How a slot and an event relate.
 #[derive(Clone, Copy, Debug)]

@@ -91,10 +91,10 @@ impl<'a> AuthenticIma<'a> {
         self.decides.is_some_and(|(alg, _)| self.outcome(alg, pcr) == ImaOutcome::Match)
     }
 
-    /// Whether an entry of the list, covered or not, is in this PCR.
+    /// Whether an entry of the list, covered or not, is in this PCR, if it is quoted.
     #[must_use]
     pub fn is_in(&self, pcr: u8) -> bool {
-        self.list.entries().any(|entry| entry.pcr == u32::from(pcr))
+        self.banks.iter().any(|bank| bank.replayed.iter().any(|(quoted, _)| *quoted == pcr))
     }
 
     /// How much of the list is proven; `None` if nothing is.

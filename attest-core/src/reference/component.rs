@@ -103,9 +103,15 @@ impl Context {
             }
             _ => return "boot.other",
         }
-        let is_last_before = |stage: Option<u32>| {
-            stage.is_some_and(|stage| self.images.iter().rev().find(|i| **i < stage) == Some(&event.index))
+        // Events come in the order of their indices.
+        let last_before = |stage: u32| {
+            self.images
+                .partition_point(|image| *image < stage)
+                .checked_sub(1)
+                .and_then(|at| self.images.get(at))
         };
+        let is_last_before =
+            |stage: Option<u32>| stage.is_some_and(|stage| last_before(stage) == Some(&event.index));
         let after = |stage: Option<u32>| stage.is_some_and(|stage| event.index > stage);
         let path = match decode(event) {
             Decoded::Image(image) => {

@@ -244,8 +244,11 @@ fn what_nobody_should_learn_from() {
     assert_eq!(code(&[&good(), &twice]), Err("learn_log_refused"));
     let off = Software { secure_boot: 0, ..Software::default() }.boot();
     assert_eq!(code(&[&off]), Err("learn_weakness_not_accepted"));
-    let no_family = learn::learn("", &[], &Choices::default()).unwrap_err();
-    assert_eq!(no_family, learn::Error::NoBoot);
+    let bytes = good().log_bytes();
+    let log = attest_core::evidence::tcg_log::EventLog::parse(&bytes, &Limits::DEFAULT).unwrap();
+    let boot = learn::Boot { name: "boot", log: &log, evidence: Evidence::Quoted, files: None };
+    let no_family = learn::learn("", &[boot], &Choices::default()).unwrap_err();
+    assert_eq!(no_family.code(), "golden_value", "{no_family}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use attest_core::appraise::{Cause, Code, Part, Policy, Severity, Status, Verdict};
 use attest_core::reference::golden::{Golden, Response};
 
-use super::device::{Device, Measurement, SHA1, SHA256, SHA384, hash};
+use super::device::{Device, Event, IPL, Measurement, SHA1, SHA256, SHA384, hash};
 use super::judge::{
     Sent, affirmed, context, find, golden, golden_with_files, has, judge, refused, refused_only,
 };
@@ -418,4 +418,39 @@ fn a09_the_list_in_sha1_alone() {
     device.selection[0].1.retain(|pcr| *pcr != 10);
     device.selection.insert(0, (SHA1, vec![10]));
     runtime_refused(&judge(&device, &ima_golden()), Code::WeakBank);
+}
+
+/// What IMA extended is told as the firmware's events, beside a list of nothing but good files.
+#[test]
+fn a43_the_implants_entry_told_by_the_firmwares_log() {
+    let mut device = good();
+    device.ima(file("/tmp/implant", "implant"));
+    let mut liar = device.clone();
+    for entry in &device.ima {
+        let digests = device.log_banks.iter().map(|bank| (*bank, hash(*bank, &entry.data))).collect();
+        liar.log.push(Event { pcr: 10, kind: IPL, data: b"ima".to_vec(), digests });
+    }
+    liar.ima = good().ima;
+    let verdict = judge(&liar, &ima_golden());
+    assert_eq!(verdict.runtime.status, Status::Contraindicated, "{verdict:#?}");
+    // Nobody judges files: the list is still a lie.
+    let verdict = judge(&liar, &golden(&[&good()]));
+    assert_eq!(verdict.status, Status::Contraindicated, "{verdict:#?}");
+    // No list at all.
+    liar.ima.clear();
+    let verdict = judge(&liar, &golden(&[&good()]));
+    assert_eq!(verdict.status, Status::Contraindicated, "{verdict:#?}");
+}
+
+/// Golden values that are SHA-1 digests prove no more than SHA-1.
+#[test]
+fn a09_files_known_by_sha1_are_a_warning() {
+    let mut golden = ima_golden();
+    let weak = attest_core::HashAlg::Sha1.hash(&[b"file"]);
+    golden.ima.as_mut().unwrap().files[0].digest = weak;
+    let mut list = good().ima;
+    list.remove(1);
+    let verdict = judge(&measured(list), &golden);
+    assert_eq!(find(&verdict, Code::WeakBank)[0].severity, Severity::Warn);
+    assert_eq!(verdict.runtime.status, Status::Warning);
 }
