@@ -192,7 +192,9 @@ fn names_test_key(data: &[u8]) -> bool {
     MARKS.iter().any(|mark| data.windows(mark.len()).any(|window| window == *mark))
 }
 
-fn judged(boots: &[Boot<'_, '_>], choices: &Choices) -> Vec<u8> {
+/// The PCRs that a draft from these boots judges, ascending. A quote vouches for a boot if it covers all of them.
+#[must_use]
+pub fn judged(boots: &[Boot<'_, '_>], choices: &Choices) -> Vec<u8> {
     let used = |pcr: &u8| {
         let extends = |e: &Event<'_>| e.is_extended() && e.pcr == u32::from(*pcr);
         boots.iter().any(|boot| boot.log.events().iter().any(extends))
@@ -358,6 +360,12 @@ impl Sequence {
 /// The files of an IMA list, as golden values: every entry that names a file and its digest, violations and boot_aggregate left out.
 #[must_use]
 pub fn ima_files(list: &ImaLog<'_>) -> Vec<ImaFile> {
+    files_of(list.entries())
+}
+
+/// The same of some entries, such as those that a quote proves.
+#[must_use]
+pub fn files_of<'e>(entries: impl Iterator<Item = Entry<'e>>) -> Vec<ImaFile> {
     let file = |entry: Entry<'_>| {
         if entry.is_violation() || entry.name() == Some(BOOT_AGGREGATE) {
             return None;
@@ -365,7 +373,7 @@ pub fn ima_files(list: &ImaLog<'_>) -> Vec<ImaFile> {
         let path = String::from_utf8(entry.name()?.to_vec()).ok()?;
         Some(ImaFile { path, digest: entry.file_digest()?.typed()?, required: false })
     };
-    let mut files: Vec<ImaFile> = list.entries().filter_map(file).collect();
+    let mut files: Vec<ImaFile> = entries.filter_map(file).collect();
     files.sort();
     files.dedup();
     files

@@ -3,17 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use attest_core::Limits;
+use attest_core::authenticate::Outcome;
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::golden::{Accepted, Evidence, ImaFile, NotJudged};
 use attest_core::reference::learn::{self, Boot, Choices};
+use attest_core::{HashAlg, Limits};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::evidence::EvidenceFlags;
+use crate::cli::evidence::{EvidenceFlags, Files};
 use crate::cli::input::read_file;
-use crate::cli::{Exit, Failure, Output};
+use crate::cli::{Exit, Failure, Output, printable};
 
 /// Flags of `learn`: each list names the boots in the same order.
 #[derive(Args, Debug)]
@@ -59,12 +60,15 @@ pub(super) struct Learn {
     out: Option<PathBuf>,
 }
 
-/// One boot's files, read and owned.
+/// One boot, read and, where there is a quote, proven.
 struct Source {
     name: String,
     log: Vec<u8>,
-    ima: Option<Vec<u8>>,
-    evidence: Evidence,
+    /// The files that IMA measured: with a quote those that it proves.
+    files: Option<Vec<ImaFile>>,
+    /// The PCRs that the quote covers in a bank that counts; none without a quote.
+    quoted: Vec<u8>,
+    has_quote: bool,
 }
 
 impl Learn {
@@ -74,18 +78,7 @@ impl Learn {
         let count = self.eventlog.len();
         let sources = (0..count).map(|at| self.source(at, limits)).collect::<Result<Vec<_>, _>>()?;
         let logs = sources.iter().map(|s| parse_log(s, limits)).collect::<Result<Vec<_>, _>>()?;
-        let files = sources.iter().map(|s| ima_files(s, limits)).collect::<Result<Vec<_>, _>>()?;
-        let boots: Vec<Boot<'_, '_>> = sources
-            .iter()
-            .zip(&logs)
-            .zip(&files)
-            .map(|((source, log), files)| Boot {
-                name: &source.name,
-                log,
-                evidence: source.evidence,
-                files: files.as_deref(),
-            })
-            .collect();
+        let boots = boots(&sources, &logs, &choices);
         let golden =
             learn::learn(&self.family, &boots, &choices).map_err(|e| Failure::malformed(e.code(), e))?;
         let text = golden.to_toml();
@@ -103,7 +96,9 @@ impl Learn {
             .map_err(|e| Failure::usage("file_unwritable", format!("{}: {e}", path.display())))?;
         let names: Vec<&str> = golden.variants.iter().map(|v| v.name.as_str()).collect();
         if out.wants_json() {
-            out.json(&json!({ "family": golden.family, "variants": names, "out": path }));
+            out.json(
+                &json!({ "family": golden.family, "variants": names, "out": path.display().to_string() }),
+            );
         } else {
             out.line(format!(
                 "{}: a draft with {} variant(s): {}",
@@ -166,11 +161,12 @@ impl Learn {
     fn source(&self, at: usize, limits: &Limits) -> Result<Source, Failure> {
         let missing = || Failure::usage("count_mismatch", "fewer files than event logs");
         let log_path = self.eventlog.get(at).ok_or_else(missing)?;
-        let log = read_file(log_path, limits.event_log_bytes)?;
-        let ima = self.ima.get(at).map(|path| read_file(path, limits.ima_bytes)).transpose()?;
         let name = self.name.get(at).cloned().unwrap_or_else(|| boot_name(log_path));
         let Some(attest) = self.attest.get(at) else {
-            return Ok(Source { name, log, ima, evidence: Evidence::LogOnly });
+            let log = read_file(log_path, limits.event_log_bytes)?;
+            let ima = self.ima.get(at).map(|path| read_file(path, limits.ima_bytes)).transpose()?;
+            let files = ima.map(|bytes| ima_files(&bytes, &name, limits)).transpose()?;
+            return Ok(Source { name, log, files, quoted: Vec::new(), has_quote: false });
         };
         let flags = EvidenceFlags {
             attest: attest.clone(),
@@ -182,23 +178,66 @@ impl Learn {
             ima: self.ima.get(at).cloned(),
             signature_scheme: self.signature_scheme.clone(),
         };
-        let files = flags.read(limits)?;
-        let evidence = files
-            .authenticate(limits)
-            .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {}", e.detail())))?;
-        let unexplained = evidence.outcomes().iter().find(|(_, pcr, outcome)| {
-            // Without the IMA list nobody asks for PCR 10; the firmware's own PCRs must be explained.
-            !outcome.is_explained() && (*pcr < 10 || (11..=15).contains(pcr))
-        });
-        if let Some((alg, pcr, outcome)) = unexplained {
-            let detail = format!(
-                "boot `{name}`: PCR {pcr} ({alg}) is `{}`: the log does not explain the quote",
-                outcome.name()
-            );
-            return Err(Failure::malformed("learn_log_unproven", detail));
-        }
-        Ok(Source { name, log, ima, evidence: Evidence::Quoted })
+        proven(name, &flags.read(limits)?, limits)
     }
+}
+
+/// What a quote proves of a boot. The bytes that were proven are those that are learned from: they are read once.
+fn proven(name: String, files: &Files, limits: &Limits) -> Result<Source, Failure> {
+    let evidence = files
+        .authenticate(limits)
+        .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {}", e.detail())))?;
+    let unproven =
+        |detail: String| Failure::malformed("learn_log_unproven", format!("boot `{name}`: {detail}"));
+    // Without the IMA list nobody asks for PCR 10; the firmware's own PCRs must be explained.
+    let is_learned = |pcr: u8| pcr < 10 || (11..=15).contains(&pcr) || (pcr == 10 && files.ima.is_some());
+    let unexplained =
+        |(_, pcr, outcome): &&(HashAlg, u8, Outcome)| !outcome.is_explained() && is_learned(*pcr);
+    if let Some((alg, pcr, outcome)) = evidence.outcomes().iter().find(unexplained) {
+        let outcome = outcome.name();
+        return Err(unproven(format!(
+            "PCR {pcr} ({alg}) is `{outcome}`: the log does not explain the quote"
+        )));
+    }
+    let listed = match evidence.ima() {
+        Some(ima) if ima.coverage().is_none_or(|coverage| coverage.bank.strength() == 0) => {
+            return Err(unproven("the quote does not prove the IMA list".to_owned()));
+        }
+        Some(ima) => Some(learn::files_of(ima.proven_entries())),
+        None => None,
+    };
+    let strong = evidence.outcomes().iter().filter(|(alg, ..)| alg.strength() > 0);
+    let quoted = strong.map(|(_, pcr, _)| *pcr).collect();
+    Ok(Source {
+        log: files.eventlog.clone().unwrap_or_default(),
+        files: listed,
+        quoted,
+        has_quote: true,
+        name,
+    })
+}
+
+/// The boots as they are learned from. A quote vouches for one only if it covers every PCR that will be judged.
+fn boots<'b, 'a>(sources: &'b [Source], logs: &'b [EventLog<'a>], choices: &Choices) -> Vec<Boot<'b, 'a>> {
+    let mut boots: Vec<Boot<'b, 'a>> = sources
+        .iter()
+        .zip(logs)
+        .map(|(source, log)| {
+            let files = source.files.as_deref();
+            Boot { name: &source.name, log, evidence: Evidence::LogOnly, files }
+        })
+        .collect();
+    let judged = learn::judged(&boots, choices);
+    for (boot, source) in boots.iter_mut().zip(sources).filter(|(_, source)| source.has_quote) {
+        match judged.iter().find(|pcr| !source.quoted.contains(pcr)) {
+            None => boot.evidence = Evidence::Quoted,
+            Some(pcr) => eprintln!(
+                "attest: boot `{}`: PCR {pcr} is judged, but its quote does not cover it: marked log_only",
+                printable(boot.name)
+            ),
+        }
+    }
+    boots
 }
 
 fn parse_log<'s>(source: &'s Source, limits: &Limits) -> Result<EventLog<'s>, Failure> {
@@ -206,11 +245,10 @@ fn parse_log<'s>(source: &'s Source, limits: &Limits) -> Result<EventLog<'s>, Fa
         .map_err(|e| Failure::malformed(e.code(), format!("boot `{}`: {e}", source.name)))
 }
 
-fn ima_files(source: &Source, limits: &Limits) -> Result<Option<Vec<ImaFile>>, Failure> {
-    let Some(bytes) = &source.ima else { return Ok(None) };
+fn ima_files(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<ImaFile>, Failure> {
     let list = ImaLog::parse(bytes, limits)
-        .map_err(|e| Failure::malformed(e.code(), format!("boot `{}`: {e}", source.name)))?;
-    Ok(Some(learn::ima_files(&list)))
+        .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {e}")))?;
+    Ok(learn::ima_files(&list))
 }
 
 /// A name from the path: logs are mostly called `eventlog.bin` or `binary_bios_measurements`, so the folder says more.
@@ -223,3 +261,7 @@ fn boot_name(path: &Path) -> String {
         stem
     }
 }
+
+#[cfg(test)]
+#[path = "learn/tests.rs"]
+mod tests;

@@ -1,0 +1,69 @@
+use attest_core::reference::Golden;
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Wrapper {
+    #[command(flatten)]
+    learn: Learn,
+}
+
+const BOOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/boots/");
+
+/// The draft from a boot with its quote and the PCR values that came beside it; the IMA list is that of `ima`.
+fn learned(boot: &str, ima: Option<&str>, more: &[&str]) -> Result<Golden, Failure> {
+    let file = |name: &str| format!("{BOOTS}{boot}/{name}");
+    let nonce = fs::read_to_string(file("nonce.hex")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("golden.toml");
+    let mut args: Vec<String> =
+        ["learn", "--family", "f", "--nonce", nonce.trim(), "--out"].map(Into::into).into();
+    args.push(out.display().to_string());
+    for (flag, name) in [
+        ("--eventlog", "eventlog.bin"),
+        ("--attest", "quote-ecc.attest"),
+        ("--signature", "quote-ecc.sig"),
+        ("--ak", "ak-ecc.pub"),
+        ("--pcrs", "pcrs.json"),
+    ] {
+        args.extend([flag.to_owned(), file(name)]);
+    }
+    args.extend(ima.into_iter().flat_map(|of| ["--ima".to_owned(), format!("{BOOTS}{of}/ima.bin")]));
+    args.extend(more.iter().map(ToString::to_string));
+    let learn = Wrapper::try_parse_from(args).unwrap().learn;
+    let mut sink = Output::to_writer(true, Box::new(std::io::sink()));
+    learn.run(&Limits::DEFAULT, &mut sink)?;
+    Ok(Golden::parse(&fs::read_to_string(out).unwrap(), &Limits::DEFAULT).unwrap())
+}
+
+fn evidence(golden: &Golden) -> Vec<Evidence> {
+    let mut all: Vec<Evidence> = golden.sequences.iter().map(|s| s.evidence).collect();
+    all.extend(golden.variants.iter().map(|v| v.evidence));
+    all.dedup();
+    all
+}
+
+#[test]
+fn a_quote_over_every_judged_pcr_vouches_for_the_boot() {
+    let golden = learned("sb-grub", Some("sb-grub"), &[]).unwrap();
+    assert_eq!(evidence(&golden), [Evidence::Quoted]);
+    assert!(!golden.ima.unwrap().files.is_empty());
+}
+
+/// Its files would be golden, and nobody quoted them.
+#[test]
+fn an_ima_list_that_the_quote_does_not_prove_is_not_learned() {
+    let refused = learned("sb-grub", Some("ima-sig"), &[]).unwrap_err();
+    assert_eq!(refused.to_json()["error"]["code"], "learn_log_unproven");
+}
+
+/// The quote is over the PCRs to 10 and 14, the log has the sections of the unified kernel in PCR 11.
+#[test]
+fn a_quote_that_leaves_out_a_judged_pcr_vouches_for_nothing() {
+    let golden = learned("uki-sb", None, &[]).unwrap();
+    assert!(golden.judged.contains(&11));
+    assert_eq!(evidence(&golden), [Evidence::LogOnly]);
+    let without = learned("uki-sb", None, &["--not-judged", "11=not quoted here"]).unwrap();
+    assert_eq!(evidence(&without), [Evidence::Quoted]);
+}
