@@ -110,7 +110,9 @@ async fn judge_and_record(
         ear_jwt: judgement.ear_jwt.clone(),
         ear_cwt: judgement.ear_cwt.clone(),
     };
-    shared.store.record_verdict(device_id, stored, judgement.clock).await?;
+    if !shared.store.record_verdict(device_id, stored, judgement.clock).await? {
+        return Err(Refusal::DeviceRevoked);
+    }
     Ok(VerifyResponse {
         verdict: Some(body),
         ear_jwt: judgement.ear_jwt,

@@ -62,13 +62,14 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a device. A second time changes nothing. `None`: no such device.
     async fn revoke(&self, id: String, because: String, now: Timestamp) -> Result<Option<Device>, Error>;
 
-    /// Keeps a verdict unless a newer one is there, and the clock that its quote proved unless a later one is there.
+    /// Keeps a verdict unless a newer one is there, and the clock that its quote proved unless a later one is there. `Ok(false)`: the device
+    /// is revoked and the verdict does not refuse it, because it was begun before; nothing was kept, and nobody may see it.
     async fn record_verdict(
         &self,
         device_id: String,
         verdict: StoredVerdict,
         clock: Option<TpmClock>,
-    ) -> Result<(), Error>;
+    ) -> Result<bool, Error>;
 
     /// The newest verdict.
     async fn last_verdict(&self, device_id: String) -> Result<Option<StoredVerdict>, Error>;

@@ -1,6 +1,6 @@
 //! Devices and their last verdicts.
 
-use attest_core::Timestamp;
+use attest_core::{Timestamp, appraise::Status};
 use sqlx::{Row as _, SqliteConnection, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
 
 use super::{Device, Error, StoredVerdict, TpmClock, identity, seconds, time, unsigned, writer::Change};
@@ -96,10 +96,17 @@ pub(super) struct Record {
 }
 
 impl Change for Record {
-    type Output = ();
+    type Output = bool;
 
-    async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+    async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<bool, Error> {
         let v = &self.verdict;
+        // Here and not when judging began: once a revocation is acknowledged, no good verdict comes out any more.
+        if v.status != Status::Contraindicated.as_str() {
+            let device = one(&mut *connection, &self.device_id).await?;
+            if device.is_some_and(|device| device.revoked.is_some()) {
+                return Ok(false);
+            }
+        }
         sqlx::query(
             "INSERT INTO verdict (device_id, status, judged_at, expires_at, body, ear_jwt, ear_cwt) VALUES (?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (device_id) DO UPDATE SET status = excluded.status, judged_at = excluded.judged_at, \
@@ -118,7 +125,7 @@ impl Change for Record {
         if let Some(clock) = self.clock {
             record_clock(connection, &self.device_id, &clock).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

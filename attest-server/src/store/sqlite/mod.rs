@@ -115,7 +115,7 @@ impl Store for SqliteStore {
         device_id: String,
         verdict: StoredVerdict,
         clock: Option<TpmClock>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         self.writer.write(devices::Record { device_id, verdict, clock }).await
     }
 

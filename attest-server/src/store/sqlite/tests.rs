@@ -32,6 +32,17 @@ fn challenge(id: &str) -> StoredChallenge {
     }
 }
 
+fn verdict(status: &str, judged_at: Timestamp) -> StoredVerdict {
+    StoredVerdict {
+        status: status.to_owned(),
+        judged_at,
+        expires_at: judged_at.plus(60),
+        body: vec![1],
+        ear_jwt: "jwt".to_owned(),
+        ear_cwt: vec![2],
+    }
+}
+
 async fn with_device(folder: &tempfile::TempDir) -> SqliteStore {
     let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
     assert_eq!(store.admit("dev-1".to_owned(), enrollment(1), NOW).await.unwrap(), Standing::Free);
@@ -176,14 +187,7 @@ async fn the_newest_verdict_and_the_latest_clock_stay() {
         safe: true,
         firmware_version: u64::MAX,
     };
-    let verdict = |judged_at| StoredVerdict {
-        status: "affirming".to_owned(),
-        judged_at,
-        expires_at: judged_at.plus(60),
-        body: vec![1],
-        ear_jwt: "jwt".to_owned(),
-        ear_cwt: vec![2],
-    };
+    let verdict = |judged_at| verdict("affirming", judged_at);
     let (newer, older) = (NOW.plus(1), NOW);
     let id = || "dev-1".to_owned();
     store.record_verdict(id(), verdict(newer), Some(clock(2, 300))).await.unwrap();
@@ -194,6 +198,22 @@ async fn the_newest_verdict_and_the_latest_clock_stay() {
     assert_eq!(store.clock(id()).await.unwrap(), Some(clock(3, 0)));
     let device = store.device(id()).await.unwrap().unwrap();
     assert_eq!(device.last, Some(("affirming".to_owned(), newer, newer.plus(60))));
+}
+
+/// The device is revoked between the look at it and the end of judging.
+#[tokio::test]
+async fn about_a_revoked_device_only_refusals_are_kept() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    let id = || "dev-1".to_owned();
+    store.revoke(id(), "stolen".to_owned(), NOW).await.unwrap();
+    for status in ["affirming", "warning", "none"] {
+        assert!(!store.record_verdict(id(), verdict(status, NOW), None).await.unwrap(), "{status}");
+    }
+    assert_eq!(store.last_verdict(id()).await.unwrap(), None);
+    let refusal = verdict("contraindicated", NOW);
+    assert!(store.record_verdict(id(), refusal.clone(), None).await.unwrap());
+    assert_eq!(store.last_verdict(id()).await.unwrap(), Some(refusal));
 }
 
 #[tokio::test]
