@@ -1,6 +1,6 @@
 //! Evidence in, signed verdict out: the one place where the shell calls the verification.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use attest_core::{
     Limits, Timestamp,
@@ -19,6 +19,7 @@ use ring::digest;
 
 use crate::{
     config::{self, Config},
+    file,
     service::Refusal,
     signer::FileSigner,
     store::{Device, StoredChallenge, TpmClock},
@@ -131,8 +132,7 @@ impl Judge {
         };
         let references = &family.references;
         let limits = Limits::DEFAULT;
-        let confirmation = PublicKey::from_spki_der(&challenge.subject_public_key).ok();
-        let (key, challenge) = prepare(&device, &challenge, &limits)?;
+        let (key, confirmation, challenge) = prepare(&device, &challenge, &limits)?;
         let refuse =
             |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
         let mut clock = None;
@@ -153,7 +153,7 @@ impl Judge {
     fn sign(
         &self,
         verdict: Verdict,
-        confirmation: Option<PublicKey>,
+        confirmation: PublicKey,
         clock: Option<TpmClock>,
         now: Timestamp,
     ) -> Result<Judgement, Refusal> {
@@ -169,7 +169,7 @@ impl Judge {
             issuer: Some(self.issuer.clone()),
             audience: None,
             policy_id: format!("{}/golden/{}/{document}", self.issuer, verdict.family),
-            confirmation,
+            confirmation: Some(confirmation),
             development: self.development,
         };
         let ear = Ear::new(&verdict, &context);
@@ -216,12 +216,12 @@ pub(crate) fn check_subject_key(spki: &[u8]) -> Result<(), Refusal> {
     })
 }
 
-/// The key and the question, out of what we stored ourselves: if they are not good, the store is not.
+/// The keys and the question, out of what we stored ourselves: if they are not good, the store is not.
 fn prepare(
     device: &Device,
     challenge: &StoredChallenge,
     limits: &Limits,
-) -> Result<(AttestationKey, Challenge), Refusal> {
+) -> Result<(AttestationKey, PublicKey, Challenge), Refusal> {
     let damaged = |what: &str| {
         tracing::error!(device_id = device.id, what, "a stored record is damaged");
         Refusal::ServerFault { code: "store_damaged" }
@@ -232,9 +232,11 @@ fn prepare(
     let key = AttestationKey::enrolled(&device.ak_public, &device.id, limits)
         .and_then(|key| key.with_name(&device.identity.ak_name))
         .map_err(|_| damaged("attestation key"))?;
+    let confirmation =
+        PublicKey::from_spki_der(&challenge.subject_public_key).map_err(|_| damaged("subject key"))?;
     let nonce = Nonce::new(&challenge.nonce).map_err(|_| damaged("nonce"))?;
     let selection = pcr_selection(&challenge.selection).map_err(|_| damaged("selection"))?;
-    Ok((key, Challenge::issued(nonce, selection, challenge.expires_at)))
+    Ok((key, confirmation, Challenge::issued(nonce, selection, challenge.expires_at)))
 }
 
 fn pcr_selection(selection: &Selection) -> Result<PcrSelection, String> {
@@ -250,7 +252,8 @@ fn pcr_selection(selection: &Selection) -> Result<PcrSelection, String> {
 }
 
 fn read_family(name: &str, family: &config::Family) -> Result<Family, Error> {
-    let text = fs::read_to_string(&family.golden)
+    let most = u64::try_from(Limits::DEFAULT.golden_bytes).unwrap_or(u64::MAX);
+    let text = file::read_text(&family.golden, most)
         .map_err(|error| Error::File(name.to_owned(), family.golden.clone(), error))?;
     let refused = |error| Error::Golden(name.to_owned(), error);
     let golden = Golden::parse(&text, &Limits::DEFAULT).map_err(refused)?;

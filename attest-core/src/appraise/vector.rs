@@ -1,7 +1,7 @@
 //! The trust vectors of AR4SI from the findings.
 
 use super::boot::Boot;
-use super::finding::{Part, Reason, Severity};
+use super::finding::{Code, Part, Reason, Severity};
 use super::verdict::{Status, TrustVector};
 use crate::authenticate::{AuthenticEvidence, Subject};
 use crate::reference::golden::Golden;
@@ -42,6 +42,7 @@ pub(super) fn vectors(
     golden: &Golden,
 ) -> Vectors {
     let instance_identity = match evidence.quote().subject() {
+        _ if reasons.iter().any(|reason| reason.code == Code::Revoked) => CONTRAINDICATED,
         Subject::Enrolled { .. } => APPROVED,
         Subject::Vouched => 0,
     };

@@ -63,7 +63,7 @@ impl Status {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrustVector {
-    /// 2: an enrolled key; 0: a key that the caller vouches for; 97: unrecognized; 99: not authentic.
+    /// 2: an enrolled key; 0: a key that the caller vouches for; 96: revoked; 99: not authentic.
     pub instance_identity: i8,
     /// 2: approved configuration; 32: unsafe; 96: unsupportable.
     pub configuration: i8,

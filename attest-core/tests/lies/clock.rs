@@ -115,6 +115,7 @@ fn a_revoked_device_is_refused() {
     let context = Context { revoked: Some("stolen".into()), ..context() };
     let verdict = Sent::by(&good()).judge(&golden(&[&good()]), &Policy::default(), &context);
     refused_only(&verdict, Code::Revoked);
+    assert_eq!(verdict.trust_vector.instance_identity, 96);
     assert!(find(&verdict, Code::Revoked)[0].explain.contains("stolen"));
 }
 
