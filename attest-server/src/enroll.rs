@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use attest_core::authenticate::ek::EkRoots;
 
-use crate::{dice, service::Refusal, store::Identity};
+use crate::{dice, file, service::Refusal, store::Identity};
 
 /// Bytes of the secret. Every EK takes 32: SHA-256 is the weakest name algorithm in use.
 const SECRET: usize = 32;
@@ -60,11 +60,7 @@ pub(crate) fn read_roots(paths: &[PathBuf]) -> Result<EkRoots, RootsError> {
 }
 
 fn add(roots: &mut EkRoots, path: &Path) -> Result<(), RootsError> {
-    let unreadable = |error| RootsError::File(path.to_owned(), error);
-    if fs::metadata(path).map_err(unreadable)?.len() > ROOTS_BYTES {
-        return Err(unreadable(io::Error::other("more than 4 MB")));
-    }
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let bytes = file::read(path, ROOTS_BYTES).map_err(|error| RootsError::File(path.to_owned(), error))?;
     roots.add(&bytes).map_err(|error| RootsError::NotRoots(path.to_owned(), error))?;
     Ok(())
 }

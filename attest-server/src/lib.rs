@@ -6,6 +6,7 @@ pub mod config;
 mod convert;
 pub mod dice;
 mod enroll;
+mod file;
 mod http;
 mod judge;
 mod listener;

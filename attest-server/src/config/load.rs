@@ -1,7 +1,7 @@
 //! File, environment, flags: each beats the one before.
 
 use std::{
-    fs, io,
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -9,6 +9,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::Config;
+use crate::file;
 
 /// Bytes of a configuration file.
 const FILE_BYTES: u64 = 1 << 20;
@@ -232,12 +233,7 @@ fn invalid(setting: &str, problem: String) -> Error {
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    let unreadable = |error| Error::File(path.to_owned(), error);
-    let length = fs::metadata(path).map_err(unreadable)?.len();
-    if length > FILE_BYTES {
-        return Err(unreadable(io::Error::other(format!("{length} bytes, more than {FILE_BYTES}"))));
-    }
-    fs::read_to_string(path).map_err(unreadable)
+    file::read_text(path, FILE_BYTES).map_err(|error| Error::File(path.to_owned(), error))
 }
 
 /// `ATTEST_LISTEN__GRPC` → listen, grpc. Variables without two underscores belong to others (`ATTEST_SHARED`), but for the few settings that
@@ -279,6 +275,8 @@ fn set(table: &mut Table, path: &[String], value: Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn development() -> Overrides {
