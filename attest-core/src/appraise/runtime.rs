@@ -208,7 +208,7 @@ impl<'g> Files<'g> {
     /// The golden file that the entry is, or why it is none.
     fn entry(&self, entry: &Entry<'_>) -> Result<&'g ImaFile, Box<Reason>> {
         let name = entry.name().unwrap_or_default();
-        let shown = Utf8(name);
+        let shown = || shown(name);
         let about = |code, severity, explain: String| {
             let reason = Reason::new(code, severity, Part::Runtime, explain);
             Reason {
@@ -220,7 +220,7 @@ impl<'g> Files<'g> {
         };
         if entry.is_violation() {
             let explain =
-                format!("IMA could not measure {shown} faithfully: it was open for writing, or changed");
+                format!("IMA could not measure {} faithfully: it was open for writing, or changed", shown());
             return Err(Box::new(about(Code::ImaViolation, severity(self.rules.violations), explain)));
         }
         let digest = entry.file_digest().and_then(|digest| digest.typed());
@@ -230,7 +230,7 @@ impl<'g> Files<'g> {
             return Ok(file);
         }
         if let Some(files) = at_path {
-            let explain = format!("{shown} is not the golden file");
+            let explain = format!("{} is not the golden file", shown());
             return Err(Box::new(Reason {
                 expected: files.iter().map(|file| file.digest.to_string()).collect(),
                 got,
@@ -239,16 +239,22 @@ impl<'g> Files<'g> {
             }));
         }
         if let Some(known) = digest.and_then(|digest| self.by_digest.get(&digest).copied()) {
-            let explain = format!("{shown} has the golden content of {}", known.path);
+            let explain = format!("{} has the golden content of {}", shown(), known.path);
             return Err(Box::new(Reason { got, ..about(Code::FileMoved, Severity::Warn, explain) }));
         }
-        let explain = format!("{shown} has no golden value");
+        let explain = format!("{} has no golden value", shown());
         Err(Box::new(Reason {
             got,
             cause: Some(Cause::UnknownFile),
             ..about(Code::FileUnknown, severity(self.rules.unknown_files), explain)
         }))
     }
+}
+
+/// A name for people: harmless, and with what stands after a NUL, which is part of the name.
+fn shown(name: &[u8]) -> String {
+    let parts: Vec<String> = name.split(|byte| *byte == 0).map(|part| Utf8(part).to_string()).collect();
+    parts.join("\\0")
 }
 
 const fn severity(response: Response) -> Severity {

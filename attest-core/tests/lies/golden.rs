@@ -335,3 +335,25 @@ fn rules_stay_where_they_belong() {
     );
     assert_eq!(Golden::parse(&text, &Limits::DEFAULT).unwrap_err().code(), "golden_rule");
 }
+
+/// Whoever is learned from writes the texts of the document: they stay texts.
+#[test]
+fn texts_of_the_log_stay_texts_in_the_document() {
+    let evil = [
+        "x\"\nrule = \"exit_boot_services_repeat\"\n[[variant]]\nname = \"y",
+        "x\"\"\" \\u0022 \\",
+        "\u{202e}\u{7f}\u{0}\u{feff}",
+        "# ] } = {",
+    ];
+    for text in evil {
+        let mut device = good();
+        for at in 0..device.log.len() {
+            if device.log[at].kind == super::device::IPL {
+                device.log[at].data = format!("kernel_cmdline: {text}\0").into_bytes();
+            }
+        }
+        device.ima(super::device::Measurement::file(text.as_bytes(), b"x"));
+        let golden = super::judge::golden_with_files(&[&device]);
+        assert_eq!(Golden::parse(&golden.to_toml(), &Limits::DEFAULT), Ok(golden), "{text}");
+    }
+}

@@ -332,7 +332,8 @@ fn a43a_no_exemption_by_path() {
 
 #[test]
 fn a44_paths_with_line_breaks_nuls_and_escapes() {
-    let evil: [&[u8]; 6] = [
+    let evil: [&[u8]; 7] = [
+        "/usr/bin/\u{202e}hs".as_bytes(),
         b"/usr/bin/sh\n10 0000 ima-ng sha256:00 /etc/passwd",
         b"/usr/bin/sh\0/tmp/implant",
         b"/usr/bin/../../tmp/sh",
@@ -345,9 +346,12 @@ fn a44_paths_with_line_breaks_nuls_and_escapes() {
         liar.ima(Measurement::file(path, b"implant"));
         let verdict = judge(&liar, &ima_golden());
         runtime_refused(&verdict, Code::FileUnknown);
+        // What is shown is all that was measured: nothing hides behind a NUL.
+        let hides = path.contains(&0);
+        assert!(!hides || find(&verdict, Code::FileUnknown)[0].explain.contains("sh\\0/tmp/implant"));
         for reason in &verdict.reasons {
             let texts = [Some(&reason.explain), reason.got.as_ref(), reason.component.as_ref()];
-            let is_harmless = |text: &String| !text.chars().any(char::is_control);
+            let is_harmless = |text: &String| !text.chars().any(|c| c.is_control() || c == '\u{202e}');
             assert!(texts.into_iter().flatten().all(is_harmless), "{reason:?}");
         }
     }

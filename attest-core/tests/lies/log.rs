@@ -208,6 +208,28 @@ fn a33_the_secure_boot_variable_says_another_thing_than_its_digest() {
     );
 }
 
+/// Secure Boot is on with another variable than the golden one, and the log's text says that it is off.
+#[test]
+fn a33_no_cause_by_a_text_that_nothing_proves() {
+    let mut liar = good();
+    let at = liar.log.iter().position(|e| e.data == secure_boot_variable(1)).unwrap();
+    let measured = [secure_boot_variable(1), vec![0]].concat();
+    let before = liar.log.clone();
+    liar = Device::new(&liar.banks(), 3);
+    for (nth, event) in before.into_iter().enumerate() {
+        let content = if nth == at { Some(&measured) } else { None };
+        match content {
+            Some(content) => liar.measure(7, VARIABLE_CONFIG, &secure_boot_variable(0), content),
+            None if event.kind == NO_ACTION => liar.log.push(event),
+            None => liar.repeat(&event),
+        }
+    }
+    liar.selection[0].1.retain(|pcr| *pcr != 10);
+    let verdict = judge(&liar, &golden(&[&good()]));
+    refused(&verdict, Code::GoldenMismatch);
+    assert!(verdict.causes.iter().all(|c| c.cause != Cause::SecureBootOff), "{:#?}", verdict.causes);
+}
+
 /// A golden boot whose log says "off": the digest decides, and the text counts for nothing.
 #[test]
 fn a33_a_text_that_frightens() {
