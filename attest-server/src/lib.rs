@@ -8,6 +8,7 @@ pub mod dice;
 mod enroll;
 mod file;
 mod http;
+mod intake;
 mod judge;
 mod listener;
 pub mod server;

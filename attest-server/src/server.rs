@@ -22,6 +22,7 @@ use crate::{
     config::{self, Config},
     enroll,
     http::{self, Documents},
+    intake::Intake,
     judge::{self, Judge},
     listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener},
     service::{DevicesService, EnrollmentService, Shared, VerifierService},
@@ -240,6 +241,7 @@ async fn serve_grpc(
         .http2_max_header_list_size(HEADER_BYTES)
         .max_connection_age(CONNECTION_LIFE)
         .layer(Requests)
+        .layer(Intake::new(limits.incoming_bytes, limits.message_bytes))
         .add_routes(routes)
         .serve_with_incoming_shutdown(ReceiverStream::new(listener.connections()), async move {
             let _ = stopped.wait_for(|stop| *stop).await;

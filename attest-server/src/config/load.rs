@@ -199,7 +199,7 @@ impl Config {
         const DAY: u64 = 86_400;
         let l = &self.limits;
         let narrow = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let ranges: [(&str, u64, u64, u64); 12] = [
+        let ranges: [(&str, u64, u64, u64); 13] = [
             ("challenge.expires_seconds", self.challenge.expires_seconds, 1, 3_600),
             ("challenge.max_open_per_device", self.challenge.max_open_per_device.into(), 1, 1 << 20),
             ("enrollment.expires_seconds", self.enrollment.expires_seconds, 1, 3_600),
@@ -207,6 +207,7 @@ impl Config {
             ("limits.connections", narrow(l.connections), 1, 1 << 20),
             ("limits.evidence_message_bytes", narrow(l.evidence_message_bytes), 1 << 10, 1 << 30),
             ("limits.handshake_seconds", l.handshake_seconds, 1, 600),
+            ("limits.incoming_bytes", narrow(l.incoming_bytes), narrow(l.evidence_message_bytes), 1 << 40),
             ("limits.message_bytes", narrow(l.message_bytes), 1 << 10, 1 << 24),
             ("limits.request_seconds", l.request_seconds, 1, 3_600),
             ("limits.requests_per_connection", l.requests_per_connection.into(), 1, 1 << 16),

@@ -160,6 +160,9 @@ impl Default for Challenge {
 pub struct Limits {
     /// A message with evidence. An IMA list of 100,000 entries has 30 MB.
     pub evidence_message_bytes: usize,
+    /// Requests that are not all there yet, over all clients; those beyond it are refused as `overloaded`. Not less than one message with
+    /// evidence. The first `message_bytes` of each request do not count, so that the small ones get through.
+    pub incoming_bytes: usize,
     /// Any other message. An EK certificate with its chain has less than 8 KB.
     pub message_bytes: usize,
     /// From the first byte of a request to its answer.
@@ -182,6 +185,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             evidence_message_bytes: 32 << 20,
+            incoming_bytes: 256 << 20,
             message_bytes: 64 << 10,
             request_seconds: 30,
             handshake_seconds: 10,

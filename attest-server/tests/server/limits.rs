@@ -40,6 +40,64 @@ async fn oversized_messages_are_refused() {
     assert_eq!(refusal(clients.verify("x", evidence).await).1, "challenge_unknown");
 }
 
+/// A request of `Verify` whose message never ends, after this many bytes of it.
+async fn half_a_request(address: SocketAddr, bytes: usize) -> TcpStream {
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let mut headers = Vec::new();
+    for (name, value) in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/attest.v1.Verifier/Verify"),
+        (":authority", "x"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ] {
+        // A literal that is not indexed (RFC 7541, 6.2.2).
+        for (mark, text) in [(&[0][..], name), (&[], value)] {
+            headers.extend(mark);
+            headers.push(u8::try_from(text.len()).unwrap());
+            headers.extend(text.as_bytes());
+        }
+    }
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&[frame(4, 0, 0, &[]), frame(1, 4, 1, &headers)].concat()).await.unwrap();
+    let mut message = vec![0; bytes];
+    message[1..5].copy_from_slice(&90_000_u32.to_be_bytes());
+    for part in message.chunks(16_384) {
+        stream.write_all(&frame(0, 0, 1, part)).await.unwrap();
+    }
+    stream
+}
+
+#[tokio::test]
+async fn a53_requests_that_never_end_do_not_fill_the_memory() {
+    let server = Server::start_with(|config| {
+        (config.limits.message_bytes, config.limits.evidence_message_bytes) = (1_024, 100_000);
+        config.limits.incoming_bytes = 100_000;
+    })
+    .await;
+    let mut clients = server.clients().await;
+    let mut verify = async |bytes| {
+        let evidence = v1::Evidence { ima_list: Some(vec![0; bytes]), ..v1::Evidence::default() };
+        refusal(clients.verify("x", evidence).await).1
+    };
+    assert_eq!(verify(60_000).await, "challenge_unknown");
+    let endless = half_a_request(server.running.grpc(), 60_000).await;
+    let in_time = async {
+        while verify(60_000).await != "overloaded" {}
+        assert_eq!(verify(500).await, "challenge_unknown", "small requests get through");
+        drop(endless);
+        while verify(60_000).await != "challenge_unknown" {}
+    };
+    tokio::time::timeout(Duration::from_secs(20), in_time)
+        .await
+        .expect("what came in is counted, and given back");
+}
+
 #[tokio::test]
 async fn a53_silent_connections_hold_up_nobody() {
     let (server, mut clients, tpm, device_id) = enrolled().await;
