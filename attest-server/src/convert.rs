@@ -65,9 +65,12 @@ pub(crate) fn challenge(challenge: &StoredChallenge) -> v1::CreateChallengeRespo
 
 /// A device as operators see it.
 pub(crate) fn device(device: Device, now: Timestamp) -> v1::Device {
+    let is_revoked = device.revoked.is_some();
     let (revoked_at, revoked_because) = device.revoked.unzip();
     let (last_status, last_judged_at, stale) = match device.last {
-        Some((status, judged_at, expires_at)) => (status_named(&status), Some(judged_at), now > expires_at),
+        Some((status, judged_at, expires_at)) => {
+            (status_named(&status), Some(judged_at), is_revoked || now > expires_at)
+        }
         None => (v1::Status::Unspecified, None, false),
     };
     v1::Device {
@@ -87,13 +90,17 @@ pub(crate) fn device(device: Device, now: Timestamp) -> v1::Device {
 }
 
 /// A stored verdict; `None` if its bytes are not what [`encode`] made.
-pub(crate) fn last_verdict(stored: StoredVerdict, now: Timestamp) -> Option<v1::LastVerdictResponse> {
+pub(crate) fn last_verdict(
+    stored: StoredVerdict,
+    is_revoked: bool,
+    now: Timestamp,
+) -> Option<v1::LastVerdictResponse> {
     Some(v1::LastVerdictResponse {
         verdict: Some(v1::Verdict::decode(stored.body.as_slice()).ok()?),
         ear_jwt: stored.ear_jwt,
         ear_cwt: stored.ear_cwt,
         expires_at: Some(timestamp(stored.expires_at)),
-        stale: now > stored.expires_at,
+        stale: is_revoked || now > stored.expires_at,
     })
 }
 

@@ -54,12 +54,10 @@ impl DevicesService {
 
     async fn last_verdict(&self, request: LastVerdictRequest) -> Result<LastVerdictResponse, Refusal> {
         let id = device_id(request.device_id)?;
-        if let Some(verdict) = self.shared.store.last_verdict(id.clone()).await? {
-            return convert::last_verdict(verdict, clock::now())
-                .ok_or(Refusal::ServerFault { code: "stored_verdict_damaged" });
-        }
-        let known = self.shared.store.device(id).await?.is_some();
-        Err(if known { Refusal::VerdictNone } else { Refusal::DeviceUnknown })
+        let device = self.shared.store.device(id.clone()).await?.ok_or(Refusal::DeviceUnknown)?;
+        let verdict = self.shared.store.last_verdict(id).await?.ok_or(Refusal::VerdictNone)?;
+        convert::last_verdict(verdict, device.revoked.is_some(), clock::now())
+            .ok_or(Refusal::ServerFault { code: "stored_verdict_damaged" })
     }
 
     async fn revoke(&self, request: RevokeRequest) -> Result<RevokeResponse, Refusal> {

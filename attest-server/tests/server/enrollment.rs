@@ -207,6 +207,23 @@ async fn an_unknown_family_is_refused() {
     }
 }
 
+/// What was affirmed before stays readable, and says that it no longer holds.
+#[tokio::test]
+async fn a54_a_good_verdict_is_stale_from_the_revocation_on() {
+    let (_server, mut clients, tpm, device_id) = enrolled().await;
+    clients.attest(&device_id, &tpm).await.unwrap();
+    let mut admin = clients.devices.clone();
+    let mut stale = async || {
+        let last = v1::LastVerdictRequest { device_id: device_id.clone() };
+        let last = clients.devices.last_verdict(last).await.unwrap().into_inner();
+        (last.stale, clients.device(&device_id).await.unwrap().stale)
+    };
+    assert_eq!(stale().await, (false, false));
+    let revoke = v1::RevokeRequest { device_id: device_id.clone(), because: "stolen".to_owned() };
+    admin.revoke(revoke).await.unwrap();
+    assert_eq!(stale().await, (true, true));
+}
+
 #[tokio::test]
 async fn a_revoked_device_gets_no_challenge_and_cannot_enrol_again() {
     let server = Server::start().await;
