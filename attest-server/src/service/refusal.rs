@@ -70,7 +70,7 @@ pub(crate) enum Refusal {
     /// As many challenges of this device are open as may be.
     #[error("too many challenges of this device are open")]
     TooManyChallenges,
-    /// As many enrolments are open as may be.
+    /// As many enrolments are open as may be, over all devices or of this one's endorsement key.
     #[error("too many enrolments are open")]
     TooManyEnrollments,
     /// The device was never judged.

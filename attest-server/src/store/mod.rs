@@ -23,7 +23,8 @@ pub trait Store: Send + Sync + 'static {
     /// Is this identity free, known, or in conflict with a known device? A conflict is recorded with that device, which stays as it is.
     async fn standing(&self, identity: Identity, family: String, now: Timestamp) -> Result<Standing, Error>;
 
-    /// Keeps an enrolment until it is taken or expires. `Ok(false)`: `max_open` of them are open already, and nothing was kept.
+    /// Keeps an enrolment until it is taken or expires. `Ok(false)`: `max_open` of them are open already, or too many of this
+    /// endorsement key, and nothing was kept.
     async fn open_enrollment(
         &self,
         enrollment: PendingEnrollment,

@@ -8,6 +8,9 @@ use super::{Error, Identity, PendingEnrollment, Standing, identity, seconds, tim
 /// Refused registrations that are kept of each device.
 const REFUSED_KEPT: i64 = 100;
 
+/// Open enrolments of one endorsement key. Its certificate is no secret: whoever knows one could else use up the places of all.
+const OPEN_PER_EK: i64 = 16;
+
 pub(super) struct CheckStanding {
     pub(super) identity: Identity,
     pub(super) family: String,
@@ -36,10 +39,16 @@ impl Change for Open {
             .bind(seconds(self.now))
             .fetch_one(&mut *connection)
             .await?;
-        if open >= i64::from(self.max_open) {
+        let e = &self.enrollment;
+        let of_ek: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM enrollment WHERE ek_identity = ? AND expires_at > ?")
+                .bind(&e.identity.ek_identity)
+                .bind(seconds(self.now))
+                .fetch_one(&mut *connection)
+                .await?;
+        if open >= i64::from(self.max_open) || of_ek >= OPEN_PER_EK {
             return Ok(false);
         }
-        let e = &self.enrollment;
         sqlx::query(
             "INSERT INTO enrollment (session_id, secret_sha256, family, ek_identity, ek_certificate_sha256, ek_certificate, ak_name, ak_public, \
              expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -122,6 +122,24 @@ async fn an_enrollment_is_taken_once() {
     assert_eq!(store.take_enrollment("session-2".to_owned()).await.unwrap(), None);
 }
 
+/// An EK certificate is no secret: whoever shows one takes the places of that device, not those of others.
+#[tokio::test]
+async fn open_enrollments_of_one_endorsement_key_are_bounded() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    let of_ek_2 = |session: u8| PendingEnrollment {
+        session_id: format!("flood-{session}"),
+        identity: Identity { ak_name: vec![9, session], ..enrollment(2).identity },
+        ..enrollment(2)
+    };
+    for session in 0..16 {
+        assert!(store.open_enrollment(of_ek_2(session), NOW, 1_000).await.unwrap());
+    }
+    assert!(!store.open_enrollment(of_ek_2(16), NOW, 1_000).await.unwrap());
+    assert!(store.open_enrollment(enrollment(3), NOW, 1_000).await.unwrap());
+    assert!(store.open_enrollment(of_ek_2(16), NOW.plus(61), 1_000).await.unwrap());
+}
+
 #[tokio::test]
 async fn a21_a_part_of_a_known_identity_with_another_partner_is_a_recorded_conflict() {
     let folder = folder();
