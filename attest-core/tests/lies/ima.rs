@@ -262,7 +262,8 @@ fn a43a_a_list_that_no_quote_covers() {
 fn a43a_a_list_in_another_register_alone() {
     let list = good().ima.into_iter().map(|entry| Measurement { pcr: 12, ..entry }).collect();
     let verdict = judge(&measured(list), &ima_golden());
-    assert_eq!(verdict.runtime.status, Status::Contraindicated, "{verdict:#?}");
+    refused(&verdict, Code::ImaMissing);
+    assert_eq!(verdict.runtime.status, Status::Contraindicated);
 }
 
 #[test]
@@ -286,6 +287,11 @@ fn a43a_an_empty_measurement_policy_orders_nothing() {
         let verdict = judge(&good(), &golden);
         assert_eq!(verdict.trust_vector.executables, 3, "{policy:?}");
     }
+    // Two blanks have an empty word between them.
+    let blanks = Software { cmdline: "/vmlinuz  quiet ", ..Software::default() }.boot();
+    let mut golden = golden_with_files(&[&blanks]);
+    golden.ima.as_mut().unwrap().measurement_policy = Some(String::new());
+    assert_eq!(judge(&blanks, &golden).trust_vector.executables, 3);
 }
 
 /// The golden document says that the command line orders the measurements; the digest is that of another command line.
@@ -400,6 +406,28 @@ fn a09_a_padded_bank_is_a_warning() {
     let verdict = judge(&device, &golden_with_files(&[&software.boot()]));
     assert!(has(&verdict, Code::ImaPadded));
     assert_eq!(verdict.runtime.status, Status::Warning);
+}
+
+/// In a padded bank the SHA-1 digest is that of the data, too, and not the one that is written beside it.
+#[test]
+fn a41_a_template_digest_that_is_not_that_of_its_data_in_a_padded_bank() {
+    let software = Software { banks: vec![SHA384], ..Software::default() };
+    let mut device = software.boot();
+    device.ima(file("/tmp/implant", "implant"));
+    device.pcrs.insert((SHA384, 10), vec![0; 48]);
+    for entry in device.ima.clone() {
+        let padded = [hash(SHA1, &entry.data), vec![0; 28]].concat();
+        device.extend_digest(SHA384, 10, &padded);
+    }
+    let told = hash(SHA1, &device.ima[3].data);
+    device.ima[3] = file("/usr/bin/sh", "shell");
+    let mut sent = Sent::by(&device);
+    let list = sent.ima.as_mut().unwrap();
+    let written = hash(SHA1, &device.ima[3].data);
+    let at = list.windows(20).rposition(|w| w == written).unwrap();
+    list[at..at + 20].copy_from_slice(&told);
+    let verdict = sent.judge(&golden_with_files(&[&software.boot()]), &Policy::default(), &context());
+    refused(&verdict, Code::KexecOrLostList);
 }
 
 /// Every quoted bank must tell the same list.

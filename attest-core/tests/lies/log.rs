@@ -76,6 +76,14 @@ fn a29_an_extend_told_as_none() {
         (last.kind, last.pcr) = (kind, pcr);
         refused(&judge(&liar, &golden), Code::ReplayMismatch);
     }
+    // Nothing was extended, and the log speaks of registers that no TPM has.
+    for pcr in [24, 25, 0x100, u32::MAX] {
+        let mut liar = good();
+        liar.write(pcr, BLOB, b"implant", b"implant");
+        let verdict = judge(&liar, &golden);
+        refused(&verdict, Code::LogFinding);
+        assert_eq!(find(&verdict, Code::LogFinding)[0].detail_code, Some("pcr_invalid"));
+    }
 }
 
 #[test]

@@ -316,7 +316,10 @@ fn the_rule_for_exit_boot_services_excuses_nothing_else() {
         stranger.log.remove(0)
     };
     let (call, failure) = (text(EXIT, 5), text(EXIT_FAILED, 5));
-    let lies: [(usize, Vec<Event>); 7] = [
+    let table = good().find("EFI PART");
+    let lies: [(usize, Vec<Event>); 8] = [
+        // Asked and refused, but what follows is no other invocation.
+        (table, vec![call.clone(), failure.clone()]),
         // A failure without its invocation, before and after.
         (invocation, vec![failure.clone()]),
         (invocation + 1, vec![failure.clone()]),
@@ -356,9 +359,13 @@ fn order_may_be_free_before_the_separator_only() {
             }
         }
     }
-    // Each slot is used once: one variable twice, another not at all.
+    // Each slot is used once: one boot option twice, another not at all.
+    golden.sequences.iter_mut().filter(|s| s.pcr == 1).for_each(|s| s.order = Order::FreeBeforeSeparator);
     let mut log = good().log;
-    log[of_7[1]] = log[of_7[2]].clone();
+    let of_1: Vec<usize> = extended(&good()).into_iter().filter(|at| log[*at].pcr == 1).collect();
+    log.swap(of_1[0], of_1[1]);
+    affirmed(&judge(&booted(&log), &golden));
+    log[of_1[0]] = log[of_1[1]].clone();
     assert_eq!(judge(&booted(&log), &golden).status, Status::Contraindicated);
 }
 
