@@ -41,6 +41,10 @@ fn superseded_explains_and_never_accounts() {
     refused(&verdict, Code::Superseded);
     assert!(find(&verdict, Code::Superseded)[0].explain.contains("CVE-2026-0001"));
     assert_eq!(verdict.causes[0].cause, Cause::KernelRollback);
+    let kernel = u32::try_from(kernel_at(&old) + 1).unwrap();
+    let about_it: Vec<Code> =
+        verdict.reasons.iter().filter(|r| r.event == Some(kernel)).map(|r| r.code).collect();
+    assert_eq!(about_it, [Code::Superseded], "said once, by its name");
     affirmed(&judge(&new.boot(), &golden));
 }
 

@@ -45,6 +45,21 @@ fn the_good_list_affirms() {
     assert_eq!(verdict.trust_vector.file_system, 2);
 }
 
+/// What ran is no better than what it runs on.
+#[test]
+fn runtime_is_never_better_than_boot() {
+    let implant = Software { kernel: "implant", ..Software::default() }.boot();
+    let verdict = judge(&implant, &ima_golden());
+    assert!(verdict.reasons.iter().all(|r| r.part != Part::Runtime), "the list is good");
+    assert_eq!(verdict.runtime.status, Status::Contraindicated);
+    assert_eq!((verdict.trust_vector.executables, verdict.trust_vector.file_system), (96, 96));
+    let mut odd = good();
+    odd.log.insert(3, Event { pcr: 4, kind: super::device::NO_ACTION, ..odd.log[3].clone() });
+    let verdict = judge(&odd, &ima_golden());
+    assert_eq!((verdict.boot.status, verdict.runtime.status), (Status::Warning, Status::Warning));
+    assert_eq!(verdict.trust_vector.executables, 3);
+}
+
 #[test]
 fn a_changed_file_and_an_unknown_one() {
     let mut liar = good();
