@@ -294,8 +294,9 @@ pub(super) fn measures_everything(evidence: &AuthenticEvidence<'_>, boot: &Boot,
     let policy = golden.ima.as_ref().and_then(|ima| ima.measurement_policy.as_deref());
     let variant = golden.variants.iter().find(|v| Some(&v.name) == boot.variant.as_ref());
     let sequences = variant.and_then(|v| golden.resolve(v).ok()).unwrap_or_default();
-    let mut cmdlines =
-        sequences.iter().flat_map(|s| &s.slots).filter(|slot| slot.component.contains("cmdline"));
+    // A sequence that is not judged was compared with nothing.
+    let judged = sequences.iter().filter(|s| golden.judged.contains(&s.pcr));
+    let mut cmdlines = judged.flat_map(|s| &s.slots).filter(|slot| slot.component.contains("cmdline"));
     let is_ordered = |policy: &str| !policy.is_empty() && cmdlines.any(|slot| orders(evidence, slot, policy));
     boot.explained && belongs && policy.is_some_and(is_ordered)
 }

@@ -114,8 +114,11 @@ impl<'a> AuthenticIma<'a> {
     pub fn proven_entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let (bank, end) = self.decides.map_or((None, 0), |(alg, prefix)| (Some(alg), prefix.end));
         let proven = self.banks.iter().find(|b| Some(b.alg) == bank);
+        // PCR 16 and 20–23 can be reset by the running system: an entry there is worth nothing.
         let is_quoted = move |pcr: u32| {
-            proven.is_some_and(|bank| bank.replayed.iter().any(|(quoted, _)| u32::from(*quoted) == pcr))
+            !matches!(pcr, 16 | 20..)
+                && proven
+                    .is_some_and(|bank| bank.replayed.iter().any(|(quoted, _)| u32::from(*quoted) == pcr))
         };
         self.list.entries().take(end).filter(move |entry| is_quoted(entry.pcr))
     }

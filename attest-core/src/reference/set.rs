@@ -11,10 +11,8 @@ pub struct GoldenSource {
     /// `development` or `release`.
     pub source: &'static str,
     /// The release's name, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
     /// The release's tier, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// The variant that explains the boot.
     #[serde(skip_serializing_if = "Option::is_none")]

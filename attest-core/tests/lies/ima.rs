@@ -501,3 +501,38 @@ fn a09_files_known_by_sha1_are_a_warning() {
     assert_eq!(find(&verdict, Code::WeakBank)[0].severity, Severity::Warn);
     assert_eq!(verdict.runtime.status, Status::Warning);
 }
+
+/// The template's name is in no digest. Under another one, a file whose name looks like a digest would pass for the file that has it.
+#[test]
+fn a41_a_relabelled_template_does_not_make_a_name_a_digest() {
+    let golden_digest = super::device::hash(super::device::SHA256, b"shell");
+    let name = [&b"sha256:\0"[..], &golden_digest].concat();
+    let implant = Measurement::file(&name, b"implant");
+    // A trailing NUL would make the name no digest, but a kernel may cut it: take it off, and its count.
+    let mut data = implant.data;
+    let at = 4 + 8 + 32;
+    let len = u32::from_le_bytes(data[at..at + 4].try_into().unwrap()) - 1;
+    data[at..at + 4].copy_from_slice(&len.to_le_bytes());
+    data.remove(at + 4 + len as usize);
+    for template in ["n-ng|d-ng|sig", "sig|d-ng|n-ng", "n|d-ng|sig"] {
+        let mut liar = good();
+        liar.ima(Measurement { pcr: 10, template, data: data.clone(), violation: false });
+        runtime_refused(&judge(&liar, &ima_golden()), Code::FileUnknown);
+    }
+}
+
+/// PCR 16 can be reset and filled by anyone: what stands there is no proof that a required file was measured.
+#[test]
+fn a43a_a_required_file_in_a_resettable_register() {
+    let mut golden = ima_golden();
+    golden.ima.as_mut().unwrap().files.iter_mut().for_each(|file| file.required = true);
+    let mut list = good().ima;
+    list.last_mut().unwrap().pcr = 16;
+    let mut liar = measured(list);
+    for (_, pcrs) in &mut liar.selection {
+        pcrs.push(16);
+        pcrs.sort_unstable();
+        pcrs.dedup();
+    }
+    runtime_refused(&judge(&liar, &golden), Code::FileRequiredMissing);
+}

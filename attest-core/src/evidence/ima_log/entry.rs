@@ -83,14 +83,17 @@ impl<'e> Entry<'e> {
     #[must_use]
     pub fn name(&self) -> Option<&'e [u8]> {
         let is_name = |field| matches!(field, Field::Text(TextOf::Name | TextOf::ShortName));
-        let (_, name) = self.fields().find(|(field, _)| is_name(*field))?;
+        // The template's name is in no digest: only where every template has the name may it be read, or a file's name could pass as its
+        // digest under a relabelled template.
+        let (_, name) = self.fields().nth(1).filter(|(field, _)| is_name(*field))?;
         Some(name.strip_suffix(&[0]).unwrap_or(name))
     }
 
     /// The file's digest.
     #[must_use]
     pub fn file_digest(&self) -> Option<FileDigest<'e>> {
-        self.fields().find_map(|(field, bytes)| match field {
+        // The first field alone, for the reason that `name` gives.
+        self.fields().take(1).find_map(|(field, bytes)| match field {
             Field::D => Some(FileDigest { kind: None, algorithm: "sha1", bytes }),
             Field::DNg(DigestOf::File) => {
                 let (algorithm, bytes) = named(bytes)?;
