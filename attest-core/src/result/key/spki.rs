@@ -2,7 +2,7 @@
 //! fixed prefix is the whole parser; only RSA needs to read lengths.
 
 use super::{Error, Kind};
-use crate::reader::Reader;
+use crate::der::{self, Der};
 
 // SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 66 bytes, 0 unused bits } (RFC 5480)
 pub(super) const P256_PREFIX: &[u8] =
@@ -15,10 +15,6 @@ const ED25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00
 // SEQUENCE { rsaEncryption, NULL } (RFC 8017, A.1)
 const RSA_ALGORITHM: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
 
-const SEQUENCE: u8 = 0x30;
-const BIT_STRING: u8 = 0x03;
-const INTEGER: u8 = 0x02;
-
 pub(super) fn read(der: &[u8]) -> Result<Kind, Error> {
     let kind = if let Some(bytes) = der.strip_prefix(P256_PREFIX) {
         point(bytes).map(|(x, y)| Kind::P256 { x, y })
@@ -27,7 +23,7 @@ pub(super) fn read(der: &[u8]) -> Result<Kind, Error> {
     } else if let Some(x) = der.strip_prefix(ED25519_PREFIX) {
         x.try_into().ok().map(|x| Kind::Ed25519 { x })
     } else {
-        let (n, e) = rsa_spki(der).ok_or(Error::SpkiUnexpected)?;
+        let (n, e) = rsa_numbers(der).map_err(|_| Error::SpkiUnexpected)?;
         return rsa(n, e);
     };
     kind.ok_or(Error::SpkiUnexpected)
@@ -54,39 +50,17 @@ pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Kind, Error> {
     Ok(Kind::Rsa { n: n.to_vec(), e: e.to_vec() })
 }
 
-fn rsa_spki(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut outer = Reader::new(der);
-    let body = element(&mut outer, SEQUENCE)?;
-    let bits = body.strip_prefix(RSA_ALGORITHM)?;
-    let mut bits = Reader::new(bits);
-    let key = element(&mut bits, BIT_STRING)?.strip_prefix(&[0])?;
-    let mut key = Reader::new(key);
-    let numbers = element(&mut key, SEQUENCE)?;
-    let mut numbers = Reader::new(numbers);
-    let n = unsigned(element(&mut numbers, INTEGER)?)?;
-    let e = unsigned(element(&mut numbers, INTEGER)?)?;
-    [outer, bits, key, numbers].iter().all(Reader::is_empty).then_some((n, e))
-}
-
-/// The content of a DER element with this tag and a definite length in its shortest form.
-fn element<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
-    if reader.u8().ok()? != tag {
-        return None;
+fn rsa_numbers(spki: &[u8]) -> Result<(&[u8], &[u8]), der::Error> {
+    let outer = Der::only(spki, der::SEQUENCE)?;
+    let mut fields = outer.inside();
+    let algorithm = fields.expect(der::SEQUENCE)?;
+    if algorithm.whole != RSA_ALGORITHM {
+        return Err(der::Error::Value { offset: algorithm.offset });
     }
-    let len = match reader.u8().ok()? {
-        short @ 0..=0x7f => usize::from(short),
-        0x81 => Some(usize::from(reader.u8().ok()?)).filter(|len| *len >= 0x80)?,
-        0x82 => Some(usize::from(reader.u16_be().ok()?)).filter(|len| *len >= 0x100)?,
-        _ => return None,
-    };
-    reader.bytes(len).ok()
-}
-
-/// The digits of a positive INTEGER in its shortest form.
-fn unsigned(content: &[u8]) -> Option<&[u8]> {
-    match content {
-        [0, digits @ ..] => digits.first().is_some_and(|first| *first >= 0x80).then_some(digits),
-        [1..=0x7f, ..] => Some(content),
-        _ => None,
-    }
+    let key = fields.bit_string()?;
+    fields.finished()?;
+    let mut numbers = Der::only(key, der::SEQUENCE)?.inside();
+    let both = (numbers.unsigned()?, numbers.unsigned()?);
+    numbers.finished()?;
+    Ok(both)
 }
