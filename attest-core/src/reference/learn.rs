@@ -127,7 +127,11 @@ pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<
     Ok(golden)
 }
 
-fn common_banks(boots: &[Boot<'_, '_>]) -> Result<Vec<HashAlg>, Error> {
+/// The banks that a draft from these boots lets judge, weakest first: above SHA-1, and complete in every log.
+///
+/// # Errors
+/// [`Error::NoBoot`] or [`Error::BanksDisjoint`].
+pub fn common_banks(boots: &[Boot<'_, '_>]) -> Result<Vec<HashAlg>, Error> {
     let first = boots.first().ok_or(Error::NoBoot)?;
     let in_all = |alg: &HashAlg| boots.iter().all(|boot| boot.log.banks().contains(alg));
     let strong = |alg: &HashAlg| alg.strength() > 0;

@@ -67,7 +67,7 @@ struct Source {
     /// The files that IMA measured: with a quote those that it proves.
     files: Option<Vec<ImaFile>>,
     /// The PCRs that the quote covers in a bank that counts; none without a quote.
-    quoted: Vec<u8>,
+    quoted: Vec<(HashAlg, u8)>,
     has_quote: bool,
 }
 
@@ -78,9 +78,9 @@ impl Learn {
         let count = self.eventlog.len();
         let sources = (0..count).map(|at| self.source(at, limits)).collect::<Result<Vec<_>, _>>()?;
         let logs = sources.iter().map(|s| parse_log(s, limits)).collect::<Result<Vec<_>, _>>()?;
-        let boots = boots(&sources, &logs, &choices);
-        let golden =
-            learn::learn(&self.family, &boots, &choices).map_err(|e| Failure::malformed(e.code(), e))?;
+        let refused = |error: learn::Error| Failure::malformed(error.code(), error);
+        let boots = boots(&sources, &logs, &choices).map_err(refused)?;
+        let golden = learn::learn(&self.family, &boots, &choices).map_err(refused)?;
         let text = golden.to_toml();
         let Some(path) = &self.out else {
             if out.wants_json() {
@@ -206,8 +206,7 @@ fn proven(name: String, files: &Files, limits: &Limits) -> Result<Source, Failur
         Some(ima) => Some(learn::files_of(ima.proven_entries())),
         None => None,
     };
-    let strong = evidence.outcomes().iter().filter(|(alg, ..)| alg.strength() > 0);
-    let quoted = strong.map(|(_, pcr, _)| *pcr).collect();
+    let quoted = evidence.outcomes().iter().map(|(alg, pcr, _)| (*alg, *pcr)).collect();
     Ok(Source {
         log: files.eventlog.clone().unwrap_or_default(),
         files: listed,
@@ -217,8 +216,13 @@ fn proven(name: String, files: &Files, limits: &Limits) -> Result<Source, Failur
     })
 }
 
-/// The boots as they are learned from. A quote vouches for one only if it covers every PCR that will be judged.
-fn boots<'b, 'a>(sources: &'b [Source], logs: &'b [EventLog<'a>], choices: &Choices) -> Vec<Boot<'b, 'a>> {
+/// The boots as they are learned from. A quote vouches for one only if it covers every PCR that will be judged, in every bank that will
+/// judge it: the digests of a bank that was not quoted are whatever the log says.
+fn boots<'b, 'a>(
+    sources: &'b [Source],
+    logs: &'b [EventLog<'a>],
+    choices: &Choices,
+) -> Result<Vec<Boot<'b, 'a>>, learn::Error> {
     let mut boots: Vec<Boot<'b, 'a>> = sources
         .iter()
         .zip(logs)
@@ -227,17 +231,18 @@ fn boots<'b, 'a>(sources: &'b [Source], logs: &'b [EventLog<'a>], choices: &Choi
             Boot { name: &source.name, log, evidence: Evidence::LogOnly, files }
         })
         .collect();
-    let judged = learn::judged(&boots, choices);
+    let (banks, judged) = (learn::common_banks(&boots)?, learn::judged(&boots, choices));
     for (boot, source) in boots.iter_mut().zip(sources).filter(|(_, source)| source.has_quote) {
-        match judged.iter().find(|pcr| !source.quoted.contains(pcr)) {
+        let mut needed = banks.iter().flat_map(|bank| judged.iter().map(move |pcr| (*bank, *pcr)));
+        match needed.find(|needed| !source.quoted.contains(needed)) {
             None => boot.evidence = Evidence::Quoted,
-            Some(pcr) => eprintln!(
-                "attest: boot `{}`: PCR {pcr} is judged, but its quote does not cover it: marked log_only",
+            Some((bank, pcr)) => eprintln!(
+                "attest: boot `{}`: PCR {pcr} is judged in {bank}, but its quote does not cover it: marked log_only",
                 printable(boot.name)
             ),
         }
     }
-    boots
+    Ok(boots)
 }
 
 fn parse_log<'s>(source: &'s Source, limits: &Limits) -> Result<EventLog<'s>, Failure> {

@@ -12,7 +12,7 @@ struct Wrapper {
 const BOOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/boots/");
 
 /// The draft from a boot with its quote and the PCR values that came beside it; the IMA list is that of `ima`.
-fn learned(boot: &str, ima: Option<&str>, more: &[&str]) -> Result<Golden, Failure> {
+fn learned(boot: &str, quote: &str, ima: Option<&str>, more: &[&str]) -> Result<Golden, Failure> {
     let file = |name: &str| format!("{BOOTS}{boot}/{name}");
     let nonce = fs::read_to_string(file("nonce.hex")).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -22,8 +22,8 @@ fn learned(boot: &str, ima: Option<&str>, more: &[&str]) -> Result<Golden, Failu
     args.push(out.display().to_string());
     for (flag, name) in [
         ("--eventlog", "eventlog.bin"),
-        ("--attest", "quote-ecc.attest"),
-        ("--signature", "quote-ecc.sig"),
+        ("--attest", &format!("{quote}.attest")),
+        ("--signature", &format!("{quote}.sig")),
         ("--ak", "ak-ecc.pub"),
         ("--pcrs", "pcrs.json"),
     ] {
@@ -46,7 +46,7 @@ fn evidence(golden: &Golden) -> Vec<Evidence> {
 
 #[test]
 fn a_quote_over_every_judged_pcr_vouches_for_the_boot() {
-    let golden = learned("sb-grub", Some("sb-grub"), &[]).unwrap();
+    let golden = learned("sb-grub", "quote-all", Some("sb-grub"), &[]).unwrap();
     assert_eq!(evidence(&golden), [Evidence::Quoted]);
     assert!(!golden.ima.unwrap().files.is_empty());
 }
@@ -54,16 +54,22 @@ fn a_quote_over_every_judged_pcr_vouches_for_the_boot() {
 /// Its files would be golden, and nobody quoted them.
 #[test]
 fn an_ima_list_that_the_quote_does_not_prove_is_not_learned() {
-    let refused = learned("sb-grub", Some("ima-sig"), &[]).unwrap_err();
+    let refused = learned("sb-grub", "quote-ecc", Some("ima-sig"), &[]).unwrap_err();
     assert_eq!(refused.to_json()["error"]["code"], "learn_log_unproven");
 }
 
 /// The quote is over the PCRs to 10 and 14, the log has the sections of the unified kernel in PCR 11.
 #[test]
 fn a_quote_that_leaves_out_a_judged_pcr_vouches_for_nothing() {
-    let golden = learned("uki-sb", None, &[]).unwrap();
+    let golden = learned("uki-sb", "quote-ecc", None, &[]).unwrap();
     assert!(golden.judged.contains(&11));
     assert_eq!(evidence(&golden), [Evidence::LogOnly]);
-    let without = learned("uki-sb", None, &["--not-judged", "11=not quoted here"]).unwrap();
-    assert_eq!(evidence(&without), [Evidence::Quoted]);
+}
+
+/// The log's sha384 digests are golden too, and the quote is over sha256 alone: they are what the log says.
+#[test]
+fn a_quote_that_leaves_out_a_judging_bank_vouches_for_nothing() {
+    let golden = learned("sb-grub", "quote-ecc", None, &[]).unwrap();
+    assert_eq!(golden.banks, [HashAlg::Sha256, HashAlg::Sha384]);
+    assert_eq!(evidence(&golden), [Evidence::LogOnly]);
 }
