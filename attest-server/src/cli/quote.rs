@@ -112,9 +112,7 @@ fn findings(evidence: &AuthenticEvidence<'_>, logs_given: bool) -> Vec<Finding> 
             findings.extend(outcome_finding(evidence, *alg, pcr, *outcome));
         }
     }
-    if let Some(ima) = evidence.ima() {
-        findings.extend(ima_findings(evidence, ima));
-    }
+    findings.extend(ima_finding(evidence));
     findings
 }
 
@@ -147,13 +145,12 @@ fn outcome_finding(
     Some(Finding { pcr: Some(pcr.into()), bank: Some(alg.name()), ..Finding::new(code, severity, detail) })
 }
 
-fn ima_findings(
-    evidence: &AuthenticEvidence<'_>,
-    _ima: &attest_core::authenticate::AuthenticIma<'_>,
-) -> Option<Finding> {
+/// A list beside a quote that leaves its PCR out.
+fn ima_finding(evidence: &AuthenticEvidence<'_>) -> Option<Finding> {
     let quoted = evidence.outcomes().iter().any(|(_, pcr, _)| *pcr == 10);
     let detail = "an IMA list is given, but PCR 10 is not quoted: the list proves nothing";
-    (!quoted).then(|| Finding { pcr: Some(10), ..Finding::new("ima_not_quoted", "warn", detail) })
+    let finding = || Finding { pcr: Some(10), ..Finding::new("ima_not_quoted", "warn", detail) };
+    (evidence.ima().is_some() && !quoted).then(finding)
 }
 
 fn document(evidence: &AuthenticEvidence<'_>, logs_given: bool, findings: &[Finding]) -> serde_json::Value {

@@ -43,7 +43,7 @@ impl Verify {
         let files = self.evidence.read(&limits)?;
         let signer = self.signing_key.as_deref().map(open_key).transpose()?;
         let golden = read_golden(&self.golden, &limits)?;
-        let references = ReferenceSet::development(golden).map_err(|e| Failure::malformed(e.code(), e))?;
+        let references = ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))?;
         let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
         let context = Context { family: self.family, ..Context::default() };
         let verdict = match files.authenticate(&limits) {
@@ -114,15 +114,15 @@ fn sign(verdict: &Verdict, signer: &FileSigner) -> Result<String, Failure> {
 /// Reads a golden document.
 pub(super) fn read_golden(path: &Path, limits: &Limits) -> Result<Golden, Failure> {
     let text = read_text(path, limits.golden_bytes)?;
-    Golden::parse(&text, limits).map_err(|e| Failure::malformed(e.code(), format!("{}: {e}", path.display())))
+    Golden::parse(&text, limits).map_err(|e| Failure::usage(e.code(), format!("{}: {e}", path.display())))
 }
 
 fn read_policy(path: &Path) -> Result<Policy, Failure> {
     let text = read_text(path, POLICY_BYTES)?;
-    Policy::parse(&text).map_err(|e| Failure::malformed(e.code(), format!("{}: {e}", path.display())))
+    Policy::parse(&text).map_err(|e| Failure::usage(e.code(), format!("{}: {e}", path.display())))
 }
 
 fn read_text(path: &Path, most: usize) -> Result<String, Failure> {
     let bytes = read_file(path, most)?;
-    String::from_utf8(bytes).map_err(|e| Failure::malformed("not_utf8", format!("{}: {e}", path.display())))
+    String::from_utf8(bytes).map_err(|e| Failure::usage("not_utf8", format!("{}: {e}", path.display())))
 }
