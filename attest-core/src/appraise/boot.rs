@@ -102,12 +102,16 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         if self.evidence.ima().is_some_and(|ima| ima.is_in(pcr)) {
             let explain = words::extended_by_ima(pcr);
             let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Boot, explain);
-            self.boot.reasons.push(Reason {
-                pcr: Some(pcr.into()),
-                component: Some("ima".into()),
-                cause: Some(Cause::UserspaceMeasurementChanged),
-                ..reason
-            });
+            let component = "userspace.ima".to_owned();
+            let difference = Difference {
+                kind: Kind::Extra,
+                pcr: pcr.into(),
+                event: None,
+                component: component.clone(),
+                hint: Hint::None,
+            };
+            self.boot.differences.push(difference);
+            self.boot.reasons.push(Reason { pcr: Some(pcr.into()), component: Some(component), ..reason });
             return None;
         }
         let mut banks = Vec::new();

@@ -24,5 +24,6 @@ mod golden;
 mod ima;
 mod judge;
 mod log;
+mod reasons;
 mod sample;
 mod sequence;
