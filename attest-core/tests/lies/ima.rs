@@ -406,10 +406,10 @@ fn a38a_ima_entries_explain_no_firmware_register() {
         let verdict = judge(&liar, &golden);
         assert_eq!(verdict.boot.status, Status::Contraindicated, "PCR {pcr}: {verdict:#?}");
         let reason = find(&verdict, Code::EventUnexpected)[0];
-        assert_eq!((reason.pcr, reason.component.as_deref()), (Some(pcr.into()), Some("userspace.ima")));
+        assert_eq!((reason.pcr, reason.component.as_deref()), (Some(pcr), Some("userspace.ima")));
         assert_eq!(reason.cause, Some(Cause::UserspaceMeasurementChanged));
         assert!(verdict.causes.iter().any(|root| Some(root.cause) == reason.cause));
-        assert!(verdict.judged.iter().all(|judged| judged.pcr != u32::from(pcr)));
+        assert!(verdict.judged.iter().all(|judged| judged.pcr != pcr));
     }
 }
 
