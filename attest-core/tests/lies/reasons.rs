@@ -1,9 +1,11 @@
 //! A refusal says where it is, what was there, what would have been right, and why it may be so.
 
 use attest_core::appraise::finding::Explained;
-use attest_core::appraise::{Cause, Code, Reason, Verdict};
+use attest_core::appraise::{Cause, Code, Policy, Reason, Status, Verdict};
+use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
+use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{Quirk, Superseded, Workaround};
-use attest_core::{Digest, HashAlg};
+use attest_core::{Digest, HashAlg, Limits, Timestamp};
 
 use super::device::{Device, Measurement, SHA1, SHA256, SHA384, hash, size};
 use super::judge::{find, golden, golden_with_files, judge};
@@ -73,10 +75,10 @@ fn a_changed_measurement() {
     );
     assert_eq!((verdict.causes[0].cause, verdict.causes[0].pcr), (Cause::InitrdChanged, Some(9)));
     let initrd = verdict.components.iter().find(|c| c.name == "initrd").unwrap();
-    assert_eq!(initrd.status, attest_core::appraise::Status::Contraindicated);
+    assert_eq!(initrd.status, Status::Contraindicated);
     let others = verdict.components.iter().filter(|c| c.name != "initrd");
     assert!(others.clone().count() > 10);
-    others.for_each(|c| assert_eq!(c.status, attest_core::appraise::Status::Affirming, "{}", c.name));
+    others.for_each(|c| assert_eq!(c.status, Status::Affirming, "{}", c.name));
 }
 
 #[test]
@@ -197,7 +199,7 @@ fn what_is_not_quoted_or_too_weak() {
     let at = quirky.log.iter().position(|e| e.pcr == 7).unwrap();
     quirky.log[at].digests.insert(SHA1, vec![9; 20]);
     let sent = super::judge::Sent::by(&quirky);
-    let policy = attest_core::appraise::Policy::default();
+    let policy = Policy::default();
     let verdict = sent.judge(&tolerant, &policy, &super::judge::context());
     let reason = the(&verdict, Code::WorkaroundUsed);
     assert_eq!((reason.bank, reason.pcr), (Some("sha1"), Some(7)));
@@ -308,4 +310,72 @@ fn components_of_a_good_boot() {
     }
     assert!(!names.contains(&"separator"));
     assert_eq!(names[0], "firmware.version");
+}
+
+/// What is known to nobody is a component of the verdict, too, once and refused.
+#[test]
+fn components_of_a_boot_with_more() {
+    let mut device = good();
+    device.measure(4, super::device::BLOB, b"implant", b"implant");
+    device.measure(4, super::device::BLOB, b"implant", b"another implant");
+    let verdict = judge(&device, &golden(&[&good()]));
+    let status = |name: &str| -> Vec<Status> {
+        verdict.components.iter().filter(|c| c.name == name).map(|c| c.status).collect()
+    };
+    assert_eq!(status("boot.other"), [Status::Contraindicated]);
+    assert_eq!(status("kernel"), [Status::Affirming]);
+    // A warning about a component refuses it not; a register that is not judged says nothing about it.
+    let mut less = golden(&[&good()]);
+    less.judged.retain(|pcr| *pcr != 1);
+    let verdict = judge(&good(), &less);
+    assert!(verdict.components.iter().all(|c| c.status == Status::Affirming && c.name != "boot.order"));
+    let mut unquoted = good();
+    unquoted.selection[0].1.retain(|pcr| *pcr != 14);
+    let verdict = judge(&unquoted, &golden(&[&good()]));
+    let mok = verdict.components.iter().find(|c| c.name == "mok.list").unwrap();
+    assert_eq!(mok.status, Status::None, "nothing is said about what was not seen");
+}
+
+/// A device is named where its key is enrolled, by the name of the enrolment alone.
+#[test]
+fn the_device_is_the_enrolled_one() {
+    let sent = super::judge::Sent::by(&good());
+    let references = ReferenceSet::development(golden(&[&good()])).unwrap();
+    let judge_by = |key: &AttestationKey| {
+        let challenge = Challenge::offline(Nonce::new(&super::device::NONCE).unwrap());
+        let now = Timestamp::from_unix(1_800_000_000);
+        let evidence = AuthenticEvidence::authenticate(sent.bundle().unwrap(), key, challenge, now).unwrap();
+        Policy::default().appraise(&evidence, &references, &super::judge::context())
+    };
+    let public = super::device::ak_public();
+    let enrolled = judge_by(&AttestationKey::enrolled(&public, "device-7", &Limits::DEFAULT).unwrap());
+    assert_eq!(enrolled.device.as_deref(), Some("device-7"));
+    assert_eq!(enrolled.trust_vector.instance_identity, 2);
+    let vouched = judge_by(&AttestationKey::vouched_tpm(&public, &Limits::DEFAULT).unwrap());
+    assert_eq!((vouched.device, vouched.trust_vector.instance_identity), (None, 0));
+}
+
+#[test]
+fn lists_that_prove_nothing() {
+    let golden_files = golden_with_files(&[&good()]);
+    let mut unquoted = good();
+    unquoted.selection[0].1.retain(|pcr| *pcr != 10);
+    let verdict = judge(&unquoted, &golden_files);
+    let reason = the(&verdict, Code::PcrNotQuoted);
+    assert_eq!((reason.pcr, reason.component.as_deref()), (Some(10), Some("ima")));
+    assert!(the(&verdict, Code::BootAggregateUnproven).explain.contains("does not cover PCR 10"));
+    // Without PCR 9 it is another reason.
+    let mut golden = golden(&[&good()]);
+    golden.judged.retain(|pcr| *pcr != 9);
+    unquoted.selection[0].1.retain(|pcr| *pcr != 9);
+    unquoted.selection[0].1.push(10);
+    let verdict = judge(&unquoted, &golden);
+    assert!(the(&verdict, Code::BootAggregateUnproven).explain.contains("covers PCR 9 of the sha256 bank"));
+    // IMA's measurement, told by the firmware.
+    let mut told_there = good();
+    told_there.measure(10, super::device::IPL, b"ima", b"ima");
+    let verdict = judge(&told_there, &golden_files);
+    let reason = the(&verdict, Code::EventUnexpected);
+    let at = told_there.log.len() - 1;
+    assert_eq!((reason.pcr, reason.event, reason.component.as_deref()), (Some(10), index(at), Some("ima")));
 }
