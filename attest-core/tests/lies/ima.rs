@@ -324,6 +324,28 @@ fn a43a_a_measurement_policy_that_no_digest_covers() {
     }
 }
 
+/// The policy's word stands in a GRUB command, which is proven and golden, and not in the kernel's command line.
+#[test]
+fn a43a_a_measurement_policy_that_the_kernel_never_sees() {
+    let software = Software { cmdline: "/vmlinuz root=/dev/sda2", ..Software::default() };
+    let mut device = Device::new(&software.banks, software.locality);
+    software.firmware(&mut device);
+    software.shim_and_grub(&mut device);
+    device.measure(8, IPL, b"grub_cmd: echo ima_policy=tcb\0", b"echo ima_policy=tcb");
+    software.kernel(&mut device);
+    let first = device.boot_aggregate();
+    device.ima(first);
+    device.ima(file("/usr/bin/sh", "shell"));
+    let mut golden = golden_with_files(&[&device]);
+    golden.ima.as_mut().unwrap().measurement_policy = Some("ima_policy=tcb".into());
+    // The reviewed words of the command line lie, too.
+    let pcr_8 = golden.variants[0].sequences.iter_mut().find(|s| s.pcr == 8).unwrap();
+    pcr_8.slots.iter_mut().for_each(|slot| slot.about = "ima_policy=tcb".into());
+    let verdict = judge(&device, &golden);
+    affirmed(&verdict);
+    assert_eq!(verdict.trust_vector.executables, 3);
+}
+
 #[test]
 fn a43a_a_required_file_that_was_not_measured() {
     let mut golden = ima_golden();

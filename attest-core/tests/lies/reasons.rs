@@ -74,6 +74,7 @@ fn a_changed_measurement() {
         )
     );
     assert_eq!((verdict.causes[0].cause, verdict.causes[0].pcr), (Cause::InitrdChanged, Some(9)));
+    assert_eq!(verdict.causes.len(), 1, "one change is one cause");
     let initrd = verdict.components.iter().find(|c| c.name == "initrd").unwrap();
     assert_eq!(initrd.status, Status::Contraindicated);
     let others = verdict.components.iter().filter(|c| c.name != "initrd");
