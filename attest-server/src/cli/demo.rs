@@ -284,7 +284,7 @@ fn invite(server: &Running, folder: &Path, out: &mut Output) {
         screen::field(out, "files", &format!("{} (golden.toml, tpm-maker.der)", folder.display()));
         screen::text(out, "For example:");
         let url = format!("http://{}/attest.v1.Devices/List", server.grpc());
-        screen::command(out, &format!("buf curl --http2-prior-knowledge -d '{{}}' {url}"));
+        screen::command(out, &format!("buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' {url}"));
         screen::command(out, &format!("curl http://{}/.well-known/jwks.json", server.http()));
     }
     out.flush();
