@@ -226,7 +226,7 @@ fn unexplained(
         }
         _ if !decides => (
             Code::OtherBankMismatch,
-            format!("the log's events do not lead to PCR {pcr} in the quoted {alg} bank, though another bank agrees"),
+            format!("the log's events do not lead to PCR {pcr} in the quoted {alg} bank; a stronger bank decides"),
         ),
         _ => (Code::ReplayMismatch, format!("the log's events do not lead to the quoted PCR {pcr} ({alg})")),
     };
