@@ -279,6 +279,10 @@ fn boot_aggregates() {
             None
         )
     );
+    let mut cut = good();
+    cut.ima.pop();
+    let roots: Vec<Cause> = judge(&cut, &golden(&[&good()])).causes.iter().map(|root| root.cause).collect();
+    assert_eq!(roots, [Cause::KexecOrLostList], "one cause, once");
     device.ima(other.boot_aggregate());
     let verdict = judge(&device, &golden(&[&good()]));
     let reason = the(&verdict, Code::KexecOrLostList);
