@@ -72,6 +72,39 @@ fn main() {
             None => eprintln!("SKIPPED: the reference evidence is not there (ATTEST_SHARED or ../shared)"),
         }
     }
+    before_the_signature(&embedded(false));
+}
+
+/// What a log costs that comes with a wrong signature: four times the log should cost four times the time at most.
+fn before_the_signature(sample: &Sample) {
+    let limits = Limits::DEFAULT;
+    let log = EventLog::parse(&sample.log, &limits).expect("a log");
+    let (header, events) = sample.log.split_at(log.events()[1].offset);
+    let mut wrong = sample.signature.clone();
+    *wrong.last_mut().expect("a signature") ^= 1;
+    let refuse = |times: usize| {
+        let log = [header, &events.repeat(times)].concat();
+        let evidence = Evidence {
+            attest: &sample.attest,
+            signature: &wrong,
+            event_log: Some(&log),
+            pcrs: Some(sample.pcrs.clone()),
+            ..Evidence::default()
+        };
+        let bundle = Bundle::parse(evidence, &limits).expect("well-formed");
+        let challenge = Challenge::offline(sample.nonce.clone());
+        AuthenticEvidence::authenticate(bundle, &sample.key, challenge, Timestamp::from_unix(0))
+            .expect_err("refused");
+    };
+    let fastest_of = |times: usize| fastest((0..5).map(|_| time(|| refuse(times))).collect());
+    let (few, many) = (fastest_of(50), fastest_of(200));
+    println!(
+        "wrong signature: {} KB of log {:.0} us, four times that {:.0} us, ratio {:.2}",
+        sample.log.len() * 50 / 1024,
+        micros(few),
+        micros(many),
+        micros(many) / micros(few),
+    );
 }
 
 fn measure(sample: &Sample) {

@@ -1,14 +1,12 @@
 //! A52: every truncated prefix and every changed byte. A51: what unsigned bytes can make us do.
 
-use std::time::{Duration, Instant};
-
 use attest_core::Limits;
 use attest_core::appraise::{Policy, Status, Verdict};
 use attest_core::reference::ReferenceSet;
 
-use super::device::{Device, Measurement, SHA256};
+use super::device::{Device, SHA256};
 use super::judge::{Sent, badness, context, golden_with_files};
-use super::sample::{Software, good};
+use super::sample::Software;
 
 /// A document for one bank, and the device that it is for.
 fn setting() -> (Device, ReferenceSet) {
@@ -163,29 +161,6 @@ fn a51_the_signature_comes_before_values_and_logs() {
     assert_eq!(code(&nonce), "nonce_mismatch");
 }
 
-/// Work for a wrong signature grows no faster than the input: four times the bytes, at most some eight times the time.
-#[test]
-fn a51_work_before_the_signature_is_linear() {
-    let time = |events: usize| {
-        let mut device = good();
-        for n in 0..events {
-            device.write(8, super::device::SEPARATOR, &n.to_le_bytes(), b"x");
-            let name = format!("/usr/bin/{n}");
-            device.ima.push(Measurement::file(name.as_bytes(), b"x"));
-        }
-        let mut sent = Sent::by(&device);
-        *sent.signature.last_mut().unwrap() ^= 1;
-        let run = || {
-            let start = Instant::now();
-            assert!(sent.authenticate().is_err());
-            start.elapsed()
-        };
-        (0..3).map(|_| run()).min().unwrap()
-    };
-    let (few, many) = (time(2_000), time(8_000));
-    assert!(many < few * 8 + Duration::from_millis(50), "{few:?} and {many:?}");
-}
-
 /// Sizes are bounded before anything is made of them.
 #[test]
 fn a51_what_is_too_large_is_not_read() {
@@ -204,10 +179,8 @@ fn a51_what_is_too_large_is_not_read() {
         (Sent { ima: Some(vec![0; limits.ima_bytes + 1]), ..honest.clone() }, "log_too_large"),
     ];
     for (lie, code) in lies {
-        let start = Instant::now();
         refused(&lie, &references, code);
         assert_eq!(verdict(&lie, &references).reasons[0].detail_code, Some(code));
-        assert!(start.elapsed() < Duration::from_secs(4), "{code}");
     }
     // 3.2 GB in one event, 4 billion digests, 4 billion algorithms.
     for (place, value) in [(28, u32::MAX), (32 + 16 + 4 + 4, u32::MAX)] {
