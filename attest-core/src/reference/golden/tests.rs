@@ -45,6 +45,21 @@ fn what_is_written_is_read_again() {
     assert_eq!(parse(&golden.to_toml()), Ok(golden));
 }
 
+/// A kernel that GRUB and the firmware see has two digests in one bank: both must still be there when the document is read again.
+#[test]
+fn superseded_digests_of_one_bank_are_all_written() {
+    let mut golden = learned();
+    let digests: Vec<Digest> = [&b"image"[..], b"file"].map(|old| HashAlg::Sha256.hash(&[old])).into();
+    golden.superseded.push(Superseded {
+        component: "kernel".into(),
+        digests: digests.clone(),
+        reason: "CVE".into(),
+    });
+    let read = parse(&golden.to_toml()).unwrap();
+    let kept: Vec<Digest> = read.superseded.iter().flat_map(|old| old.digests.clone()).collect();
+    assert_eq!(kept, digests);
+}
+
 #[test]
 fn a_learned_document_names_every_component_and_who_measures() {
     let golden = learned();

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use super::{Evidence, FORMAT, Golden, ImaGolden, Order, Response, Sequence, Slot, Variant};
+use super::{Evidence, FORMAT, Golden, ImaGolden, Order, Response, Sequence, Slot, Superseded, Variant};
 use crate::digest::Digest;
 
 impl Golden {
@@ -20,12 +20,7 @@ impl Golden {
             write_variant(&mut out, variant);
         }
         for old in &self.superseded {
-            out.push_str("\n[[superseded]]\n");
-            line(&mut out, "component", &quoted(&old.component));
-            for digest in &old.digests {
-                line(&mut out, digest.alg().name(), &quoted(&digest.to_string()));
-            }
-            line(&mut out, "reason", &quoted(&old.reason));
+            write_superseded(&mut out, old);
         }
         if let Some(ima) = &self.ima {
             write_ima(&mut out, ima);
@@ -61,6 +56,26 @@ impl Golden {
             line(out, "quirk", &quoted(workaround.quirk.name()));
             line(out, "reason", &quoted(&workaround.reason));
         }
+    }
+}
+
+/// A table holds one digest of a bank; further ones of the same bank stand in tables of their own.
+fn write_superseded(out: &mut String, old: &Superseded) {
+    let mut left: Vec<&Digest> = old.digests.iter().collect();
+    while !left.is_empty() {
+        out.push_str("\n[[superseded]]\n");
+        line(out, "component", &quoted(&old.component));
+        let (mut banks, mut rest) = (Vec::new(), Vec::new());
+        for digest in left {
+            if banks.contains(&digest.alg()) {
+                rest.push(digest);
+            } else {
+                banks.push(digest.alg());
+                line(out, digest.alg().name(), &quoted(&digest.to_string()));
+            }
+        }
+        line(out, "reason", &quoted(&old.reason));
+        left = rest;
     }
 }
 
