@@ -73,3 +73,20 @@ fn a_quote_that_leaves_out_a_judging_bank_vouches_for_nothing() {
     assert_eq!(golden.banks, [HashAlg::Sha256, HashAlg::Sha384]);
     assert_eq!(evidence(&golden), [Evidence::LogOnly]);
 }
+
+/// A file's name need not be text, and the answer is JSON all the same.
+#[test]
+fn an_output_file_whose_name_is_no_text_is_written() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join(OsString::from_vec(b"golden-\xff.toml".to_vec()));
+    let log = format!("{BOOTS}sb-grub/eventlog.bin");
+    let mut args: Vec<OsString> =
+        ["learn", "--family", "f", "--eventlog", &log, "--out"].map(Into::into).into();
+    args.push(out.clone().into());
+    let learn = Wrapper::try_parse_from(args).unwrap().learn;
+    let mut sink = Output::to_writer(true, Box::new(std::io::sink()));
+    assert_eq!(learn.run(&Limits::DEFAULT, &mut sink).unwrap(), Exit::Good);
+    assert!(out.exists());
+}
