@@ -12,6 +12,7 @@
 pub(crate) mod swtpm;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Bank to index to value, as in `pcrs.json`.
@@ -32,7 +33,8 @@ pub(crate) fn shared() -> Option<PathBuf> {
     if path.join("corpus").is_dir() {
         return Some(path);
     }
-    eprintln!("SKIPPED: no evidence at {}; set ATTEST_SHARED", path.display());
+    // Past the capturing of the test harness: a test that judged nothing must not look like one that did.
+    drop(writeln!(std::io::stderr(), "SKIPPED: no evidence at {}; set ATTEST_SHARED", path.display()));
     None
 }
 

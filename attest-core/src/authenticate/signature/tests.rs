@@ -130,6 +130,12 @@ const WYCHEPROOF_REFUSED: [(&str, u64, &str); 2] = [
     ("rsa_signature_2048_sha256_test.json", 259, "public exponent 3"),
 ];
 
+/// Past the capturing of the test harness.
+fn say(line: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
 /// Tests of a foreign suite, kept outside of the project: every result in the file must come out, an unexpected success too.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the suite is read from files")]
@@ -140,9 +146,11 @@ fn wycheproof() {
     );
     let folder = shared.join("corpus/all/C2SP__wycheproof/testvectors_v1");
     if !folder.is_dir() {
-        eprintln!("SKIPPED: no Wycheproof vectors at {}; set ATTEST_SHARED", folder.display());
+        say(format_args!("SKIPPED: no Wycheproof vectors at {}; set ATTEST_SHARED", folder.display()));
         return;
     }
+    let exceptions = WYCHEPROOF_REFUSED.len();
+    say(format_args!("corpus: wycheproof, {exceptions} exceptions"));
     for (file, name) in [
         ("ecdsa_secp256r1_sha256_test.json", "ecdsa-sha256"),
         ("ecdsa_secp384r1_sha384_p1363_test.json", "ecdsa-sha384"),
@@ -172,7 +180,7 @@ fn wycheproof() {
                 }
             }
         }
-        eprintln!("wycheproof {file}: {right} as expected, {} not", wrong.len());
+        say(format_args!("corpus: wycheproof {file} {right}/{}", right + wrong.len()));
         assert!(wrong.is_empty(), "{file}: {wrong:#?}");
     }
 }
