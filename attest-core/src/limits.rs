@@ -36,6 +36,9 @@ pub struct Limits {
     pub certificate_bytes: usize,
     /// Certificates between an endorsement key's and a root. Real chains have up to three.
     pub intermediates: usize,
+    /// Golden alternatives or variants that a boot which fits none is compared with, to name what differs. The comparison is for
+    /// people, and takes some 100 us each.
+    pub compared: usize,
     /// A golden document. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
 }
@@ -59,6 +62,7 @@ impl Limits {
         items: 65_536,
         certificate_bytes: 8_192,
         intermediates: 6,
+        compared: 10,
         golden_bytes: 64 << 20,
     };
 }

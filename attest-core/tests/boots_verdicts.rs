@@ -330,3 +330,66 @@ fn a_rollback_is_one_where_the_document_says_so() {
         assert!(verdict.reasons.iter().any(|r| r.code == Code::Superseded));
     }
 }
+
+/// A document with `count` variants whose kernels and initrds are other ones; the learned variant stands at `place`.
+fn among_many(golden: &Golden, count: usize, place: usize) -> Golden {
+    let mut many = golden.clone();
+    let real = many.variants.remove(0);
+    for at in 0..count {
+        let mut other = real.clone();
+        other.name = format!("other-{at}");
+        for sequence in &mut other.sequences {
+            for slot in &mut sequence.slots {
+                if slot.component.starts_with("kernel") || slot.component == "initrd" {
+                    let banks = slot.digests.iter().map(Digest::alg).collect::<Vec<_>>();
+                    slot.digests = banks
+                        .iter()
+                        .map(|b| b.hash(&[&at.to_be_bytes(), slot.component.as_bytes()]))
+                        .collect();
+                }
+            }
+        }
+        many.variants.push(other);
+    }
+    many.variants.insert(place, real);
+    many
+}
+
+/// Many releases in one document: a good boot finds its own, and a bad one is compared with the one it comes from.
+#[test]
+fn among_many_variants_the_one_that_fits_is_found() {
+    for folder in folders() {
+        let golden = among_many(&learn_from(&folder, &["sb-grub"], false), 200, 77);
+        let references = references(&golden);
+        let verdict = judge(&folder, "sb-grub", &["ecc", "rsa"], &references).expect("a boot");
+        assert_eq!(verdict.status, Status::Affirming, "{verdict:#?}");
+        assert_eq!(verdict.golden.variant.as_deref(), Some("sb-grub"));
+        // Its kernel is in PCR 4, which only one variant of all has.
+        let verdict = judge(&folder, "sb-cmdline", &["ecc", "rsa"], &references).expect("a boot");
+        assert_eq!(refusals(&verdict), named(CMDLINE));
+        assert_eq!(causes(&verdict), [Cause::KernelCmdlineChanged]);
+        let verdict = judge(&folder, "sb-initrd", &["ecc", "rsa"], &references).expect("a boot");
+        assert_eq!(refusals(&verdict), named(&[(9, "initrd")]));
+    }
+}
+
+/// Of many, still none may lend its kernel to the command line of another (A38b).
+#[test]
+fn a38b_among_many_variants_none_lends_a_part_to_another() {
+    for folder in folders() {
+        let other = learn_from(&folder, &["sb-cmdline"], false).variants.remove(0);
+        let mut golden = among_many(&learn_from(&folder, &["sb-grub"], false), 100, 50);
+        // The device's PCR 8 and 9 are in a variant whose PCR 4 is another's.
+        let mut mixed = other.clone();
+        mixed.name = "mixed".into();
+        for slot in mixed.sequences.iter_mut().filter(|s| s.pcr == 4).flat_map(|s| &mut s.slots) {
+            if slot.component == "kernel" {
+                slot.digests = slot.digests.iter().map(|d| d.alg().hash(&[b"another kernel"])).collect();
+            }
+        }
+        golden.variants.push(mixed);
+        let verdict = judge(&folder, "sb-cmdline", &["ecc", "rsa"], &references(&golden)).expect("a boot");
+        assert_eq!(verdict.status, Status::Contraindicated);
+        assert!(verdict.reasons.iter().any(|r| r.code == Code::VariantsMixed), "{verdict:#?}");
+    }
+}

@@ -1,16 +1,19 @@
 //! Boot integrity: each judged PCR's whole extend sequence equals a golden one, and one variant explains the boot's PCRs together.
 
 use core::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use super::difference::{Difference, Hint, Kind, attribute};
 use super::finding::{Cause, Code, Part, Reason, Severity};
+use super::found::Found;
 use super::sequence::{self, Edit};
 use super::words;
 use crate::authenticate::{AuthenticEvidence, Outcome};
-use crate::digest::HashAlg;
+use crate::digest::{Digest, HashAlg};
 use crate::evidence::tcg_log::Event;
 use crate::limits::Limits;
-use crate::reference::golden::{Golden, Sequence, Slot, in_variant};
+use crate::reference::golden::{Sequence, Slot, in_variant};
+use crate::reference::index::SequenceId;
 use crate::reference::{ReferenceSet, ResolvedVariant, component};
 
 /// What the comparison with the golden sequences gave.
@@ -23,16 +26,16 @@ pub(super) struct Boot {
     /// Whether that variant explains all of it.
     pub(super) explained: bool,
     pub(super) judged: Vec<(u8, HashAlg)>,
-    /// Golden components with their PCRs, in the order of the document.
-    pub(super) components: Vec<(String, u8)>,
+    /// Golden components, by their number in the index, with their PCRs, in the order of the document.
+    pub(super) components: Vec<(u32, u8)>,
 }
 
 /// One judged PCR, ready for comparison.
-struct Judged<'e, 'a> {
-    pcr: u8,
+pub(super) struct Judged<'e, 'a> {
+    pub(super) pcr: u8,
     /// The banks that must all agree: quoted, golden and explained by the log. Never empty.
-    banks: Vec<HashAlg>,
-    events: Vec<&'e Event<'a>>,
+    pub(super) banks: Vec<HashAlg>,
+    pub(super) events: Vec<&'e Event<'a>>,
 }
 
 /// Where an event without slot stands.
@@ -51,12 +54,23 @@ pub(super) struct Judge<'r, 'e, 'a> {
     references: &'r ReferenceSet,
     /// Made when the first difference has to be named: a good boot needs none.
     names: OnceCell<Vec<String>>,
+    /// Judged PCRs whose golden sequence has no superseded digest.
+    current: BTreeSet<u8>,
+    /// Components that are in `boot`.
+    named: BTreeSet<u32>,
     boot: Boot,
 }
 
 /// Compares the evidence with the golden sequences of every judged PCR.
 pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet) -> Boot {
-    let mut judge = Judge { evidence, references, names: OnceCell::new(), boot: Boot::default() };
+    let mut judge = Judge {
+        evidence,
+        references,
+        names: OnceCell::new(),
+        current: BTreeSet::new(),
+        named: BTreeSet::new(),
+        boot: Boot::default(),
+    };
     let golden = references.golden();
     let judged: Vec<Judged<'_, '_>> = golden.judged.iter().filter_map(|pcr| judge.bank(*pcr)).collect();
     let (grouped, alone): (Vec<_>, Vec<_>) = judged.into_iter().partition(|j| in_variant(j.pcr));
@@ -124,23 +138,31 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
         let decides = banks.iter().copied().max_by_key(|alg| alg.strength())?;
         self.boot.judged.push((pcr, decides));
-        Some(Judged { pcr, banks, events: self.evidence.extends(pcr) })
+        Some(Judged { pcr, banks, events: self.evidence.extends(pcr).collect() })
     }
 
     /// PCR 0–3, 6 and 7: one of the PCR's golden sequences must account for all of it.
     fn alternatives(&mut self, judged: &Judged<'e, 'a>) {
-        let golden = self.references.golden();
-        let all: Vec<&Sequence> = golden.sequences.iter().filter(|s| s.pcr == judged.pcr).collect();
+        let index = self.references.index();
         let locality = self.evidence.log().and_then(|log| log.startup_locality()).unwrap_or(0);
         let same_start = |s: &Sequence| s.pcr != 0 || s.startup_locality == locality;
-        let fits = |s: &Sequence| same_start(s) && sequence::matches(s, &judged.events, &judged.banks);
-        if let Some(fitting) = all.iter().find(|s| fits(s)) {
-            self.remember(fitting);
+        let fits = |id: &SequenceId| {
+            index
+                .sequence(*id)
+                .is_some_and(|s| same_start(s) && sequence::matches(s, &judged.events, &judged.banks))
+        };
+        let fitting = self.value(judged).and_then(|value| index.alternatives(judged.pcr, &value).find(fits));
+        if let Some(id) = fitting {
+            self.account(judged.pcr, id);
             return;
         }
-        let nearest = all.iter().min_by_key(|s| (self.distance(s, judged), !same_start(s)));
-        let Some(nearest) = nearest else { return };
-        self.remember(nearest);
+        let all = self.references.golden().sequences.iter().enumerate().filter(|(_, s)| s.pcr == judged.pcr);
+        let compared = all.rev().take(Limits::DEFAULT.compared).collect::<Vec<_>>().into_iter().rev();
+        let nearest = compared.min_by_key(|(_, s)| (self.distance(s, judged), !same_start(s)));
+        let Some((at, nearest)) = nearest else { return };
+        if let Some(id) = index.alternative(at) {
+            self.remember(judged.pcr, id);
+        }
         if !same_start(nearest) {
             let explain = words::startup_locality(nearest.startup_locality, locality);
             let reason = Reason::new(Code::StartupLocalityMismatch, Severity::Refuse, Part::Boot, explain);
@@ -155,6 +177,16 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         self.compare(nearest, judged);
     }
 
+    pub(super) const fn references(&self) -> &'r ReferenceSet {
+        self.references
+    }
+
+    /// The proven value of a judged PCR in the bank that decides.
+    pub(super) fn value(&self, judged: &Judged<'e, 'a>) -> Option<Digest> {
+        let decides = judged.banks.iter().copied().max_by_key(|alg| alg.strength())?;
+        self.evidence.pcrs().get(decides, judged.pcr)
+    }
+
     /// PCR 4, 5, 8, 9 and 11–15: one variant must account for all of them.
     fn variants(&mut self, judged: &[Judged<'e, 'a>]) {
         let variants = self.references.variants();
@@ -163,20 +195,14 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             self.boot.reasons.push(Reason::new(Code::GoldenMissing, Severity::Refuse, Part::Boot, explain));
             return;
         }
-        let fits = |variant: &ResolvedVariant, j: &Judged<'e, 'a>| {
-            golden_for(variant, j.pcr).is_some_and(|s| sequence::matches(s, &j.events, &j.banks))
-        };
-        let explaining = variants.iter().find(|variant| judged.iter().all(|j| fits(variant, j)));
-        if let Some(variant) = explaining {
-            variant.sequences.iter().for_each(|s| self.remember(s));
+        let found = Found::new(self, judged);
+        if let Some(variant) = found.explaining(variants) {
+            variant.ids.iter().zip(&variant.sequences).for_each(|(id, s)| self.account(s.pcr, *id));
             self.boot.variant = Some(variant.name.clone());
             self.boot.explained = true;
             return;
         }
-        let known = |j: &Judged<'e, 'a>| variants.iter().find(|variant| fits(variant, j));
-        if judged.iter().all(|j| known(j).is_some()) {
-            let parts: Vec<(u8, &str)> =
-                judged.iter().filter_map(|j| Some((j.pcr, known(j)?.name.as_str()))).collect();
+        if let Some(parts) = found.parts(variants) {
             let explain = words::variants_mixed(&parts);
             self.boot.reasons.push(Reason::new(Code::VariantsMixed, Severity::Refuse, Part::Boot, explain));
         }
@@ -185,9 +211,9 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
                 |j: &Judged<'e, 'a>| golden_for(variant, j.pcr).map_or(usize::MAX, |s| self.distance(s, j));
             judged.iter().map(of).fold(0, usize::saturating_add)
         };
-        let Some(nearest) = variants.iter().min_by_key(distance) else { return };
+        let Some(nearest) = found.near(variants).min_by_key(distance) else { return };
         self.boot.variant = Some(nearest.name.clone());
-        nearest.sequences.iter().for_each(|s| self.remember(s));
+        nearest.ids.iter().zip(&nearest.sequences).for_each(|(id, s)| self.remember(s.pcr, *id));
         for judged in judged {
             if let Some(golden) = golden_for(nearest, judged.pcr) {
                 self.compare(golden, judged);
@@ -197,9 +223,12 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
 
     /// A superseded digest never accounts, not even where a variant that has it was left in the document.
     fn outdated(&mut self, judged: &Judged<'e, 'a>) {
+        if self.current.contains(&judged.pcr) {
+            return;
+        }
         let Some(bank) = judged.banks.iter().copied().max_by_key(|alg| alg.strength()) else { return };
         for event in &judged.events {
-            let Some(why) = superseded(self.references.golden(), event, &judged.banks) else { continue };
+            let Some(why) = superseded(self.references, event, &judged.banks) else { continue };
             let index = Some(event.index);
             if self.boot.reasons.iter().any(|r| r.code == Code::Superseded && r.event == index) {
                 continue;
@@ -228,15 +257,21 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
     }
 
-    fn remember(&mut self, sequence: &Sequence) {
-        if !self.references.golden().judged.contains(&sequence.pcr) {
+    /// The sequence accounts for the register.
+    fn account(&mut self, pcr: u8, sequence: SequenceId) {
+        if self.references.index().is_current(sequence) {
+            self.current.insert(pcr);
+        }
+        self.remember(pcr, sequence);
+    }
+
+    fn remember(&mut self, pcr: u8, sequence: SequenceId) {
+        if !self.references.golden().judged.contains(&pcr) {
             return;
         }
-        for slot in &sequence.slots {
-            if slot.component != component::SEPARATOR
-                && self.boot.components.iter().all(|(name, _)| *name != slot.component)
-            {
-                self.boot.components.push((slot.component.clone(), sequence.pcr));
+        for number in self.references.index().components(sequence) {
+            if self.named.insert(*number) {
+                self.boot.components.push((*number, pcr));
             }
         }
     }
@@ -303,7 +338,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         };
         let name = slot.map(|slot| slot.component.clone());
         let name = name.or_else(|| event.map(|event| self.name(event))).unwrap_or_default();
-        let superseded = event.and_then(|event| superseded(self.references.golden(), event, &judged.banks));
+        let superseded = event.and_then(|event| superseded(self.references, event, &judged.banks));
         let code = match edit {
             _ if superseded.is_some() => Code::Superseded,
             Edit::Changed(..) => Code::GoldenMismatch,
@@ -349,10 +384,11 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
     fn unjudged(&mut self) {
         let golden = self.references.golden();
         for pcr in (0..=15).filter(|pcr| *pcr != 10 && !golden.judged.contains(pcr)) {
-            let events = self.evidence.extends(pcr);
+            let mut events = self.evidence.extends(pcr);
+            let count = events.clone().count();
             let quoted = self.evidence.outcomes().iter().any(|(_, p, _)| *p == pcr);
-            let (Some(first), true) = (events.first(), quoted) else { continue };
-            let explain = words::pcr_not_judged(pcr, events.len(), &self.name(first));
+            let (Some(first), true) = (events.next(), quoted) else { continue };
+            let explain = words::pcr_not_judged(pcr, count, &self.name(first));
             let reason = Reason::new(Code::PcrNotJudged, Severity::Info, Part::Boot, explain);
             self.boot.reasons.push(Reason { pcr: Some(pcr.into()), event: Some(first.index), ..reason });
         }
@@ -379,19 +415,12 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
 }
 
 fn golden_for(variant: &ResolvedVariant, pcr: u8) -> Option<&Sequence> {
-    variant.sequences.iter().find(|s| s.pcr == pcr)
+    variant.sequences.iter().find(|s| s.pcr == pcr).map(|s| &**s)
 }
 
 /// Why a digest that was good once no longer is; `None` for any other digest.
-fn superseded<'r>(golden: &'r Golden, event: &Event<'_>, banks: &[HashAlg]) -> Option<&'r str> {
-    let is = |digests: &[crate::Digest]| {
-        digests.iter().any(|d| banks.contains(&d.alg()) && event.digest(d.alg()) == Some(d.as_bytes()))
-    };
-    golden.superseded.iter().find(|old| is(&old.digests)).map(|old| old.reason.as_str())
-}
-
-/// Whether a slot says what an event of the log says; used to tell a log that was cut from a PCR that was extended.
-pub(super) fn log_is_golden(golden: &[&Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> bool {
-    golden.len() == events.len()
-        && golden.iter().zip(events).all(|(slot, event)| sequence::slot_matches(slot, event, banks))
+fn superseded<'r>(references: &'r ReferenceSet, event: &Event<'_>, banks: &[HashAlg]) -> Option<&'r str> {
+    let known = |bank: &HashAlg| references.index().superseded(&event.typed_digest(*bank)?);
+    let at = banks.iter().filter_map(known).min()?;
+    references.golden().superseded.get(at).map(|old| old.reason.as_str())
 }

@@ -1,15 +1,15 @@
 //! Findings about the evidence as a whole, the golden values, the log, and PCRs that the logs do not explain.
 
-use super::boot::log_is_golden;
 use super::finding::{Cause, Code, Explained, Part, Reason, RootCause, Severity};
 use super::judge::cause;
 use super::policy::{Context, Policy, Taken};
+use crate::authenticate::replay::reset_value;
 use crate::authenticate::{AuthenticEvidence, Outcome};
-use crate::digest::HashAlg;
+use crate::digest::{Digest, HashAlg};
 use crate::evidence::FirmwareLog;
 use crate::evidence::tcg_log::{FindingKind, Format};
 use crate::reference::ReferenceSet;
-use crate::reference::golden::{Evidence, Golden, Quirk, Slot, in_variant};
+use crate::reference::golden::{Golden, Quirk};
 
 /// Authenticity, identity and clock.
 pub(super) fn about_evidence(
@@ -102,9 +102,7 @@ pub(super) fn about_golden(references: &ReferenceSet, policy: &Policy, context: 
         let explain = format!("the policy asks for PCR {pcr}, the golden document does not judge it");
         add(Code::PolicyNotCovered, Severity::Refuse, explain);
     }
-    let log_only =
-        golden.sequences.iter().map(|s| s.evidence).chain(golden.variants.iter().map(|v| v.evidence));
-    if log_only.into_iter().any(|evidence| evidence == Evidence::LogOnly) {
+    if references.is_log_only() {
         let explain = "golden values were learned from a log that no quote covered";
         add(Code::GoldenLogOnly, Severity::Warn, explain.into());
     }
@@ -272,27 +270,22 @@ fn likely_cause(
     if pcr == 10 {
         return Cause::KexecOrLostList;
     }
+    let index = references.index();
+    let leads_to = |value: Digest| index.leads_to(pcr, &value);
     // The golden events lead to the quoted value, so the boot was good and the log was not.
-    if golden_sequences(references, pcr).any(|slots| leads_to(&slots, evidence, alg, pcr)) {
+    if evidence.pcrs().get(alg, pcr).is_some_and(leads_to) {
         return Cause::LogIncomplete;
     }
-    let events = evidence.extends(pcr);
     // The log's own words in a bank that the document knows; the unexplained bank may be another.
-    let whole = |slots: Vec<&Slot>| log_is_golden(&slots, &events, &references.golden().banks);
-    if golden_sequences(references, pcr).any(whole) { Cause::UnloggedExtension } else { Cause::LogIncomplete }
+    let told = references.golden().banks.iter().rev().find_map(|bank| told(evidence, *bank, pcr));
+    if told.is_some_and(leads_to) { Cause::UnloggedExtension } else { Cause::LogIncomplete }
 }
 
-fn golden_sequences(references: &ReferenceSet, pcr: u8) -> impl Iterator<Item = Vec<&Slot>> {
-    let alone = references.golden().sequences.iter().filter(move |s| !in_variant(pcr) && s.pcr == pcr);
-    let grouped = references.variants().iter().flat_map(|v| &v.sequences).filter(move |s| s.pcr == pcr);
-    alone.chain(grouped).map(|s| s.slots.iter().collect())
-}
-
-fn leads_to(slots: &[&Slot], evidence: &AuthenticEvidence<'_>, alg: HashAlg, pcr: u8) -> bool {
+/// The value that the log's events lead to.
+fn told(evidence: &AuthenticEvidence<'_>, bank: HashAlg, pcr: u8) -> Option<Digest> {
     let locality = evidence.log().and_then(|log| log.startup_locality());
-    let start = crate::authenticate::replay::reset_value(alg, pcr.into(), locality);
-    let end = slots.iter().try_fold(start, |value, slot| Some(value.extended(slot.digest(alg)?.as_bytes())));
-    end.is_some() && end == evidence.pcrs().get(alg, pcr)
+    let start = reset_value(bank, pcr.into(), locality);
+    evidence.extends(pcr).try_fold(start, |value, event| Some(value.extended(event.digest(bank)?)))
 }
 
 const fn or(cause: Cause) -> Option<Cause> {

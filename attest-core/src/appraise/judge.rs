@@ -10,6 +10,7 @@ use super::verdict::{
 };
 use super::{evidence as facts, vector};
 use crate::authenticate::{AuthenticEvidence, Subject};
+use crate::reference::index::Index;
 use crate::reference::{GoldenSource, ReferenceSet};
 
 impl Policy {
@@ -39,7 +40,7 @@ impl Policy {
         sort(&mut causes);
 
         let parts = statuses(&reasons, golden.ima.is_some());
-        let components = components(&boot, &reasons, parts.0);
+        let components = components(references.index(), &boot, &reasons, parts.0);
         let vectors = vector::vectors(evidence, &boot, &reasons, parts, golden);
         let mut source = references.source().clone();
         source.variant = boot.variant.clone().filter(|_| boot.explained);
@@ -120,18 +121,19 @@ fn statuses(reasons: &[Reason], ima_is_golden: bool) -> (Status, Status) {
     (boot, if runtime == Status::None { runtime } else { runtime.worst(boot) })
 }
 
-fn components(boot: &Boot, reasons: &[Reason], boot_status: Status) -> Vec<ComponentVerdict> {
+fn components(index: &Index, boot: &Boot, reasons: &[Reason], boot_status: Status) -> Vec<ComponentVerdict> {
     let refuses = |name: &str| {
         reasons.iter().any(|r| r.severity == Severity::Refuse && r.component.as_deref() == Some(name))
     };
     let proven = |pcr: u8| boot.judged.iter().any(|(judged, _)| *judged == pcr);
-    let golden = boot.components.iter().map(|(name, pcr)| {
+    let golden = boot.components.iter().map(|(number, pcr)| {
+        let name = index.component(*number);
         let status = match (refuses(name), proven(*pcr), boot_status) {
             (true, ..) => Status::Contraindicated,
             (false, false, _) => Status::None,
             (false, true, _) => Status::Affirming,
         };
-        ComponentVerdict { name: name.clone(), status }
+        ComponentVerdict { name: name.to_owned(), status }
     });
     let mut all: Vec<ComponentVerdict> = golden.collect();
     let unknown =

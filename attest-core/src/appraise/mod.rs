@@ -4,6 +4,7 @@ mod boot;
 mod difference;
 mod evidence;
 pub mod finding;
+mod found;
 mod judge;
 mod policy;
 mod runtime;

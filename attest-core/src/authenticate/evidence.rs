@@ -3,7 +3,7 @@
 use super::authentic_ima::{AuthenticIma, ImaOutcome, values_from_logs};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
-use super::replay::{Replay, reset_value};
+use super::replay::{Replay, Stories, reset_value};
 use super::{AttestationKey, Challenge};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::bundle::{self, Bundle, FirmwareLog};
@@ -84,8 +84,7 @@ pub struct AuthenticEvidence<'a> {
     quote: AuthenticQuote<'a>,
     pcrs: QuotedPcrs,
     log: FirmwareLog<'a>,
-    /// Extending events by PCR, as positions in the log.
-    stories: Vec<Vec<u32>>,
+    stories: Stories,
     outcomes: Vec<(HashAlg, u8, Outcome)>,
     ima: Option<AuthenticIma<'a>>,
 }
@@ -114,11 +113,9 @@ impl<'a> AuthenticEvidence<'a> {
             None if replay.is_none() && ima.is_none() => return Err(Error::PcrsMissing),
             None => values_from_logs(&quote, replay.as_ref(), ima.as_ref())?,
         };
-        let stories =
-            (0..24).map(|pcr| replay.as_ref().map_or(Vec::new(), |r| r.positions(pcr).to_vec())).collect();
         let firmware = |alg, pcr| firmware_outcome(replay.as_ref(), &pcrs, alg, pcr);
         let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, firmware(alg, pcr))).collect();
-        drop(replay);
+        let stories = replay.map(Replay::into_stories).unwrap_or_default();
         let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs));
         if let Some(ima) = &ima {
             for (alg, pcr, outcome) in &mut outcomes {
@@ -188,11 +185,9 @@ impl<'a> AuthenticEvidence<'a> {
 
     /// The events that extended this PCR, in order, as the log tells it. They are proven where [`outcome`](Self::outcome) is a match,
     /// and their digests alone.
-    #[must_use]
-    pub fn extends(&self, pcr: u8) -> Vec<&Event<'a>> {
-        let positions = self.stories.get(usize::from(pcr)).map(Vec::as_slice).unwrap_or_default();
+    pub fn extends(&self, pcr: u8) -> impl Iterator<Item = &Event<'a>> + Clone {
         let events = self.log().map(EventLog::events).unwrap_or_default();
-        positions.iter().filter_map(|at| events.get(usize::try_from(*at).ok()?)).collect()
+        self.stories.of(pcr.into()).iter().filter_map(|at| events.get(usize::try_from(*at).ok()?))
     }
 }
 

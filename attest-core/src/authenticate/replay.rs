@@ -13,10 +13,26 @@ const PCRS_USIZE: usize = 24;
 pub struct Replay<'a, 'l> {
     log: &'l EventLog<'a>,
     banks: Vec<Bank>,
+    stories: Stories,
+}
+
+/// Which events of a log extended each PCR.
+#[derive(Clone, Debug, Default)]
+pub struct Stories {
     /// Positions of extending events, those of PCR 0 first.
     extends: Vec<u32>,
     /// Where the positions of each PCR begin in `extends`, and after the last where they end.
     bounds: [usize; PCRS_USIZE + 1],
+}
+
+impl Stories {
+    /// The positions in [`EventLog::events`] of the events that extended this PCR, in order.
+    #[must_use]
+    pub fn of(&self, pcr: u32) -> &[u32] {
+        let Ok(at) = usize::try_from(pcr) else { return &[] };
+        let bounds = self.bounds.get(at).zip(self.bounds.get(at.saturating_add(1)));
+        bounds.and_then(|(from, to)| self.extends.get(*from..*to)).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,13 +60,13 @@ impl<'a, 'l> Replay<'a, 'l> {
     /// The same in the log's banks that are `wanted`: each bank costs its own hashing.
     #[must_use]
     pub fn in_banks(log: &'l EventLog<'a>, wanted: impl Fn(HashAlg) -> bool) -> Self {
-        let (extends, bounds) = positions(log);
+        let stories = stories(log);
         let banks = log
             .banks()
             .iter()
             .filter(|alg| wanted(**alg))
             .map(|alg| Bank { alg: *alg, pcrs: [Pcr::Reset; PCRS_USIZE] });
-        let mut replay = Self { log, banks: banks.collect(), extends, bounds };
+        let mut replay = Self { log, banks: banks.collect(), stories };
         let mut banks = core::mem::take(&mut replay.banks);
         for bank in &mut banks {
             for (pcr, slot) in (0..PCRS).zip(&mut bank.pcrs) {
@@ -116,15 +132,19 @@ impl<'a, 'l> Replay<'a, 'l> {
     /// The positions in [`EventLog::events`] of the events that extended this PCR, in order.
     #[must_use]
     pub fn positions(&self, pcr: u32) -> &[u32] {
-        let Ok(at) = usize::try_from(pcr) else { return &[] };
-        let bounds = self.bounds.get(at).zip(self.bounds.get(at.saturating_add(1)));
-        bounds.and_then(|(from, to)| self.extends.get(*from..*to)).unwrap_or_default()
+        self.stories.of(pcr)
     }
 
     /// The events that extended this PCR, in order: its whole story as far as the log tells it.
     pub fn extends(&self, pcr: u32) -> impl Iterator<Item = &'l Event<'a>> + '_ {
         let events = self.log.events();
         self.positions(pcr).iter().filter_map(|at| events.get(usize::try_from(*at).ok()?))
+    }
+
+    /// What is left of it when the log is judged: which events extended which PCR.
+    #[must_use]
+    pub fn into_stories(self) -> Stories {
+        self.stories
     }
 
     fn slot(&self, alg: HashAlg, pcr: u32) -> Option<Pcr> {
@@ -152,7 +172,7 @@ pub fn reset_value(alg: HashAlg, pcr: u32, startup_locality: Option<u8>) -> Dige
 }
 
 /// A counting sort of the extending events by PCR.
-fn positions(log: &EventLog<'_>) -> (Vec<u32>, [usize; PCRS_USIZE + 1]) {
+fn stories(log: &EventLog<'_>) -> Stories {
     let extending = || {
         let events = log.events().iter().filter(|event| event.is_extended());
         events.filter_map(|event| Some((usize::try_from(event.pcr).ok()?, event.index)))
@@ -177,5 +197,5 @@ fn positions(log: &EventLog<'_>) -> (Vec<u32>, [usize; PCRS_USIZE + 1]) {
         }
         *place = place.saturating_add(1);
     }
-    (positions, bounds)
+    Stories { extends: positions, bounds }
 }

@@ -2,6 +2,7 @@
 
 pub mod component;
 pub mod golden;
+pub(crate) mod index;
 pub mod learn;
 mod set;
 

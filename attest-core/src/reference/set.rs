@@ -1,9 +1,12 @@
 //! Golden values ready for appraisal.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use sha2::Digest as _;
 
-use super::golden::{Error, Golden, Sequence};
+use super::golden::{Error, Evidence, Golden, Sequence};
+use super::index::{Index, SequenceId};
 
 /// Where the golden values came from. Development values mark every verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +31,8 @@ pub struct GoldenSource {
 pub struct ReferenceSet {
     golden: Golden,
     variants: Vec<ResolvedVariant>,
+    index: Index,
+    log_only: bool,
     source: GoldenSource,
 }
 
@@ -36,8 +41,10 @@ pub struct ReferenceSet {
 pub struct ResolvedVariant {
     /// Its name.
     pub name: String,
-    /// Its sequences, ascending by PCR.
-    pub sequences: Vec<Sequence>,
+    /// Its sequences, ascending by PCR; variants share those that are equal.
+    pub sequences: Vec<Arc<Sequence>>,
+    /// The same in the index.
+    pub(crate) ids: Vec<SequenceId>,
 }
 
 impl ReferenceSet {
@@ -48,9 +55,14 @@ impl ReferenceSet {
     pub fn development(golden: Golden) -> Result<Self, Error> {
         golden.validate()?;
         let variants = golden.variants.iter().map(|variant| {
-            Ok(ResolvedVariant { name: variant.name.clone(), sequences: golden.resolve(variant)? })
+            let sequences = golden.resolve(variant)?.into_iter().map(Arc::new).collect();
+            Ok(ResolvedVariant { name: variant.name.clone(), sequences, ids: Vec::new() })
         });
-        let variants = variants.collect::<Result<_, Error>>()?;
+        let mut variants = variants.collect::<Result<Vec<_>, Error>>()?;
+        let index = Index::new(&golden, &mut variants);
+        let learned = golden.sequences.iter().map(|s| s.evidence);
+        let mut learned = learned.chain(golden.variants.iter().map(|v| v.evidence));
+        let log_only = learned.any(|evidence| evidence == Evidence::LogOnly);
         let document = sha2::Sha256::digest(golden.to_toml().as_bytes());
         let source = GoldenSource {
             source: "development",
@@ -59,7 +71,7 @@ impl ReferenceSet {
             variant: None,
             document_sha256: Some(hex::encode(document)),
         };
-        Ok(Self { golden, variants, source })
+        Ok(Self { golden, variants, index, log_only, source })
     }
 
     /// The document behind it.
@@ -72,6 +84,16 @@ impl ReferenceSet {
     #[must_use]
     pub fn variants(&self) -> &[ResolvedVariant] {
         &self.variants
+    }
+
+    /// Whether some of it was learned from a log that no quote covered.
+    #[must_use]
+    pub const fn is_log_only(&self) -> bool {
+        self.log_only
+    }
+
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Where it comes from.

@@ -105,6 +105,14 @@ pub struct Sequence {
     pub slots: Vec<Slot>,
 }
 
+impl Sequence {
+    /// Whether it leads to one value only: no slot may vary, and neither may the order.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.order == Order::Fixed && self.slots.iter().all(|slot| slot.rule.is_none())
+    }
+}
+
 /// One golden extend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {

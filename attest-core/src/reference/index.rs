@@ -1,0 +1,230 @@
+//! Golden sequences, found by the PCR value they lead to: looking one up costs the same among ten as among a hundred thousand.
+//!
+//! A sequence that has no rule and a fixed order leads to one value in each bank, and by the hash's collision resistance a proven value
+//! means those extends and no others. The index only proposes: whoever asks still compares the extends with the proposed sequence.
+//! Sequences that may vary lead to many values; they are few and are always proposed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::golden::{Golden, Sequence};
+use super::{ResolvedVariant, component};
+use crate::authenticate::replay::reset_value;
+use crate::digest::Digest;
+
+/// Finds the sequences and variants that can account for proven values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    /// Every distinct sequence: alternatives first, then those of variants.
+    sequences: Vec<Known>,
+    /// Where to find sequences by the value that they lead to as written, sorted by register, value, sequence.
+    values: Vec<(Key, u32)>,
+    /// Sequences that may vary, by register.
+    open: BTreeMap<u8, Vec<u32>>,
+    /// How many of `sequences` are alternatives; they stand in the order of the document.
+    alternatives: usize,
+    /// Names of components by their number.
+    components: Vec<String>,
+    /// Superseded digests, sorted, with their positions in the document.
+    superseded: Vec<(Digest, u32)>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    sequence: Arc<Sequence>,
+    /// The numbers of its components, without separators, each once.
+    components: Vec<u32>,
+    /// Positions of the variants that have it, ascending.
+    variants: Vec<u32>,
+    /// It is exact, and none of its digests is superseded: extends that it accounts for need not be looked up.
+    current: bool,
+}
+
+/// A register and the first bytes of a value in one bank. More bytes would prove no more: the extends are compared in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    pcr: u8,
+    alg: crate::HashAlg,
+    value: [u8; 16],
+}
+
+impl Key {
+    fn new(pcr: u8, value: &Digest) -> Self {
+        let first = value.as_bytes().first_chunk().copied().unwrap_or_default();
+        Self { pcr, alg: value.alg(), value: first }
+    }
+}
+
+/// A sequence of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SequenceId(u32);
+
+impl Index {
+    /// Indexes a document and its variants, and lets variants share what is equal in them.
+    pub(crate) fn new(golden: &Golden, variants: &mut [ResolvedVariant]) -> Self {
+        let mut index = Self::default();
+        let superseded = (0_u32..).zip(&golden.superseded);
+        index.superseded =
+            superseded.flat_map(|(at, old)| old.digests.iter().map(move |digest| (*digest, at))).collect();
+        index.superseded.sort_unstable();
+        let mut numbers = BTreeMap::new();
+        for sequence in &golden.sequences {
+            index.add(Arc::new(sequence.clone()), &mut numbers);
+        }
+        index.alternatives = index.sequences.len();
+        let mut known: BTreeMap<(Digest, usize), u32> = BTreeMap::new();
+        for (at, variant) in (0_u32..).zip(variants) {
+            for sequence in &mut variant.sequences {
+                let id = index.shared(sequence, &mut known, &mut numbers);
+                variant.ids.push(SequenceId(id));
+                if let Some(known) = index.known_mut(id) {
+                    *sequence = Arc::clone(&known.sequence);
+                    known.variants.push(at);
+                }
+            }
+        }
+        index.values.sort_unstable();
+        let mut names: Vec<(u32, String)> = numbers.into_iter().map(|(name, at)| (at, name)).collect();
+        names.sort_unstable();
+        index.components = names.into_iter().map(|(_, name)| name).collect();
+        index
+    }
+
+    /// The number of an equal sequence that is known, or a new one. `known` finds sequences by what their digests hash to; those that
+    /// differ in something else than digests stand behind one another.
+    fn shared(
+        &mut self,
+        sequence: &Arc<Sequence>,
+        known: &mut BTreeMap<(Digest, usize), u32>,
+        numbers: &mut BTreeMap<String, u32>,
+    ) -> u32 {
+        let digests: Vec<&[u8]> =
+            sequence.slots.iter().flat_map(|slot| &slot.digests).map(Digest::as_bytes).collect();
+        let print = crate::HashAlg::Sha256.hash(&digests);
+        for behind in 0.. {
+            let Some(id) = known.get(&(print, behind)).copied() else {
+                let id = self.add(Arc::clone(sequence), numbers);
+                known.insert((print, behind), id);
+                return id;
+            };
+            if self.known(SequenceId(id)).is_some_and(|known| known.sequence == *sequence) {
+                return id;
+            }
+        }
+        u32::MAX
+    }
+
+    fn add(&mut self, sequence: Arc<Sequence>, numbers: &mut BTreeMap<String, u32>) -> u32 {
+        let id = u32::try_from(self.sequences.len()).unwrap_or(u32::MAX);
+        self.values.extend(values(&sequence).map(|value| (Key::new(sequence.pcr, &value), id)));
+        if !sequence.is_exact() {
+            self.open.entry(sequence.pcr).or_default().push(id);
+        }
+        let mut components = Vec::new();
+        for slot in sequence.slots.iter().filter(|slot| slot.component != component::SEPARATOR) {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            let number = *numbers.entry(slot.component.clone()).or_insert(next);
+            if !components.contains(&number) {
+                components.push(number);
+            }
+        }
+        let mut digests = sequence.slots.iter().flat_map(|slot| &slot.digests);
+        let current = sequence.is_exact() && digests.all(|digest| self.superseded(digest).is_none());
+        self.sequences.push(Known { sequence, components, variants: Vec::new(), current });
+        id
+    }
+
+    fn known_mut(&mut self, id: u32) -> Option<&mut Known> {
+        self.sequences.get_mut(usize::try_from(id).ok()?)
+    }
+
+    fn known(&self, id: SequenceId) -> Option<&Known> {
+        self.sequences.get(usize::try_from(id.0).ok()?)
+    }
+
+    fn is_alternative(&self, id: u32) -> bool {
+        usize::try_from(id).is_ok_and(|id| id < self.alternatives)
+    }
+
+    fn exactly(&self, pcr: u8, value: &Digest) -> impl Iterator<Item = u32> + '_ {
+        let key = Key::new(pcr, value);
+        let from = self.values.partition_point(|(known, _)| *known < key);
+        let rest = self.values.get(from..).unwrap_or_default();
+        rest.iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id)
+    }
+
+    /// Whether a golden sequence of this register, as it is written, leads to this value.
+    pub(crate) fn leads_to(&self, pcr: u8, value: &Digest) -> bool {
+        self.exactly(pcr, value).next().is_some()
+    }
+
+    /// The alternatives of a register, or the sequences of variants, that can lead to this value.
+    fn proposed(&self, pcr: u8, value: &Digest, alternatives: bool) -> impl Iterator<Item = SequenceId> + '_ {
+        let open = self.open.get(&pcr).map(Vec::as_slice).unwrap_or_default();
+        let ids = self.exactly(pcr, value).chain(open.iter().copied());
+        ids.filter(move |id| self.is_alternative(*id) == alternatives).map(SequenceId)
+    }
+
+    /// The golden alternatives of PCR 0–3, 6 and 7 that can lead to this value.
+    pub(crate) fn alternatives(&self, pcr: u8, value: &Digest) -> impl Iterator<Item = SequenceId> + '_ {
+        self.proposed(pcr, value, true)
+    }
+
+    /// The sequences of variants that can lead to this value.
+    pub(crate) fn of_variants(&self, pcr: u8, value: &Digest) -> impl Iterator<Item = SequenceId> + '_ {
+        self.proposed(pcr, value, false)
+    }
+
+    /// The alternative at this position of the document.
+    pub(crate) fn alternative(&self, at: usize) -> Option<SequenceId> {
+        u32::try_from(at).ok().filter(|id| self.is_alternative(*id)).map(SequenceId)
+    }
+
+    /// The sequence.
+    pub(crate) fn sequence(&self, id: SequenceId) -> Option<&Sequence> {
+        self.known(id).map(|known| &*known.sequence)
+    }
+
+    /// Positions of the variants that have this sequence, ascending.
+    pub(crate) fn variants_with(&self, id: SequenceId) -> &[u32] {
+        self.known(id).map(|known| known.variants.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether extends that the sequence accounts for can have no superseded digest.
+    pub(crate) fn is_current(&self, id: SequenceId) -> bool {
+        self.known(id).is_some_and(|known| known.current)
+    }
+
+    /// Numbers of the sequence's components, in order.
+    pub(crate) fn components(&self, id: SequenceId) -> &[u32] {
+        self.known(id).map(|known| known.components.as_slice()).unwrap_or_default()
+    }
+
+    /// Where the document says that this digest was good once.
+    pub(crate) fn superseded(&self, digest: &Digest) -> Option<usize> {
+        let from = self.superseded.partition_point(|(known, _)| known < digest);
+        let (_, at) = self.superseded.get(from).filter(|(known, _)| known == digest)?;
+        usize::try_from(*at).ok()
+    }
+
+    /// The name of a component.
+    pub(crate) fn component(&self, number: u32) -> &str {
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        self.components.get(at).map(String::as_str).unwrap_or_default()
+    }
+}
+
+/// The value that a sequence leads to as it is written, in each bank in which all its slots have a digest.
+fn values(sequence: &Sequence) -> impl Iterator<Item = Digest> + '_ {
+    let locality = (sequence.pcr == 0).then_some(sequence.startup_locality);
+    crate::HashAlg::ALL.into_iter().filter_map(move |alg| {
+        let start = reset_value(alg, sequence.pcr.into(), locality);
+        sequence
+            .slots
+            .iter()
+            .try_fold(start, |value, slot| Some(value.extended(slot.digest(alg)?.as_bytes())))
+    })
+}
+
+#[cfg(test)]
+mod tests;

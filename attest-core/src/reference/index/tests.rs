@@ -1,0 +1,164 @@
+//! What the index proposes for which value.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::HashAlg;
+use crate::reference::ReferenceSet;
+use crate::reference::golden::{Evidence, Order, Rule, Slot, Variant};
+
+const BANKS: [HashAlg; 2] = [HashAlg::Sha256, HashAlg::Sha384];
+
+fn slot(component: &str, what: &str) -> Slot {
+    Slot {
+        component: component.into(),
+        digests: BANKS.iter().map(|bank| bank.hash(&[what.as_bytes()])).collect(),
+        about: String::new(),
+        rule: None,
+    }
+}
+
+fn sequence(pcr: u8, slots: Vec<Slot>) -> Sequence {
+    Sequence {
+        pcr,
+        name: String::new(),
+        evidence: Evidence::Reviewed,
+        startup_locality: 0,
+        order: Order::Fixed,
+        measured_by: None,
+        slots,
+    }
+}
+
+fn named(name: &str, sequence: Sequence) -> Sequence {
+    Sequence { name: name.into(), ..sequence }
+}
+
+fn variant(name: &str, sequences: Vec<Sequence>) -> Variant {
+    Variant { name: name.into(), evidence: Evidence::Reviewed, based_on: None, replace: vec![], sequences }
+}
+
+/// PCR 0 and 4 are judged; `kernels` gives a variant each.
+fn references(alternatives: Vec<Sequence>, variants: Vec<Variant>) -> ReferenceSet {
+    ReferenceSet::development(Golden {
+        family: "index".into(),
+        description: None,
+        banks: BANKS.to_vec(),
+        judged: vec![0, 4, 5],
+        not_judged: vec![],
+        accepted: vec![],
+        workarounds: vec![],
+        sequences: alternatives,
+        variants,
+        superseded: vec![],
+        ima: None,
+    })
+    .unwrap()
+}
+
+fn good() -> ReferenceSet {
+    let firmware = |name: &str, locality| Sequence {
+        startup_locality: locality,
+        ..named(name, sequence(0, vec![slot("firmware.code", "code"), slot("separator", "s")]))
+    };
+    let exits = Slot {
+        rule: Some(Rule::ExitBootServicesRepeat),
+        ..slot("boot.exit_boot_services", "Exit Boot Services Invocation")
+    };
+    let boot = |kernel: &str| {
+        vec![
+            sequence(4, vec![slot("boot_loader", "shim"), slot("kernel", kernel), slot("kernel", "again")]),
+            sequence(5, vec![exits.clone()]),
+        ]
+    };
+    let variants = vec![variant("old", boot("6.1")), variant("new", boot("6.12"))];
+    references(vec![firmware("cold", 0), firmware("locality 3", 3)], variants)
+}
+
+fn value(sequence: &Sequence, bank: HashAlg) -> Digest {
+    values(sequence).find(|value| value.alg() == bank).unwrap()
+}
+
+#[test]
+fn a_value_proposes_its_sequence_in_every_bank() {
+    let references = good();
+    let index = references.index();
+    for bank in BANKS {
+        let pcr4 = &references.variants()[1].sequences[0];
+        let found: Vec<SequenceId> = index.of_variants(4, &value(pcr4, bank)).collect();
+        assert_eq!(found.iter().map(|id| index.sequence(*id).unwrap()).collect::<Vec<_>>(), [&**pcr4]);
+        assert_eq!(index.variants_with(found[0]), [1]);
+    }
+}
+
+#[test]
+fn a_value_of_nothing_golden_proposes_nothing_exact() {
+    let references = good();
+    let unknown = HashAlg::Sha256.hash(&[b"unknown"]);
+    assert_eq!(references.index().of_variants(4, &unknown).count(), 0);
+    assert_eq!(references.index().alternatives(0, &unknown).count(), 0);
+    assert!(!references.index().leads_to(4, &unknown));
+}
+
+#[test]
+fn a_value_counts_for_its_own_register_only() {
+    let references = good();
+    let pcr4 = value(&references.variants()[0].sequences[0], HashAlg::Sha256);
+    assert!(references.index().leads_to(4, &pcr4));
+    assert!(!references.index().leads_to(8, &pcr4));
+}
+
+#[test]
+fn startup_localities_lead_to_different_values() {
+    let references = good();
+    let golden = &references.golden().sequences;
+    for (at, sequence) in golden.iter().enumerate() {
+        let found: Vec<SequenceId> =
+            references.index().alternatives(0, &value(sequence, HashAlg::Sha256)).collect();
+        assert_eq!(found, [references.index().alternative(at).unwrap()]);
+    }
+}
+
+#[test]
+fn a_sequence_with_a_rule_is_proposed_for_any_value() {
+    let references = good();
+    let index = references.index();
+    let any = HashAlg::Sha256.hash(&[b"an exit more"]);
+    let found: Vec<SequenceId> = index.of_variants(5, &any).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(index.variants_with(found[0]), [0, 1], "both variants share it");
+    assert!(!index.leads_to(5, &any), "as it is written it leads elsewhere");
+}
+
+#[test]
+fn equal_sequences_of_variants_are_one() {
+    let references = good();
+    let [old, new] = references.variants() else { panic!("two variants") };
+    assert!(Arc::ptr_eq(&old.sequences[1], &new.sequences[1]));
+    assert!(!Arc::ptr_eq(&old.sequences[0], &new.sequences[0]));
+}
+
+#[test]
+fn sequences_that_differ_beside_their_digests_stay_apart() {
+    let mut renamed = slot("initrd", "6.1");
+    renamed.about = "told otherwise".into();
+    let exits = sequence(5, vec![slot("boot.exit_boot_services", "x")]);
+    let one = variant("one", vec![sequence(4, vec![slot("kernel", "6.1")]), exits.clone()]);
+    let other = variant("other", vec![sequence(4, vec![renamed]), exits]);
+    let references =
+        references(vec![named("a", sequence(0, vec![slot("firmware.code", "c")]))], vec![one, other]);
+    let names: Vec<&str> =
+        references.variants().iter().map(|v| v.sequences[0].slots[0].component.as_str()).collect();
+    assert_eq!(names, ["kernel", "initrd"]);
+}
+
+#[test]
+fn components_are_named_once_and_separators_not_at_all() {
+    let references = good();
+    let index = references.index();
+    let names = |id: SequenceId| -> Vec<&str> {
+        index.components(id).iter().map(|number| index.component(*number)).collect()
+    };
+    assert_eq!(names(index.alternative(0).unwrap()), ["firmware.code"]);
+    assert_eq!(names(references.variants()[0].ids[0]), ["boot_loader", "kernel"]);
+}
