@@ -39,6 +39,13 @@ pub struct Limits {
     /// Golden alternatives or variants that a boot which fits none is compared with, to name what differs. The comparison is for
     /// people, and takes some 100 us each.
     pub compared: usize,
+    /// Pairs of golden slot and event that one exact alignment looks at. 300 GRUB commands against 300 are 90,000; beyond it digests
+    /// that occur once are the anchors, in linear time.
+    pub aligned_pairs: usize,
+    /// Rows of the side-by-side comparison in one verdict. A changed boot has some 30; a hostile log would have 16,384.
+    pub compared_rows: usize,
+    /// PCR extends tried in search of what would explain one verdict's unexplained PCRs: some 20 ms of hashing.
+    pub explaining_extends: usize,
     /// A golden document. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
 }
@@ -63,6 +70,9 @@ impl Limits {
         certificate_bytes: 8_192,
         intermediates: 6,
         compared: 10,
+        aligned_pairs: 1 << 17,
+        compared_rows: 512,
+        explaining_extends: 1 << 16,
         golden_bytes: 64 << 20,
     };
 }

@@ -105,6 +105,10 @@ fn judge(folder: &Path, scenario: &str, quotes: &[&str], references: &ReferenceS
 }
 
 fn learn_from(folder: &Path, scenarios: &[&str], with_files: bool) -> Golden {
+    learn_with(folder, scenarios, with_files, &Choices::default())
+}
+
+fn learn_with(folder: &Path, scenarios: &[&str], with_files: bool, choices: &Choices) -> Golden {
     let bytes = |file: &str| -> Vec<Vec<u8>> {
         scenarios.iter().map(|scenario| read(folder, scenario, file).expect("a known-good boot")).collect()
     };
@@ -125,7 +129,7 @@ fn learn_from(folder: &Path, scenarios: &[&str], with_files: bool) -> Golden {
             files: with_files.then_some(files.as_slice()),
         })
         .collect();
-    learn::learn(FAMILY, &boots, &Choices::default()).expect("golden")
+    learn::learn(FAMILY, &boots, choices).expect("golden")
 }
 
 fn references(golden: &Golden) -> ReferenceSet {
@@ -391,5 +395,106 @@ fn a38b_among_many_variants_none_lends_a_part_to_another() {
         let verdict = judge(&folder, "sb-cmdline", &["ecc", "rsa"], &references(&golden)).expect("a boot");
         assert_eq!(verdict.status, Status::Contraindicated);
         assert!(verdict.reasons.iter().any(|r| r.code == Code::VariantsMixed), "{verdict:#?}");
+    }
+}
+
+/// In what one boot of the table differs from another: cmdline, initrd, kernel, each by a number that stands for its content.
+const PARTS: &[(&str, [u8; 3])] = &[
+    ("sb-grub", [0, 0, 0]),
+    ("sb-grub-again", [0, 0, 0]),
+    ("sb-sha384", [0, 0, 0]),
+    ("sb-cmdline", [1, 0, 0]),
+    ("sb-initrd", [0, 1, 0]),
+    ("sb-oldkernel", [0, 2, 1]),
+    ("ima-ng", [2, 0, 0]),
+    ("ima-sig", [3, 3, 0]),
+    ("ima-sha1", [4, 0, 0]),
+];
+
+/// Every boot by every other: the parts that differ are the causes, in both directions, and nothing else is.
+#[test]
+fn every_boot_by_every_other() {
+    for folder in folders() {
+        for (golden_name, golden_parts) in PARTS {
+            if read(&folder, golden_name, "eventlog.bin").is_none() || *golden_name == "sb-sha384" {
+                continue;
+            }
+            let references = references(&learn_from(&folder, &[golden_name], false));
+            for (scenario, parts) in PARTS {
+                let Some(verdict) = judge(&folder, scenario, &["ecc", "rsa"], &references) else { continue };
+                let ranked =
+                    [(2, Cause::KernelChanged), (1, Cause::InitrdChanged), (0, Cause::KernelCmdlineChanged)];
+                let expected: Vec<Cause> = ranked
+                    .into_iter()
+                    .filter(|(part, _)| parts[*part] != golden_parts[*part])
+                    .map(|(_, cause)| cause)
+                    .collect();
+                assert_eq!(causes(&verdict), expected, "{scenario} by {golden_name}: {:#?}", verdict.causes);
+                assert_eq!(verdict.is_affirming(), expected.is_empty(), "{scenario} by {golden_name}");
+            }
+        }
+    }
+}
+
+/// What differs between two boots of the table, most telling first.
+fn changed_parts(one: [u8; 3], other: [u8; 3]) -> Vec<Cause> {
+    let ranked = [(2, Cause::KernelChanged), (1, Cause::InitrdChanged), (0, Cause::KernelCmdlineChanged)];
+    ranked.into_iter().filter(|(part, _)| one[*part] != other[*part]).map(|(_, cause)| cause).collect()
+}
+
+/// Secure Boot off, in setup mode, with another variable store (it moves one firmware volume) and with `linuxefi` in GRUB's
+/// configuration: four causes, besides the parts that differ. On again, the keys are what is new.
+#[test]
+fn secure_boot_off_and_on_by_every_other() {
+    let is_part = |cause: &Cause| {
+        matches!(cause, Cause::KernelChanged | Cause::InitrdChanged | Cause::KernelCmdlineChanged)
+    };
+    for folder in folders() {
+        let choices = Choices {
+            accepted: vec![golden::Accepted { weakness: "secure_boot_off".into(), reason: "a test".into() }],
+            ..Choices::default()
+        };
+        let golden_off = references(&learn_with(&folder, &["nosb-grub"], false, &choices));
+        for (name, parts) in PARTS {
+            if read(&folder, name, "eventlog.bin").is_none() || *name == "sb-sha384" {
+                continue;
+            }
+            let expected = changed_parts(*parts, [0, 0, 0]);
+            let golden_on = references(&learn_from(&folder, &[name], false));
+            let Some(off) = judge(&folder, "nosb-grub", &["ecc", "rsa"], &golden_on) else { continue };
+            assert_eq!(off.causes[0].component.as_deref(), Some("secure_boot.state"));
+            let mut left = causes(&off);
+            assert_eq!(
+                left.drain(..2).collect::<Vec<_>>(),
+                [Cause::SecureBootOff, Cause::SecureBootSetupMode]
+            );
+            assert_eq!(left.pop(), Some(Cause::FirmwareSettings));
+            left.retain(|cause| *cause != Cause::BootConfigChanged);
+            assert_eq!(left, expected, "nosb-grub by {name}: {:#?}", off.causes);
+            let Some(on) = judge(&folder, name, &["ecc", "rsa"], &golden_off) else { continue };
+            let on = causes(&on);
+            assert_eq!(on[0], Cause::SecureBootKeysChanged, "{name} by nosb-grub");
+            assert_eq!(
+                on.iter().copied().filter(is_part).collect::<Vec<_>>(),
+                expected,
+                "{name} by nosb-grub"
+            );
+            let others = on[1..].iter().filter(|cause| !is_part(cause));
+            // The keys came with a list of revocations.
+            let known = [Cause::BootConfigChanged, Cause::FirmwareSettings, Cause::RevocationListChanged];
+            assert!(others.clone().all(|cause| known.contains(cause)), "{name} by nosb-grub: {on:?}");
+        }
+    }
+}
+
+/// Another way to boot altogether: neither direction guesses at updates of parts.
+#[test]
+fn a_boot_loader_where_a_unified_image_is_golden() {
+    for folder in folders() {
+        let golden = references(&learn_from(&folder, &["uki-sb"], false));
+        let Some(verdict) = judge(&folder, "sb-grub", &["ecc", "rsa"], &golden) else { continue };
+        let causes = causes(&verdict);
+        assert_eq!(causes[0], Cause::SecureBootKeysChanged, "{:#?}", verdict.causes);
+        assert!(causes.contains(&Cause::UnknownSoftware), "{:#?}", verdict.causes);
     }
 }

@@ -3,16 +3,17 @@
 use core::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use super::difference::{Difference, Hint, Kind, attribute};
-use super::finding::{Cause, Code, Part, Reason, Severity};
+use super::comparison::{self, Comparison};
+use super::difference::{Difference, Hint, Kind};
+use super::finding::{Code, Part, Reason, Severity};
 use super::found::Found;
-use super::sequence::{self, Edit};
-use super::words;
+use super::unexplained::Diagnosis;
+use super::{sequence, words};
 use crate::authenticate::{AuthenticEvidence, Outcome};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::tcg_log::Event;
 use crate::limits::Limits;
-use crate::reference::golden::{Sequence, Slot, in_variant};
+use crate::reference::golden::{Sequence, in_variant};
 use crate::reference::index::SequenceId;
 use crate::reference::{ReferenceSet, ResolvedVariant, component};
 
@@ -28,6 +29,10 @@ pub(super) struct Boot {
     pub(super) judged: Vec<(u8, HashAlg)>,
     /// Golden components, by their number in the index, with their PCRs, in the order of the document.
     pub(super) components: Vec<(u32, u8)>,
+    /// The PCRs that differ, side by side.
+    pub(super) comparison: Vec<Comparison>,
+    /// Rows that the comparison may still have.
+    pub(super) rows_left: usize,
 }
 
 /// One judged PCR, ready for comparison.
@@ -36,40 +41,36 @@ pub(super) struct Judged<'e, 'a> {
     /// The banks that must all agree: quoted, golden and explained by the log. Never empty.
     pub(super) banks: Vec<HashAlg>,
     pub(super) events: Vec<&'e Event<'a>>,
-}
-
-/// Where an event without slot stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Its slot is another one of the sequence, which is empty.
-    Other,
-    /// After everything golden.
-    Tail,
-    /// Before or between golden events.
-    Within,
+    /// Whether the log leads to the quoted value. If not, nothing here is judged: what the log says only explains.
+    pub(super) proven: bool,
 }
 
 pub(super) struct Judge<'r, 'e, 'a> {
-    evidence: &'e AuthenticEvidence<'a>,
-    references: &'r ReferenceSet,
+    pub(super) evidence: &'e AuthenticEvidence<'a>,
+    pub(super) references: &'r ReferenceSet,
     /// Made when the first difference has to be named: a good boot needs none.
     names: OnceCell<Vec<String>>,
     /// Judged PCRs whose golden sequence has no superseded digest.
     current: BTreeSet<u8>,
     /// Components that are in `boot`.
     named: BTreeSet<u32>,
-    boot: Boot,
+    pub(super) boot: Boot,
 }
 
-/// Compares the evidence with the golden sequences of every judged PCR.
-pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet) -> Boot {
+/// Compares the evidence with the golden sequences of every judged PCR. PCRs that are not explained have refused already; what the log
+/// says of them is compared for the causes alone.
+pub(super) fn judge(
+    evidence: &AuthenticEvidence<'_>,
+    references: &ReferenceSet,
+    diagnoses: &[Diagnosis],
+) -> Boot {
     let mut judge = Judge {
         evidence,
         references,
         names: OnceCell::new(),
         current: BTreeSet::new(),
         named: BTreeSet::new(),
-        boot: Boot::default(),
+        boot: Boot { rows_left: comparison::budget(), ..Boot::default() },
     };
     let golden = references.golden();
     let judged: Vec<Judged<'_, '_>> = golden.judged.iter().filter_map(|pcr| judge.bank(*pcr)).collect();
@@ -82,6 +83,9 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
         judge.outdated(judged);
     }
     judge.unjudged();
+    for diagnosis in diagnoses {
+        judge.told(diagnosis);
+    }
     judge.finish()
 }
 
@@ -117,13 +121,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let explain = words::extended_by_ima(pcr);
             let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Boot, explain);
             let component = "userspace.ima".to_owned();
-            let difference = Difference {
-                kind: Kind::Extra,
-                pcr: pcr.into(),
-                event: None,
-                component: component.clone(),
-                hint: Hint::None,
-            };
+            let difference = Difference::new(Kind::Extra, pcr.into(), component.clone());
             self.boot.differences.push(difference);
             self.boot.reasons.push(Reason { pcr: Some(pcr.into()), component: Some(component), ..reason });
             return None;
@@ -138,7 +136,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
         let decides = banks.iter().copied().max_by_key(|alg| alg.strength())?;
         self.boot.judged.push((pcr, decides));
-        Some(Judged { pcr, banks, events: self.evidence.extends(pcr).collect() })
+        Some(Judged { pcr, banks, events: self.evidence.extends(pcr).collect(), proven: true })
     }
 
     /// PCR 0–3, 6 and 7: one of the PCR's golden sequences must account for all of it.
@@ -158,7 +156,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
         let all = self.references.golden().sequences.iter().enumerate().filter(|(_, s)| s.pcr == judged.pcr);
         let compared = all.rev().take(Limits::DEFAULT.compared).collect::<Vec<_>>().into_iter().rev();
-        let nearest = compared.min_by_key(|(_, s)| (self.distance(s, judged), !same_start(s)));
+        let distance = |s: &Sequence| sequence::distance(s, &judged.events, &judged.banks);
+        let nearest = compared.min_by_key(|(_, s)| (distance(s), !same_start(s)));
         let Some((at, nearest)) = nearest else { return };
         if let Some(id) = index.alternative(at) {
             self.remember(judged.pcr, id);
@@ -166,6 +165,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         if !same_start(nearest) {
             let explain = words::startup_locality(nearest.startup_locality, locality);
             let reason = Reason::new(Code::StartupLocalityMismatch, Severity::Refuse, Part::Boot, explain);
+            let component = "firmware.startup_locality".to_owned();
+            self.boot.differences.push(Difference::new(Kind::Changed, 0, component));
             self.boot.reasons.push(Reason {
                 pcr: Some(0),
                 component: Some("firmware.startup_locality".into()),
@@ -174,7 +175,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
                 ..reason
             });
         }
-        self.compare(nearest, judged);
+        self.compare(nearest, &nearest.name, judged);
     }
 
     pub(super) const fn references(&self) -> &'r ReferenceSet {
@@ -206,18 +207,44 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let explain = words::variants_mixed(&parts);
             self.boot.reasons.push(Reason::new(Code::VariantsMixed, Severity::Refuse, Part::Boot, explain));
         }
-        let distance = |variant: &&ResolvedVariant| -> usize {
-            let of =
-                |j: &Judged<'e, 'a>| golden_for(variant, j.pcr).map_or(usize::MAX, |s| self.distance(s, j));
-            judged.iter().map(of).fold(0, usize::saturating_add)
-        };
-        let Some(nearest) = found.near(variants).min_by_key(distance) else { return };
+        let nearest = found.near(variants).min_by_key(|variant| distance(variant, judged));
+        let Some(nearest) = nearest else { return };
         self.boot.variant = Some(nearest.name.clone());
         nearest.ids.iter().zip(&nearest.sequences).for_each(|(id, s)| self.remember(s.pcr, *id));
         for judged in judged {
             if let Some(golden) = golden_for(nearest, judged.pcr) {
-                self.compare(golden, judged);
+                self.compare(golden, &nearest.name, judged);
             }
+        }
+    }
+
+    /// What the log says of a PCR that it does not explain. Nobody proves it, so it judges nothing: it names causes that would otherwise
+    /// hide behind the register's own.
+    fn told(&mut self, diagnosis: &Diagnosis) {
+        let (golden, variants) = (self.references.golden(), self.references.variants());
+        if !diagnosis.log_tells_more || !golden.judged.contains(&diagnosis.pcr) {
+            return;
+        }
+        let judged = Judged {
+            pcr: diagnosis.pcr,
+            banks: vec![diagnosis.bank],
+            events: self.evidence.extends(diagnosis.pcr).collect(),
+            proven: false,
+        };
+        let most = Limits::DEFAULT.compared;
+        let (sequence, name) = if in_variant(judged.pcr) {
+            let known = variants.iter().find(|v| Some(&v.name) == self.boot.variant.as_ref());
+            let last = variants.iter().rev().take(most);
+            let nearest = || last.min_by_key(|variant| distance(variant, core::slice::from_ref(&judged)));
+            let Some(variant) = known.or_else(nearest) else { return };
+            (golden_for(variant, judged.pcr), variant.name.as_str())
+        } else {
+            let last = golden.sequences.iter().filter(|s| s.pcr == judged.pcr).rev().take(most);
+            let nearest = last.min_by_key(|s| sequence::distance(s, &judged.events, &judged.banks));
+            (nearest, nearest.map_or("", |s| s.name.as_str()))
+        };
+        if let Some(sequence) = sequence {
+            self.compare(sequence, name, &judged);
         }
     }
 
@@ -236,14 +263,12 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let name = self.name(event);
             let explain =
                 words::difference(Code::Superseded, &name, judged.pcr, None, Some((event, bank)), Some(why));
-            let (pcr, hint) = (judged.pcr.into(), Hint::Superseded);
-            let component = name.clone();
+            let pcr = judged.pcr.into();
             self.boot.differences.push(Difference {
-                kind: Kind::Changed,
-                pcr,
                 event: index,
-                component,
-                hint,
+                position: event.index,
+                hint: Hint::Superseded,
+                ..Difference::new(Kind::Changed, pcr, name.clone())
             });
             self.boot.explained = false;
             self.boot.reasons.push(Reason {
@@ -276,108 +301,10 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
     }
 
-    fn name(&self, event: &Event<'_>) -> String {
+    pub(super) fn name(&self, event: &Event<'_>) -> String {
         let at = usize::try_from(event.index).unwrap_or(usize::MAX);
         let names = self.names.get_or_init(|| self.evidence.log().map(component::names).unwrap_or_default());
         names.get(at).cloned().unwrap_or_else(|| component::UNKNOWN.to_owned())
-    }
-
-    fn edits<'s>(&self, golden: &'s Sequence, judged: &Judged<'e, 'a>) -> Vec<Edit<'s, 'e, 'a>> {
-        let events = sequence::accountable(golden, &judged.events, &judged.banks);
-        sequence::align(&golden.slots, &events, &judged.banks, &|event| self.name(event))
-    }
-
-    /// How many slots and events do not fit.
-    fn distance(&self, golden: &Sequence, judged: &Judged<'e, 'a>) -> usize {
-        if sequence::matches(golden, &judged.events, &judged.banks) {
-            return 0;
-        }
-        self.edits(golden, judged).iter().filter(|edit| !matches!(edit, Edit::Same)).count().max(1)
-    }
-
-    /// Reports every difference between a golden sequence and what was extended.
-    fn compare(&mut self, golden: &Sequence, judged: &Judged<'e, 'a>) {
-        if sequence::matches(golden, &judged.events, &judged.banks) {
-            return;
-        }
-        let edits = self.edits(golden, judged);
-        let last_golden = edits.iter().rposition(|edit| !matches!(edit, Edit::Extra(_)));
-        let missing: Vec<&Slot> = edits
-            .iter()
-            .filter_map(|edit| if let Edit::Missing(slot) = edit { Some(*slot) } else { None })
-            .collect();
-        let differ = edits.iter().enumerate().filter(|(_, edit)| !matches!(edit, Edit::Same));
-        let more = differ.clone().count().saturating_sub(Limits::DEFAULT.findings);
-        for (at, edit) in differ.take(Limits::DEFAULT.findings) {
-            let place = match edit {
-                Edit::Extra(event)
-                    if missing.iter().any(|s| sequence::slot_matches(s, event, &judged.banks)) =>
-                {
-                    Place::Other
-                }
-                _ if last_golden.is_none_or(|last| at > last) => Place::Tail,
-                _ => Place::Within,
-            };
-            self.report(*edit, place, golden, judged);
-        }
-        if more > 0 {
-            let explain = format!("PCR {} has {more} more differences, which are not listed", judged.pcr);
-            let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Boot, explain);
-            self.boot.reasons.push(Reason { pcr: Some(judged.pcr.into()), ..reason });
-        }
-    }
-
-    fn report(&mut self, edit: Edit<'_, 'e, 'a>, place: Place, golden: &Sequence, judged: &Judged<'e, 'a>) {
-        let bank = judged.banks.iter().copied().max_by_key(|alg| alg.strength());
-        let Some(bank) = bank else { return };
-        let (slot, event) = match edit {
-            Edit::Same => return,
-            Edit::Changed(slot, event) => (Some(slot), Some(event)),
-            Edit::Missing(slot) => (Some(slot), None),
-            Edit::Extra(event) => (None, Some(event)),
-        };
-        let name = slot.map(|slot| slot.component.clone());
-        let name = name.or_else(|| event.map(|event| self.name(event))).unwrap_or_default();
-        let superseded = event.and_then(|event| superseded(self.references, event, &judged.banks));
-        let code = match edit {
-            _ if superseded.is_some() => Code::Superseded,
-            Edit::Changed(..) => Code::GoldenMismatch,
-            Edit::Missing(_) => Code::EventMissing,
-            _ if place == Place::Other => Code::EventReordered,
-            _ if golden
-                .slots
-                .iter()
-                .any(|s| event.is_some_and(|e| sequence::slot_matches(s, e, &judged.banks))) =>
-            {
-                Code::EventRepeated
-            }
-            _ if place == Place::Tail => Code::EventAppended,
-            _ => Code::EventUnexpected,
-        };
-        let hint = event.map_or(Hint::None, |event| words::hint(&name, event, bank, superseded.is_some()));
-        let kind = match (slot, event) {
-            (Some(_), Some(_)) => Kind::Changed,
-            (Some(_), None) => Kind::Missing,
-            _ => Kind::Extra,
-        };
-        let explain = words::difference(code, &name, judged.pcr, slot, event.map(|e| (e, bank)), superseded);
-        let index = event.map(|event| event.index);
-        self.boot.differences.push(Difference {
-            kind,
-            pcr: judged.pcr.into(),
-            event: index,
-            component: name.clone(),
-            hint,
-        });
-        self.boot.reasons.push(Reason {
-            component: Some(name),
-            bank: Some(bank.name()),
-            pcr: Some(judged.pcr.into()),
-            event: index,
-            expected: slot.and_then(|slot| slot.digest(bank)).map(ToString::to_string).into_iter().collect(),
-            got: event.and_then(|event| event.typed_digest(bank)).map(|digest| digest.to_string()),
-            ..Reason::new(code, Severity::Refuse, Part::Boot, explain)
-        });
     }
 
     /// PCRs that have events, are quoted, and that the document does not judge.
@@ -393,33 +320,25 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             self.boot.reasons.push(Reason { pcr: Some(pcr.into()), event: Some(first.index), ..reason });
         }
     }
-
-    /// Gives every reason that is a difference the cause it is attributed to.
-    fn finish(mut self) -> Boot {
-        let causes = attribute(&self.boot.differences);
-        let of = |reason: &Reason| -> Option<Cause> {
-            let matches = |d: &Difference| {
-                Some(d.pcr) == reason.pcr
-                    && d.event == reason.event
-                    && Some(&d.component) == reason.component.as_ref()
-            };
-            let at = self.boot.differences.iter().position(matches)?;
-            causes.get(at).copied()
-        };
-        let found: Vec<Option<Cause>> = self.boot.reasons.iter().map(of).collect();
-        for (reason, cause) in self.boot.reasons.iter_mut().zip(found) {
-            reason.cause = cause;
-        }
-        self.boot
-    }
 }
 
 fn golden_for(variant: &ResolvedVariant, pcr: u8) -> Option<&Sequence> {
     variant.sequences.iter().find(|s| s.pcr == pcr).map(|s| &**s)
 }
 
+fn distance<'e, 'a>(variant: &ResolvedVariant, judged: &[Judged<'e, 'a>]) -> usize {
+    let of = |j: &Judged<'e, 'a>| {
+        golden_for(variant, j.pcr).map_or(usize::MAX, |s| sequence::distance(s, &j.events, &j.banks))
+    };
+    judged.iter().map(of).fold(0, usize::saturating_add)
+}
+
 /// Why a digest that was good once no longer is; `None` for any other digest.
-fn superseded<'r>(references: &'r ReferenceSet, event: &Event<'_>, banks: &[HashAlg]) -> Option<&'r str> {
+pub(super) fn superseded<'r>(
+    references: &'r ReferenceSet,
+    event: &Event<'_>,
+    banks: &[HashAlg],
+) -> Option<&'r str> {
     let known = |bank: &HashAlg| references.index().superseded(&event.typed_digest(*bank)?);
     let at = banks.iter().filter_map(known).min()?;
     references.golden().superseded.get(at).map(|old| old.reason.as_str())

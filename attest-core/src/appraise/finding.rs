@@ -210,6 +210,34 @@ names! {
     }
 }
 
+names! {
+    /// A known thing that would lead to what was found. It explains, and excuses nothing.
+    Explanation {
+        /// The firmware ended the PCR with the separator of an error.
+        ErrorSeparator = "error_separator",
+        /// One more extend, with a digest that is known from elsewhere.
+        EventAppended = "event_appended",
+        /// One event less.
+        EventMissing = "event_missing",
+        /// One event twice.
+        EventRepeated = "event_repeated",
+        /// The quoted value is the golden one: the boot is told wrong, or not told.
+        Golden = "golden",
+        /// The digest is golden in another variant or another PCR.
+        GoldenElsewhere = "golden_elsewhere",
+        /// The log speaks of another bank.
+        OtherBank = "other_bank",
+        /// Another startup locality.
+        StartupLocality = "startup_locality",
+        /// The extends stop early.
+        StoppedEarly = "stopped_early",
+        /// The digest is one that the document names as superseded.
+        Superseded = "superseded",
+        /// The phases of the boot that systemd measures from user space.
+        UserspacePhases = "userspace_phases",
+    }
+}
+
 /// One fact about the evidence, in the fixed order of the appraisal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
@@ -239,6 +267,9 @@ pub struct Reason {
     pub explain: String,
     /// The likely cause.
     pub cause: Option<Cause>,
+    /// A known thing that would lead to this; `explain` has it in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 impl Reason {
@@ -258,6 +289,7 @@ impl Reason {
             got: None,
             explain: explain.into(),
             cause: None,
+            explanation: None,
         }
     }
 }
@@ -288,4 +320,27 @@ pub struct RootCause {
     pub event: Option<u32>,
     /// Everything else that it explains.
     pub explains: Vec<Explained>,
+    /// Further causes that could hide behind what it explains: nothing would tell them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub perhaps: Vec<Cause>,
+    /// Only the log says so: no quoted PCR proves it.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub unproven: bool,
+}
+
+impl RootCause {
+    /// A cause with nothing but its name.
+    #[must_use]
+    pub const fn new(cause: Cause) -> Self {
+        Self {
+            cause,
+            or: None,
+            component: None,
+            pcr: None,
+            event: None,
+            explains: Vec::new(),
+            perhaps: Vec::new(),
+            unproven: false,
+        }
+    }
 }

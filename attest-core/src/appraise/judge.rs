@@ -1,13 +1,14 @@
 //! The appraisal: proof and golden values in, verdict out. Total; whatever is not proven good refuses.
 
 use super::boot::{self, Boot};
-use super::difference::{root_causes, sort};
-use super::finding::{Cause, Code, Explained, Part, Reason, RootCause, Severity};
+use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
-use super::runtime;
+use super::report::first_difference;
+use super::roots::{measured_again, merge, root_causes, sort};
 use super::verdict::{
     ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict,
 };
+use super::{difference, runtime, unexplained};
 use super::{evidence as facts, vector};
 use crate::authenticate::{AuthenticEvidence, Subject};
 use crate::reference::index::Index;
@@ -27,16 +28,20 @@ impl Policy {
         let mut reasons = facts::about_evidence(evidence, self, context);
         reasons.extend(facts::about_golden(references, self, context));
         reasons.extend(facts::about_log(evidence, golden));
-        let (unexplained, mut causes) = facts::about_outcomes(evidence, references);
-        reasons.extend(unexplained);
-        let boot = boot::judge(evidence, references);
+        let unexplained = unexplained::judge(evidence, references);
+        reasons.extend(unexplained.reasons);
+        let boot = boot::judge(evidence, references, &unexplained.diagnoses);
         reasons.extend(boot.reasons.iter().cloned());
         reasons.extend(runtime::judge(evidence, golden));
         reasons.push(facts::limits());
 
-        let boot_causes: Vec<Cause> = super::difference::attribute(&boot.differences);
-        causes.extend(root_causes(&boot.differences, &boot_causes));
+        let by: Vec<Cause> = difference::attribute(&boot.differences);
+        let mut causes = unexplained.causes;
+        let mut differing = root_causes(&boot.differences, &by);
+        measured_again(&mut differing, evidence);
+        causes.extend(differing);
         causes.extend(runtime::causes(&reasons));
+        merge(&mut causes);
         sort(&mut causes);
 
         let parts = statuses(&reasons, golden.ima.is_some());
@@ -52,6 +57,8 @@ impl Policy {
             components,
             reasons,
             causes,
+            first_difference: first_difference(&boot.differences, &by),
+            comparison: boot.comparison,
             golden: source,
             family: context.family.clone(),
             device: device(evidence.quote().subject()),
@@ -88,6 +95,8 @@ impl Policy {
             components: Vec::new(),
             reasons,
             causes: Vec::new(),
+            first_difference: None,
+            comparison: Vec::new(),
             golden: source,
             family: context.family.clone(),
             device: None,
@@ -165,17 +174,5 @@ fn proven(evidence: &AuthenticEvidence<'_>) -> Proven {
             entries_covered: c.entries_covered,
             entries_left_over: c.entries_left_over,
         }),
-    }
-}
-
-/// A cause that no comparison of digests led to.
-pub(super) fn cause(cause: Cause, component: &str, pcr: Option<u8>, explains: Vec<Explained>) -> RootCause {
-    RootCause {
-        cause,
-        or: None,
-        component: Some(component.to_owned()),
-        pcr: pcr.map(u32::from),
-        event: None,
-        explains,
     }
 }

@@ -1,19 +1,25 @@
 //! Proof → verdict. Appraisal cannot fail, only refuse; the default is to refuse.
 
+mod align;
 mod boot;
+pub mod comparison;
 mod difference;
 mod evidence;
+mod explanation;
 pub mod finding;
 mod found;
 mod judge;
 mod policy;
+mod report;
+mod roots;
 mod runtime;
 mod sequence;
+mod unexplained;
 mod vector;
 pub mod verdict;
 mod words;
 
 pub use crate::reference::GoldenSource;
-pub use finding::{Cause, Code, Part, Reason, RootCause, Severity};
+pub use finding::{Cause, Code, Explanation, Part, Reason, RootCause, Severity};
 pub use policy::{Context, LastSeen, POLICY_FORMAT, Policy, PolicyError, Taken};
 pub use verdict::{Status, SubVerdict, TrustVector, Verdict};

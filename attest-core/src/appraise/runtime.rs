@@ -274,12 +274,10 @@ pub(super) fn causes(reasons: &[Reason]) -> Vec<RootCause> {
         let Some(cause) = reason.cause else { continue };
         if causes.iter().all(|known| known.cause != cause) {
             causes.push(RootCause {
-                cause,
-                or: None,
                 component: reason.component.clone(),
                 pcr: reason.pcr,
                 event: reason.event,
-                explains: Vec::new(),
+                ..RootCause::new(cause)
             });
         }
     }

@@ -1,24 +1,10 @@
 //! One PCR's proven extends against one golden sequence: each extend uses exactly one slot, nothing is left on either side.
 
+use std::collections::BTreeMap;
+
 use crate::digest::HashAlg;
 use crate::evidence::tcg_log::Event;
 use crate::reference::golden::{Order, Rule, Sequence, Slot};
-
-/// Above this many pairs the alignment is not worth its cost; a hostile log would choose the largest.
-const MOST_ALIGNED_PAIRS: usize = 1 << 18;
-
-/// How a slot and an event relate.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Edit<'s, 'e, 'a> {
-    /// The event is what the slot says.
-    Same,
-    /// The event stands where the slot should.
-    Changed(&'s Slot, &'e Event<'a>),
-    /// No event for the slot.
-    Missing(&'s Slot),
-    /// No slot for the event.
-    Extra(&'e Event<'a>),
-}
 
 /// Whether the event has the golden digest in every bank that judges. No bank: no match.
 pub(super) fn slot_matches(slot: &Slot, event: &Event<'_>, banks: &[HashAlg]) -> bool {
@@ -103,126 +89,26 @@ fn matches_in_any_order(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]
     })
 }
 
-/// The fewest edits between slots and events, in order. Names pair what differs: `named(event)` is a hint and decides nothing.
-pub(super) fn align<'s, 'e, 'a>(
-    slots: &'s [Slot],
-    events: &[&'e Event<'a>],
-    banks: &[HashAlg],
-    named: &dyn Fn(&Event<'_>) -> String,
-) -> Vec<Edit<'s, 'e, 'a>> {
-    let head = common(slots.iter(), events.iter(), banks);
-    let (same, slots) = slots.split_at_checked(head).unwrap_or_default();
-    let (_, events) = events.split_at_checked(head).unwrap_or_default();
-    let tail = common(slots.iter().rev(), events.iter().rev(), banks);
-    let (slots, last) = slots.split_at_checked(slots.len().saturating_sub(tail)).unwrap_or_default();
-    let (events, _) = events.split_at_checked(events.len().saturating_sub(tail)).unwrap_or_default();
-
-    let mut edits: Vec<Edit<'s, 'e, 'a>> = Vec::new();
-    edits.extend(same.iter().map(|_| Edit::Same));
-    middle(slots, events, banks, named, &mut edits);
-    edits.extend(last.iter().map(|_| Edit::Same));
-    edits
-}
-
-fn common<'x, 'y, 'a: 'y>(
-    slots: impl Iterator<Item = &'x Slot>,
-    events: impl Iterator<Item = &'y &'y Event<'a>>,
-    banks: &[HashAlg],
-) -> usize {
-    slots.zip(events).take_while(|(slot, event)| slot_matches(slot, event, banks)).count()
-}
-
-/// A longest common subsequence, with what stands between its members paired by name.
-fn middle<'s, 'e, 'a>(
-    slots: &'s [Slot],
-    events: &[&'e Event<'a>],
-    banks: &[HashAlg],
-    named: &dyn Fn(&Event<'_>) -> String,
-    edits: &mut Vec<Edit<'s, 'e, 'a>>,
-) {
-    let table = Table::fill(slots, events, banks);
-    let (mut from_slot, mut from_event) = (0, 0);
-    for (slot_at, event_at) in table.pairs() {
-        let lost = slots.get(from_slot..slot_at).unwrap_or_default();
-        let found = events.get(from_event..event_at).unwrap_or_default();
-        hunk(lost, found, named, edits);
-        edits.push(Edit::Same);
-        (from_slot, from_event) = (slot_at.saturating_add(1), event_at.saturating_add(1));
+/// How far a sequence is from what was extended, in linear time: at least the edits that pairing cannot avoid, and never 0 unless it
+/// accounts for everything. It chooses what to compare with; it decides nothing.
+pub(super) fn distance(sequence: &Sequence, events: &[&Event<'_>], banks: &[HashAlg]) -> usize {
+    if matches(sequence, events, banks) {
+        return 0;
     }
-    let lost = slots.get(from_slot..).unwrap_or_default();
-    let found = events.get(from_event..).unwrap_or_default();
-    hunk(lost, found, named, edits);
-}
-
-/// Slots without event and events without slot between two matches: those of one name, in order, stand for each other.
-fn hunk<'s, 'e, 'a>(
-    slots: &'s [Slot],
-    events: &[&'e Event<'a>],
-    named: &dyn Fn(&Event<'_>) -> String,
-    edits: &mut Vec<Edit<'s, 'e, 'a>>,
-) {
-    let mut events: Vec<(&'e Event<'a>, String)> =
-        events.iter().map(|event| (*event, named(event))).collect();
-    for slot in slots {
-        let at = events.iter().position(|(_, name)| *name == slot.component);
-        match at.map(|at| events.remove(at)) {
-            Some((event, _)) => edits.push(Edit::Changed(slot, event)),
-            None => edits.push(Edit::Missing(slot)),
+    let Some(bank) = banks.first() else { return usize::MAX };
+    let mut unused: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for slot in &sequence.slots {
+        if let Some(digest) = slot.digest(*bank) {
+            let count = unused.entry(digest.as_bytes()).or_default();
+            *count = count.saturating_add(1);
         }
     }
-    edits.extend(events.into_iter().map(|(event, _)| Edit::Extra(event)));
-}
-
-/// Lengths of common subsequences of the rests, for one comparison.
-struct Table {
-    rows: Vec<Vec<u32>>,
-    same: Vec<Vec<bool>>,
-}
-
-impl Table {
-    fn fill(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> Self {
-        if slots.len().saturating_mul(events.len()) > MOST_ALIGNED_PAIRS {
-            return Self { rows: Vec::new(), same: Vec::new() };
+    let mut same = 0_usize;
+    for digest in events.iter().filter_map(|event| event.digest(*bank)) {
+        if let Some(count) = unused.get_mut(digest).filter(|count| **count > 0) {
+            *count = count.saturating_sub(1);
+            same = same.saturating_add(1);
         }
-        let same: Vec<Vec<bool>> = slots
-            .iter()
-            .map(|slot| events.iter().map(|event| slot_matches(slot, event, banks)).collect())
-            .collect();
-        let mut rows: Vec<Vec<u32>> = vec![vec![0; events.len().saturating_add(1)]];
-        for row in same.iter().rev() {
-            let below = rows.last().map(Vec::as_slice).unwrap_or_default();
-            let mut next = vec![0; below.len()];
-            let mut right = 0;
-            for (at, is_same) in row.iter().enumerate().rev() {
-                let down = below.get(at).copied().unwrap_or(0);
-                let diagonal = below.get(at.saturating_add(1)).copied().unwrap_or(0);
-                right = if *is_same { diagonal.saturating_add(1) } else { down.max(right) };
-                if let Some(cell) = next.get_mut(at) {
-                    *cell = right;
-                }
-            }
-            rows.push(next);
-        }
-        rows.reverse();
-        Self { rows, same }
     }
-
-    /// Indices of slot and event of each match, ascending.
-    fn pairs(&self) -> Vec<(usize, usize)> {
-        let cell = |s: usize, e: usize| self.rows.get(s).and_then(|row| row.get(e)).copied().unwrap_or(0);
-        let (mut s, mut e) = (0_usize, 0_usize);
-        let mut pairs = Vec::new();
-        while cell(s, e) > 0 {
-            let (down, right) = (s.saturating_add(1), e.saturating_add(1));
-            if self.same.get(s).and_then(|row| row.get(e)).copied().unwrap_or(false) {
-                pairs.push((s, e));
-                (s, e) = (down, right);
-            } else if cell(down, e) >= cell(s, right) {
-                s = down;
-            } else {
-                e = right;
-            }
-        }
-        pairs
-    }
+    sequence.slots.len().max(events.len()).saturating_sub(same).max(1)
 }

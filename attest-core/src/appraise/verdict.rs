@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::comparison::{Comparison, FirstDifference};
 use super::finding::{Part, Reason, RootCause, Severity};
 use crate::evidence::tpm::ClockInfo;
 use crate::reference::GoldenSource;
@@ -194,6 +195,12 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// The root causes, most telling first.
     pub causes: Vec<RootCause>,
+    /// Where golden values and boot part first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_difference: Option<FirstDifference>,
+    /// The PCRs that differ from their golden sequences, side by side.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comparison: Vec<Comparison>,
     /// Where the golden values came from.
     pub golden: GoldenSource,
     /// The device family that was judged.

@@ -128,13 +128,16 @@ pub(super) fn hint(name: &str, event: &Event<'_>, bank: HashAlg, superseded: boo
         ("secure_boot.state", Decoded::Variable(v)) if authentic && matches!(v.data, [] | [0]) => {
             Hint::SecureBootOff
         }
+        ("secure_boot.state", Decoded::Variable(v)) if authentic && v.data == [1] => Hint::SecureBootOn,
         ("secure_boot.pk", Decoded::Variable(v)) if authentic && v.data.is_empty() => Hint::SetupMode,
         ("mok.validation_state", _) if measured_byte(event, bank) == Some(1) => Hint::ValidationOff,
         ("grub.command", Decoded::GrubCommand(command)) => {
-            const LOADS: [&[u8]; 6] =
-                [b"linux", b"linuxefi", b"linux16", b"initrd", b"initrdefi", b"initrd16"];
-            let command = command.bytes().split(|byte| *byte == b' ').next();
-            if command.is_some_and(|c| LOADS.contains(&c)) { Hint::LoadCommand } else { Hint::None }
+            let word = command.bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+            match word {
+                b"linux" | b"linuxefi" | b"linux16" => Hint::LoadKernel,
+                b"initrd" | b"initrdefi" | b"initrd16" => Hint::LoadInitrd,
+                _ => Hint::None,
+            }
         }
         _ => Hint::None,
     }

@@ -185,6 +185,12 @@ impl Index {
         self.known(id).map(|known| &*known.sequence)
     }
 
+    /// The distinct sequences of a register, the last of the document first, each with the first variant that has it.
+    pub(crate) fn of_register(&self, pcr: u8) -> impl Iterator<Item = (&Sequence, Option<u32>)> {
+        let known = self.sequences.iter().rev().filter(move |known| known.sequence.pcr == pcr);
+        known.map(|known| (&*known.sequence, known.variants.first().copied()))
+    }
+
     /// Positions of the variants that have this sequence, ascending.
     pub(crate) fn variants_with(&self, id: SequenceId) -> &[u32] {
         self.known(id).map(|known| known.variants.as_slice()).unwrap_or_default()

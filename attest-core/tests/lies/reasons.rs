@@ -102,9 +102,10 @@ fn a_superseded_measurement_that_was_left_in() {
 fn another_startup_locality() {
     let liar = Software { locality: 0, ..Software::default() }.boot();
     let verdict = judge(&liar, &golden(&[&good()]));
+    let cause = Some(Cause::FirmwareSettings);
     assert_eq!(
         told(the(&verdict, Code::StartupLocalityMismatch)),
-        (Some("firmware.startup_locality"), None, Some(0), None, vec!["3"], Some("0"), None)
+        (Some("firmware.startup_locality"), None, Some(0), None, vec!["3"], Some("0"), cause)
     );
 }
 

@@ -25,6 +25,8 @@ pub(crate) fn good() -> Verdict {
         trust_vector,
         boot: SubVerdict { status: Status::Affirming, trust_vector },
         runtime: sub(Status::None, 0),
+        comparison: Vec::new(),
+        first_difference: None,
         components: vec![ComponentVerdict { name: "kernel".into(), status: Status::Affirming }],
         reasons: vec![Reason::new(Code::Limits, Severity::Info, Part::Evidence, "kexec is not seen")],
         causes: vec![],
@@ -62,12 +64,10 @@ pub(crate) fn refused() -> Verdict {
     (reason.component, reason.pcr) = (Some("kernel".into()), Some(4));
     verdict.reasons.push(reason);
     verdict.causes = vec![RootCause {
-        cause: Cause::KernelChanged,
-        or: None,
         component: Some("kernel".into()),
         pcr: Some(4),
         event: Some(17),
-        explains: vec![],
+        ..RootCause::new(Cause::KernelChanged)
     }];
     verdict
 }
