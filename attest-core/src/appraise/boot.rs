@@ -9,7 +9,7 @@ use super::finding::{Code, Part, Reason, Severity};
 use super::found::Found;
 use super::unexplained::Diagnosis;
 use super::{sequence, words};
-use crate::authenticate::{AuthenticEvidence, Outcome};
+use crate::authenticate::AuthenticEvidence;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::tcg_log::Event;
 use crate::limits::Limits;
@@ -93,15 +93,13 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
     /// Decides in which banks a PCR is judged. `None`, with a refusing reason, if in none.
     fn bank(&mut self, pcr: u8) -> Option<Judged<'e, 'a>> {
         let golden = self.references.golden();
-        let quoted: Vec<(HashAlg, Outcome)> = self
-            .evidence
-            .outcomes()
-            .iter()
-            .filter(|(_, p, _)| *p == pcr)
-            .map(|(alg, _, o)| (*alg, *o))
-            .collect();
-        let strong = || quoted.iter().filter(|(alg, _)| alg.strength() > 0);
-        let refusal = if quoted.is_empty() {
+        let evidence = self.evidence;
+        let quoted = || {
+            let outcomes = evidence.outcomes().iter().filter(|(_, p, _)| *p == pcr);
+            outcomes.map(|(alg, _, outcome)| (alg, outcome))
+        };
+        let strong = || quoted().filter(|(alg, _)| alg.strength() > 0);
+        let refusal = if quoted().next().is_none() {
             Some((Code::PcrNotQuoted, words::pcr_not_quoted(pcr)))
         } else if strong().next().is_none() {
             Some((Code::WeakBank, words::weak_bank(pcr)))
