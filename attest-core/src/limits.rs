@@ -28,6 +28,8 @@ pub struct Limits {
     pub selections: usize,
     /// A token: CWT or JWT, whole. Gateways give up at 8 to 16 KiB of header; PSA tokens with many components reach some KiB.
     pub token_bytes: usize,
+    /// Wrappers around one token: a CMW around a bundle is two, a collection one more.
+    pub wrappers: usize,
     /// Nesting of arrays, maps and tags in CBOR, of arrays and objects in JSON. COSE in CoRIM in a token stays below 12.
     pub nesting: usize,
     /// Items in one CBOR or JSON text, keys counted. An item costs one byte of input and some 50 bytes of memory.
@@ -65,6 +67,7 @@ impl Limits {
         public_key_bytes: 8_192,
         selections: 16,
         token_bytes: 64 << 10,
+        wrappers: 4,
         nesting: 16,
         items: 65_536,
         certificate_bytes: 8_192,

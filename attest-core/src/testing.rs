@@ -1,5 +1,7 @@
 //! What unit tests share: genuine evidence, and a software attestation key that signs whatever a liar wants signed.
 
+pub(crate) mod tokens;
+
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair,

@@ -13,9 +13,11 @@ pub mod replay;
 mod roca;
 pub mod signature;
 pub mod spki;
+pub mod token;
 mod x509;
 
 pub use authentic_ima::{AuthenticIma, Coverage, ImaOutcome};
 pub use challenge::{Challenge, Nonce};
 pub use evidence::{AuthenticEvidence, Error, Outcome};
 pub use key::{AttestationKey, Subject};
+pub use token::{AuthenticToken, TokenKey};

@@ -54,12 +54,13 @@ pub enum Key<'a> {
     Text(&'a str),
 }
 
-/// How integers may be written.
+/// How integers and lengths may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integers {
     /// In the fewest bytes (RFC 8949, preferred serialization).
     Minimal,
-    /// In any of the widths. For profiles that say so by name only: the payload of tokens after RFC 9783.
+    /// In any of the widths, lengths included. For profiles that say so by name only: the payload of tokens after RFC 9783, whose
+    /// verifier "MUST be a variation-tolerant CBOR decoder" (section 5.1.1).
     AnyWidth,
 }
 
@@ -133,6 +134,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// Where, in bytes from the start of the input.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        match self {
+            Self::DuplicateKey { offset }
+            | Self::IndefiniteLength { offset }
+            | Self::KeyTypeUnexpected { offset }
+            | Self::NotMinimal { offset }
+            | Self::ReservedEncoding { offset }
+            | Self::TextNotUtf8 { offset }
+            | Self::TooDeep { offset, .. }
+            | Self::TooManyItems { offset, .. }
+            | Self::TrailingBytes { offset, .. }
+            | Self::Truncated(Truncated { offset, .. }) => *offset,
+        }
+    }
+
     /// Stable text.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -164,7 +182,20 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Value<'a>, Error> {
 /// # Errors
 /// See [`Error`].
 pub fn parse_with<'a>(bytes: &'a [u8], limits: &Limits, integers: Integers) -> Result<Value<'a>, Error> {
-    let mut parser = Parser { reader: Reader::new(bytes), limits, items: 0, integers };
+    parse_at(bytes, 0, limits, integers)
+}
+
+/// [`parse_with`] for bytes that stand at `offset` of a larger input: offsets in errors count from that one's start.
+///
+/// # Errors
+/// See [`Error`].
+pub fn parse_at<'a>(
+    bytes: &'a [u8],
+    offset: usize,
+    limits: &Limits,
+    integers: Integers,
+) -> Result<Value<'a>, Error> {
+    let mut parser = Parser { reader: Reader::at(bytes, offset), limits, items: 0, integers };
     let value = parser.value(0)?;
     if parser.reader.is_empty() {
         Ok(value)
@@ -319,7 +350,8 @@ impl<'a> Parser<'a, '_> {
             31 if matches!(major, 2..=5 | 7) => return Err(Error::IndefiniteLength { offset }),
             _ => return Err(Error::ReservedEncoding { offset }),
         };
-        let may_be_longer = major == 7 || (major < 2 && self.integers == Integers::AnyWidth);
+        // A tag's number stays minimal: it says what the bytes are, before any profile is known.
+        let may_be_longer = major == 7 || (major != 6 && self.integers == Integers::AnyWidth);
         if argument < least && !may_be_longer {
             return Err(Error::NotMinimal { offset });
         }

@@ -2,8 +2,10 @@
 
 pub mod bundle;
 pub mod cbor;
+pub mod eat;
 pub mod ima_log;
 pub mod json;
+pub(crate) mod node;
 pub mod pcr_values;
 pub mod severity;
 pub mod tcg_event;

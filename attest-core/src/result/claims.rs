@@ -1,47 +1,11 @@
 //! One tree of claims with two renderings, and one reader for both: a JWT and a CWT of one result cannot say two things.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value as Json;
 
-use crate::evidence::cbor::{Key, Value as Cbor};
-
-/// The name of a claim in JSON and, where it has one, its label in CBOR.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Label {
-    name: Cow<'static, str>,
-    number: Option<i64>,
-}
-
-impl Label {
-    /// A claim with a name and a number.
-    pub(crate) const fn new(name: &'static str, number: i64) -> Self {
-        Self { name: Cow::Borrowed(name), number: Some(number) }
-    }
-
-    /// A claim that goes by its name in CBOR too.
-    pub(crate) const fn text(name: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), number: None }
-    }
-
-    /// A name that is data, such as a component's.
-    pub(crate) const fn owned(name: String) -> Self {
-        Self { name: Cow::Owned(name), number: None }
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The name for error messages, which hold no data of the token.
-    pub(crate) const fn known_name(&self) -> &'static str {
-        match &self.name {
-            Cow::Borrowed(name) => name,
-            Cow::Owned(_) => "",
-        }
-    }
-}
+pub(crate) use crate::evidence::node::{Label, Node};
 
 /// A value with its meaning kept until it is known how it will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,8 +65,7 @@ impl Claim {
             Self::Choice(_, value) | Self::Integer(value) => integer(out, *value),
             Self::Map(entries) => {
                 head(out, 5, size(entries.len()));
-                let mut encoded: Vec<_> =
-                    entries.iter().map(|(label, claim)| (label.encode(), claim)).collect();
+                let mut encoded: Vec<_> = entries.iter().map(|(label, claim)| (key(label), claim)).collect();
                 encoded.sort_by(|(a, _), (b, _)| a.cmp(b));
                 for (key, claim) in encoded {
                     out.extend_from_slice(&key);
@@ -115,15 +78,13 @@ impl Claim {
     }
 }
 
-impl Label {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        match self.number {
-            Some(number) => integer(&mut out, number),
-            None => text(&mut out, &self.name),
-        }
-        out
+fn key(label: &Label) -> Vec<u8> {
+    let mut out = Vec::new();
+    match label.number() {
+        Some(number) => integer(&mut out, number),
+        None => text(&mut out, label.name()),
     }
+    out
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
@@ -164,87 +125,13 @@ pub(crate) fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
-/// A value as it was received, in either encoding.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Node<'a> {
-    Cbor(&'a Cbor<'a>),
-    Json(&'a Json),
-}
-
-impl<'a> Node<'a> {
-    pub(crate) fn get(self, label: &Label) -> Option<Self> {
-        match self {
-            Self::Json(json) => json.as_object()?.get(label.name()).map(Self::Json),
-            Self::Cbor(cbor) => {
-                let key = match label.number {
-                    Some(number) => Key::Integer(i128::from(number)),
-                    None => Key::Text(label.name()),
-                };
-                cbor.get_key(key).map(Self::Cbor)
-            }
-        }
-    }
-
-    pub(crate) fn text(self) -> Option<&'a str> {
-        match self {
-            Self::Json(json) => json.as_str(),
-            Self::Cbor(cbor) => cbor.as_text(),
-        }
-    }
-
-    pub(crate) fn unsigned(self) -> Option<u64> {
-        match self {
-            Self::Json(json) => json.as_u64(),
-            Self::Cbor(cbor) => u64::try_from(cbor.as_integer()?).ok(),
-        }
-    }
-
-    pub(crate) fn integer(self) -> Option<i64> {
-        match self {
-            Self::Json(json) => json.as_i64(),
-            Self::Cbor(cbor) => i64::try_from(cbor.as_integer()?).ok(),
-        }
-    }
-
-    pub(crate) fn flag(self) -> Option<bool> {
-        match self {
-            Self::Json(json) => json.as_bool(),
-            Self::Cbor(Cbor::Bool(value)) => Some(*value),
-            Self::Cbor(_) => None,
-        }
-    }
-
-    pub(crate) fn bytes(self) -> Option<Vec<u8>> {
-        match self {
-            Self::Json(json) => URL_SAFE_NO_PAD.decode(json.as_str()?).ok(),
-            Self::Cbor(cbor) => cbor.as_bytes().map(<[u8]>::to_vec),
-        }
-    }
-
-    /// The index of the registered value in `choices` that this is.
-    pub(crate) fn choice<T: Copy>(self, choices: &[(&str, i64, T)]) -> Option<T> {
-        choices.iter().find_map(|(name, number, value)| {
-            let is = match self {
-                Self::Json(json) => json.as_str() == Some(name),
-                Self::Cbor(cbor) => cbor.as_integer() == Some(i128::from(*number)),
-            };
-            is.then_some(*value)
-        })
-    }
-
-    pub(crate) fn items(self) -> Option<Vec<Self>> {
-        match self {
-            Self::Json(json) => Some(json.as_array()?.iter().map(Self::Json).collect()),
-            Self::Cbor(Cbor::Array(items)) => Some(items.iter().map(Self::Cbor).collect()),
-            Self::Cbor(_) => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Limits, evidence::cbor};
+    use crate::{
+        Limits,
+        evidence::cbor::{self, Key, Value as Cbor},
+    };
 
     fn sample() -> Claim {
         Claim::Map(vec![

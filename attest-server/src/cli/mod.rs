@@ -13,6 +13,7 @@ mod layout;
 mod output;
 mod quote;
 mod serve;
+mod token;
 mod verdict;
 mod verify;
 
@@ -65,6 +66,7 @@ enum Command {
     Eventlog(eventlog::Eventlog),
     Ima(ima::Ima),
     Quote(quote::Quote),
+    Token(token::Token),
     Golden(golden::Golden),
     Verify(verify::Verify),
     Serve(serve::Serve),
@@ -77,6 +79,7 @@ impl Command {
             Self::Eventlog(command) => command.run(out),
             Self::Ima(command) => command.run(out),
             Self::Quote(command) => command.run(out),
+            Self::Token(command) => command.run(out),
             Self::Golden(command) => command.run(out),
             Self::Verify(command) => command.run(out),
             Self::Serve(command) => command.run(out),

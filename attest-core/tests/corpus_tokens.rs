@@ -1,0 +1,274 @@
+//! Claims and tokens from public projects: PSA and CCA claims, the examples of EAT and EAR, CMW, COSE and JWS vectors. What is not signed is
+//! signed here, by an encoder and signer that share nothing with the readers.
+//!
+//! The sets are kept outside of the project; without them the test says so and passes.
+#![allow(
+    clippy::allow_attributes,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test reads files, and a panic in it is a failed test"
+)]
+
+mod common;
+#[path = "common/diag.rs"]
+mod diag;
+
+use std::path::Path;
+
+use attest_core::authenticate::token::{self, AuthenticToken, TokenKey};
+use attest_core::authenticate::{Challenge, Nonce};
+use attest_core::evidence::eat::Token;
+use attest_core::{Limits, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ciborium::Value;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde_json::Value as Json;
+
+/// Where the outcome here is not the one expected there: the end of the path, the code that must come out, and why.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("psa-mac0.cbor", "cose_kind_unsupported", "a MAC: refused by a verifier of signatures"),
+    ("psa-mac0.diag", "cose_kind_unsupported", "a MAC: refused by a verifier of signatures"),
+    (
+        "test-boot-seed-invalid-missing.json",
+        "-",
+        "the defect is one of the first profile, the file is of the second",
+    ),
+    ("psa.badinstance.json", "-", "the claims are good; that service does not know the instance"),
+    ("corim-psa-full.cbor", "wrapper_not_single", "a CoRIM"),
+    ("CcaPlatformClaimsAll.diag", "profile_unknown", "CCA is not judged here"),
+    ("CcaPlatformClaimsMandatoryOnly.diag", "profile_unknown", "CCA is not judged here"),
+    ("CcaPlatformLegacyClaimsMandatoryOnly.diag", "profile_unknown", "CCA is not judged here"),
+    ("bug-33-repro.cbor", "token_form_unexpected", "a CCA token: tag 399 around two tokens"),
+    ("cca-evidence.cbor", "token_form_unexpected", "a CCA token: tag 399 around two tokens"),
+    (
+        "collection-cbor-mixed-keys.cbor",
+        "wrapper_not_single",
+        "a collection of two, and none of them a token",
+    ),
+    ("collection-cbor-ok-2.cbor", "wrapper_type_unexpected", "a collection of something else than a token"),
+    ("coswid/hlos.diag", "token_form_unexpected", "a CoSWID, no token"),
+    ("Example-Payloads/submods.json", "claim_malformed", "a draft's example: base64url with padding"),
+    (
+        "Example-Payloads/submods.diag",
+        "claim_malformed",
+        "a draft's example: 271 was the software's name once",
+    ),
+    ("deb.json", "token_algorithm_mismatch", "the main token is a MAC (HS256)"),
+    ("valid_cwt.diag", "signature_invalid", "the example's key is not published"),
+    ("valid_key_store.diag", "token_expired", "expired, when it was written"),
+    ("ext-teep-cbor-1.diag", "profile_unknown", "a result, no evidence"),
+    ("ext-teep-json-1.diag", "profile_unknown", "a result, no evidence"),
+    ("ext-veraison-cbor-1.diag", "profile_unknown", "a result, no evidence"),
+    ("ext-veraison-json-2.diag", "profile_unknown", "a result, no evidence"),
+];
+
+/// Tokens that are signed, by veraison's example key.
+const SIGNED: [&str; 2] = ["psa-evidence.cbor", "psa.good.cbor"];
+
+struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    fn new() -> Self {
+        let random = SystemRandom::new();
+        let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_ref(), &random).unwrap())
+    }
+
+    fn key(&self) -> TokenKey {
+        let point = self.0.public_key().as_ref();
+        let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
+        let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+        TokenKey::vouched(jwk.as_bytes(), &Limits::DEFAULT).unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+    }
+
+    fn cwt(&self, payload: &[u8]) -> Vec<u8> {
+        let protected = Value::Bytes(vec![0xa1, 1, 0x26]);
+        let payload = Value::Bytes(payload.to_vec());
+        let empty = Value::Bytes(Vec::new());
+        let signed =
+            Value::Array(vec![Value::Text("Signature1".into()), protected.clone(), empty, payload.clone()]);
+        let signature = Value::Bytes(self.sign(&encode(&signed)));
+        let parts = Value::Array(vec![protected, Value::Map(Vec::new()), payload, signature]);
+        encode(&Value::Tag(18, Box::new(parts)))
+    }
+
+    fn jwt(&self, payload: &[u8]) -> Vec<u8> {
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#), URL_SAFE_NO_PAD.encode(payload));
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.sign(signed.as_bytes()))).into_bytes()
+    }
+}
+
+fn encode(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    ciborium::into_writer(value, &mut out).unwrap();
+    out
+}
+
+/// The stable code of the judgement, with the token's own nonce as the one that was sent; `-` if it is good.
+fn judge(token: &[u8], key: &TokenKey) -> &'static str {
+    let parsed = match Token::parse(token, &Limits::DEFAULT) {
+        Ok(parsed) => parsed,
+        Err(error) => return error.code(),
+    };
+    let nonce = parsed.claims().nonce.clone().unwrap_or(vec![0; 32]);
+    let challenge = Challenge::offline(Nonce::given(&nonce).unwrap());
+    let now = Timestamp::from_unix(1_790_000_000);
+    AuthenticToken::authenticate(parsed, key, challenge, now)
+        .map_or_else(|error| token::Error::code(&error), |_| "-")
+}
+
+/// The claims of a PSA token as veraison's tools write them in JSON, as CBOR of one profile.
+fn psa_claims(json: &Json, old: bool) -> Option<Vec<u8>> {
+    let has = |name: &str| json.get(name).is_some();
+    if !has(if old { "psa-profile" } else { "eat-profile" }) {
+        return None;
+    }
+    let keys: &[(&str, i64, i64)] = &[
+        ("eat-profile", 0, 265),
+        ("psa-profile", -75_000, 0),
+        ("psa-client-id", -75_001, 2394),
+        ("psa-security-lifecycle", -75_002, 2395),
+        ("psa-implementation-id", -75_003, 2396),
+        ("psa-boot-seed", -75_004, 2397),
+        ("psa-hwver", -75_005, 0),
+        ("psa-certification-reference", 0, 2398),
+        ("psa-software-components", -75_006, 2399),
+        ("psa-no-software-measurements", -75_007, 0),
+        ("psa-nonce", -75_008, 10),
+        ("psa-instance-id", -75_009, 256),
+        ("psa-verification-service-indicator", -75_010, 2400),
+    ];
+    let mut entries = Vec::new();
+    for (name, value) in json.as_object()? {
+        let Some((_, in_old, in_new)) = keys.iter().find(|(known, ..)| known == name) else { continue };
+        let key = if old { *in_old } else { *in_new };
+        if key != 0 {
+            entries.push((Value::Integer(key.into()), psa_value(name, value)));
+        }
+    }
+    Some(encode(&Value::Map(entries)))
+}
+
+fn psa_value(name: &str, value: &Json) -> Value {
+    const TEXT: [&str; 7] = [
+        "eat-profile",
+        "psa-profile",
+        "psa-hwver",
+        "psa-certification-reference",
+        "psa-verification-service-indicator",
+        "measurement-type",
+        "version",
+    ];
+    const MEMBERS: [(&str, i64); 4] =
+        [("measurement-type", 1), ("measurement-value", 2), ("version", 4), ("signer-id", 5)];
+    match value {
+        Json::Array(all) => Value::Array(all.iter().map(|one| psa_value("", one)).collect()),
+        Json::Object(members) => {
+            let key = |name: &str| MEMBERS.iter().find(|(known, _)| *known == name).unwrap().1;
+            let one =
+                |(name, value): (&String, &Json)| (Value::Integer(key(name).into()), psa_value(name, value));
+            Value::Map(members.iter().map(one).collect())
+        }
+        Json::String(text) if TEXT.contains(&name) => Value::Text(text.clone()),
+        Json::String(text) => Value::Bytes(STANDARD.decode(text).unwrap()),
+        Json::Number(number) => Value::Integer(number.as_i64().unwrap().into()),
+        other => panic!("{other}"),
+    }
+}
+
+/// Each way to make a token of a file.
+fn tokens(path: &Path, signer: &Signer) -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
+    let name = path.to_str().unwrap();
+    let json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+    if json.get("eat-profile").or(json.get("psa-profile")).is_some() {
+        let both = [psa_claims(&json, true), psa_claims(&json, false)];
+        return both.into_iter().flatten().map(|claims| signer.cwt(&claims)).collect();
+    }
+    if name.ends_with(".diag") {
+        let text = String::from_utf8(bytes).unwrap();
+        return match diag::read(&text) {
+            // JSON in a file for CBOR.
+            None => vec![signer.jwt(text.as_bytes())],
+            Some(value @ Value::Tag(..)) => vec![encode(&value)],
+            Some(value) => vec![signer.cwt(&encode(&value))],
+        };
+    }
+    if name.ends_with(".cbor") {
+        let is_claims = name.contains("realm-claims");
+        return vec![if is_claims { signer.cwt(&bytes) } else { bytes }];
+    }
+    vec![if bytes.trim_ascii_start().starts_with(b"[") { bytes } else { signer.jwt(&bytes) }]
+}
+
+#[test]
+fn claims_of_public_projects_come_out_as_expected() {
+    let Some(shared) = common::shared() else { return };
+    let corpus = shared.join("corpus");
+    let expected: Json =
+        serde_json::from_slice(&std::fs::read(corpus.join("expected/tokens_corim.json")).unwrap()).unwrap();
+    let (signer, mut failures, mut counts) = (Signer::new(), Vec::new(), [0_usize; 3]);
+    let key = signer.key();
+    let example = std::fs::read(corpus.join("all/veraison__evcli/misc/ec256.json")).unwrap();
+    let example = TokenKey::vouched(&example, &Limits::DEFAULT).unwrap();
+    for entry in expected.as_array().unwrap() {
+        let (file, kind) = (entry["file"].as_str().unwrap(), entry["kind"].as_str().unwrap());
+        let is_evidence =
+            matches!(kind, "psa-token" | "eat-cwt") || (kind == "cca-token" && !file.ends_with(".json"));
+        let is_example = kind == "ear" && file.ends_with(".diag");
+        let is_token = !file.ends_with(".der") && !file.ends_with("cca-endorsements.cbor");
+        if !((is_evidence || is_example) && is_token) {
+            continue;
+        }
+        let accept = entry["expect"] == "accept";
+        let key = if SIGNED.iter().any(|end| file.ends_with(end)) { &example } else { &key };
+        let codes: Vec<_> =
+            tokens(&corpus.join(file), &signer).iter().map(|token| judge(token, key)).collect();
+        let good = codes.iter().filter(|code| **code == "-").count();
+        let exception = EXCEPTIONS.iter().find(|(end, ..)| file.ends_with(end));
+        let as_said = match exception {
+            Some((_, code, _)) => codes.iter().all(|got| got == code),
+            // A file of claims of both profiles is bad in one of them at least, and good in all.
+            None if accept => good == codes.len() && good > 0,
+            None => good < codes.len(),
+        };
+        counts[usize::from(exception.is_some()) * 2 + usize::from(exception.is_none() && !accept)] += 1;
+        if !as_said {
+            failures.push(format!("{file}: {codes:?}, expected {}", entry["expect"]));
+        }
+    }
+    println!("tokens: {} accepted, {} refused, {} exceptions", counts[0], counts[1], counts[2]);
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(counts[0] > 10 && counts[1] > 20, "{counts:?}");
+}
+
+/// The published token of RFC 9711's examples that is signed by a key of RFC 9052's key set would be one; these are other payloads, or have
+/// expired, and none may pass.
+#[test]
+fn a45_no_cose_example_is_a_token() {
+    let Some(shared) = common::shared() else { return };
+    let path = shared.join("corpus/expected/cose_examples.json");
+    let expected: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let key = Signer::new().key();
+    let mut codes = std::collections::BTreeMap::<&str, usize>::new();
+    for entry in expected.as_array().unwrap() {
+        let token = hex::decode(entry["cbor"].as_str().unwrap()).unwrap();
+        let code = judge(&token, &key);
+        assert_ne!(code, "-", "{}", entry["file"]);
+        *codes.entry(code).or_default() += 1;
+    }
+    println!("COSE examples: {codes:?}");
+}

@@ -1,0 +1,190 @@
+//! `attest token`.
+
+use std::path::PathBuf;
+
+use attest_core::Limits;
+use attest_core::authenticate::token::{self, AuthenticToken, TokenKey};
+use attest_core::authenticate::{Challenge, Nonce};
+use attest_core::evidence::eat::{self, Lifecycle};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::input::read_file;
+use super::{Exit, Failure, Output, Style, printable};
+use crate::clock;
+
+/// Is an attestation token (EAT as CWT or JWT, PSA profiles included) authentic, fresh and as its profile says?
+#[derive(Args, Debug)]
+pub(super) struct Token {
+    /// The token: COSE_Sign1 or compact JWS, alone, in a CMW or in a detached bundle
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The key that must have signed it: PEM, JWK or COSE_Key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The nonce that was sent to the device
+    #[arg(long, value_name = "HEX")]
+    nonce: Option<String>,
+}
+
+/// Why a token is refused: its stable code, the place and words.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) code: &'static str,
+    pub(super) offset: Option<usize>,
+    pub(super) detail: String,
+}
+
+impl Refused {
+    fn before(code: &'static str, detail: &impl ToString) -> Self {
+        Self { code, offset: None, detail: detail.to_string() }
+    }
+}
+
+impl From<token::Error> for Refused {
+    fn from(error: token::Error) -> Self {
+        let offset = match &error {
+            token::Error::Malformed(error) => error.offset(),
+            _ => None,
+        };
+        Self { code: error.code(), offset, detail: error.to_string() }
+    }
+}
+
+impl Token {
+    pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
+        let limits = Limits::DEFAULT;
+        let bytes = read_file(&self.file, limits.token_bytes)?;
+        let key = read_file(&self.key, limits.public_key_bytes)?;
+        let token = eat::Token::parse(&bytes, &limits);
+        let format = token.as_ref().ok().map(|token| token.format().name());
+        let proven = token
+            .map_err(|error| Refused::from(token::Error::Malformed(error)))
+            .and_then(|token| prove(token, &key, self.nonce.as_deref(), &limits));
+        Ok(match proven {
+            Ok(token) => {
+                show(&token, out);
+                Exit::Good
+            }
+            Err(refused) => {
+                refuse(&refused, format, out);
+                Exit::Refused
+            }
+        })
+    }
+}
+
+fn prove(
+    token: eat::Token,
+    key: &[u8],
+    nonce: Option<&str>,
+    limits: &Limits,
+) -> Result<AuthenticToken, Refused> {
+    let key = TokenKey::vouched(key, limits).map_err(|e| Refused::before(e.code(), &e))?;
+    let nonce = hex::decode(nonce.unwrap_or_default())
+        .map_err(|e| Refused::before("nonce_not_hexadecimal", &format!("--nonce: {e}")))?;
+    let nonce = Nonce::given(&nonce).map_err(|e| Refused::before(e.code(), &e))?;
+    Ok(AuthenticToken::authenticate(token, &key, Challenge::offline(nonce), clock::now())?)
+}
+
+fn refuse(refused: &Refused, format: Option<&str>, out: &mut Output) {
+    let Refused { code, offset, detail } = refused;
+    if !out.wants_json() {
+        let verdict = out.paint(Style::Bad, "not valid");
+        let place = offset.map(|offset| format!(", offset {offset}")).unwrap_or_default();
+        out.line(format!("{verdict}  {} [{code}{place}]", printable(detail)));
+        return;
+    }
+    let mut error = json!({ "code": code, "detail": detail });
+    if let (Some(error), Some(offset)) = (error.as_object_mut(), offset) {
+        error.insert("offset".into(), json!(offset));
+    }
+    let mut document = json!({
+        "valid": false,
+        "code": code,
+        "error": error,
+        "findings": [{ "code": code, "severity": "refuse", "detail": detail }],
+    });
+    if let (Some(document), Some(format)) = (document.as_object_mut(), format) {
+        document.insert("format".into(), json!(format));
+    }
+    out.json(&document);
+}
+
+/// What an authentic token says that a person should hear about, each with its code.
+pub(super) fn findings(token: &AuthenticToken) -> Vec<(&'static str, &'static str, String)> {
+    let claims = token.claims();
+    let mut findings: Vec<_> =
+        token.remarks().into_iter().map(|remark| (remark.code(), "info", remark.detail())).collect();
+    if claims.dbgstat == Some(eat::DebugStatus::Enabled) {
+        let detail = "the token says that the device can be debugged now".to_owned();
+        findings.push(("token_debug_enabled", "warn", detail));
+    }
+    if let Some(psa) = claims.psa()
+        && psa.lifecycle != Lifecycle::Secured
+    {
+        let detail = format!("the root of trust is in the state {}, not secured", psa.lifecycle.name());
+        findings.push(("token_lifecycle_insecure", "warn", detail));
+    }
+    findings
+}
+
+fn show(token: &AuthenticToken, out: &mut Output) {
+    let claims = token.claims();
+    let nonce = hex::encode(token.nonce().as_bytes());
+    let findings = findings(token);
+    if out.wants_json() {
+        let findings: Vec<Value> = findings
+            .into_iter()
+            .map(|(code, severity, detail)| json!({ "code": code, "severity": severity, "detail": detail }))
+            .collect();
+        out.json(&json!({
+            "valid": true,
+            "format": token.format().name(),
+            "profile": claims.profile.name(),
+            "algorithm": token.algorithm().name(),
+            "nonce": nonce,
+            "claims": claims.shown(),
+            "findings": findings,
+        }));
+        return;
+    }
+    let verdict = out.paint(Style::Good, "valid");
+    let profile = claims.profile.name().unwrap_or("no profile");
+    out.line(format!("{verdict}  {} {}, {profile}", token.format().name(), token.algorithm()));
+    print_claims(claims.shown(), 0, out);
+    for (code, severity, detail) in findings {
+        let mark = out.paint(if severity == "warn" { Style::Warn } else { Style::Dim }, severity);
+        out.line(format!("{mark}  {} [{code}]", printable(&detail)));
+    }
+}
+
+/// A claim a line; maps and lists below their name.
+fn print_claims(claims: &Map<String, Value>, indent: usize, out: &mut Output) {
+    for (name, value) in claims {
+        let name = printable(name);
+        match value {
+            Value::Object(inner) => {
+                out.line(format!("{:indent$}{name}", ""));
+                print_claims(inner, indent + 2, out);
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                out.line(format!("{:indent$}{name}", ""));
+                for (at, item) in items.iter().enumerate() {
+                    match item {
+                        Value::Object(inner) => {
+                            out.line(format!("{:indent$}  {at}", ""));
+                            print_claims(inner, indent + 4, out);
+                        }
+                        other => out.line(format!("{:indent$}  {at}  {}", "", plain(other))),
+                    }
+                }
+            }
+            other => out.line(format!("{:indent$}{name}  {}", "", plain(other))),
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    printable(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
