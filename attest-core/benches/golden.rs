@@ -106,7 +106,8 @@ fn grown(base: &Golden, variants: usize) -> Golden {
 fn learned() -> Golden {
     let files = Files::of("sb-grub");
     let log = EventLog::parse(&files.log, &Limits::DEFAULT).expect("a log");
-    let boot = Boot { name: "learned", log: &log, evidence: golden::Evidence::Quoted, files: None };
+    let boot =
+        Boot { name: "learned", log: &log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
     learn("bench", &[boot], &Choices::default()).expect("golden")
 }
 

@@ -110,7 +110,8 @@ fn before_the_signature(sample: &Sample) {
 fn measure(sample: &Sample) {
     let limits = Limits::DEFAULT;
     let log = EventLog::parse(&sample.log, &limits).expect("a log");
-    let boot = Boot { name: "bench", log: &log, evidence: golden::Evidence::Quoted, files: None };
+    let boot =
+        Boot { name: "bench", log: &log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
     let accepted =
         |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
     let choices = Choices {
@@ -128,6 +129,7 @@ fn measure(sample: &Sample) {
             signature_scheme: None,
             event_log: Some(&sample.log),
             ima: sample.ima.as_deref(),
+            userspace_log: None,
             pcrs: Some(sample.pcrs.clone()),
         };
         let bundle = Bundle::parse(evidence, &limits).expect("well-formed");

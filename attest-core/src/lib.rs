@@ -15,7 +15,7 @@
 //! let limits = Limits::DEFAULT;
 //! // Once: golden values from a boot that people know to be good, reviewed and kept as a document.
 //! let log = EventLog::parse(boot!("eventlog.bin"), &limits)?;
-//! let good = learn::Boot { name: "debian-12", log: &log, evidence: golden::Evidence::Quoted, files: None };
+//! let good = learn::Boot { name: "debian-12", log: &log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
 //! let golden = learn::learn("gateway", &[good], &learn::Choices::default())?;
 //! let references = ReferenceSet::development(golden)?;
 //!

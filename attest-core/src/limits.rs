@@ -16,6 +16,10 @@ pub struct Limits {
     pub ima_bytes: usize,
     /// Entries of an IMA list. Busy hosts under `ima_policy=tcb` reach some 100,000.
     pub ima_entries: usize,
+    /// A log of user space: systemd's, or a canonical event log. systemd writes some 500 bytes a record.
+    pub userspace_log_bytes: usize,
+    /// Records in one. A boot of systemd leaves some 20, and one a login; a canonical event log can carry IMA's entries.
+    pub userspace_log_records: usize,
     /// Findings kept of one kind; the count goes on, the details stop, so that a hostile log cannot make a huge verdict.
     pub findings: usize,
     /// A TPMS_ATTEST. The largest with 16 selections stays below 512.
@@ -61,6 +65,8 @@ impl Limits {
         event_log_pieces: 64,
         ima_bytes: 64 << 20,
         ima_entries: 500_000,
+        userspace_log_bytes: 8 << 20,
+        userspace_log_records: 65_536,
         findings: 1_000,
         attest_bytes: 2_048,
         signature_bytes: 1_024,

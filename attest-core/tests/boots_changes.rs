@@ -176,6 +176,7 @@ fn learn_from(scenario: &str, with_files: bool) -> Golden {
     let log = EventLog::parse(&log, &Limits::DEFAULT).expect("log");
     let files = learn::ima_files(&ImaLog::parse(&list, &Limits::DEFAULT).expect("list"));
     let boot = Boot {
+        userspace: None,
         name: scenario,
         log: &log,
         evidence: golden::Evidence::Quoted,
@@ -204,6 +205,7 @@ fn judge(scenario: &str, quote: &str, golden: &Golden) -> Verdict {
     let nonce = hex::decode(read(scenario, "nonce.hex").trim_ascii()).expect("hex");
     let (log, ima) = (read(scenario, "eventlog.bin"), read(scenario, "ima.bin"));
     let evidence = Evidence {
+        userspace_log: None,
         attest: &attest,
         signature: &signature,
         signature_scheme: None,

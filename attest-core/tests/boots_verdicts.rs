@@ -72,6 +72,7 @@ fn judge(folder: &Path, scenario: &str, quotes: &[&str], references: &ReferenceS
                     if pcrs.is_some() { "values" } else { "derived" }
                 );
                 let evidence = Evidence {
+                    userspace_log: None,
                     attest: &attest,
                     signature: &signature,
                     signature_scheme: None,
@@ -123,6 +124,7 @@ fn learn_with(folder: &Path, scenarios: &[&str], with_files: bool, choices: &Cho
         .zip(&logs)
         .zip(&files)
         .map(|((name, log), files)| Boot {
+            userspace: None,
             name,
             log,
             evidence: golden::Evidence::Quoted,

@@ -34,6 +34,7 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
         signature: sent.signature,
         event_log: sent.event_log,
         ima_list: sent.ima_list,
+        userspace_log: sent.userspace_log,
         pcrs: if pcrs.is_empty() { None } else { Some(PcrValues::from_iter(pcrs)) },
     })
 }
@@ -185,6 +186,7 @@ fn reason(reason: &Reason) -> v1::Reason {
         cause: reason.cause.map(|cause| cause.as_str().to_owned()).unwrap_or_default(),
         detail_code: reason.detail_code.unwrap_or_default().to_owned(),
         part: part.to_owned(),
+        log: reason.log.unwrap_or_default().to_owned(),
     }
 }
 

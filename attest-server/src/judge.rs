@@ -56,6 +56,7 @@ pub(crate) struct SentEvidence {
     pub(crate) signature: Vec<u8>,
     pub(crate) event_log: Option<Vec<u8>>,
     pub(crate) ima_list: Option<Vec<u8>>,
+    pub(crate) userspace_log: Option<Vec<u8>>,
     pub(crate) pcrs: Option<PcrValues>,
 }
 
@@ -128,6 +129,7 @@ impl Judge {
             family: device.family.clone(),
             development: self.development,
             last_seen: last_clock.map(last_seen),
+            lease: None,
             revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
         };
         let references = &family.references;
@@ -190,6 +192,7 @@ impl SentEvidence {
             signature: &self.signature,
             event_log: self.event_log.as_deref(),
             ima: self.ima_list.as_deref(),
+            userspace_log: self.userspace_log.as_deref(),
             pcrs: self.pcrs.clone(),
             ..Evidence::default()
         }

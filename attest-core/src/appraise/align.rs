@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::sequence::slot_matches;
 use crate::digest::HashAlg;
-use crate::evidence::tcg_log::Event;
+use crate::evidence::Extend;
 use crate::limits::Limits;
 use crate::reference::golden::Slot;
 
@@ -15,13 +15,13 @@ use crate::reference::golden::Slot;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Edit<'s, 'e, 'a> {
     /// The event is what the slot says.
-    Same(&'s Slot, &'e Event<'a>),
+    Same(&'s Slot, Extend<'e, 'a>),
     /// The event stands where the slot should.
-    Changed(&'s Slot, &'e Event<'a>),
+    Changed(&'s Slot, Extend<'e, 'a>),
     /// No event for the slot.
     Missing(&'s Slot),
     /// No slot for the event.
-    Extra(&'e Event<'a>),
+    Extra(Extend<'e, 'a>),
 }
 
 impl<'s, 'e, 'a> Edit<'s, 'e, 'a> {
@@ -32,21 +32,21 @@ impl<'s, 'e, 'a> Edit<'s, 'e, 'a> {
         }
     }
 
-    pub(super) const fn event(&self) -> Option<&'e Event<'a>> {
+    pub(super) const fn event(&self) -> Option<Extend<'e, 'a>> {
         match self {
-            Self::Same(_, event) | Self::Changed(_, event) | Self::Extra(event) => Some(event),
+            Self::Same(_, event) | Self::Changed(_, event) | Self::Extra(event) => Some(*event),
             Self::Missing(_) => None,
         }
     }
 }
 
 /// What `named` gives: the component that an event belongs to, a hint.
-pub(super) type Named<'n> = &'n dyn Fn(&Event<'_>) -> String;
+pub(super) type Named<'n> = &'n dyn Fn(Extend<'_, '_>) -> String;
 
 /// The edits between slots and events, in order, with as many matches as the budget finds.
 pub(super) fn align<'s, 'e, 'a>(
     slots: &'s [Slot],
-    events: &[&'e Event<'a>],
+    events: &[Extend<'e, 'a>],
     banks: &[HashAlg],
     named: Named<'_>,
 ) -> Vec<Edit<'s, 'e, 'a>> {
@@ -59,32 +59,32 @@ pub(super) fn align<'s, 'e, 'a>(
         events.split_at_checked(events.len().saturating_sub(tail)).unwrap_or_default();
 
     let mut edits: Vec<Edit<'s, 'e, 'a>> = Vec::new();
-    edits.extend(first.iter().zip(first_events).map(|(slot, event)| Edit::Same(slot, event)));
+    edits.extend(first.iter().zip(first_events).map(|(slot, event)| Edit::Same(slot, *event)));
     let mut from = (0_usize, 0_usize);
     for (slot_at, event_at) in matches(slots, events, banks) {
         let (lost, found) = (slots.get(from.0..slot_at), events.get(from.1..event_at));
         hunk(lost.unwrap_or_default(), found.unwrap_or_default(), named, &mut edits);
         if let (Some(slot), Some(event)) = (slots.get(slot_at), events.get(event_at)) {
-            edits.push(Edit::Same(slot, event));
+            edits.push(Edit::Same(slot, *event));
         }
         from = (slot_at.saturating_add(1), event_at.saturating_add(1));
     }
     let (lost, found) = (slots.get(from.0..), events.get(from.1..));
     hunk(lost.unwrap_or_default(), found.unwrap_or_default(), named, &mut edits);
-    edits.extend(last.iter().zip(last_events).map(|(slot, event)| Edit::Same(slot, event)));
+    edits.extend(last.iter().zip(last_events).map(|(slot, event)| Edit::Same(slot, *event)));
     edits
 }
 
-fn common<'x, 'y, 'a: 'y>(
+fn common<'x, 'y, 'e: 'y, 'a: 'e>(
     slots: impl Iterator<Item = &'x Slot>,
-    events: impl Iterator<Item = &'y &'y Event<'a>>,
+    events: impl Iterator<Item = &'y Extend<'e, 'a>>,
     banks: &[HashAlg],
 ) -> usize {
-    slots.zip(events).take_while(|(slot, event)| slot_matches(slot, event, banks)).count()
+    slots.zip(events).take_while(|(slot, event)| slot_matches(slot, **event, banks)).count()
 }
 
 /// Indices of slot and event of each match, both ascending: a longest common subsequence within the budget, else one through anchors.
-fn matches(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> Vec<(usize, usize)> {
+fn matches(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> Vec<(usize, usize)> {
     let mut budget = Limits::DEFAULT.aligned_pairs;
     if let Some(pairs) = exact(slots, events, banks, &mut budget) {
         return pairs;
@@ -105,7 +105,7 @@ fn matches(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> Vec<(usi
 }
 
 /// Slots and events that match each other and nothing else, the most of them that are in order (patience).
-fn anchors(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> Vec<(usize, usize)> {
+fn anchors(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> Vec<(usize, usize)> {
     let Some(bank) = banks.first() else { return Vec::new() };
     let mut at: BTreeMap<&[u8], (usize, usize)> = BTreeMap::new();
     for (index, event) in events.iter().enumerate() {
@@ -123,7 +123,7 @@ fn anchors(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> Vec<(usi
         let (count, event_at) = at.get(digest)?;
         let is_unique = *count == 1 && golden.get(digest) == Some(&1);
         let event = events.get(*event_at)?;
-        (is_unique && slot_matches(slot, event, banks)).then_some((index, *event_at))
+        (is_unique && slot_matches(slot, *event, banks)).then_some((index, *event_at))
     });
     longest_ascending(&unique.collect::<Vec<_>>())
 }
@@ -155,14 +155,14 @@ fn longest_ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
 /// The longest common subsequence, if the budget allows the table.
 fn exact(
     slots: &[Slot],
-    events: &[&Event<'_>],
+    events: &[Extend<'_, '_>],
     banks: &[HashAlg],
     budget: &mut usize,
 ) -> Option<Vec<(usize, usize)>> {
     *budget = budget.checked_sub(slots.len().saturating_mul(events.len()))?;
     let same: Vec<Vec<bool>> = slots
         .iter()
-        .map(|slot| events.iter().map(|event| slot_matches(slot, event, banks)).collect())
+        .map(|slot| events.iter().map(|event| slot_matches(slot, *event, banks)).collect())
         .collect();
     let mut rows: Vec<Vec<u32>> = vec![vec![0; events.len().saturating_add(1)]];
     for row in same.iter().rev() {
@@ -205,22 +205,22 @@ fn walk(rows: &[Vec<u32>], same: &[Vec<bool>]) -> Vec<(usize, usize)> {
 /// of the events keeps its place among them.
 fn hunk<'s, 'e, 'a>(
     slots: &'s [Slot],
-    events: &[&'e Event<'a>],
+    events: &[Extend<'e, 'a>],
     named: Named<'_>,
     edits: &mut Vec<Edit<'s, 'e, 'a>>,
 ) {
     let wanted: BTreeSet<&str> = slots.iter().map(|slot| slot.component.as_str()).collect();
     let mut by_name: BTreeMap<String, VecDeque<usize>> = BTreeMap::new();
-    let mut left: VecDeque<(usize, &'e Event<'a>)> = VecDeque::new();
+    let mut left: VecDeque<(usize, Extend<'e, 'a>)> = VecDeque::new();
     let mut taken: Vec<bool> = Vec::new();
     for (index, event) in events.iter().enumerate() {
-        let name = if wanted.is_empty() { String::new() } else { named(event) };
+        let name = if wanted.is_empty() { String::new() } else { named(*event) };
         let is_wanted = wanted.contains(name.as_str());
         if is_wanted {
             by_name.entry(name).or_default().push_back(index);
         }
         taken.push(false);
-        left.push_back((index, event));
+        left.push_back((index, *event));
     }
     let stands: Vec<Option<usize>> =
         slots.iter().map(|slot| by_name.get_mut(&slot.component).and_then(VecDeque::pop_front)).collect();
@@ -239,7 +239,7 @@ fn hunk<'s, 'e, 'a>(
         while let Some((_, event)) = extras.next_if(|(extra, _)| *extra < index) {
             edits.push(Edit::Extra(event));
         }
-        edits.extend(events.get(index).map(|event| Edit::Changed(slot, event)));
+        edits.extend(events.get(index).map(|event| Edit::Changed(slot, *event)));
     }
     edits.extend(extras.map(|(_, event)| Edit::Extra(event)));
 }

@@ -11,7 +11,7 @@ use super::unexplained::Diagnosis;
 use super::{sequence, words};
 use crate::authenticate::AuthenticEvidence;
 use crate::digest::{Digest, HashAlg};
-use crate::evidence::tcg_log::Event;
+use crate::evidence::{Extend, Told};
 use crate::limits::Limits;
 use crate::reference::golden::{Sequence, in_variant};
 use crate::reference::index::SequenceId;
@@ -40,7 +40,7 @@ pub(super) struct Judged<'e, 'a> {
     pub(super) pcr: u8,
     /// The banks that must all agree: quoted, golden and explained by the log. Never empty.
     pub(super) banks: Vec<HashAlg>,
-    pub(super) events: Vec<&'e Event<'a>>,
+    pub(super) events: Vec<Extend<'e, 'a>>,
     /// Whether the log leads to the quoted value. If not, nothing here is judged: what the log says only explains.
     pub(super) proven: bool,
 }
@@ -252,10 +252,10 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             return;
         }
         let Some(bank) = judged.banks.iter().copied().max_by_key(|alg| alg.strength()) else { return };
-        for event in &judged.events {
+        for event in judged.events.iter().copied() {
             let Some(why) = superseded(self.references, event, &judged.banks) else { continue };
-            let index = Some(event.index);
-            if self.boot.reasons.iter().any(|r| r.code == Code::Superseded && r.event == index) {
+            let (index, log) = (Some(event.index()), log_of(event));
+            if self.boot.reasons.iter().any(|r| (r.code, r.event, r.log) == (Code::Superseded, index, log)) {
                 continue;
             }
             let name = self.name(event);
@@ -264,7 +264,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let pcr = judged.pcr.into();
             self.boot.differences.push(Difference {
                 event: index,
-                position: event.index,
+                position: self.position(event),
                 hint: Hint::Superseded,
                 ..Difference::new(Kind::Changed, pcr, name.clone())
             });
@@ -274,6 +274,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
                 bank: Some(bank.name()),
                 pcr: Some(pcr),
                 event: index,
+                log,
                 got: event.typed_digest(bank).map(|digest| digest.to_string()),
                 ..Reason::new(Code::Superseded, Severity::Refuse, Part::Boot, explain)
             });
@@ -299,7 +300,11 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
     }
 
-    pub(super) fn name(&self, event: &Event<'_>) -> String {
+    pub(super) fn name(&self, extend: Extend<'_, '_>) -> String {
+        let event = match extend {
+            Extend::Firmware(event) => event,
+            Extend::Userspace(record) => return component::of_record(record).to_owned(),
+        };
         let at = usize::try_from(event.index).unwrap_or(usize::MAX);
         let names = self.names.get_or_init(|| self.evidence.log().map(component::names).unwrap_or_default());
         names.get(at).cloned().unwrap_or_else(|| component::UNKNOWN.to_owned())
@@ -315,8 +320,17 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let (Some(first), true) = (events.next(), quoted) else { continue };
             let explain = words::pcr_not_judged(pcr, count, &self.name(first));
             let reason = Reason::new(Code::PcrNotJudged, Severity::Info, Part::Boot, explain);
-            self.boot.reasons.push(Reason { pcr: Some(pcr.into()), event: Some(first.index), ..reason });
+            let (event, log) = (Some(first.index()), log_of(first));
+            self.boot.reasons.push(Reason { pcr: Some(pcr.into()), event, log, ..reason });
         }
+    }
+}
+
+/// In reasons an event of the firmware's log needs no word about its log.
+pub(super) const fn log_of(extend: Extend<'_, '_>) -> Option<&'static str> {
+    match extend.told() {
+        Told::ByFirmware => None,
+        Told::ByUserspace => Some("userspace"),
     }
 }
 
@@ -334,7 +348,7 @@ fn distance<'e, 'a>(variant: &ResolvedVariant, judged: &[Judged<'e, 'a>]) -> usi
 /// Why a digest that was good once no longer is; `None` for any other digest.
 pub(super) fn superseded<'r>(
     references: &'r ReferenceSet,
-    event: &Event<'_>,
+    event: Extend<'_, '_>,
     banks: &[HashAlg],
 ) -> Option<&'r str> {
     let known = |bank: &HashAlg| references.index().superseded(&event.typed_digest(*bank)?);

@@ -131,10 +131,10 @@ pub(super) fn sides(edit: &Edit<'_, '_, '_>, bank: HashAlg, name: &str) -> (Opti
         about: slot.about.clone(),
     });
     let device = edit.event().map(|event| Side {
-        event: Some(event.index),
+        event: Some(event.index()),
         component: name.to_owned(),
         digest: digest(event.typed_digest(bank)),
-        about: component::about(event),
+        about: component::about_extend(event),
     });
     (golden, device)
 }

@@ -1,10 +1,12 @@
 //! Findings about the evidence as a whole, the golden values and the log.
 
 use super::finding::{Code, Part, Reason, Severity};
-use super::policy::{Context, Policy, Taken};
+use super::policy::{Context, LastSeen, Policy, Taken};
 use crate::authenticate::AuthenticEvidence;
-use crate::evidence::FirmwareLog;
+use crate::authenticate::quote::AuthenticQuote;
 use crate::evidence::tcg_log::{FindingKind, Format};
+use crate::evidence::tpm::ClockInfo;
+use crate::evidence::{FirmwareLog, UserspaceLog};
 use crate::reference::ReferenceSet;
 use crate::reference::golden::{Golden, Quirk};
 
@@ -31,7 +33,21 @@ pub(super) fn about_evidence(
         let explain = "the TPM says that its clock may have gone back since it was last shut down orderly";
         add(Code::ClockUnsafe, taken(policy.clock_unsafe()), explain.into());
     }
-    let Some(last) = &context.last_seen else { return reasons };
+    if let Some(last) = &context.last_seen {
+        about_counters(quote, last, policy, &mut add);
+    }
+    reasons.extend(context.lease.and_then(|lease| within_lease(lease, clock, policy)));
+    reasons
+}
+
+/// What the same TPM said before, against what it says now.
+fn about_counters(
+    quote: &AuthenticQuote<'_>,
+    last: &LastSeen,
+    policy: &Policy,
+    add: &mut impl FnMut(Code, Severity, String),
+) {
+    let clock = quote.clock_info();
     if clock.reset_count < last.clock.reset_count {
         let explain = format!(
             "the TPM's reset counter went from {} back to {}",
@@ -48,6 +64,12 @@ pub(super) fn about_evidence(
             last.clock.clock, last.clock.restart_count, clock.clock, clock.restart_count
         );
         add(Code::ClockWentBack, Severity::Refuse, explain);
+    } else if clock.restart_count > last.clock.restart_count {
+        let times = clock.restart_count.saturating_sub(last.clock.restart_count);
+        let explain = format!(
+            "the TPM was restarted or resumed {times} time(s) without a reset since it was last seen"
+        );
+        add(Code::Resumed, Severity::Info, explain);
     }
     if quote.firmware_version() != last.firmware_version {
         let explain = format!(
@@ -57,7 +79,19 @@ pub(super) fn about_evidence(
         );
         add(Code::FirmwareVersionChanged, taken(policy.firmware_version_changed()), explain);
     }
-    reasons
+}
+
+/// PCRs that were reset without a boot (a flaw of a sleep state, the TPM's reset line) can be filled with golden values: only the counters
+/// tell. A boot that nobody expected looks the same, so while a credential for the time before still counts, neither affirms.
+fn within_lease(lease: ClockInfo, now: ClockInfo, policy: &Policy) -> Option<Reason> {
+    let explain = format!(
+        "the TPM was reset or restarted (counters {}/{}, now {}/{}) while the verdict given before still counts, and nobody said that it \
+         would be: PCRs that are reset without a boot look like this",
+        lease.reset_count, lease.restart_count, now.reset_count, now.restart_count
+    );
+    let has_moved = (lease.reset_count, lease.restart_count) != (now.reset_count, now.restart_count);
+    let severity = taken(policy.reset_within_lease());
+    has_moved.then(|| Reason::new(Code::ResetWithinLease, severity, Part::Boot, explain))
 }
 
 const fn taken(taken: Taken) -> Severity {
@@ -146,6 +180,20 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
         }
     };
     log.findings().iter().map(reason).collect()
+}
+
+/// The log of user space, by its own findings.
+pub(super) fn about_userspace(evidence: &AuthenticEvidence<'_>) -> Vec<Reason> {
+    let findings = evidence.userspace().map(UserspaceLog::findings).unwrap_or_default();
+    let reason = |finding: &crate::evidence::userspace_log::Finding| Reason {
+        detail_code: Some(finding.code()),
+        component: Some("userspace".into()).filter(|_| finding.severity() == Severity::Refuse),
+        pcr: finding.pcr.map(u32::from),
+        event: finding.record,
+        log: Some("userspace"),
+        ..Reason::new(Code::LogFinding, finding.severity(), Part::Boot, finding.kind.to_string())
+    };
+    findings.iter().map(reason).collect()
 }
 
 /// What no boot verdict can say.

@@ -9,6 +9,7 @@ use super::finding::Explanation;
 use crate::authenticate::AuthenticEvidence;
 use crate::authenticate::replay::reset_value;
 use crate::digest::{Digest, HashAlg};
+use crate::evidence::Extend;
 use crate::limits::Limits;
 use crate::reference::ReferenceSet;
 use crate::reference::component;
@@ -77,12 +78,17 @@ impl<'b> Search<'b> {
     }
 
     fn log(&self, alg: HashAlg, pcr: u8) -> Option<Base<'b>> {
-        let name = |index: u32| {
-            let name = usize::try_from(index).ok().and_then(|at| self.names.get(at)).cloned();
-            format!("{} (event {index})", name.unwrap_or_default())
+        let name = |extend: Extend<'_, '_>| match extend {
+            Extend::Firmware(event) => {
+                let name = usize::try_from(event.index).ok().and_then(|at| self.names.get(at)).cloned();
+                format!("{} (event {})", name.unwrap_or_default(), event.index)
+            }
+            Extend::Userspace(record) => {
+                format!("{} (record {})", component::of_record(record), record.index)
+            }
         };
         let events = self.evidence.extends(pcr);
-        let steps = events.map(|event| Some((event.digest(alg)?, name(event.index))));
+        let steps = events.map(|event| Some((event.digest(alg)?, name(event))));
         let steps: Vec<_> = steps.collect::<Option<_>>()?;
         let told = self.evidence.log().and_then(|log| log.startup_locality()).unwrap_or(0);
         let base = Base { name: "the log".into(), by_log: true, localities: localities(pcr, told), steps };

@@ -133,12 +133,18 @@ names! {
         Rebooted = "rebooted",
         /// The log's events do not replay to the quoted PCR.
         ReplayMismatch = "replay_mismatch",
+        /// The TPM was reset or restarted while an earlier verdict still counts.
+        ResetWithinLease = "reset_within_lease",
         /// The TPM's reset counter is smaller than before.
         ResetCountWentBack = "reset_count_went_back",
+        /// The TPM was restarted or resumed, without a reset, since it was last seen.
+        Resumed = "resumed",
         /// The device is revoked.
         Revoked = "revoked",
         /// Another startup locality than the golden one.
         StartupLocalityMismatch = "startup_locality_mismatch",
+        /// Two logs beside the firmware's tell of one PCR.
+        StoryAmbiguous = "story_ambiguous",
         /// A digest that the golden document names as superseded.
         Superseded = "superseded",
         /// Each PCR is known, but no single variant of the boot explains all of them.
@@ -257,8 +263,12 @@ pub struct Reason {
     pub bank: Option<&'static str>,
     /// The PCR, if it is about one.
     pub pcr: Option<u32>,
-    /// Index of the event in the firmware's log (0 is the header), or of the entry in the IMA list.
+    /// Index of the event in the firmware's log (0 is the header), of the record in the log of user space (see `log`), or of the entry in
+    /// the IMA list.
     pub event: Option<u32>,
+    /// `userspace` where the event is a record of the log of user space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<&'static str>,
     /// What would have been right: digests in hexadecimal, or words.
     pub expected: Vec<String>,
     /// What was there.
@@ -285,6 +295,7 @@ impl Reason {
             bank: None,
             pcr: None,
             event: None,
+            log: None,
             expected: Vec::new(),
             got: None,
             explain: explain.into(),

@@ -28,6 +28,7 @@ impl Policy {
         let mut reasons = facts::about_evidence(evidence, self, context);
         reasons.extend(facts::about_golden(references, self, context));
         reasons.extend(facts::about_log(evidence, golden));
+        reasons.extend(facts::about_userspace(evidence));
         let unexplained = unexplained::judge(evidence, references);
         reasons.extend(unexplained.reasons);
         let boot = boot::judge(evidence, references, &unexplained.diagnoses);

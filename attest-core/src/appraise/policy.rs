@@ -24,12 +24,19 @@ pub struct Policy {
     must_judge: Vec<u8>,
     clock_unsafe: Taken,
     firmware_version_changed: Taken,
+    reset_within_lease: Taken,
 }
 
 impl Default for Policy {
-    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns.
+    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns, and so does a reset within a
+    /// lease, which lowers the boot to `warning`.
     fn default() -> Self {
-        Self { must_judge: vec![0, 4, 7], clock_unsafe: Taken::Warn, firmware_version_changed: Taken::Warn }
+        Self {
+            must_judge: vec![0, 4, 7],
+            clock_unsafe: Taken::Warn,
+            firmware_version_changed: Taken::Warn,
+            reset_within_lease: Taken::Warn,
+        }
     }
 }
 
@@ -76,6 +83,7 @@ struct RawPolicy {
     must_judge: Vec<u8>,
     clock_unsafe: Option<Taken>,
     firmware_version_changed: Option<Taken>,
+    reset_within_lease: Option<Taken>,
 }
 
 impl Policy {
@@ -96,6 +104,7 @@ impl Policy {
             must_judge: raw.must_judge,
             clock_unsafe: raw.clock_unsafe.unwrap_or(Taken::Warn),
             firmware_version_changed: raw.firmware_version_changed.unwrap_or(Taken::Warn),
+            reset_within_lease: raw.reset_within_lease.unwrap_or(Taken::Warn),
         })
     }
 
@@ -116,6 +125,12 @@ impl Policy {
     pub const fn firmware_version_changed(&self) -> Taken {
         self.firmware_version_changed
     }
+
+    /// How a TPM is taken that was reset or restarted while an earlier verdict still counts. Neither way affirms.
+    #[must_use]
+    pub const fn reset_within_lease(&self) -> Taken {
+        self.reset_within_lease
+    }
 }
 
 /// What the caller knows about the device and itself.
@@ -128,6 +143,9 @@ pub struct Context {
     /// What the same AK's last authentic quote said. Counters of different keys are not comparable (TPM 2.0 Part 1, clock
     /// obfuscation for keys outside the endorsement and platform hierarchies).
     pub last_seen: Option<LastSeen>,
+    /// The TPM's counters in the quote of the same AK behind the last affirming verdict, while that still counts and the device is not
+    /// expected to boot meanwhile. `None`: any boot is an expected one.
+    pub lease: Option<ClockInfo>,
     /// Why the device is revoked, if it is.
     pub revoked: Option<String>,
 }

@@ -1,14 +1,14 @@
 //! The differences between one golden sequence and one PCR, as reasons, as causes and side by side.
 
 use super::align::{Edit, align};
-use super::boot::{Boot, Judge, Judged, superseded};
+use super::boot::{Boot, Judge, Judged, log_of, superseded};
 use super::comparison::{Builder, Comparison, FirstDifference, Relation, Row, Side, sides};
 use super::difference::{Difference, Hint, Kind, attribute};
 use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::roots::{differs_in_path_alone, is_other_order, is_root};
 use super::{sequence, words};
 use crate::digest::HashAlg;
-use crate::evidence::tcg_log::Event;
+use crate::evidence::{Extend, Told};
 use crate::limits::Limits;
 use crate::reference::golden::{Sequence, Slot};
 
@@ -46,7 +46,7 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
             .collect();
         let extra =
             edits.iter().filter_map(|edit| if let Edit::Extra(event) = edit { Some(*event) } else { None });
-        let extra: Vec<&Event<'_>> = extra.take(Limits::DEFAULT.findings).collect();
+        let extra: Vec<Extend<'_, '_>> = extra.take(Limits::DEFAULT.findings).collect();
         let positions = self.positions(&edits);
         let mut rows_left = self.boot.rows_left;
         let mut rows = Builder::new(&mut rows_left);
@@ -54,16 +54,16 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         for (at, (edit, position)) in edits.iter().zip(positions).enumerate() {
             let place = match edit {
                 Edit::Same(slot, event) => {
-                    rows.push(self.row(edit, bank, &same_name(slot, event), None));
+                    rows.push(self.row(edit, bank, &same_name(slot, *event), None));
                     continue;
                 }
                 Edit::Extra(event)
-                    if missing.iter().any(|s| sequence::slot_matches(s, event, &judged.banks)) =>
+                    if missing.iter().any(|s| sequence::slot_matches(s, *event, &judged.banks)) =>
                 {
                     Place::Other
                 }
                 Edit::Missing(slot)
-                    if extra.iter().any(|e| sequence::slot_matches(slot, e, &judged.banks)) =>
+                    if extra.iter().any(|e| sequence::slot_matches(slot, *e, &judged.banks)) =>
                 {
                     Place::Other
                 }
@@ -96,15 +96,29 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         }
     }
 
+    fn firmware_events(&self) -> u32 {
+        let events = self.evidence.log().map_or(0, |log| log.events().len());
+        u32::try_from(events).unwrap_or(u32::MAX)
+    }
+
+    /// Where an extend stands in the whole story: the records of user space's log are behind the firmware's events.
+    pub(super) fn position(&self, event: Extend<'_, '_>) -> u32 {
+        match event.told() {
+            Told::ByFirmware => event.index(),
+            Told::ByUserspace => self.firmware_events().saturating_add(event.index()),
+        }
+    }
+
     /// For each edit the index of its event, or of the next event of the PCR, or the log's end.
     fn positions(&self, edits: &[Edit<'_, 'e, 'a>]) -> Vec<u32> {
-        let end = self.evidence.log().map_or(0, |log| log.events().len());
-        let mut next = u32::try_from(end).unwrap_or(u32::MAX);
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let records = count(self.evidence.userspace().map_or(0, |log| log.records().len()));
+        let mut next = self.firmware_events().saturating_add(records);
         let mut positions: Vec<u32> = edits
             .iter()
             .rev()
             .map(|edit| {
-                next = edit.event().map_or(next, |event| event.index);
+                next = edit.event().map_or(next, |event| self.position(event));
                 next
             })
             .collect();
@@ -146,7 +160,7 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         let (expected, got) = sides(&edit, bank, &shown);
         let hint = event.map_or(Hint::None, |event| words::hint(&name, event, bank, superseded.is_some()));
         let hint = refined(hint, &name, kind, place, against.golden, (expected.as_ref(), got.as_ref()));
-        let index = event.map(|event| event.index);
+        let (index, log) = (event.map(|event| event.index()), event.and_then(log_of));
         // A log that was cut lacks what the boot had; only what it has more says something of the boot.
         if judged.proven || kind != Kind::Missing {
             self.boot.differences.push(Difference {
@@ -168,6 +182,7 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
                 bank: Some(bank.name()),
                 pcr: Some(judged.pcr.into()),
                 event: index,
+                log,
                 expected: slot.and_then(digest).into_iter().collect(),
                 got: event.and_then(|event| event.typed_digest(bank)).map(|digest| digest.to_string()),
                 ..Reason::new(code, Severity::Refuse, Part::Boot, explain)
@@ -240,7 +255,7 @@ fn refined(
 }
 
 /// An event that is the golden one has the golden name.
-fn same_name(slot: &Slot, _: &Event<'_>) -> String {
+fn same_name(slot: &Slot, _: Extend<'_, '_>) -> String {
     slot.component.clone()
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::digest::HashAlg;
-use crate::evidence::tcg_log::Event;
+use crate::evidence::Extend;
 use crate::reference::golden::{Order, Rule, Sequence, Slot};
 
 /// Whether the event has the golden digest in every bank that judges. No bank: no match.
-pub(super) fn slot_matches(slot: &Slot, event: &Event<'_>, banks: &[HashAlg]) -> bool {
+pub(super) fn slot_matches(slot: &Slot, event: Extend<'_, '_>, banks: &[HashAlg]) -> bool {
     let agrees = |bank: &HashAlg| match (slot.digest(*bank), event.digest(*bank)) {
         (Some(golden), Some(digest)) => golden.as_bytes() == digest,
         _ => false,
@@ -18,9 +18,9 @@ pub(super) fn slot_matches(slot: &Slot, event: &Event<'_>, banks: &[HashAlg]) ->
 /// The events that the sequence has to account for: all of them, but for what a slot's rule takes away.
 pub(super) fn accountable<'e, 'a>(
     sequence: &Sequence,
-    events: &[&'e Event<'a>],
+    events: &[Extend<'e, 'a>],
     banks: &[HashAlg],
-) -> Vec<&'e Event<'a>> {
+) -> Vec<Extend<'e, 'a>> {
     let mut left = events.to_vec();
     for slot in &sequence.slots {
         match slot.rule {
@@ -32,13 +32,13 @@ pub(super) fn accountable<'e, 'a>(
 }
 
 /// Takes away each pair of invocation and failure that stands right before another invocation.
-fn drop_failed_exits(slot: &Slot, events: &mut Vec<&Event<'_>>, banks: &[HashAlg]) {
+fn drop_failed_exits(slot: &Slot, events: &mut Vec<Extend<'_, '_>>, banks: &[HashAlg]) {
     for _ in 0..Rule::MOST_REPEATS {
         let failed = events.windows(3).position(|window| match window {
             [call, failure, again] => {
-                slot_matches(slot, call, banks)
-                    && is_text(failure, Rule::EXIT_BOOT_SERVICES_FAILED, banks)
-                    && slot_matches(slot, again, banks)
+                slot_matches(slot, *call, banks)
+                    && is_text(*failure, Rule::EXIT_BOOT_SERVICES_FAILED, banks)
+                    && slot_matches(slot, *again, banks)
             }
             _ => false,
         });
@@ -47,18 +47,18 @@ fn drop_failed_exits(slot: &Slot, events: &mut Vec<&Event<'_>>, banks: &[HashAlg
     }
 }
 
-fn is_text(event: &Event<'_>, text: &[u8], banks: &[HashAlg]) -> bool {
+fn is_text(event: Extend<'_, '_>, text: &[u8], banks: &[HashAlg]) -> bool {
     banks.iter().all(|bank| event.digest(*bank) == Some(bank.hash(&[text]).as_bytes()))
 }
 
 /// Whether the whole sequence is accounted for.
-pub(super) fn matches(sequence: &Sequence, events: &[&Event<'_>], banks: &[HashAlg]) -> bool {
+pub(super) fn matches(sequence: &Sequence, events: &[Extend<'_, '_>], banks: &[HashAlg]) -> bool {
     if banks.is_empty() {
         return false;
     }
     // As written, most of the time.
     if sequence.slots.len() == events.len()
-        && sequence.slots.iter().zip(events).all(|(slot, event)| slot_matches(slot, event, banks))
+        && sequence.slots.iter().zip(events).all(|(slot, event)| slot_matches(slot, *event, banks))
     {
         return true;
     }
@@ -77,21 +77,21 @@ pub(super) fn matches(sequence: &Sequence, events: &[&Event<'_>], banks: &[HashA
     };
     let (free_slots, fixed_slots) = sequence.slots.split_at_checked(free).unwrap_or_default();
     let (free_events, fixed_events) = events.split_at_checked(free).unwrap_or_default();
-    let fixed = fixed_slots.iter().zip(fixed_events).all(|(slot, event)| slot_matches(slot, event, banks));
+    let fixed = fixed_slots.iter().zip(fixed_events).all(|(slot, event)| slot_matches(slot, *event, banks));
     fixed && matches_in_any_order(free_slots, free_events, banks)
 }
 
-fn matches_in_any_order(slots: &[Slot], events: &[&Event<'_>], banks: &[HashAlg]) -> bool {
+fn matches_in_any_order(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> bool {
     let mut unused: Vec<&Slot> = slots.iter().collect();
     events.iter().all(|event| {
-        let at = unused.iter().position(|slot| slot_matches(slot, event, banks));
+        let at = unused.iter().position(|slot| slot_matches(slot, *event, banks));
         at.map(|at| unused.swap_remove(at)).is_some()
     })
 }
 
 /// How far a sequence is from what was extended, in linear time: at least the edits that pairing cannot avoid, and never 0 unless it
 /// accounts for everything. It chooses what to compare with; it decides nothing.
-pub(super) fn distance(sequence: &Sequence, events: &[&Event<'_>], banks: &[HashAlg]) -> usize {
+pub(super) fn distance(sequence: &Sequence, events: &[Extend<'_, '_>], banks: &[HashAlg]) -> usize {
     if matches(sequence, events, banks) {
         return 0;
     }

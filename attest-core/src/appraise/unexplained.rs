@@ -80,6 +80,9 @@ fn diagnose(
         found: None,
         outcome,
     };
+    if outcome == Outcome::Ambiguous {
+        return sure(Cause::LogIncomplete);
+    }
     if pcr == 10 && (evidence.ima().is_some() || evidence.log().is_some()) {
         return sure(Cause::KexecOrLostList);
     }
@@ -182,6 +185,12 @@ fn reason(evidence: &AuthenticEvidence<'_>, diagnosis: &Diagnosis) -> Reason {
     let part = if pcr == 10 { Part::Runtime } else { Part::Boot };
     let decides = evidence.deciding_bank(pcr) == Some(alg);
     let (code, explain) = match outcome {
+        Outcome::Ambiguous => (
+            Code::StoryAmbiguous,
+            format!(
+                "the IMA list and the log of user space both tell of PCR {pcr}: nothing proves how they belong together"
+            ),
+        ),
         _ if diagnosis.cause == Cause::KexecOrLostList => (
             Code::KexecOrLostList,
             "the IMA list does not lead to PCR 10: a kexec whose list was not carried over, or a list that was lost or cut".into(),

@@ -3,8 +3,8 @@
 use super::difference::Hint;
 use super::finding::Code;
 use crate::digest::HashAlg;
+use crate::evidence::Extend;
 use crate::evidence::tcg_event::{Authenticated, Decoded, authenticated, decode, measured_byte};
-use crate::evidence::tcg_log::Event;
 use crate::reference::component;
 use crate::reference::golden::Slot;
 
@@ -46,7 +46,7 @@ pub(super) fn difference(
     name: &str,
     pcr: u8,
     slot: Option<&Slot>,
-    event: Option<(&Event<'_>, HashAlg)>,
+    event: Option<(Extend<'_, '_>, HashAlg)>,
     superseded: Option<&str>,
 ) -> String {
     let what = describe(name);
@@ -74,14 +74,19 @@ pub(super) fn difference(
 }
 
 /// What the event's data says. Only what its digest covers is proven; all else is a hint, and called one.
-fn own_words(event: &Event<'_>, bank: HashAlg) -> String {
-    let about = component::about(event);
-    match authenticated(event, bank) {
+fn own_words(extend: Extend<'_, '_>, bank: HashAlg) -> String {
+    let about = component::about_extend(extend);
+    let proven = match extend {
+        Extend::Firmware(event) => matches!(
+            authenticated(event, bank),
+            Authenticated::WholeData | Authenticated::WholeDataAndNul | Authenticated::StringAfterPrefix
+        ),
+        Extend::Userspace(record) => record.is_authenticated(bank),
+    };
+    match proven {
         _ if about.is_empty() => String::new(),
-        Authenticated::WholeData | Authenticated::WholeDataAndNul | Authenticated::StringAfterPrefix => {
-            format!("; measured was: {about}")
-        }
-        _ => format!("; the event says of itself, unproven: {about}"),
+        true => format!("; measured was: {about}"),
+        false => format!("; the event says of itself, unproven: {about}"),
     }
 }
 
@@ -119,10 +124,11 @@ fn describe(name: &str) -> String {
 }
 
 /// What the event says about itself beyond its name. Data counts only where it hashes to the digest.
-pub(super) fn hint(name: &str, event: &Event<'_>, bank: HashAlg, superseded: bool) -> Hint {
+pub(super) fn hint(name: &str, extend: Extend<'_, '_>, bank: HashAlg, superseded: bool) -> Hint {
     if superseded {
         return Hint::Superseded;
     }
+    let Extend::Firmware(event) = extend else { return Hint::None };
     let authentic = authenticated(event, bank) == Authenticated::WholeData;
     match (name, decode(event)) {
         ("secure_boot.state", Decoded::Variable(v)) if authentic && matches!(v.data, [] | [0]) => {

@@ -3,7 +3,7 @@
 use super::ima::{self, BootAggregate, ImaReplay, PrefixMatch, Unproven, extended_with};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::AuthenticQuote;
-use super::replay::{Replay, reset_value};
+use super::story::Logs;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::ima_log::{Entry, IMA_PCR, ImaLog};
 
@@ -152,19 +152,14 @@ impl Bank {
     }
 }
 
-/// The values that the logs lead to, believed only if they hash to the signed pcrDigest: the firmware's replay, reset values where no
-/// event is, and for PCR 10 the longest prefix of the IMA list that fits.
+/// The values that the logs lead to, believed only if they hash to the signed pcrDigest: each PCR's story, reset values where no event is, and for PCR 10 the longest prefix of the IMA list that fits.
 pub(super) fn values_from_logs(
     quote: &AuthenticQuote<'_>,
-    replay: Option<&Replay<'_, '_>>,
+    told: Logs<'_, '_, '_>,
     ima: Option<&ImaLog<'_>>,
 ) -> Result<QuotedPcrs, pcrs::Error> {
-    let locality = replay.and_then(|r| r.log().startup_locality());
-    let firmware = |alg: HashAlg, pcr: u8| {
-        let replayed = replay.and_then(|r| r.value(alg, pcr.into()));
-        Some(replayed.unwrap_or_else(|| reset_value(alg, pcr.into(), locality)))
-    };
-    let without_ima = QuotedPcrs::from_lookup(quote, firmware);
+    let story = |alg: HashAlg, pcr: u8| Some(told.value(alg, pcr));
+    let without_ima = QuotedPcrs::from_lookup(quote, story);
     let (Err(error), Some(list)) = (&without_ima, ima) else { return without_ima };
     let banks: Vec<HashAlg> = quote.selection().banks().map(|(alg, _)| alg).collect();
     let whole = ImaReplay::new(list, &banks);
@@ -173,7 +168,7 @@ pub(super) fn values_from_logs(
         for step in prefixes.steps.iter().rev() {
             let value = |alg: HashAlg, pcr: u8| match u32::from(pcr) {
                 IMA_PCR => prefixes.value(step, alg, alg.strength() >= padded_from),
-                other => whole.value(alg, other).or_else(|| firmware(alg, pcr)),
+                other => whole.value(alg, other).or_else(|| story(alg, pcr)),
             };
             if let Ok(pcrs) = QuotedPcrs::from_lookup(quote, value) {
                 return Ok(pcrs);

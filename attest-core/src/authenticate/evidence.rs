@@ -3,11 +3,13 @@
 use super::authentic_ima::{AuthenticIma, ImaOutcome, values_from_logs};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
-use super::replay::{Replay, Stories, reset_value};
+use super::replay::{Replay, Stories};
+use super::story::Logs;
 use super::{AttestationKey, Challenge};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::bundle::{self, Bundle, FirmwareLog};
-use crate::evidence::tcg_log::{Event, EventLog};
+use crate::evidence::tcg_log::EventLog;
+use crate::evidence::{Extend, UserspaceLog};
 use crate::time::Timestamp;
 
 /// Why evidence is not authentic.
@@ -51,6 +53,8 @@ pub enum Outcome {
         /// Where.
         replayed: Digest,
     },
+    /// Two logs beside the firmware's both tell of this PCR, and no order of theirs is proven.
+    Ambiguous,
     /// An event of this PCR has no digest in this bank.
     DigestMissing,
     /// A value, but no event.
@@ -65,7 +69,7 @@ impl Outcome {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Match => "match",
-            Self::Mismatch { .. } | Self::DigestMissing => "mismatch",
+            Self::Ambiguous | Self::Mismatch { .. } | Self::DigestMissing => "mismatch",
             Self::NoEvents => "no_events",
             Self::Reset => "reset",
         }
@@ -87,6 +91,7 @@ pub struct AuthenticEvidence<'a> {
     stories: Stories,
     outcomes: Vec<(HashAlg, u8, Outcome)>,
     ima: Option<AuthenticIma<'a>>,
+    userspace: Option<UserspaceLog>,
 }
 
 impl<'a> AuthenticEvidence<'a> {
@@ -103,32 +108,38 @@ impl<'a> AuthenticEvidence<'a> {
         challenge: Challenge,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let Bundle { attest, signature, log, ima, pcrs } = bundle;
+        let Bundle { attest, signature, log, ima, userspace, pcrs } = bundle;
         // Cheap checks and the signature first: hashing the logs is work, and only the key's holder may ask for it.
         let quote = quote::authenticate(attest, &signature, key, challenge, now)?;
         let is_quoted = |alg| quote.selection().banks().any(|(bank, _)| bank == alg);
         let replay = log.given().map(|log| Replay::in_banks(log, is_quoted));
+        let told = Logs { firmware: replay.as_ref(), userspace: userspace.as_ref() };
         let pcrs = match &pcrs {
             Some(values) => QuotedPcrs::from_values(&quote, values)?,
-            None if replay.is_none() && ima.is_none() => return Err(Error::PcrsMissing),
-            None => values_from_logs(&quote, replay.as_ref(), ima.as_ref())?,
+            None if replay.is_none() && ima.is_none() && userspace.is_none() => {
+                return Err(Error::PcrsMissing);
+            }
+            None => values_from_logs(&quote, told, ima.as_ref())?,
         };
-        let firmware = |alg, pcr| firmware_outcome(replay.as_ref(), &pcrs, alg, pcr);
-        let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, firmware(alg, pcr))).collect();
+        let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
+        let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, outcome(alg, pcr))).collect();
+        let in_userspace: Vec<bool> = (0..24).map(|pcr| told.is_in_userspace(pcr)).collect();
         let stories = replay.map(Replay::into_stories).unwrap_or_default();
         let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs));
-        if let Some(ima) = &ima {
-            for (alg, pcr, outcome) in &mut outcomes {
-                if *outcome == Outcome::NoEvents || *outcome == Outcome::Reset {
-                    *outcome = match ima.outcome(*alg, *pcr) {
-                        ImaOutcome::NotItsPcr => *outcome,
-                        ImaOutcome::Match => Outcome::Match,
-                        ImaOutcome::Mismatch { replayed } => Outcome::Mismatch { replayed },
-                    };
+        for (alg, pcr, outcome) in &mut outcomes {
+            let Some(ima) = &ima else { break };
+            let twice = in_userspace.get(usize::from(*pcr)).copied().unwrap_or(false);
+            *outcome = match (*outcome, ima.outcome(*alg, *pcr)) {
+                // The firmware's log, then at most one other: two could be woven together in any order.
+                (_, ImaOutcome::Match | ImaOutcome::Mismatch { .. }) if twice => Outcome::Ambiguous,
+                (Outcome::NoEvents | Outcome::Reset, ImaOutcome::Match) => Outcome::Match,
+                (Outcome::NoEvents | Outcome::Reset, ImaOutcome::Mismatch { replayed }) => {
+                    Outcome::Mismatch { replayed }
                 }
-            }
+                (outcome, _) => outcome,
+            };
         }
-        Ok(Self { quote, pcrs, log, stories, outcomes, ima })
+        Ok(Self { quote, pcrs, log, stories, outcomes, ima, userspace })
     }
 
     /// The quote.
@@ -161,6 +172,12 @@ impl<'a> AuthenticEvidence<'a> {
         self.ima.as_ref()
     }
 
+    /// The log of user space, if one was given.
+    #[must_use]
+    pub const fn userspace(&self) -> Option<&UserspaceLog> {
+        self.userspace.as_ref()
+    }
+
     /// Every quoted PCR with what the logs say about it, in the order of banks and PCRs.
     #[must_use]
     pub fn outcomes(&self) -> &[(HashAlg, u8, Outcome)] {
@@ -183,28 +200,13 @@ impl<'a> AuthenticEvidence<'a> {
         strongest_logged.or_else(|| quoted().map(|(alg, ..)| *alg).max_by_key(|alg| alg.strength()))
     }
 
-    /// The events that extended this PCR, in order, as the log tells it. They are proven where [`outcome`](Self::outcome) is a match,
-    /// and their digests alone.
-    pub fn extends(&self, pcr: u8) -> impl Iterator<Item = &Event<'a>> + Clone {
+    /// The extends of this PCR in order: those that the firmware's log tells, then those of the log of user space. They are proven where
+    /// [`outcome`](Self::outcome) is a match, and their digests alone.
+    pub fn extends(&self, pcr: u8) -> impl Iterator<Item = Extend<'_, 'a>> + Clone {
         let events = self.log().map(EventLog::events).unwrap_or_default();
-        self.stories.of(pcr.into()).iter().filter_map(|at| events.get(usize::try_from(*at).ok()?))
-    }
-}
-
-fn firmware_outcome(replay: Option<&Replay<'_, '_>>, pcrs: &QuotedPcrs, alg: HashAlg, pcr: u8) -> Outcome {
-    let quoted = pcrs.get(alg, pcr);
-    let index = u32::from(pcr);
-    let locality = replay.and_then(|r| r.log().startup_locality());
-    let Some(replay) = replay.filter(|r| !r.positions(index).is_empty()) else {
-        let is_reset = quoted == Some(reset_value(alg, index, locality));
-        return if is_reset { Outcome::Reset } else { Outcome::NoEvents };
-    };
-    match replay.value(alg, index) {
-        Some(replayed) if Some(replayed) == quoted => Outcome::Match,
-        Some(replayed) => Outcome::Mismatch { replayed },
-        // The log names the bank, but an event lacks its digest; or the log knows nothing of the bank.
-        None if replay.banks().any(|bank| bank == alg) => Outcome::DigestMissing,
-        None if quoted == Some(reset_value(alg, index, locality)) => Outcome::Reset,
-        None => Outcome::NoEvents,
+        let positions = self.stories.of(pcr.into()).iter();
+        let firmware = positions.filter_map(|at| events.get(usize::try_from(*at).ok()?));
+        let records = self.userspace.iter().flat_map(move |log| log.extends(pcr));
+        firmware.map(Extend::Firmware).chain(records.map(Extend::Userspace))
     }
 }

@@ -13,6 +13,7 @@ pub mod replay;
 mod roca;
 pub mod signature;
 pub mod spki;
+mod story;
 pub mod token;
 mod x509;
 

@@ -4,6 +4,7 @@ use super::ima_log::{self, ImaLog};
 use super::pcr_values::PcrValues;
 use super::tcg_log::{self, EventLog};
 use super::tpm::{self, Attest, Signature, SignatureScheme};
+use super::userspace_log::{self, UserspaceLog};
 use crate::limits::Limits;
 
 /// The bytes of one device's evidence.
@@ -19,6 +20,8 @@ pub struct Evidence<'a> {
     pub event_log: Option<&'a [u8]>,
     /// The IMA list, binary or ASCII.
     pub ima: Option<&'a [u8]>,
+    /// The log of user space: systemd's, or a canonical event log in TLV, JSON or CBOR.
+    pub userspace_log: Option<&'a [u8]>,
     /// PCR values, if the device sent them; else those that the logs lead to.
     pub pcrs: Option<PcrValues>,
 }
@@ -36,6 +39,9 @@ pub enum Error {
     /// TPMS_ATTEST or TPMT_SIGNATURE.
     #[error("quote: {0}")]
     Quote(#[from] tpm::Error),
+    /// The log of user space.
+    #[error("log of user space: {0}")]
+    UserspaceLog(#[from] userspace_log::Error),
 }
 
 impl Error {
@@ -46,6 +52,7 @@ impl Error {
             Self::EventLog(error) => error.code(),
             Self::Ima(error) => error.code(),
             Self::Quote(error) => error.code(),
+            Self::UserspaceLog(error) => error.code(),
         }
     }
 }
@@ -83,6 +90,8 @@ pub struct Bundle<'a> {
     pub log: FirmwareLog<'a>,
     /// The IMA list.
     pub ima: Option<ImaLog<'a>>,
+    /// The log of user space.
+    pub userspace: Option<UserspaceLog>,
     /// PCR values as the device states them.
     pub pcrs: Option<PcrValues>,
 }
@@ -104,6 +113,7 @@ impl<'a> Bundle<'a> {
             Some(bytes) => FirmwareLog::Given(EventLog::parse(bytes, limits)?),
         };
         let ima = evidence.ima.map(|bytes| ImaLog::parse(bytes, limits)).transpose()?;
-        Ok(Self { attest, signature, log, ima, pcrs: evidence.pcrs })
+        let userspace = evidence.userspace_log.map(|bytes| UserspaceLog::parse(bytes, limits)).transpose()?;
+        Ok(Self { attest, signature, log, ima, userspace, pcrs: evidence.pcrs })
     }
 }

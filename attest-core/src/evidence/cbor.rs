@@ -204,6 +204,33 @@ pub fn parse_at<'a>(
     }
 }
 
+/// Reads the next item, whatever follows it: one of a sequence (RFC 8742). Offsets in errors are the reader's.
+///
+/// # Errors
+/// See [`Error`].
+pub fn next<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<Value<'a>, Error> {
+    let mut parser = Parser { reader: *reader, limits, items: 0, integers: Integers::Minimal };
+    let value = parser.value(0)?;
+    *reader = parser.reader;
+    Ok(value)
+}
+
+/// Reads the head of an array, so that its items can be read one by one with [`next`]: how many it declares; `None`, and nothing is
+/// read, where something else stands.
+///
+/// # Errors
+/// See [`Error`].
+pub fn array_head(reader: &mut Reader<'_>) -> Result<Option<u64>, Error> {
+    if reader.rest().first().is_none_or(|first| first >> 5 != 4) {
+        return Ok(None);
+    }
+    let mut parser =
+        Parser { reader: *reader, limits: &Limits::DEFAULT, items: 0, integers: Integers::Minimal };
+    let head = parser.head()?;
+    *reader = parser.reader;
+    Ok(Some(head.argument))
+}
+
 impl<'a> Value<'a> {
     /// The value of this integer key, if it is a map that has it.
     #[must_use]

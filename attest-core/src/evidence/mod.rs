@@ -2,7 +2,9 @@
 
 pub mod bundle;
 pub mod cbor;
+pub mod cel;
 pub mod eat;
+mod extend;
 pub mod ima_log;
 pub mod json;
 pub(crate) mod node;
@@ -12,7 +14,10 @@ pub mod tcg_event;
 pub mod tcg_log;
 pub mod text;
 pub mod tpm;
+pub mod userspace_log;
 
 pub use bundle::{Bundle, Evidence, FirmwareLog};
+pub use extend::{Extend, Told};
 pub use pcr_values::PcrValues;
 pub use severity::Severity;
+pub use userspace_log::UserspaceLog;

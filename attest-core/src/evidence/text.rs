@@ -13,6 +13,16 @@ pub struct Utf8<'a>(pub &'a [u8]);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Utf16<'a>(pub &'a [u8]);
 
+/// Text that is known to be such, all of it: a NUL in it is shown and ends nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a>(pub &'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| write_char(f, char))
+    }
+}
+
 impl<'a> Utf8<'a> {
     /// The bytes before the first NUL.
     #[must_use]
@@ -142,6 +152,7 @@ mod tests {
         let harmless = "ok\\u{1b}[2J\\u{d}\\u{a}\\u{7}\\u{202e}\\u{200b}\\u{9b}31m";
         assert_eq!(Utf8(hostile.as_bytes()).to_string(), harmless);
         assert_eq!(Utf16(&utf16(hostile)).to_string(), harmless);
+        assert_eq!(Text(&format!("a\0{hostile}")).to_string(), format!("a\\u{{0}}{harmless}"));
         assert_eq!(Utf8(b"a\xff\x9bb").to_string(), "a\\xff\\x9bb");
         assert_eq!(Utf16(&[0x00, 0xd8, 0x41, 0x00, 0x42]).to_string(), "\\u{d800}A\\x42");
     }

@@ -2,6 +2,8 @@
 //!
 //! A name is a hint: it comes from the event's type and data, which whoever wrote the log chose. It sorts and explains; digests decide.
 
+use crate::evidence::Extend;
+use crate::evidence::cel::{Content, Record, Systemd};
 use crate::evidence::tcg_event::{self, Decoded, LINUX_INITRD, LOAD_OPTIONS, decode};
 use crate::evidence::tcg_log::{Event, EventLog, EventType};
 use crate::evidence::text::{Utf8, Utf16};
@@ -269,6 +271,51 @@ fn mok(event: &Event<'_>) -> &'static str {
 #[must_use]
 pub fn about(event: &Event<'_>) -> String {
     tcg_event::summary(event)
+}
+
+/// Names a record of the log of user space.
+#[must_use]
+pub fn of_record(record: &Record) -> &'static str {
+    let kind = match &record.content {
+        Content::Systemd(Systemd { event_type, string, .. }) => {
+            event_type.as_deref().or(string.as_deref()).unwrap_or_default()
+        }
+        Content::ImaTemplate { .. } | Content::ImaTlv(_) => return "userspace.ima",
+        Content::Management(_) => return "userspace.state",
+        Content::PcClient { .. } => return "userspace.event",
+        Content::Other { content_type, .. } if content_type == CONTAINER_EVENTS => {
+            return "userspace.container";
+        }
+        Content::Other { .. } => return "userspace.other",
+    };
+    match kind {
+        "phase" => "userspace.phase",
+        "filesystem" => "userspace.filesystem",
+        "volume-key" => "userspace.volume_key",
+        "machine-id" => "userspace.machine_id",
+        "product-id" => "userspace.product_id",
+        "keyslot" => "userspace.keyslot",
+        "nvpcr-init" => "userspace.nvpcr_init",
+        "nvpcr-separator" => "userspace.nvpcr_separator",
+        "dm-verity" => "userspace.dm_verity",
+        "imds-userdata" => "userspace.imds_userdata",
+        "os-separator" => "userspace.os_separator",
+        "login" => "userspace.login",
+        "credential" => "userspace.credential",
+        _ => "userspace.other",
+    }
+}
+
+/// The content type in which Google's Container-Optimized OS records what it runs.
+const CONTAINER_EVENTS: &str = "80";
+
+/// What an extend says of itself, for people; harmless in a terminal.
+#[must_use]
+pub fn about_extend(extend: Extend<'_, '_>) -> String {
+    match extend {
+        Extend::Firmware(event) => about(event),
+        Extend::Userspace(record) => record.content.summary(),
+    }
 }
 
 /// The name of the UEFI variable; empty if the event has none.

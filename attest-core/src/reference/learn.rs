@@ -6,13 +6,16 @@ use super::golden::{
     Variant, in_variant, may_be_judged,
 };
 use crate::digest::{Digest, HashAlg};
-use crate::evidence::Severity;
+use crate::evidence::cel::Record;
 use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, ImaLog};
 use crate::evidence::tcg_log::{Event, EventLog, Finding};
+use crate::evidence::{Extend, Severity, UserspaceLog};
 
 /// PCRs judged unless told otherwise: the firmware's, and shim's. 11–13 and 15 are added where they have events.
 const ALWAYS: [u8; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14];
 const WHERE_USED: [u8; 3] = [11, 12, 13];
+/// Extended by user space alone: judged where its log tells of it.
+const WHERE_TOLD: u8 = 15;
 
 /// One known-good boot.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +24,8 @@ pub struct Boot<'b, 'a> {
     pub name: &'b str,
     /// Its firmware log.
     pub log: &'b EventLog<'a>,
+    /// Its log of user space, if there is one.
+    pub userspace: Option<&'b UserspaceLog>,
     /// Whether a quote vouches for the log.
     pub evidence: Evidence,
     /// The files that IMA measured, if the list is given.
@@ -140,6 +145,7 @@ pub fn common_banks(boots: &[Boot<'_, '_>]) -> Result<Vec<HashAlg>, Error> {
         boots
             .iter()
             .all(|b| b.log.events().iter().filter(|e| e.is_extended()).all(|e| e.digest(*alg).is_some()))
+            && boots.iter().all(|b| (0..16).flat_map(|pcr| b.records(pcr)).all(|r| r.digest(*alg).is_some()))
     };
     let mut banks: Vec<HashAlg> = first.log.banks().to_vec();
     banks.retain(|alg| strong(alg) && in_all(alg) && complete(alg));
@@ -147,16 +153,25 @@ pub fn common_banks(boots: &[Boot<'_, '_>]) -> Result<Vec<HashAlg>, Error> {
     if banks.is_empty() { Err(Error::BanksDisjoint) } else { Ok(banks) }
 }
 
+impl<'b> Boot<'b, '_> {
+    /// What user space extended a PCR with, in order.
+    fn records(&self, pcr: u8) -> impl Iterator<Item = &'b Record> {
+        self.userspace.into_iter().flat_map(move |log| log.extends(pcr))
+    }
+}
+
 fn refuse_findings(boot: &Boot<'_, '_>) -> Result<(), Error> {
+    let refused = |code, detail: String, event| {
+        Err(Error::LogRefused { boot: boot.name.to_owned(), code, detail, event })
+    };
+    let told = boot.userspace.map(UserspaceLog::findings).unwrap_or_default();
+    if let Some(finding) = told.iter().find(|finding| finding.severity() == Severity::Refuse) {
+        return refused(finding.code(), finding.kind.to_string(), finding.record);
+    }
     let refuses = |finding: &&Finding| finding.severity() == Severity::Refuse;
     match boot.log.findings().iter().find(refuses) {
         None => Ok(()),
-        Some(finding) => Err(Error::LogRefused {
-            boot: boot.name.to_owned(),
-            code: finding.code(),
-            detail: finding.kind.to_string(),
-            event: finding.event,
-        }),
+        Some(finding) => refused(finding.code(), finding.kind.to_string(), finding.event),
     }
 }
 
@@ -201,9 +216,12 @@ fn names_test_key(data: &[u8]) -> bool {
 pub fn judged(boots: &[Boot<'_, '_>], choices: &Choices) -> Vec<u8> {
     let used = |pcr: &u8| {
         let extends = |e: &Event<'_>| e.is_extended() && e.pcr == u32::from(*pcr);
-        boots.iter().any(|boot| boot.log.events().iter().any(extends))
+        boots.iter().any(|boot| boot.log.events().iter().any(extends) || boot.records(*pcr).next().is_some())
     };
+    // What nobody's log tells of in PCR 15 cannot be judged; what some good boots lack is a sequence of nothing.
+    let told = boots.iter().any(|boot| boot.records(WHERE_TOLD).next().is_some());
     let mut judged: Vec<u8> = ALWAYS.into_iter().chain(WHERE_USED.into_iter().filter(used)).collect();
+    judged.extend(told.then_some(WHERE_TOLD));
     judged.retain(|pcr| choices.not_judged.iter().all(|not| not.pcr != *pcr));
     judged.sort_unstable();
     judged
@@ -263,8 +281,11 @@ fn unique_name(golden: &Golden, pcr: u8, name: &str) -> String {
 
 fn sequence(pcr: u8, boot: &Boot<'_, '_>, names: &[String], banks: &[HashAlg]) -> Sequence {
     let events = boot.log.events().iter().zip(names);
-    let extends = events.filter(|(event, _)| event.is_extended() && event.pcr == u32::from(pcr));
-    let slots = without_failed_exits(extends.map(|(event, name)| slot(event, name, banks)).collect());
+    let events = events.filter(|(event, _)| event.is_extended() && event.pcr == u32::from(pcr));
+    let firmware = events.map(|(event, name)| slot(Extend::Firmware(event), name, banks));
+    let userspace =
+        boot.records(pcr).map(|record| slot(Extend::Userspace(record), component::of_record(record), banks));
+    let slots = without_failed_exits(firmware.chain(userspace).collect());
     Sequence {
         pcr,
         name: String::new(),
@@ -294,11 +315,11 @@ fn without_failed_exits(slots: Vec<Slot>) -> Vec<Slot> {
     kept
 }
 
-fn slot(event: &Event<'_>, name: &str, banks: &[HashAlg]) -> Slot {
+fn slot(event: Extend<'_, '_>, name: &str, banks: &[HashAlg]) -> Slot {
     Slot {
         component: name.to_owned(),
         digests: banks.iter().filter_map(|bank| event.typed_digest(*bank)).collect(),
-        about: component::about(event),
+        about: component::about_extend(event),
         rule: (name == Rule::ExitBootServicesRepeat.owner()).then_some(Rule::ExitBootServicesRepeat),
     }
 }
@@ -321,6 +342,10 @@ fn measured_by(sequences: &mut [Sequence], boot: &Boot<'_, '_>) -> Result<(), Er
                 first_of(&["boot_loader.grub"])
             }
             9 => first_of(&["kernel", "uki", "boot_loader.grub", "boot_loader.systemd_boot"]),
+            // What user space alone extends, the image that starts it extends: its initrd is judged with it.
+            11..=13 | 15 if boot.records(sequence.pcr).count() == sequence.slots.len() => {
+                first_of(&["uki", "boot_loader.systemd_boot", "kernel"])
+            }
             11..=13 => first_of(&["uki", "boot_loader.systemd_boot"]),
             14 => first_of(&["boot_loader.shim"]),
             _ => None,

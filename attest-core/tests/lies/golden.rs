@@ -250,7 +250,8 @@ fn what_nobody_should_learn_from() {
     assert_eq!(code(&[&off]), Err("learn_weakness_not_accepted"));
     let bytes = good().log_bytes();
     let log = attest_core::evidence::tcg_log::EventLog::parse(&bytes, &Limits::DEFAULT).unwrap();
-    let boot = learn::Boot { name: "boot", log: &log, evidence: Evidence::Quoted, files: None };
+    let boot =
+        learn::Boot { name: "boot", log: &log, userspace: None, evidence: Evidence::Quoted, files: None };
     let no_family = learn::learn("", &[boot], &Choices::default()).unwrap_err();
     assert_eq!(no_family.code(), "golden_value", "{no_family}");
 }

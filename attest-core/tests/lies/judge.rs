@@ -22,6 +22,7 @@ pub struct Sent {
     pub signature: Vec<u8>,
     pub log: Option<Vec<u8>>,
     pub ima: Option<Vec<u8>>,
+    pub userspace: Option<Vec<u8>>,
     pub values: Option<PcrValues>,
 }
 
@@ -36,6 +37,7 @@ impl Sent {
             attest,
             log: Some(device.log_bytes()),
             ima: (!device.ima.is_empty()).then(|| device.ima_bytes()),
+            userspace: None,
             values: Some(device.pcrs.iter().map(value).collect()),
         }
     }
@@ -47,6 +49,7 @@ impl Sent {
             signature_scheme: None,
             event_log: self.log.as_deref(),
             ima: self.ima.as_deref(),
+            userspace_log: self.userspace.as_deref(),
             pcrs: self.values.clone(),
         };
         Bundle::parse(evidence, &Limits::DEFAULT)
@@ -123,6 +126,7 @@ pub fn learned_by(devices: &[&Device], with_files: bool, choices: &Choices) -> R
         .iter()
         .zip(&names)
         .map(|((log, files), name)| Boot {
+            userspace: None,
             name,
             log,
             evidence: golden::Evidence::Quoted,

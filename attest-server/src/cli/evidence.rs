@@ -38,6 +38,9 @@ pub(super) struct EvidenceFlags {
     /// The IMA list, binary or ASCII
     #[arg(long, value_name = "FILE")]
     pub(super) ima: Option<PathBuf>,
+    /// The log of user space: systemd's tpm2-measure.log, or a canonical event log in TLV, JSON or CBOR
+    #[arg(long, value_name = "FILE")]
+    pub(super) userspace_log: Option<PathBuf>,
     /// Scheme of a bare signature, such as rsassa-sha256
     #[arg(long, value_name = "SCHEME")]
     pub(super) signature_scheme: Option<String>,
@@ -54,6 +57,7 @@ pub(super) struct Files {
     pcrs: Option<PcrValues>,
     pub(super) eventlog: Option<Vec<u8>>,
     pub(super) ima: Option<Vec<u8>>,
+    pub(super) userspace_log: Option<Vec<u8>>,
 }
 
 impl EvidenceFlags {
@@ -74,6 +78,7 @@ impl EvidenceFlags {
             pcrs: self.pcrs.as_deref().map(read_pcrs).transpose()?,
             eventlog: optional(&self.eventlog, limits.event_log_bytes)?,
             ima: optional(&self.ima, limits.ima_bytes)?,
+            userspace_log: optional(&self.userspace_log, limits.userspace_log_bytes)?,
         })
     }
 }
@@ -118,6 +123,7 @@ impl Files {
             signature_scheme: self.scheme,
             event_log: self.eventlog.as_deref(),
             ima: self.ima.as_deref(),
+            userspace_log: self.userspace_log.as_deref(),
             pcrs: self.pcrs.clone(),
         };
         let bundle = Bundle::parse(evidence, limits)

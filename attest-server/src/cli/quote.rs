@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use attest_core::HashAlg;
 use attest_core::Limits;
 use attest_core::authenticate::{AuthenticEvidence, Outcome};
-use attest_core::evidence::FirmwareLog;
+use attest_core::evidence::cel::Record;
+use attest_core::evidence::{FirmwareLog, UserspaceLog};
+use attest_core::reference::component;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
 use super::evidence::{EvidenceFlags, Files, NotAuthentic};
-use super::{Exit, Failure, Output, Style};
+use super::{Exit, Failure, Output, Style, layout};
 
 /// Is a quote authentic, and do the logs explain it?
 #[derive(Args, Debug)]
@@ -30,12 +32,15 @@ struct Finding {
     bank: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<u32>,
+    /// `userspace` where the event is a record of that log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'static str>,
     detail: String,
 }
 
 impl Finding {
     fn new(code: &'static str, severity: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, severity, pcr: None, bank: None, event: None, detail: detail.into() }
+        Self { code, severity, pcr: None, bank: None, event: None, log: None, detail: detail.into() }
     }
 }
 
@@ -68,7 +73,7 @@ fn refuse(why: &NotAuthentic, out: &mut Output) -> Exit {
 }
 
 fn report(evidence: &AuthenticEvidence<'_>, files: &Files, out: &mut Output) -> Exit {
-    let logs_given = files.eventlog.is_some() || files.ima.is_some();
+    let logs_given = files.eventlog.is_some() || files.ima.is_some() || files.userspace_log.is_some();
     let findings = findings(evidence, logs_given);
     let refused = findings.iter().any(|finding| finding.severity == "refuse");
     if out.wants_json() {
@@ -92,6 +97,14 @@ fn findings(evidence: &AuthenticEvidence<'_>, logs_given: bool) -> Vec<Finding> 
         findings.push(Finding {
             pcr: finding.pcr,
             event: finding.event,
+            ..Finding::new(finding.code(), finding.severity().name(), finding.kind.to_string())
+        });
+    }
+    for finding in evidence.userspace().map(UserspaceLog::findings).unwrap_or_default() {
+        findings.push(Finding {
+            pcr: finding.pcr.map(u32::from),
+            event: finding.record,
+            log: Some("userspace"),
             ..Finding::new(finding.code(), finding.severity().name(), finding.kind.to_string())
         });
     }
@@ -127,6 +140,13 @@ fn outcome_finding(
     }
     let decides = evidence.deciding_bank(pcr) == Some(alg);
     let (code, severity, detail) = match outcome {
+        Outcome::Ambiguous => (
+            "story_ambiguous",
+            "refuse",
+            format!(
+                "the IMA list and the log of user space both tell of PCR {pcr}: nothing proves how they belong together"
+            ),
+        ),
         _ if !decides => (
             "other_bank_mismatch",
             "warn",
@@ -187,6 +207,11 @@ fn document(evidence: &AuthenticEvidence<'_>, logs_given: bool, findings: &[Find
         "firmware_version": format!("{:016x}", quote.firmware_version()),
         "findings": findings,
     });
+    let userspace =
+        evidence.userspace().map(|log| json!({ "format": log.format().name(), "records": records(log) }));
+    if let (Some(object), Some(userspace)) = (document.as_object_mut(), userspace) {
+        object.insert("userspace_log".into(), userspace);
+    }
     if let (Some(object), Some(ima)) = (document.as_object_mut(), ima) {
         object.insert("ima".into(), ima);
     }
@@ -194,6 +219,21 @@ fn document(evidence: &AuthenticEvidence<'_>, logs_given: bool, findings: &[Find
         object.insert("ak_name".into(), json!(hex::encode(name)));
     }
     document
+}
+
+/// What each record tells, and whether its digests prove the text.
+fn records(log: &UserspaceLog) -> Vec<serde_json::Value> {
+    let record = |record: &Record| {
+        json!({
+            "index": record.index,
+            "pcr": record.pcr(),
+            "component": component::of_record(record),
+            "content_type": record.content.type_name(),
+            "data_authenticated": record.is_authenticated_everywhere(),
+            "summary": record.content.summary(),
+        })
+    };
+    log.records().iter().map(record).collect()
 }
 
 fn print(evidence: &AuthenticEvidence<'_>, logs_given: bool, findings: &[Finding], out: &mut Output) {
@@ -229,6 +269,12 @@ fn print(evidence: &AuthenticEvidence<'_>, logs_given: bool, findings: &[Finding
             "IMA        {} entries covered by the quote ({}), {} left over",
             c.entries_covered, c.bank, c.entries_left_over
         ));
+    }
+    for record in evidence.userspace().map(UserspaceLog::records).unwrap_or_default() {
+        let proven = if record.is_authenticated_everywhere() { "proven" } else { "hint" };
+        let pcr = record.pcr().map_or("-".to_owned(), |pcr| pcr.to_string());
+        let head = format!("userspace  {:>4}  {pcr:>3}  {proven:<6}  ", record.index);
+        layout::hanging(out, &head, 29, &record.content.summary());
     }
     for finding in findings {
         let style = if finding.severity == "refuse" { Style::Bad } else { Style::Warn };

@@ -45,7 +45,13 @@ pub(crate) fn pcrs() -> PcrValues {
 
 fn golden_toml() -> String {
     let log = EventLog::parse(EVENT_LOG, &Limits::DEFAULT).unwrap();
-    let boot = learn::Boot { name: "good", log: &log, evidence: golden::Evidence::Quoted, files: None };
+    let boot = learn::Boot {
+        name: "good",
+        log: &log,
+        userspace: None,
+        evidence: golden::Evidence::Quoted,
+        files: None,
+    };
     learn::learn(FAMILY, &[boot], &learn::Choices::default()).unwrap().to_toml()
 }
 

@@ -112,6 +112,15 @@ macro_rules! event_types {
                     _ => return None,
                 })
             }
+
+            /// The type of this [`name`](Self::name).
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name.strip_prefix("EV_")? {
+                    $(stringify!($name) => Some(Self($code)),)*
+                    _ => None,
+                }
+            }
         }
     };
 }

@@ -137,6 +137,15 @@ fn check_slots(sequence: &Sequence, place: &str, add: &mut impl FnMut(LintCode, 
         let brittle = match slot.component.as_str() {
             "boot.partition_table" => "holds GUIDs that differ between machines",
             "boot.entry" | "boot.order" => "can name disks and network cards of one machine",
+            "userspace.machine_id"
+            | "userspace.filesystem"
+            | "userspace.volume_key"
+            | "userspace.product_id"
+            | "userspace.keyslot"
+            | "userspace.nvpcr_init" => "is one machine's own",
+            "userspace.login" | "userspace.credential" | "userspace.imds_userdata" => {
+                "is what someone did or gave on one boot"
+            }
             _ => continue,
         };
         add(LintCode::BrittleValue, place, brittle.into());

@@ -7,7 +7,8 @@ const LOG: &[u8] = include_bytes!("../../../../tests/fixtures/boots/sb-grub/even
 
 fn learned() -> Golden {
     let log = EventLog::parse(LOG, &Limits::DEFAULT).unwrap();
-    let boot = Boot { name: "debian \"12\"", log: &log, evidence: Evidence::Quoted, files: None };
+    let boot =
+        Boot { name: "debian \"12\"", log: &log, userspace: None, evidence: Evidence::Quoted, files: None };
     learn("gateway", &[boot], &Choices::default()).unwrap()
 }
 

@@ -80,6 +80,6 @@ fn learn_from(
     let log = EventLog::parse(boot.event_log, &limits).map_err(Problem::of)?;
     let list = ImaLog::parse(boot.ima_list, &limits).map_err(Problem::of)?;
     let files = learn::ima_files(&list);
-    let boot = Boot { name, log: &log, evidence, files: Some(&files) };
+    let boot = Boot { name, log: &log, userspace: None, evidence, files: Some(&files) };
     learn::learn(family, &[boot], &Choices::default()).map_err(Problem::of)
 }

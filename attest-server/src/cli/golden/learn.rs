@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use attest_core::authenticate::Outcome;
+use attest_core::evidence::UserspaceLog;
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::golden::{Accepted, Evidence, ImaFile, NotJudged};
@@ -28,6 +29,9 @@ pub(super) struct Learn {
     /// IMA lists of the same boots; without them runtime integrity will not be judged
     #[arg(long, value_name = "FILE", num_args = 1..)]
     ima: Vec<PathBuf>,
+    /// Their logs of user space: systemd's, or canonical event logs; without them PCR 15 is not judged
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    userspace_log: Vec<PathBuf>,
     /// Quotes of the same boots, so that the logs are proven
     #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["signature", "ak", "nonce"])]
     attest: Vec<PathBuf>,
@@ -64,6 +68,7 @@ pub(super) struct Learn {
 struct Source {
     name: String,
     log: Vec<u8>,
+    userspace: Option<UserspaceLog>,
     /// The files that IMA measured: with a quote those that it proves.
     files: Option<Vec<ImaFile>>,
     /// The PCRs that the quote covers in a bank that counts; none without a quote.
@@ -115,6 +120,7 @@ impl Learn {
         let boots = self.eventlog.len();
         let lists = [
             ("--ima", self.ima.len()),
+            ("--userspace-log", self.userspace_log.len()),
             ("--attest", self.attest.len()),
             ("--signature", self.signature.len()),
             ("--ak", self.ak.len()),
@@ -162,11 +168,14 @@ impl Learn {
         let missing = || Failure::usage("count_mismatch", "fewer files than event logs");
         let log_path = self.eventlog.get(at).ok_or_else(missing)?;
         let name = self.name.get(at).cloned().unwrap_or_else(|| boot_name(log_path));
+        let userspace = self.userspace_log.get(at);
         let Some(attest) = self.attest.get(at) else {
             let log = read_file(log_path, limits.event_log_bytes)?;
             let ima = self.ima.get(at).map(|path| read_file(path, limits.ima_bytes)).transpose()?;
             let files = ima.map(|bytes| ima_files(&bytes, &name, limits)).transpose()?;
-            return Ok(Source { name, log, files, quoted: Vec::new(), has_quote: false });
+            let userspace = userspace.map(|path| read_file(path, limits.userspace_log_bytes)).transpose()?;
+            let userspace = userspace.map(|bytes| userspace_log(&bytes, &name, limits)).transpose()?;
+            return Ok(Source { name, log, userspace, files, quoted: Vec::new(), has_quote: false });
         };
         let flags = EvidenceFlags {
             attest: attest.clone(),
@@ -176,6 +185,7 @@ impl Learn {
             pcrs: self.pcrs.get(at).cloned(),
             eventlog: Some(log_path.clone()),
             ima: self.ima.get(at).cloned(),
+            userspace_log: userspace.cloned(),
             signature_scheme: self.signature_scheme.clone(),
         };
         proven(name, &flags.read(limits)?, limits)
@@ -209,6 +219,7 @@ fn proven(name: String, files: &Files, limits: &Limits) -> Result<Source, Failur
     let quoted = evidence.outcomes().iter().map(|(alg, pcr, _)| (*alg, *pcr)).collect();
     Ok(Source {
         log: files.eventlog.clone().unwrap_or_default(),
+        userspace: evidence.userspace().cloned(),
         files: listed,
         quoted,
         has_quote: true,
@@ -228,7 +239,8 @@ fn boots<'b, 'a>(
         .zip(logs)
         .map(|(source, log)| {
             let files = source.files.as_deref();
-            Boot { name: &source.name, log, evidence: Evidence::LogOnly, files }
+            let userspace = source.userspace.as_ref();
+            Boot { name: &source.name, log, userspace, evidence: Evidence::LogOnly, files }
         })
         .collect();
     let (banks, judged) = (learn::common_banks(&boots)?, learn::judged(&boots, choices));
@@ -248,6 +260,11 @@ fn boots<'b, 'a>(
 fn parse_log<'s>(source: &'s Source, limits: &Limits) -> Result<EventLog<'s>, Failure> {
     EventLog::parse(&source.log, limits)
         .map_err(|e| Failure::malformed(e.code(), format!("boot `{}`: {e}", source.name)))
+}
+
+fn userspace_log(bytes: &[u8], name: &str, limits: &Limits) -> Result<UserspaceLog, Failure> {
+    UserspaceLog::parse(bytes, limits)
+        .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {e}")))
 }
 
 fn ima_files(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<ImaFile>, Failure> {

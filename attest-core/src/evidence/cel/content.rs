@@ -1,0 +1,171 @@
+//! What a record says was measured (section 4.3 and after, TPMU_EVENT_CONTENT).
+
+use core::fmt;
+
+use crate::evidence::tcg_log::EventType;
+use crate::evidence::text::{Hex, Text, shortened};
+
+/// The content of a record. It is a hint as far as no digest covers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// `cel`: about the log itself.
+    Management(Vec<Management>),
+    /// `ima_template`: an entry of the kernel's list.
+    ImaTemplate {
+        /// The template's name, such as `ima-ng`.
+        name: String,
+        /// Its data, of which the digests are.
+        data: Vec<u8>,
+    },
+    /// `ima_tlv`.
+    ImaTlv(Vec<u8>),
+    /// A type that is not known here, by its name or number.
+    Other {
+        /// The type.
+        content_type: String,
+        /// The value, if it is bytes.
+        value: Option<Vec<u8>>,
+    },
+    /// `pcclient_std`: an event as firmware measures it.
+    PcClient {
+        /// What it claims to be; `None` for a name that no event type has.
+        event_type: Option<EventType>,
+        /// Its data.
+        data: Vec<u8>,
+    },
+    /// `systemd`.
+    Systemd(Systemd),
+}
+
+/// What systemd measured (systemd, docs/TPM2_PCR_MEASUREMENTS.md). Only [`string`](Self::string) is ever covered by a digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Systemd {
+    /// The string that was measured, or, for a volume's key and a credential, of which the HMAC was measured.
+    pub string: Option<String>,
+    /// `phase`, `filesystem`, `volume-key`, `machine-id`, `product-id`, `keyslot`, `nvpcr-init`, `nvpcr-separator`, `dm-verity`,
+    /// `imds-userdata`, `os-separator`, `login`, `credential`, or one that is newer.
+    pub event_type: Option<String>,
+    /// The boot's id, 32 hexadecimal digits; another boot, and a kexec, has another.
+    pub boot_id: Option<String>,
+    /// CLOCK_BOOTTIME in microseconds.
+    pub timestamp: Option<u64>,
+    /// The name of the NvPCR.
+    pub nv_index_name: Option<String>,
+}
+
+/// A record about the log itself (section 4.4, TPMS_EVENT_CELMGT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Management {
+    /// The format's version; not measured.
+    Version {
+        /// Major.
+        major: u16,
+        /// Minor.
+        minor: u16,
+    },
+    /// The firmware's records end here; not measured.
+    FirmwareEnd,
+    /// When the log was begun or went on.
+    Timestamp(u64),
+    /// The machine went to sleep, hibernated, or changed its kernel.
+    StateTransition(StateTransition),
+}
+
+/// What happened to the system (TPMI_STATE_TRANS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateTransition {
+    /// To memory.
+    Suspend,
+    /// To disk.
+    Hibernate,
+    /// Into another kernel.
+    Kexec,
+}
+
+impl StateTransition {
+    pub(super) const ALL: [(Self, u64, &'static str); 3] =
+        [(Self::Suspend, 0, "suspend"), (Self::Hibernate, 1, "hibernate"), (Self::Kexec, 2, "kexec")];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(state, ..)| *state == self).map_or("", |(_, _, name)| name)
+    }
+}
+
+impl Management {
+    pub(super) const fn is_measured(&self) -> bool {
+        matches!(self, Self::Timestamp(_) | Self::StateTransition(_))
+    }
+}
+
+impl Content {
+    /// The type's name in JSON (table 2), or as the log has it.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::Management(_) => "cel",
+            Self::ImaTemplate { .. } => "ima_template",
+            Self::ImaTlv(_) => "ima_tlv",
+            Self::Other { content_type, .. } => content_type,
+            Self::PcClient { .. } => "pcclient_std",
+            Self::Systemd(_) => "systemd",
+        }
+    }
+
+    /// The bytes that the digest should be of; `None` where nobody says.
+    pub(super) fn measured(&self) -> Option<&[u8]> {
+        match self {
+            Self::Management(_) => None,
+            Self::ImaTemplate { data, .. } | Self::PcClient { data, .. } | Self::ImaTlv(data) => Some(data),
+            Self::Other { value, .. } => value.as_deref(),
+            Self::Systemd(systemd) => systemd.string.as_deref().map(str::as_bytes),
+        }
+    }
+}
+
+/// The longest summary in characters, as for the events of firmware.
+const SUMMARY: usize = 400;
+
+impl Content {
+    /// A short text for display, harmless in terminals, logs and JSON.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        shortened(self, SUMMARY)
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Management(all) => {
+                let mut texts = all.iter().map(|one| match one {
+                    Management::Version { major, minor } => format!("format version {major}.{minor}"),
+                    Management::FirmwareEnd => "end of the firmware's part".to_owned(),
+                    Management::Timestamp(time) => format!("timestamp {time}"),
+                    Management::StateTransition(state) => state.name().to_owned(),
+                });
+                texts.try_for_each(|text| f.write_str(&text))
+            }
+            Self::ImaTemplate { name, data } => write!(f, "{} {}", Text(name), Hex(data)),
+            Self::ImaTlv(data) => write!(f, "{}", Hex(data)),
+            Self::Other { content_type, value } => {
+                write!(f, "{}", Text(content_type))?;
+                match value.as_deref().map(|value| (core::str::from_utf8(value), value)) {
+                    Some((Ok(text), _)) => write!(f, ": {}", Text(text)),
+                    Some((Err(_), value)) => write!(f, ": {}", Hex(value)),
+                    None => Ok(()),
+                }
+            }
+            Self::PcClient { event_type: Some(kind), data } => write!(f, "{kind} {}", Hex(data)),
+            Self::PcClient { event_type: None, data } => write!(f, "{}", Hex(data)),
+            Self::Systemd(Systemd { string, nv_index_name, .. }) => {
+                if let Some(name) = nv_index_name {
+                    write!(f, "NvPCR {}: ", Text(name))?;
+                }
+                write!(f, "{}", Text(string.as_deref().unwrap_or_default()))
+            }
+        }
+    }
+}
