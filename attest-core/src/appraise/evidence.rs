@@ -2,9 +2,10 @@
 
 use super::finding::{Code, Part, Reason, Severity};
 use super::policy::{Context, LastSeen, Policy, Taken};
-use crate::authenticate::AuthenticEvidence;
 use crate::authenticate::quote::AuthenticQuote;
-use crate::evidence::tcg_log::{FindingKind, Format};
+use crate::authenticate::{AuthenticEvidence, Outcome};
+use crate::evidence::tcg_event;
+use crate::evidence::tcg_log::{Finding, FindingKind, Format};
 use crate::evidence::tpm::ClockInfo;
 use crate::evidence::{FirmwareLog, UserspaceLog};
 use crate::reference::ReferenceSet;
@@ -157,7 +158,7 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
         FirmwareLog::Given(log) => log,
     };
     let tolerated = |quirk| golden.workarounds.iter().any(|w| w.quirk == quirk);
-    let reason = |finding: &crate::evidence::tcg_log::Finding| {
+    let reason = |finding: &Finding| {
         let quirk = match finding.kind {
             FindingKind::DuplicateSeparator => Some(Quirk::SeparatorDuplicate),
             FindingKind::SeparatorMissing => Some(Quirk::SeparatorMissing),
@@ -170,7 +171,7 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
                 Severity::Info,
                 format!("tolerated as `{}`: {}", quirk.name(), finding.kind),
             ),
-            None => (Code::LogFinding, finding.severity(), finding.kind.to_string()),
+            None => (Code::LogFinding, severity(finding, golden), finding.kind.to_string()),
         };
         Reason {
             detail_code: Some(finding.code()),
@@ -179,7 +180,28 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
             ..Reason::new(code, severity, Part::Boot, explain)
         }
     };
-    log.findings().iter().map(reason).collect()
+    // What the boot says of itself counts where the quote proves it; a register that the log does not explain refuses by itself.
+    let is_proven = |finding: &Finding| {
+        let pcr = finding.pcr.and_then(|pcr| u8::try_from(pcr).ok());
+        pcr.and_then(|pcr| evidence.outcome(evidence.deciding_bank(pcr)?, pcr))
+            .is_some_and(Outcome::is_explained)
+    };
+    let told: Vec<Finding> = tcg_event::findings(log).into_iter().filter(is_proven).collect();
+    log.findings().iter().chain(&told).map(reason).collect()
+}
+
+/// What a finding weighs beside golden values: what a boot says of itself in a judged register, people have reviewed by its digests, so
+/// there it only explains. A key that was never to be shipped must have been accepted by name.
+fn severity(finding: &Finding, golden: &Golden) -> Severity {
+    let is_judged =
+        finding.pcr.and_then(|pcr| u8::try_from(pcr).ok()).is_some_and(|pcr| golden.judged.contains(&pcr));
+    match finding.kind {
+        FindingKind::TestKey { .. } if golden.accepted.iter().all(|a| a.weakness != "test_keys") => {
+            finding.severity()
+        }
+        kind if is_judged && kind.is_of_the_boot() => Severity::Info,
+        _ => finding.severity(),
+    }
 }
 
 /// The log of user space, by its own findings.

@@ -79,7 +79,10 @@ fn own_words(extend: Extend<'_, '_>, bank: HashAlg) -> String {
     let proven = match extend {
         Extend::Firmware(event) => matches!(
             authenticated(event, bank),
-            Authenticated::WholeData | Authenticated::WholeDataAndNul | Authenticated::StringAfterPrefix
+            Authenticated::WholeData
+                | Authenticated::WholeDataAndNul
+                | Authenticated::Variable
+                | Authenticated::StringAfterPrefix
         ),
         Extend::Userspace(record) => record.is_authenticated(bank),
     };

@@ -8,6 +8,7 @@ use super::golden::{
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::cel::Record;
 use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, ImaLog};
+use crate::evidence::tcg_event::SecureBootState;
 use crate::evidence::tcg_log::{Event, EventLog, Finding};
 use crate::evidence::{Extend, Severity, UserspaceLog};
 
@@ -197,18 +198,10 @@ fn weaknesses(log: &EventLog<'_>) -> Vec<&'static str> {
     if log.events().iter().zip(&names).any(is_validation_state) {
         found.push("shim_validation_off");
     }
-    let is_key =
-        |name: &String| matches!(name.as_str(), "secure_boot.pk" | "secure_boot.kek" | "secure_boot.db");
-    if log.events().iter().zip(&names).any(|(event, name)| is_key(name) && names_test_key(event.data)) {
+    if SecureBootState::of(log).may_hold_test_keys() {
         found.push("test_keys");
     }
     found
-}
-
-/// Vendors mark keys that were never meant to ship in the certificate's name (PKfail, CVE-2024-8105).
-fn names_test_key(data: &[u8]) -> bool {
-    const MARKS: [&[u8]; 2] = [b"DO NOT TRUST", b"DO NOT SHIP"];
-    MARKS.iter().any(|mark| data.windows(mark.len()).any(|window| window == *mark))
 }
 
 /// The PCRs that a draft from these boots judges, ascending. A quote vouches for a boot if it covers all of them.

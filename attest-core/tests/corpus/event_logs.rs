@@ -5,12 +5,12 @@ use std::path::Path;
 
 use attest_core::authenticate::replay::Replay;
 use attest_core::evidence::Severity;
-use attest_core::evidence::tcg_event::secure_boot;
+use attest_core::evidence::tcg_event::{SecureBootState, Switch, WindowsBoot, secure_boot};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::{HashAlg, Limits};
 use serde_json::Value;
 
-use crate::score::{Exception, Score, bytes, corpus, expectations};
+use crate::score::{Exception, Score, bytes, corpus, expectations, say};
 
 /// Deviations of event logs: how the file's path ends, what deviates, and why that is right.
 const EVENT_LOGS: &[Exception] = &[
@@ -131,4 +131,30 @@ fn event_log(root: &Path, expected: &Value, score: &mut Score, refused: &mut BTr
     } else if let Some(format) = expected["independent_parser"]["format"].as_str() {
         score.check(file, "format", log.format().name() == format);
     }
+}
+
+/// Windows logs of eight machines: each measurement is read, proven, and good. Shims of all years: each authority is proven.
+#[test]
+fn what_windows_and_shim_measured_is_read_whole() {
+    let Some(root) = corpus() else { return };
+    let (mut windows, mut authorities) = (0, 0);
+    for expected in expectations(&root, "evlog__") {
+        let file = expected["file"].as_str().expect("file");
+        let bytes = bytes(&root, file);
+        let Ok(log) = EventLog::parse(&bytes, &Limits::DEFAULT) else { continue };
+        let state = SecureBootState::of(&log);
+        assert!(state.authorities().iter().all(|authority| authority.proven), "{file}");
+        assert!(!state.may_hold_test_keys(), "{file}");
+        authorities += state.authorities().len();
+        let Some(boot) = WindowsBoot::of(&log) else { continue };
+        windows += 1;
+        assert_eq!(boot.findings(), [], "{file}");
+        for switch in Switch::ALL.into_iter().filter(|switch| *switch != Switch::HypervisorDebugging) {
+            assert_eq!(boot.switch(switch), Some(switch == Switch::CodeIntegrity), "{file} {switch:?}");
+        }
+        assert_eq!(boot.elam(), ["Windows Defender"], "{file}");
+        assert!(boot.boot_revocations().is_some() && boot.os_revocations().is_some(), "{file}");
+    }
+    say(&format!("event logs: {windows} of Windows read whole, {authorities} authorities proven"));
+    assert!(windows >= 9 && authorities >= 50);
 }

@@ -8,7 +8,7 @@ use attest_core::reference::golden::{
 use attest_core::reference::learn::{self, Choices};
 use attest_core::{Digest, HashAlg, Limits};
 
-use super::device::{Device, SHA1, SHA256, VARIABLE_CONFIG, hash};
+use super::device::{Device, Event, SHA1, SHA256, VARIABLE_CONFIG, hash};
 use super::judge::{
     FAMILY, Sent, affirmed, context, find, golden, has, judge, learned, learned_by, refused, refused_only,
 };
@@ -262,12 +262,21 @@ fn weaknesses_are_accepted_by_name_and_stay_in_the_document() {
     let mut unvalidated = good();
     unvalidated.measure(14, super::device::IPL, b"MokSBState\0", &[1]);
     let mut test_keys = good();
-    let variable = super::sample::variable(&[7; 16], "PK", b"CN=DO NOT TRUST - AMI Test PK");
+    let variable = super::sample::variable(&super::sample::GLOBAL, "PK", b"CN=DO NOT TRUST - AMI Test PK");
     let at = test_keys.log.iter().position(|e| e.kind == VARIABLE_CONFIG).unwrap() + 1;
+    let good_key = test_keys.log[at].data.clone();
     test_keys.log[at].data = variable.clone();
     test_keys.log[at].digests =
         [SHA1, SHA256].into_iter().map(|bank| (bank, hash(bank, &variable))).collect();
-    let boots = [(off, "secure_boot_off"), (unvalidated, "shim_validation_off"), (test_keys, "test_keys")];
+    // The writer of the log shows a good key for the one that was measured.
+    let mut hidden = good();
+    hidden.log[at] = Event { data: good_key, ..test_keys.log[at].clone() };
+    let boots = [
+        (off, "secure_boot_off"),
+        (unvalidated, "shim_validation_off"),
+        (test_keys, "test_keys"),
+        (hidden, "test_keys"),
+    ];
     for (device, weakness) in boots {
         let refusal = learned(&[&device], false).unwrap_err();
         assert!(matches!(refusal, learn::Error::WeaknessNotAccepted { weakness: w, .. } if w == weakness));

@@ -1,16 +1,20 @@
 //! `attest eventlog`.
 
+#[path = "eventlog/state.rs"]
+mod state;
+
 use std::collections::BTreeMap;
 
 use attest_core::Limits;
 use attest_core::authenticate::replay::Replay;
 use attest_core::evidence::Severity;
-use attest_core::evidence::tcg_event::{self, Authenticated};
+use attest_core::evidence::tcg_event::{self, Authenticated, SecureBootState, WindowsBoot};
 use attest_core::evidence::tcg_log::{self, Event, EventLog};
 use attest_core::evidence::text::Hex;
 use clap::Args;
 use serde::Serialize;
 
+use self::state::{SecureBootJson, WindowsJson};
 use super::{Exit, Failure, Output, Style, input, layout};
 
 /// Parse and replay a TCG event log: crypto-agile, SHA-1 or CCEL
@@ -28,15 +32,21 @@ impl Eventlog {
         let limits = Limits::DEFAULT;
         let bytes = input::read_file(&self.file, limits.event_log_bytes)?;
         let log = EventLog::parse(&bytes, &limits).map_err(malformed)?;
-        let answer = Answer::new(&log);
+        let findings = findings(&log);
+        let answer = Answer::new(&log, &findings);
         if out.wants_json() {
             out.json(&answer);
         } else {
-            answer.show(out, &log);
+            answer.show(out, &log, &findings);
         }
-        let refused = log.findings().iter().any(|finding| finding.severity() == Severity::Refuse);
+        let refused = findings.iter().any(|finding| finding.severity() == Severity::Refuse);
         Ok(if refused { Exit::Refused } else { Exit::Good })
     }
+}
+
+/// Those of the log's form, and those of what it proves.
+fn findings(log: &EventLog<'_>) -> Vec<tcg_log::Finding> {
+    log.findings().iter().copied().chain(tcg_event::findings(log)).collect()
 }
 
 fn malformed(error: tcg_log::Error) -> Failure {
@@ -52,6 +62,8 @@ struct Answer {
     events: Vec<EventJson>,
     replayed: BTreeMap<&'static str, BTreeMap<u32, String>>,
     secure_boot: Option<bool>,
+    secure_boot_state: SecureBootJson,
+    windows: Option<WindowsJson>,
     findings: Vec<FindingJson>,
 }
 
@@ -80,7 +92,7 @@ struct FindingJson {
 }
 
 impl Answer {
-    fn new(log: &EventLog<'_>) -> Self {
+    fn new(log: &EventLog<'_>, findings: &[tcg_log::Finding]) -> Self {
         let replay = Replay::new(log);
         let values = |alg| replay.values(alg).map(|(pcr, value)| (pcr, value.to_string())).collect();
         Self {
@@ -90,11 +102,13 @@ impl Answer {
             events: log.events().iter().map(EventJson::new).collect(),
             replayed: replay.banks().map(|alg| (alg.name(), values(alg))).collect(),
             secure_boot: tcg_event::secure_boot(log),
-            findings: log.findings().iter().map(FindingJson::new).collect(),
+            secure_boot_state: SecureBootJson::new(&SecureBootState::of(log)),
+            windows: WindowsBoot::of(log).map(|boot| WindowsJson::new(&boot)),
+            findings: findings.iter().map(FindingJson::new).collect(),
         }
     }
 
-    fn show(&self, out: &mut Output, log: &EventLog<'_>) {
+    fn show(&self, out: &mut Output, log: &EventLog<'_>, findings: &[tcg_log::Finding]) {
         let count = self.events.len();
         let title = format!("{} log, {count} events, banks {}", self.format, self.banks.join(" "));
         out.line(out.paint(Style::Strong, title));
@@ -104,6 +118,10 @@ impl Answer {
             None => out.paint(Style::Warn, "not proven by the log"),
         };
         out.line(format!("Secure Boot {state}, startup locality {}", self.startup_locality));
+        self.secure_boot_state.show(out);
+        if let Some(windows) = &self.windows {
+            windows.show(out);
+        }
         out.line("");
         out.line(out.paint(Style::Strong, "   #  PCR  data    what              as the log tells it"));
         for (event, raw) in self.events.iter().zip(log.events()) {
@@ -123,7 +141,7 @@ impl Answer {
                 layout::hanging(out, &format!("{pcr:>5}  "), 7, value);
             }
         }
-        let findings = self.findings.iter().zip(log.findings());
+        let findings = self.findings.iter().zip(findings);
         layout::findings(
             out,
             findings.map(|(finding, raw)| {
@@ -152,7 +170,9 @@ impl EventJson {
     fn show(&self, out: &mut Output, event: &Event<'_>) {
         let (proven, style) = match tcg_event::authenticated_everywhere(event) {
             Authenticated::No => ("hint", Style::Dim),
-            Authenticated::WholeData | Authenticated::WholeDataAndNul => ("proven", Style::Good),
+            Authenticated::WholeData | Authenticated::WholeDataAndNul | Authenticated::Variable => {
+                ("proven", Style::Good)
+            }
             _ => ("part", Style::Good),
         };
         let pcr = if event.pcr == u32::MAX { "-".to_owned() } else { event.pcr.to_string() };

@@ -15,6 +15,8 @@ pub enum Authenticated {
     SectionName,
     /// The text after GRUB's `grub_cmd: ` or `kernel_cmdline: `, without its NUL. The prefix is not.
     StringAfterPrefix,
+    /// A UEFI variable whole, but not the last byte of the event, which lies behind it: shims before 15 hash one byte less than they log.
+    Variable,
     /// The contents of a UEFI variable. Its name and vendor are not.
     VariableData,
     /// All of it.
@@ -31,6 +33,7 @@ impl Authenticated {
             Self::No => "no",
             Self::SectionName => "section_name",
             Self::StringAfterPrefix => "string_after_prefix",
+            Self::Variable => "variable",
             Self::VariableData => "variable_data",
             Self::WholeData | Self::WholeDataAndNul => "whole_data",
         }
@@ -57,6 +60,12 @@ pub fn authenticated(event: &Event<'_>, alg: HashAlg) -> Authenticated {
     match event.event_type {
         EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match Variable::parse(data) {
             Some(variable) if covers(&[variable.data]) => Authenticated::VariableData,
+            _ => Authenticated::No,
+        },
+        EventType::EFI_VARIABLE_AUTHORITY => match (Variable::parse(data), data.split_last()) {
+            (Some(variable), Some((_, head))) if !variable.trailing.is_empty() && covers(&[head]) => {
+                Authenticated::Variable
+            }
             _ => Authenticated::No,
         },
         EventType::IPL => match after_prefix(data) {

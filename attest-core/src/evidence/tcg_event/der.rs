@@ -5,18 +5,37 @@ pub(super) fn is_sequence(bytes: &[u8]) -> bool {
     element(bytes).is_some_and(|(tag, _, rest)| tag == SEQUENCE && rest.is_empty())
 }
 
+/// What of a certificate names it (RFC 5280, 4.1).
+pub(super) struct Certificate<'a> {
+    /// The contents of the issuer's name.
+    pub(super) issuer: &'a [u8],
+    /// The contents of the subject's name.
+    pub(super) subject: &'a [u8],
+    /// The whole SubjectPublicKeyInfo.
+    pub(super) public_key_info: &'a [u8],
+}
+
+impl<'a> Certificate<'a> {
+    pub(super) fn parse(certificate: &'a [u8]) -> Option<Self> {
+        let (_, certificate, _) = expect(certificate, SEQUENCE)?;
+        let (_, mut tbs, _) = expect(certificate, SEQUENCE)?;
+        if let Some((_, _, rest)) = expect(tbs, VERSION) {
+            tbs = rest;
+        }
+        let (_, _serial_number, rest) = element(tbs)?;
+        let (_, _signature, rest) = element(rest)?;
+        let (_, issuer, rest) = expect(rest, SEQUENCE)?;
+        let (_, _validity, rest) = element(rest)?;
+        let (_, subject, rest) = expect(rest, SEQUENCE)?;
+        let (_, _, after) = expect(rest, SEQUENCE)?;
+        let public_key_info = rest.get(..rest.len().checked_sub(after.len())?)?;
+        Some(Self { issuer, subject, public_key_info })
+    }
+}
+
 /// The last common name in a certificate's subject, or else its last organisation (RFC 5280, 4.1.2.6).
 pub(super) fn subject_name(certificate: &[u8]) -> Option<&[u8]> {
-    let (_, certificate, _) = expect(certificate, SEQUENCE)?;
-    let (_, mut tbs, _) = expect(certificate, SEQUENCE)?;
-    if let Some((_, _, rest)) = expect(tbs, VERSION) {
-        tbs = rest;
-    }
-    // serialNumber, signature, issuer, validity
-    for _ in 0..4 {
-        (_, _, tbs) = element(tbs)?;
-    }
-    let (_, subject, _) = expect(tbs, SEQUENCE)?;
+    let subject = Certificate::parse(certificate)?.subject;
     attribute(subject, COMMON_NAME).or_else(|| attribute(subject, ORGANIZATION))
 }
 

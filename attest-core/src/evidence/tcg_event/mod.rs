@@ -12,7 +12,9 @@ mod gpt;
 mod guid;
 mod linux;
 mod secure_boot;
+mod spdm;
 mod variable;
+mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -24,12 +26,16 @@ pub use firmware::{FirmwareBlob, FreeText, HandoffTables};
 pub use gpt::{Gpt, Partition};
 pub use guid::Guid;
 pub use linux::{LINUX_INITRD, LOAD_OPTIONS, Tagged};
-pub use secure_boot::{secure_boot, secure_boot_in};
+pub use secure_boot::{
+    Authority, Database, Mode, SecureBootState, TestKey, secure_boot, secure_boot_in, test_key,
+};
+pub use spdm::DeviceSecurity;
 pub use variable::{CertificateName, SignatureKind, SignatureList, SignatureLists, Variable};
+pub use windows::{Revocations, Sipa, SipaEvents, Switch, Unlock, WindowsBoot, WindowsEvent};
 
 use core::fmt;
 
-use super::tcg_log::{Event, EventType};
+use super::tcg_log::{Event, EventLog, EventType, Finding};
 use super::text::{Hex, Utf8, Utf16, shortened};
 
 /// An event's data by what it claims to be.
@@ -42,6 +48,8 @@ pub enum Decoded<'a> {
     Authority(Variable<'a>),
     /// A piece of firmware by address and length.
     Blob(FirmwareBlob<'a>),
+    /// What a device told about its own firmware or configuration by SPDM.
+    Device(DeviceSecurity<'a>),
     /// A file that GRUB read, by its path.
     GrubFile(Utf8<'a>),
     /// A command that GRUB ran, without the prefix.
@@ -74,6 +82,8 @@ pub enum Decoded<'a> {
     Variable(Variable<'a>),
     /// The firmware's version.
     Version(FreeText<'a>),
+    /// Windows' measurements.
+    Windows(WindowsEvent<'a>),
 }
 
 /// An event's data by what its type, and for EV_IPL its contents, claim it to be.
@@ -96,6 +106,7 @@ pub fn decode<'a>(event: &Event<'a>) -> Decoded<'a> {
         | EventType::NONHOST_CONFIG
         | EventType::NONHOST_INFO
         | EventType::EFI_HCRTM_EVENT
+        | EventType::IPL_PARTITION_DATA
         | EventType::OMIT_BOOT_DEVICE_EVENTS => Some(Decoded::Text(FreeText(data))),
         EventType::EFI_PLATFORM_FIRMWARE_BLOB => FirmwareBlob::parse(data).map(Decoded::Blob),
         EventType::EFI_PLATFORM_FIRMWARE_BLOB2 | EventType::POST_CODE2 => {
@@ -109,11 +120,20 @@ pub fn decode<'a>(event: &Event<'a>) -> Decoded<'a> {
         | EventType::EFI_VARIABLE_BOOT
         | EventType::EFI_VARIABLE_BOOT2 => Variable::parse(data).map(Decoded::Variable),
         EventType::EFI_VARIABLE_AUTHORITY => Variable::parse(data).map(Decoded::Authority),
+        EventType::EFI_SPDM_FIRMWARE_BLOB | EventType::EFI_SPDM_FIRMWARE_CONFIG => {
+            DeviceSecurity::parse(data).map(Decoded::Device)
+        }
+        EventType::EFI_SPDM_DEVICE_POLICY | EventType::EFI_SPDM_DEVICE_AUTHORITY => {
+            Variable::parse(data).map(Decoded::Variable)
+        }
         EventType::EFI_BOOT_SERVICES_APPLICATION
         | EventType::EFI_BOOT_SERVICES_DRIVER
         | EventType::EFI_RUNTIME_SERVICES_DRIVER => ImageLoad::parse(data).map(Decoded::Image),
         EventType::EFI_GPT_EVENT | EventType::EFI_GPT_EVENT2 => Gpt::parse(data).map(Decoded::PartitionTable),
-        EventType::EVENT_TAG => Tagged::parse(data).map(Decoded::Tagged),
+        EventType::EVENT_TAG => {
+            let windows = WindowsEvent::of(event).map(Decoded::Windows);
+            windows.or_else(|| Tagged::parse(data).map(Decoded::Tagged))
+        }
         EventType::IPL => Some(linux::ipl(event.pcr, data)),
         _ => None,
     };
@@ -128,6 +148,7 @@ impl Decoded<'_> {
             Self::Action(_) => "action",
             Self::Authority(_) => "authority",
             Self::Blob(_) => "firmware_blob",
+            Self::Device(_) => "device",
             Self::GrubCommand(_) => "grub_command",
             Self::GrubFile(_) => "grub_file",
             Self::HandoffTables(_) => "handoff_tables",
@@ -144,6 +165,7 @@ impl Decoded<'_> {
             Self::Text(_) => "text",
             Self::Variable(_) => "variable",
             Self::Version(_) => "firmware_version",
+            Self::Windows(_) => "windows",
         }
     }
 }
@@ -157,6 +179,7 @@ impl fmt::Display for Decoded<'_> {
             Self::LoadOptions(text) | Self::StubSection(text) => write!(f, "{text}"),
             Self::Authority(variable) => authority(f, variable),
             Self::Blob(blob) => write!(f, "{blob}"),
+            Self::Device(device) => write!(f, "{device}"),
             Self::HandoffTables(tables) => write!(f, "{tables}"),
             Self::Image(image) => write!(f, "{image}"),
             Self::NoAction(data) => no_action(f, data),
@@ -171,6 +194,7 @@ impl fmt::Display for Decoded<'_> {
             Self::Tagged(tagged) => write!(f, "{tagged}"),
             Self::Text(text) | Self::Version(text) => write!(f, "{text}"),
             Self::Variable(variable) => write!(f, "{variable}"),
+            Self::Windows(windows) => write!(f, "{windows}"),
         }
     }
 }
@@ -186,12 +210,27 @@ fn authority(f: &mut fmt::Formatter<'_>, variable: &Variable<'_>) -> fmt::Result
 fn no_action(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
     match data.strip_prefix(b"StartupLocality\0") {
         Some([locality]) => write!(f, "startup locality {locality}"),
+        // Windows writes the trust point of its log so: a quote of its own, which proves nothing here.
+        _ if data.starts_with(&[0x04, 0x00, 0x01, 0xc0]) => {
+            write!(f, "trust point of Windows, {} bytes", data.len())
+        }
         _ if data.first_chunk::<16>().is_some_and(|name| name.is_ascii()) => {
             let signature = data.get(..16).unwrap_or_default();
             write!(f, "{}, {} bytes", Utf8(signature), data.len())
         }
         _ => write!(f, "{}", Hex(data)),
     }
+}
+
+/// What the boot's own proven words say that a reader must know, in the order of the events: Secure Boot, shim, Windows.
+///
+/// The log's form is judged when it is parsed ([`EventLog::findings`]); this takes hashing, and is asked after the signature.
+#[must_use]
+pub fn findings(log: &EventLog<'_>) -> Vec<Finding> {
+    let mut findings = SecureBootState::of(log).findings().to_vec();
+    findings.extend(WindowsBoot::of(log).iter().flat_map(WindowsBoot::findings));
+    findings.sort_by_key(|finding| finding.event);
+    findings
 }
 
 /// The longest summary in characters; long enough for a kernel command line in a table.

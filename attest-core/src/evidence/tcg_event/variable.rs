@@ -153,6 +153,11 @@ impl<'a> SignatureLists<'a> {
         self.0.is_empty()
     }
 
+    /// What is left: after the last list, bytes that are none.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.0.rest()
+    }
+
     fn list(&mut self) -> Option<SignatureList<'a>> {
         let mut reader = self.0;
         let kind = Guid(reader.array().ok()?);

@@ -5,6 +5,7 @@ use core::fmt;
 use super::EventType;
 use crate::digest::HashAlg;
 use crate::evidence::Severity;
+use crate::evidence::tcg_event::{Database, Switch};
 
 /// Something in a log that a reader must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub enum FindingKind {
         /// TPM_ALG_ID.
         id: u16,
     },
+    /// Images were checked, and started whatever came of it.
+    AuditMode,
+    /// Secure Boot is on, and no certificate or hash is told by which the loaded images were accepted.
+    AuthorityMissing,
     /// The input held several logs, one after the other.
     ConcatenatedLogs {
         /// How many.
@@ -59,10 +64,19 @@ pub enum FindingKind {
         /// What it claims to be.
         event_type: EventType,
     },
+    /// A key of Secure Boot that is a laboratory's, with its private half in a public package.
+    LabKey {
+        /// The list that holds it.
+        database: Database,
+    },
     /// An EV_NO_ACTION event carries a digest that is not zero. It is not extended.
     NoActionDigest,
     /// An event other than EV_NO_ACTION in a register that such a log does not have.
     PcrInvalid,
+    /// A variable of Secure Boot whose digest does not cover it: what it says is a hint.
+    SecureBootUnproven,
+    /// The SecureBoot variable is neither 0 nor 1: neither on nor off.
+    SecureBootValue,
     /// A separator whose data is none that firmware writes.
     SeparatorData,
     /// A separator's digest is not that of its data.
@@ -79,6 +93,10 @@ pub enum FindingKind {
         /// How many.
         count: u32,
     },
+    /// There is no platform key: anybody may set the keys of Secure Boot.
+    SetupMode,
+    /// Shim starts what nobody signed: MokSBState.
+    ShimValidationOff,
     /// StartupLocality after PCR 0 was extended; not applied.
     StartupLocalityLate,
     /// StartupLocality in another PCR than 0; not applied.
@@ -92,6 +110,11 @@ pub enum FindingKind {
         /// What it says.
         locality: u8,
     },
+    /// A key of Secure Boot whose private half was leaked, or that says that it is not to be trusted or shipped.
+    TestKey {
+        /// The list that holds it.
+        database: Database,
+    },
     /// Further findings of one kind are not listed.
     TooMany {
         /// Their code.
@@ -99,6 +122,17 @@ pub enum FindingKind {
     },
     /// A variable of the firmware's configuration measured into PCR 7 after its separator.
     VariableAfterSeparator,
+    /// An event of Windows after the separator that ends Windows' part; not read.
+    WindowsEventAfterSeparator,
+    /// An event of Windows whose digest does not cover it; not read.
+    WindowsUnproven,
+    /// An event of Windows that is not made of measurements throughout.
+    WindowsUnreadable,
+    /// A switch of Windows stands where it weakens.
+    WindowsWeakened {
+        /// Which.
+        switch: Switch,
+    },
 }
 
 impl FindingKind {
@@ -107,40 +141,94 @@ impl FindingKind {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AlgorithmUnknown { .. } => "algorithm_unknown",
+            Self::AuditMode => "audit_mode",
+            Self::AuthorityMissing => "authority_missing",
             Self::ConcatenatedLogs { .. } => "concatenated_logs",
             Self::DigestMissing { .. } => "digest_missing",
             Self::DuplicateSeparator => "duplicate_separator",
             Self::DuplicateVariable => "duplicate_variable",
             Self::FirmwareEventAfterSeparator { .. } => "firmware_event_after_separator",
+            Self::LabKey { .. } => "lab_key",
             Self::NoActionDigest => "no_action_digest",
             Self::PcrInvalid => "pcr_invalid",
+            Self::SecureBootUnproven => "secure_boot_unproven",
+            Self::SecureBootValue => "secure_boot_value",
             Self::SeparatorData => "separator_data",
             Self::SeparatorDigest { .. } => "separator_digest",
             Self::SeparatorError => "separator_error",
             Self::SeparatorMissing => "separator_missing",
             Self::SeparatorsShared { .. } => "separators_shared",
+            Self::SetupMode => "setup_mode",
+            Self::ShimValidationOff => "shim_validation_off",
             Self::StartupLocalityLate => "startup_locality_late",
             Self::StartupLocalityMisplaced => "startup_locality_misplaced",
             Self::StartupLocalityRepeated => "startup_locality_repeated",
             Self::StartupLocalitySize => "startup_locality_size",
             Self::StartupLocalityValue { .. } => "startup_locality_value",
+            Self::TestKey { .. } => "test_key",
             Self::TooMany { .. } => "too_many_findings",
             Self::VariableAfterSeparator => "variable_after_separator",
+            Self::WindowsEventAfterSeparator => "windows_event_after_separator",
+            Self::WindowsUnproven => "windows_unproven",
+            Self::WindowsUnreadable => "windows_unreadable",
+            Self::WindowsWeakened { switch } => match switch {
+                Switch::BootDebugging => "windows_boot_debugging",
+                Switch::CodeIntegrity => "windows_code_integrity_off",
+                Switch::FlightSigning => "windows_flight_signing",
+                Switch::HypervisorDebugging => "windows_hypervisor_debugging",
+                Switch::KernelDebugging => "windows_kernel_debugging",
+                Switch::SafeMode => "windows_safe_mode",
+                Switch::TestSigning => "windows_test_signing",
+                Switch::WinPe => "windows_winpe",
+            },
         }
+    }
+
+    /// Whether it is about the state of the boot that the log tells of, and not about the log.
+    #[must_use]
+    pub const fn is_of_the_boot(&self) -> bool {
+        matches!(
+            self,
+            Self::AuditMode
+                | Self::AuthorityMissing
+                | Self::LabKey { .. }
+                | Self::SecureBootUnproven
+                | Self::SecureBootValue
+                | Self::SetupMode
+                | Self::ShimValidationOff
+                | Self::TestKey { .. }
+                | Self::WindowsEventAfterSeparator
+                | Self::WindowsUnproven
+                | Self::WindowsUnreadable
+                | Self::WindowsWeakened { .. }
+        )
     }
 
     /// What it does to a verdict.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::SeparatorsShared { .. } => Severity::Info,
+            Self::SeparatorsShared { .. } | Self::WindowsWeakened { switch: Switch::FlightSigning } => Severity::Info,
             // Real machines do these, and the replay says what follows.
             Self::AlgorithmUnknown { .. }
             | Self::ConcatenatedLogs { .. }
             | Self::DigestMissing { .. }
             | Self::FirmwareEventAfterSeparator { .. }
             | Self::NoActionDigest
-            | Self::SeparatorMissing => Severity::Warn,
+            | Self::SeparatorMissing
+            // The log tells one story, of a boot that is weaker than its reader may think.
+            | Self::AuditMode
+            | Self::AuthorityMissing
+            | Self::LabKey { .. }
+            | Self::SecureBootUnproven
+            | Self::SecureBootValue
+            | Self::SetupMode
+            | Self::ShimValidationOff
+            | Self::TestKey { .. }
+            | Self::WindowsEventAfterSeparator
+            | Self::WindowsUnproven
+            | Self::WindowsUnreadable
+            | Self::WindowsWeakened { .. } => Severity::Warn,
             Self::DuplicateSeparator
             | Self::DuplicateVariable
             | Self::PcrInvalid
@@ -166,6 +254,12 @@ impl fmt::Display for FindingKind {
             Self::AlgorithmUnknown { id } => {
                 write!(f, "the log's algorithm {id:#06x} is not known; its bank is not replayed")
             }
+            Self::AuditMode => {
+                f.write_str("audit mode: images were started whether or not their signatures were good")
+            }
+            Self::AuthorityMissing => {
+                f.write_str("Secure Boot is on, but nothing is told by which the loaded images were accepted")
+            }
             Self::ConcatenatedLogs { count } => write!(f, "{count} logs one after the other"),
             Self::DigestMissing { alg } => {
                 write!(f, "no {alg} digest; this register cannot be judged in the {alg} bank")
@@ -175,8 +269,17 @@ impl fmt::Display for FindingKind {
             Self::FirmwareEventAfterSeparator { event_type } => {
                 write!(f, "{event_type} after the separator that ends the firmware's part")
             }
+            Self::LabKey { database } => {
+                write!(f, "{} holds a laboratory's key, whose private half is published", database.name())
+            }
             Self::NoActionDigest => f.write_str("EV_NO_ACTION with a digest; it is not extended"),
             Self::PcrInvalid => f.write_str("there is no such register"),
+            Self::SecureBootUnproven => {
+                f.write_str("the digest does not cover this variable: what it says is a hint")
+            }
+            Self::SecureBootValue => {
+                f.write_str("SecureBoot is neither 0 nor 1: neither on nor off is proven")
+            }
             Self::SeparatorData => f.write_str("separator data other than 00000000 or ffffffff"),
             Self::SeparatorDigest { alg } => {
                 write!(f, "the {alg} digest is not that of the separator's data")
@@ -185,6 +288,12 @@ impl fmt::Display for FindingKind {
             Self::SeparatorMissing => f.write_str("no separator: where the firmware ended is not told"),
             Self::SeparatorsShared { count } => {
                 write!(f, "{count} separators, as this register serves several PCRs")
+            }
+            Self::SetupMode => {
+                f.write_str("there is no platform key (PK): anybody may set the keys of Secure Boot")
+            }
+            Self::ShimValidationOff => {
+                f.write_str("shim's validation is off (MokSBState): it starts what nobody signed")
             }
             Self::StartupLocalityLate => {
                 f.write_str("StartupLocality after the first extension; not applied")
@@ -195,8 +304,32 @@ impl fmt::Display for FindingKind {
             Self::StartupLocalityValue { locality } => {
                 write!(f, "StartupLocality {locality}, only 0, 3 and 4 exist; not applied")
             }
+            Self::TestKey { database } => {
+                write!(
+                    f,
+                    "{} holds a key for tests that was never to be shipped; others have its private half",
+                    database.name()
+                )
+            }
             Self::TooMany { code } => write!(f, "more findings {code} are not listed"),
             Self::VariableAfterSeparator => f.write_str("a configuration variable after PCR 7's separator"),
+            Self::WindowsEventAfterSeparator => {
+                f.write_str("after the separator that ends Windows' part; not read")
+            }
+            Self::WindowsUnproven => f.write_str("the digest does not cover this event of Windows; not read"),
+            Self::WindowsUnreadable => {
+                f.write_str("this event of Windows is not made of measurements throughout")
+            }
+            Self::WindowsWeakened { switch } => f.write_str(match switch {
+                Switch::BootDebugging => "Windows: a debugger may attach to the boot loader",
+                Switch::CodeIntegrity => "Windows: Code Integrity is off",
+                Switch::FlightSigning => "Windows: pre-release signatures count",
+                Switch::HypervisorDebugging => "Windows: a debugger may attach to the hypervisor",
+                Switch::KernelDebugging => "Windows: a debugger may attach to the kernel",
+                Switch::SafeMode => "Windows: started in safe mode",
+                Switch::TestSigning => "Windows: test signatures count",
+                Switch::WinPe => "Windows: a preinstallation environment (WinPE)",
+            }),
         }
     }
 }

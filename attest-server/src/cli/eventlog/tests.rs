@@ -117,3 +117,29 @@ fn a31_a_refusing_finding_ends_with_1() {
     assert_eq!((&finding["code"], &finding["severity"]), (&json!("duplicate_separator"), &json!("refuse")));
     assert_eq!((&finding["event"], &finding["pcr"]), (&json!(47), &json!(7)));
 }
+
+#[test]
+fn the_state_of_secure_boot_is_told_with_its_proof() {
+    let (exit, printed) = run(true, fixture("sb-grub"));
+    assert_eq!(exit, Ok(Exit::Good));
+    let answer: Value = serde_json::from_str(&printed).unwrap();
+    let state = &answer["secure_boot_state"];
+    assert_eq!((&state["mode"], &state["shim_validation"]), (&json!("user"), &Value::Null));
+    assert_eq!(state["databases"]["PK"], "\"Debian UEFI Secure Boot (PK/KEK key)\"");
+    assert_eq!(state["sbat_level"], "sbat,1,2025021800; shim,4; grub,5");
+    assert_eq!(
+        state["authorities"][0],
+        json!({"event":22,"variable":"db","certificate":"\"Microsoft Corporation UEFI CA 2011\"","proven":true})
+    );
+    assert_eq!(answer["windows"], Value::Null);
+}
+
+#[test]
+fn a26_a_laboratorys_keys_are_a_warning_and_no_refusal() {
+    let (exit, printed) = run(true, fixture("uki-sb"));
+    assert_eq!(exit, Ok(Exit::Good));
+    let answer: Value = serde_json::from_str(&printed).unwrap();
+    let codes: Vec<_> =
+        answer["findings"].as_array().unwrap().iter().map(|f| (&f["code"], &f["severity"])).collect();
+    assert_eq!(codes, [(&json!("lab_key"), &json!("warn")); 3]);
+}

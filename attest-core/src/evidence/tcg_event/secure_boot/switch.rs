@@ -1,7 +1,7 @@
 //! Whether Secure Boot was on, as far as a log proves it.
 
-use super::{Authenticated, Guid, Variable, authenticated, authenticated_everywhere};
 use crate::digest::HashAlg;
+use crate::evidence::tcg_event::{Authenticated, Guid, Variable, authenticated, authenticated_everywhere};
 use crate::evidence::tcg_log::{Event, EventLog, EventType, Format};
 
 /// Whether Secure Boot was on, proven in every bank of the event that may judge; SHA-1 speaks only where it is alone.
@@ -19,7 +19,7 @@ pub fn secure_boot_in(log: &EventLog<'_>, alg: HashAlg) -> Option<bool> {
     state(log, |event| authenticated(event, alg))
 }
 
-fn state(log: &EventLog<'_>, proven: impl Fn(&Event<'_>) -> Authenticated) -> Option<bool> {
+pub(super) fn state(log: &EventLog<'_>, proven: impl Fn(&Event<'_>) -> Authenticated) -> Option<bool> {
     let event = variable_event(log)?;
     let variable = Variable::parse(event.data).filter(|variable| variable.trailing.is_empty())?;
     if proven(event) != Authenticated::WholeData {
@@ -32,10 +32,14 @@ fn state(log: &EventLog<'_>, proven: impl Fn(&Event<'_>) -> Authenticated) -> Op
     }
 }
 
+/// Where PCR 7 is: register 1 of a confidential virtual machine serves it and PCR 1.
+pub(super) fn register(log: &EventLog<'_>) -> u32 {
+    if log.format() == Format::Ccel { 1 } else { 7 }
+}
+
 /// The only SecureBoot variable of the log, if it stands before the separator of its register.
 fn variable_event<'l, 'a>(log: &'l EventLog<'a>) -> Option<&'l Event<'a>> {
-    // Register 1 of a confidential virtual machine serves PCR 1 and PCR 7.
-    let register = if log.format() == Format::Ccel { 1 } else { 7 };
+    let register = register(log);
     let in_register = || log.events().iter().filter(move |event| event.pcr == register);
     let is_variable = |event: &&Event<'_>| {
         event.event_type == EventType::EFI_VARIABLE_DRIVER_CONFIG

@@ -1,0 +1,340 @@
+//! The state of Secure Boot, made of proven data only.
+
+use std::collections::BTreeMap;
+
+use super::{TestKey, switch, test_key};
+use crate::digest::HashAlg;
+use crate::evidence::tcg_event::{
+    Authenticated, CertificateName, Guid, SignatureKind, SignatureLists, Variable, authenticated,
+    authenticated_everywhere, der, measured_byte,
+};
+use crate::evidence::tcg_log::{Event, EventLog, EventType, Finding, FindingKind, Format};
+use crate::evidence::text::{Utf8, shortened};
+
+/// A list of keys or hashes (UEFI 2.10, 32.3 and 32.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are those of the variables")]
+pub enum Database {
+    PK,
+    KEK,
+    Db,
+    Dbx,
+    Dbt,
+    Dbr,
+}
+
+impl Database {
+    /// All of them, in the order in which firmware measures them.
+    pub const ALL: [Self; 6] = [Self::PK, Self::KEK, Self::Db, Self::Dbx, Self::Dbt, Self::Dbr];
+
+    /// The variable's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PK => "PK",
+            Self::KEK => "KEK",
+            Self::Db => "db",
+            Self::Dbx => "dbx",
+            Self::Dbt => "dbt",
+            Self::Dbr => "dbr",
+        }
+    }
+
+    /// Whether who holds a key of it decides what boots, now or after a change.
+    const fn decides(self) -> bool {
+        matches!(self, Self::PK | Self::KEK | Self::Db)
+    }
+
+    fn of(variable: &Variable<'_>) -> Option<Self> {
+        let vendor = |database: &Self| match database {
+            Self::PK | Self::KEK => Guid::GLOBAL,
+            _ => Guid::IMAGE_SECURITY,
+        };
+        Self::ALL.into_iter().find(|database| variable.is(vendor(database), database.name()))
+    }
+}
+
+/// Who may change the keys, and whether images are checked (UEFI 2.10, 32.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Images are judged, the judgement is only written down.
+    Audit,
+    /// Keys change by signature alone, and the mode cannot be left.
+    Deployed,
+    /// There is no platform key: anybody may set keys.
+    Setup,
+    /// There is a platform key.
+    User,
+}
+
+impl Mode {
+    /// Its name, stable.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Deployed => "deployed",
+            Self::Setup => "setup",
+            Self::User => "user",
+        }
+    }
+}
+
+/// By what an image was accepted (EV_EFI_VARIABLE_AUTHORITY), or what shim logged in that form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The event.
+    pub event: u32,
+    /// The variable that holds it (`db`, `MokList`, `Shim`, `vendor_db`), harmless in a terminal.
+    pub variable: String,
+    /// The certificate's name, if it is one; harmless in a terminal.
+    pub certificate: Option<String>,
+    /// Whether the digest covers all of this; otherwise it is a hint.
+    pub proven: bool,
+}
+
+/// The state of Secure Boot. Its private fields have one maker each for all banks and for one, and they read proven data only.
+#[derive(Clone, Debug)]
+pub struct SecureBootState<'a> {
+    secure_boot: Option<bool>,
+    modes: BTreeMap<&'static str, bool>,
+    databases: BTreeMap<Database, SignatureLists<'a>>,
+    unproven: bool,
+    authorities: Vec<Authority>,
+    sbat_level: Option<String>,
+    validation: Option<bool>,
+    findings: Vec<Finding>,
+}
+
+/// Switches of UEFI besides SecureBoot that say who may change keys.
+const MODES: [&str; 3] = ["SetupMode", "AuditMode", "DeployedMode"];
+/// Authorities shown: real boots have up to ten.
+const AUTHORITIES: usize = 64;
+const NAME: usize = 200;
+
+impl<'a> SecureBootState<'a> {
+    /// What every bank that may judge proves; SHA-1 speaks only where it is alone.
+    #[must_use]
+    pub fn of(log: &EventLog<'a>) -> Self {
+        Self::proven(log, &authenticated_everywhere)
+    }
+
+    /// What this bank proves.
+    #[must_use]
+    pub fn in_bank(log: &EventLog<'a>, alg: HashAlg) -> Self {
+        Self::proven(log, &|event| authenticated(event, alg))
+    }
+
+    fn proven(log: &EventLog<'a>, proven: &dyn Fn(&Event<'_>) -> Authenticated) -> Self {
+        let mut state = Self {
+            secure_boot: switch::state(log, proven),
+            modes: BTreeMap::new(),
+            databases: BTreeMap::new(),
+            unproven: false,
+            authorities: Vec::new(),
+            sbat_level: None,
+            validation: None,
+            findings: Vec::new(),
+        };
+        let register = switch::register(log);
+        let mok_register = if log.format() == Format::Ccel { 3 } else { 14 };
+        let mut ended = false;
+        for event in log.events() {
+            match event.event_type {
+                EventType::SEPARATOR if event.pcr == register => ended = true,
+                EventType::EFI_VARIABLE_DRIVER_CONFIG if event.pcr == register && !ended => {
+                    state.configured(event, proven(event) == Authenticated::WholeData);
+                }
+                EventType::EFI_VARIABLE_AUTHORITY if event.pcr == register => {
+                    let whole = [Authenticated::WholeData, Authenticated::Variable];
+                    state.authority(event, whole.contains(&proven(event)));
+                }
+                EventType::IPL if event.pcr == mok_register => state.mok(event),
+                _ => {}
+            }
+        }
+        state.conclude(log, register);
+        state
+    }
+
+    /// A variable of the firmware's configuration.
+    fn configured(&mut self, event: &Event<'a>, proven: bool) {
+        let Some(variable) = Variable::parse(event.data).filter(|variable| variable.trailing.is_empty())
+        else {
+            return;
+        };
+        let database = Database::of(&variable);
+        let mode = MODES.into_iter().find(|name| variable.is(Guid::GLOBAL, name));
+        let is_switch = variable.is(Guid::GLOBAL, "SecureBoot");
+        if !proven && (is_switch || database.is_some() || mode.is_some()) {
+            self.unproven |= database.is_some_and(Database::decides);
+            return self.report(event, FindingKind::SecureBootUnproven);
+        }
+        if is_switch && !matches!(variable.data, [0 | 1]) {
+            self.report(event, FindingKind::SecureBootValue);
+        }
+        if let Some((mode, [value @ (0 | 1)])) = mode.zip(Some(variable.data)) {
+            self.modes.insert(mode, *value == 1);
+            if mode == "AuditMode" && *value == 1 {
+                self.report(event, FindingKind::AuditMode);
+            }
+        }
+        if let Some(database) = database {
+            self.keys(event, database, &variable);
+        }
+    }
+
+    fn keys(&mut self, event: &Event<'a>, database: Database, variable: &Variable<'a>) {
+        self.databases.insert(database, variable.signature_lists());
+        if database == Database::PK && variable.data.is_empty() {
+            self.report(event, FindingKind::SetupMode);
+        }
+        let keys = certificates(variable.signature_lists()).into_iter().filter_map(test_key);
+        match keys.max().filter(|_| database.decides()) {
+            Some(TestKey::Field) => self.report(event, FindingKind::TestKey { database }),
+            Some(TestKey::Lab) => self.report(event, FindingKind::LabKey { database }),
+            None => {}
+        }
+    }
+
+    /// A certificate that accepted an image, or a variable of shim's.
+    fn authority(&mut self, event: &Event<'a>, proven: bool) {
+        let Some(variable) = Variable::parse(event.data) else { return };
+        if proven && variable.is(Guid::SHIM, "SbatLevel") {
+            self.sbat_level = Some(shortened(Lines(variable.data), NAME));
+            return;
+        }
+        if proven && variable.is(Guid::SHIM, "MokSBState") {
+            return self.validation(event, variable.data == [1]);
+        }
+        let (_, data) = variable.authority();
+        if self.authorities.len() < AUTHORITIES {
+            self.authorities.push(Authority {
+                event: event.index,
+                variable: shortened(variable.name, NAME),
+                certificate: der::is_sequence(data).then(|| shortened(CertificateName(data), NAME)),
+                proven,
+            });
+        }
+    }
+
+    /// One of shim's variables by name; contents of one byte can be told from the digest.
+    fn mok(&mut self, event: &Event<'a>) {
+        if Utf8(event.data).bytes() != b"MokSBState" {
+            return;
+        }
+        let byte = event.strongest().and_then(|alg| measured_byte(event, alg));
+        // Shim has the variable only where somebody switched; contents that cannot be told are no reason to hope.
+        self.validation(event, byte != Some(0));
+    }
+
+    fn validation(&mut self, event: &Event<'a>, off: bool) {
+        if off && self.validation != Some(false) {
+            self.report(event, FindingKind::ShimValidationOff);
+        }
+        self.validation = Some(!off && self.validation != Some(false));
+    }
+
+    /// What no single event shows.
+    fn conclude(&mut self, log: &EventLog<'a>, register: u32) {
+        let images = [EventType::EFI_BOOT_SERVICES_APPLICATION, EventType::EFI_BOOT_SERVICES_DRIVER];
+        let loaded = log.events().iter().find(|event| event.pcr == 4 && images.contains(&event.event_type));
+        if let Some(event) = loaded.filter(|_| self.secure_boot == Some(true) && self.authorities.is_empty())
+        {
+            let kind = FindingKind::AuthorityMissing;
+            self.findings.push(Finding { kind, event: Some(event.index), pcr: Some(register) });
+        }
+    }
+
+    /// Whether Secure Boot was on. `None` where the log does not prove it.
+    #[must_use]
+    pub const fn secure_boot(&self) -> Option<bool> {
+        self.secure_boot
+    }
+
+    /// The mode, as far as the variables tell it: some firmware measures only the platform key.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        let on = |name| self.modes.get(name) == Some(&true);
+        let key = self.databases.get(&Database::PK).map(|lists| !lists.is_exhausted());
+        match key {
+            _ if on("AuditMode") => Some(Mode::Audit),
+            Some(false) => Some(Mode::Setup),
+            _ if on("SetupMode") => Some(Mode::Setup),
+            _ if on("DeployedMode") => Some(Mode::Deployed),
+            Some(true) => Some(Mode::User),
+            None => None,
+        }
+    }
+
+    /// The proven contents of a list.
+    #[must_use]
+    pub fn database(&self, database: Database) -> Option<SignatureLists<'a>> {
+        self.databases.get(&database).copied()
+    }
+
+    /// By what images were accepted, in the order of the log.
+    #[must_use]
+    pub fn authorities(&self) -> &[Authority] {
+        &self.authorities
+    }
+
+    /// Shim's SBAT level, its lines in one, harmless in a terminal.
+    #[must_use]
+    pub fn sbat_level(&self) -> Option<&str> {
+        self.sbat_level.as_deref()
+    }
+
+    /// Whether shim checks what it starts. `None` where it says nothing of it, which is its default: it checks.
+    #[must_use]
+    pub const fn shim_validation(&self) -> Option<bool> {
+        self.validation
+    }
+
+    /// Whether PK, KEK or db hold a test key that is in the field by mistake, or might: their contents are not proven.
+    #[must_use]
+    pub fn may_hold_test_keys(&self) -> bool {
+        self.unproven
+            || self.findings.iter().any(|finding| matches!(finding.kind, FindingKind::TestKey { .. }))
+    }
+
+    /// What a reader must know, in the order of the events.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn report(&mut self, event: &Event<'_>, kind: FindingKind) {
+        // One of a kind for each list or switch of a real log; a hostile one may repeat them without end.
+        let same = self.findings.iter().filter(|finding| finding.kind == kind).count();
+        if same < 8 {
+            self.findings.push(Finding { kind, event: Some(event.index), pcr: Some(event.pcr) });
+        }
+    }
+}
+
+/// Every certificate in the lists; bytes that are no list count as one, so that a mark in them is found.
+fn certificates(mut lists: SignatureLists<'_>) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    for list in lists.by_ref().filter(|list| list.kind == SignatureKind::X509) {
+        all.extend(list.signatures().map(|(_, certificate)| certificate));
+    }
+    if !lists.is_exhausted() {
+        all.push(lists.rest());
+    }
+    all
+}
+
+/// Lines of text in one.
+struct Lines<'a>(&'a [u8]);
+
+impl core::fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut separator = "";
+        for line in self.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            write!(f, "{separator}{}", Utf8(line))?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
