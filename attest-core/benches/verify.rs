@@ -116,7 +116,7 @@ fn measure(sample: &Sample) {
         |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
     let choices = Choices {
         accepted: ["secure_boot_off", "test_keys", "shim_validation_off"].map(accepted).into(),
-        not_judged: vec![],
+        ..Choices::default()
     };
     let references =
         ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits");
@@ -131,6 +131,7 @@ fn measure(sample: &Sample) {
             ima: sample.ima.as_deref(),
             userspace_log: None,
             pcrs: Some(sample.pcrs.clone()),
+            ..Evidence::default()
         };
         let bundle = Bundle::parse(evidence, &limits).expect("well-formed");
         let challenge = Challenge::offline(sample.nonce.clone());

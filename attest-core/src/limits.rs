@@ -16,6 +16,8 @@ pub struct Limits {
     pub ima_bytes: usize,
     /// Entries of an IMA list. Busy hosts under `ima_policy=tcb` reach some 100,000.
     pub ima_entries: usize,
+    /// Different signatures of files checked for one list, after the quote's own. An RSA one takes some 50 µs.
+    pub ima_signatures: usize,
     /// A log of user space: systemd's, or a canonical event log. systemd writes some 500 bytes a record.
     pub userspace_log_bytes: usize,
     /// Records in one. A boot of systemd leaves some 20, and one a login; a canonical event log can carry IMA's entries.
@@ -65,6 +67,7 @@ impl Limits {
         event_log_pieces: 64,
         ima_bytes: 64 << 20,
         ima_entries: 500_000,
+        ima_signatures: 20_000,
         userspace_log_bytes: 8 << 20,
         userspace_log_records: 65_536,
         findings: 1_000,

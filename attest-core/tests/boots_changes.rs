@@ -180,7 +180,7 @@ fn learn_from(scenario: &str, with_files: bool) -> Golden {
         name: scenario,
         log: &log,
         evidence: golden::Evidence::Quoted,
-        files: with_files.then_some(files.as_slice()),
+        files: with_files.then_some(&files),
     };
     learn::learn(FAMILY, &[boot], &Choices::default()).expect("golden")
 }
@@ -212,6 +212,7 @@ fn judge(scenario: &str, quote: &str, golden: &Golden) -> Verdict {
         event_log: Some(&log),
         ima: Some(&ima),
         pcrs: Some(values(&read(scenario, "pcrs.json"))),
+        ..Evidence::default()
     };
     let bundle = Bundle::parse(evidence, &Limits::DEFAULT).expect("well-formed");
     let key = AttestationKey::vouched_tpm(&key, &Limits::DEFAULT).expect("key");

@@ -79,6 +79,7 @@ fn judge(folder: &Path, scenario: &str, quotes: &[&str], references: &ReferenceS
                     event_log: Some(&log),
                     ima: Some(&ima),
                     pcrs,
+                    ..Evidence::default()
                 };
                 let bundle =
                     Bundle::parse(evidence, &Limits::DEFAULT).unwrap_or_else(|e| panic!("{way}: {e}"));
@@ -128,7 +129,7 @@ fn learn_with(folder: &Path, scenarios: &[&str], with_files: bool, choices: &Cho
             name,
             log,
             evidence: golden::Evidence::Quoted,
-            files: with_files.then_some(files.as_slice()),
+            files: with_files.then_some(files),
         })
         .collect();
     learn::learn(FAMILY, &boots, choices).expect("golden")

@@ -61,6 +61,8 @@ names! {
         BootAggregateMismatch = "boot_aggregate_mismatch",
         /// IMA's boot_aggregate is zero, or covers PCRs that are not quoted in that bank.
         BootAggregateUnproven = "boot_aggregate_unproven",
+        /// IMA measured a buffer (a key, a policy, a command line) without golden value.
+        BufferUnknown = "buffer_unknown",
         /// The TPM's clock went back although it was not reset.
         ClockWentBack = "clock_went_back",
         /// The TPM says that its clock may have gone back (`safe` = no).
@@ -83,12 +85,16 @@ names! {
         EvidenceNotAuthentic = "evidence_not_authentic",
         /// The golden document is for another device family.
         FamilyMismatch = "family_mismatch",
+        /// Files that account by their path alone, because the golden document says so.
+        FileByPathAlone = "file_by_path_alone",
         /// A file that IMA measured has another digest than the golden one.
         FileChanged = "file_changed",
         /// A golden file's content, at another path.
         FileMoved = "file_moved",
         /// A file that the golden document requires was not measured.
         FileRequiredMissing = "file_required_missing",
+        /// A file without golden digest whose signature does not account for it; the detail says why.
+        FileSignature = "file_signature",
         /// IMA measured a file without golden value.
         FileUnknown = "file_unknown",
         /// The TPM's firmware is another than before.
@@ -99,6 +105,8 @@ names! {
         GoldenMismatch = "golden_mismatch",
         /// There are no golden values at all.
         GoldenMissing = "golden_missing",
+        /// The beginning of the list was judged by another golden document.
+        ImaCheckpointForeign = "ima_checkpoint_foreign",
         /// There are golden values for IMA files, but no IMA list.
         ImaMissing = "ima_missing",
         /// The bank was extended with zero-padded SHA-1 digests.

@@ -33,7 +33,8 @@ impl Policy {
         reasons.extend(unexplained.reasons);
         let boot = boot::judge(evidence, references, &unexplained.diagnoses);
         reasons.extend(boot.reasons.iter().cloned());
-        reasons.extend(runtime::judge(evidence, golden));
+        let runtime = runtime::judge(evidence, references);
+        reasons.extend(runtime.reasons);
         reasons.push(facts::limits());
 
         let by: Vec<Cause> = difference::attribute(&boot.differences);
@@ -69,6 +70,7 @@ impl Policy {
                 .map(|(pcr, bank)| JudgedPcr { pcr: (*pcr).into(), bank: bank.name() })
                 .collect(),
             proven: Some(proven(evidence)),
+            ima_checkpoint: runtime.checkpoint,
         }
     }
 
@@ -103,6 +105,7 @@ impl Policy {
             device: None,
             judged: Vec::new(),
             proven: None,
+            ima_checkpoint: None,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 mod align;
 mod boot;
+mod carried;
 pub mod comparison;
 mod difference;
 mod evidence;
 mod explanation;
+mod files;
 pub mod finding;
 mod found;
 mod judge;

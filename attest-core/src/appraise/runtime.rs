@@ -1,40 +1,89 @@
 //! Runtime integrity: what IMA measured after the boot, as far as the quote proves it.
 
-use std::collections::BTreeMap;
-
 use super::boot::Boot;
+use super::carried::{carried, kept};
+use super::files::Files;
 use super::finding::{Cause, Code, Part, Reason, RootCause, Severity};
-use crate::authenticate::ima::{BootAggregate, Unproven};
-use crate::authenticate::{AuthenticEvidence, AuthenticIma};
-use crate::digest::{Digest, HashAlg};
+use crate::authenticate::ima::{BootAggregate, ToldAggregate, Unproven};
+use crate::authenticate::{AuthenticEvidence, AuthenticIma, ImaCheckpoint, Judged};
+use crate::digest::HashAlg;
 use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, IMA_PCR};
 use crate::evidence::tcg_event::authenticated_everywhere;
 use crate::evidence::tcg_log::{Event, EventLog};
-use crate::evidence::text::Utf8;
 use crate::limits::Limits;
-use crate::reference::component;
-use crate::reference::golden::{Golden, ImaFile, ImaGolden, Response, Slot};
+use crate::reference::golden::{Golden, ImaGolden, ImaPath, PathEffect, Response, Slot};
+use crate::reference::{ReferenceSet, component};
 
 /// [`IMA_PCR`] as the quote counts.
 const IMA: u8 = 10;
 
+/// What the list comes to.
+pub(super) struct Runtime {
+    pub(super) reasons: Vec<Reason>,
+    /// What a later quote of the same boot may go on from: only where nothing refuses.
+    pub(super) checkpoint: Option<ImaCheckpoint>,
+}
+
 /// Judges the proven part of the list. Without golden values for files only what makes the list a lie is reported.
-pub(super) fn judge(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
+pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet) -> Runtime {
+    let golden = references.golden();
     let mut reasons: Vec<Reason> = told_by_firmware(evidence).into_iter().collect();
     let Some(ima) = evidence.ima() else {
         let missing = "there are golden values for measured files, but no IMA list";
         let reason = || Reason::new(Code::ImaMissing, Severity::Refuse, Part::Runtime, missing);
         reasons.extend(golden.ima.is_some().then(reason));
-        return reasons;
+        return Runtime { reasons, checkpoint: None };
     };
     reasons.extend(boot_aggregate(ima));
     reasons.extend(coverage(ima));
-    reasons.extend(second_kernel(ima));
-    if let Some(rules) = &golden.ima {
-        reasons.extend(nothing_to_judge(evidence, ima, rules));
-        Files::new(rules).judge(ima, &mut reasons);
+    let document = references.source().document_sha256.clone().unwrap_or_default();
+    let before = Before::of(ima, &document);
+    if !before.is_of_document {
+        let explain =
+            "the beginning of the list was judged by another golden document: the whole list is wanted";
+        reasons.push(Reason::new(Code::ImaCheckpointForeign, Severity::Refuse, Part::Runtime, explain));
     }
-    reasons
+    let is_kexec = |reason: &Reason| reason.code == Code::KexecOrLostList;
+    let (kexec, about_files): (Vec<_>, Vec<_>) = before.reasons.into_iter().partition(is_kexec);
+    let mut about_entries = kexec;
+    about_entries.extend(second_kernel(evidence, ima, golden.ima.as_ref()));
+    reasons.extend(about_entries.iter().cloned());
+    let Some(rules) = &golden.ima else { return Runtime { reasons, checkpoint: None } };
+    reasons.extend(nothing_to_judge(evidence, ima, rules));
+    let files = Files { rules, index: references.files(), superseded: &golden.superseded };
+    let found = files.judge(ima, about_files, before.judged);
+    about_entries.extend(found.about_entries.iter().cloned());
+    reasons.extend(found.about_entries);
+    reasons.extend(files.about_the_whole(&found.judged));
+    let is_good = reasons.iter().all(|reason| reason.severity < Severity::Refuse) && ima.proves(IMA);
+    let judged = Judged { document_sha256: document, reasons: kept(&about_entries), ..found.judged };
+    let is_kept = is_good && about_entries.len() == judged.reasons.len();
+    let checkpoint = is_kept.then(|| ima.checkpoint(evidence.quote(), judged)).flatten();
+    Runtime { reasons, checkpoint }
+}
+
+/// What was judged of the beginning of the list, if only what follows was sent.
+struct Before {
+    is_of_document: bool,
+    reasons: Vec<Reason>,
+    judged: Judged,
+}
+
+impl Before {
+    fn of(ima: &AuthenticIma<'_>, document: &str) -> Self {
+        let Some(before) = ima.before() else {
+            return Self { is_of_document: true, reasons: Vec::new(), judged: Judged::default() };
+        };
+        let reasons = before.judged.reasons.iter().map(carried).collect::<Option<Vec<_>>>();
+        Self {
+            // Findings that cannot be read again are not forgotten, either.
+            is_of_document: !document.is_empty()
+                && before.judged.document_sha256 == document
+                && reasons.is_some(),
+            reasons: reasons.unwrap_or_default(),
+            judged: before.judged.clone(),
+        }
+    }
 }
 
 /// Events of PCR 10 in the firmware's log: what IMA measured could be told there, where no file is judged.
@@ -46,20 +95,34 @@ fn told_by_firmware(evidence: &AuthenticEvidence<'_>) -> Option<Reason> {
 }
 
 /// Another boot_aggregate that was extended: a second kernel went on with the first one's list, or a file bears that name.
-fn second_kernel(ima: &AuthenticIma<'_>) -> Option<Reason> {
+fn second_kernel(
+    evidence: &AuthenticEvidence<'_>,
+    ima: &AuthenticIma<'_>,
+    rules: Option<&ImaGolden>,
+) -> Vec<Reason> {
+    let is_resumed = ima.before().is_some();
     let first = ima.proven_entries().find(|entry| entry.pcr == IMA_PCR).map(|entry| entry.index);
-    let again = ima.proven_entries().find(|entry| is_boot_aggregate(entry) && Some(entry.index) != first)?;
-    let explain = "the list has a second boot_aggregate: a kexec into a kernel that no boot measurement covers, or a file of that name";
-    Some(Reason {
-        pcr: Some(again.pcr),
-        event: Some(again.index),
-        component: Some("ima.boot_aggregate".into()),
-        cause: Some(Cause::KexecOrLostList),
-        ..Reason::new(Code::KexecOrLostList, Severity::Refuse, Part::Runtime, explain)
-    })
+    let again = ima.proven_entries().filter(is_boot_aggregate);
+    let again = again.filter(|entry| is_resumed || Some(entry.index) != first);
+    let reason = |entry: Entry<'_>| {
+        let quoted = |alg, pcr| evidence.pcrs().get(alg, u8::try_from(pcr).ok()?);
+        // The second kernel reads the same PCRs as the first, unless something was measured in between.
+        let is_same_boot = matches!(ToldAggregate::of(&entry).check(quoted), BootAggregate::Match { .. });
+        let is_tolerated = rules.is_some_and(|rules| rules.kexec == Response::Warn) && is_same_boot;
+        let severity = if is_tolerated { Severity::Warn } else { Severity::Refuse };
+        let explain = "the list has a second boot_aggregate: a kexec into a kernel that no boot measurement covers, or a file of that name";
+        Reason {
+            pcr: Some(entry.pcr),
+            event: Some(entry.index),
+            component: Some("ima.boot_aggregate".into()),
+            cause: Some(Cause::KexecOrLostList),
+            ..Reason::new(Code::KexecOrLostList, severity, Part::Runtime, explain)
+        }
+    };
+    again.map(reason).take(Limits::DEFAULT.findings).collect()
 }
 
-fn is_boot_aggregate(entry: &Entry<'_>) -> bool {
+pub(super) fn is_boot_aggregate(entry: &Entry<'_>) -> bool {
     entry.name() == Some(BOOT_AGGREGATE)
 }
 
@@ -74,8 +137,8 @@ fn nothing_to_judge(
         let reason = Reason::new(code, severity, Part::Runtime, explain);
         reasons.push(Reason { component: Some("ima".into()), pcr: Some(IMA.into()), ..reason });
     };
-    if rules.files.is_empty() {
-        let explain = "the golden document has a section for measured files, and no file in it";
+    if rules.files.is_empty() && rules.signers.is_empty() {
+        let explain = "the golden document has a section for measured files, and no file or signer in it";
         add(Code::GoldenMissing, Severity::Refuse, explain);
     }
     if rules.files.iter().any(|file| file.digest.alg().strength() == 0) {
@@ -152,118 +215,6 @@ fn coverage(ima: &AuthenticIma<'_>) -> Option<Reason> {
     Some(Reason { pcr: Some(10), bank: Some(padded.bank.name()), ..reason })
 }
 
-/// Golden files, ready for look-up.
-struct Files<'g> {
-    rules: &'g ImaGolden,
-    by_path: BTreeMap<&'g [u8], Vec<&'g ImaFile>>,
-    by_digest: BTreeMap<&'g Digest, &'g ImaFile>,
-}
-
-impl<'g> Files<'g> {
-    fn new(rules: &'g ImaGolden) -> Self {
-        let mut by_path: BTreeMap<&[u8], Vec<&ImaFile>> = BTreeMap::new();
-        for file in &rules.files {
-            by_path.entry(file.path.as_bytes()).or_default().push(file);
-        }
-        let by_digest = rules.files.iter().map(|file| (&file.digest, file)).collect();
-        Self { rules, by_path, by_digest }
-    }
-
-    fn judge(&self, ima: &AuthenticIma<'_>, reasons: &mut Vec<Reason>) {
-        let mut found: BTreeMap<&[u8], ()> = BTreeMap::new();
-        let mut kept: BTreeMap<Code, usize> = BTreeMap::new();
-        for entry in ima.proven_entries() {
-            // The first has been judged as what it is; a second one has refused.
-            if is_boot_aggregate(&entry) {
-                continue;
-            }
-            let reason = match self.entry(&entry) {
-                Ok(file) => {
-                    found.insert(file.path.as_bytes(), ());
-                    continue;
-                }
-                Err(reason) => *reason,
-            };
-            let count = kept.entry(reason.code).or_default();
-            *count = count.saturating_add(1);
-            if *count <= Limits::DEFAULT.findings {
-                reasons.push(reason);
-            }
-        }
-        for file in self.rules.files.iter().filter(|file| file.required) {
-            if !found.contains_key(file.path.as_bytes()) {
-                let explain = format!("{} is required, and was not measured", file.path);
-                let reason = Reason::new(Code::FileRequiredMissing, Severity::Refuse, Part::Runtime, explain);
-                reasons.push(Reason {
-                    pcr: Some(10),
-                    component: Some("ima.files".into()),
-                    expected: vec![file.digest.to_string()],
-                    cause: Some(Cause::FileChanged),
-                    ..reason
-                });
-            }
-        }
-    }
-
-    /// The golden file that the entry is, or why it is none.
-    fn entry(&self, entry: &Entry<'_>) -> Result<&'g ImaFile, Box<Reason>> {
-        let name = entry.name().unwrap_or_default();
-        let shown = || shown(name);
-        let about = |code, severity, explain: String| {
-            let reason = Reason::new(code, severity, Part::Runtime, explain);
-            Reason {
-                pcr: Some(entry.pcr),
-                event: Some(entry.index),
-                component: Some("ima.files".into()),
-                ..reason
-            }
-        };
-        if entry.is_violation() {
-            let explain =
-                format!("IMA could not measure {} faithfully: it was open for writing, or changed", shown());
-            return Err(Box::new(about(Code::ImaViolation, severity(self.rules.violations), explain)));
-        }
-        let digest = entry.file_digest().and_then(|digest| digest.typed());
-        let got = digest.map(|digest| digest.to_string());
-        let at_path = self.by_path.get(name);
-        if let Some(file) = at_path.and_then(|files| files.iter().find(|file| Some(file.digest) == digest)) {
-            return Ok(file);
-        }
-        if let Some(files) = at_path {
-            let explain = format!("{} is not the golden file", shown());
-            return Err(Box::new(Reason {
-                expected: files.iter().map(|file| file.digest.to_string()).collect(),
-                got,
-                cause: Some(Cause::FileChanged),
-                ..about(Code::FileChanged, Severity::Refuse, explain)
-            }));
-        }
-        if let Some(known) = digest.and_then(|digest| self.by_digest.get(&digest).copied()) {
-            let explain = format!("{} has the golden content of {}", shown(), known.path);
-            return Err(Box::new(Reason { got, ..about(Code::FileMoved, Severity::Warn, explain) }));
-        }
-        let explain = format!("{} has no golden value", shown());
-        Err(Box::new(Reason {
-            got,
-            cause: Some(Cause::UnknownFile),
-            ..about(Code::FileUnknown, severity(self.rules.unknown_files), explain)
-        }))
-    }
-}
-
-/// A name for people: harmless, and with what stands after a NUL, which is part of the name.
-fn shown(name: &[u8]) -> String {
-    let parts: Vec<String> = name.split(|byte| *byte == 0).map(|part| Utf8(part).to_string()).collect();
-    parts.join("\\0")
-}
-
-const fn severity(response: Response) -> Severity {
-    match response {
-        Response::Refuse => Severity::Refuse,
-        Response::Warn => Severity::Warn,
-    }
-}
-
 /// Root causes among runtime findings, the first of each kind.
 pub(super) fn causes(reasons: &[Reason]) -> Vec<RootCause> {
     let mut causes: Vec<RootCause> = Vec::new();
@@ -289,7 +240,13 @@ pub(super) fn measures_everything(evidence: &AuthenticEvidence<'_>, boot: &Boot,
     let belongs = evidence.ima().is_some_and(
         |ima| matches!(ima.boot_aggregate(), BootAggregate::Match { alg } if alg != HashAlg::Sha1),
     );
-    let policy = golden.ima.as_ref().and_then(|ima| ima.measurement_policy.as_deref());
+    let rules = golden.ima.as_ref();
+    let policy = rules.and_then(|ima| ima.measurement_policy.as_deref());
+    // What accounts by its path alone is approved by nobody who has seen it.
+    let by_path = |path: &ImaPath| path.effect == PathEffect::AccountsByPathAlone;
+    if rules.is_some_and(|ima| ima.paths.iter().any(by_path)) {
+        return false;
+    }
     let variant = golden.variants.iter().find(|v| Some(&v.name) == boot.variant.as_ref());
     let sequences = variant.and_then(|v| golden.resolve(v).ok()).unwrap_or_default();
     // A sequence that is not judged was compared with nothing.

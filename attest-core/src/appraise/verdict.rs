@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::comparison::{Comparison, FirstDifference};
 use super::finding::{Part, Reason, RootCause, Severity};
+use crate::authenticate::ImaCheckpoint;
 use crate::evidence::tpm::ClockInfo;
 use crate::reference::GoldenSource;
 
@@ -211,6 +212,9 @@ pub struct Verdict {
     pub judged: Vec<JudgedPcr>,
     /// What the evidence proved; absent when it proved nothing.
     pub proven: Option<Proven>,
+    /// What the device's next quote of the same boot may go on from, for the verifier's own store.
+    #[serde(skip)]
+    pub ima_checkpoint: Option<ImaCheckpoint>,
 }
 
 impl Verdict {

@@ -1,6 +1,7 @@
 //! The IMA list against the quoted PCRs: which part of it the quote covers, and whether it belongs to this boot.
 
-use super::ima::{self, BootAggregate, ImaReplay, PrefixMatch, Unproven, extended_with};
+use super::ima::{self, BootAggregate, PrefixMatch, Registers, ToldAggregate, Unproven};
+use super::ima_checkpoint::{BankAt, ImaCheckpoint, Judged, selected};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::AuthenticQuote;
 use super::story::Logs;
@@ -41,7 +42,10 @@ pub struct AuthenticIma<'a> {
     /// For each quoted bank the prefix that it covers, and where the whole list leads.
     banks: Vec<Bank>,
     decides: Option<(HashAlg, PrefixMatch)>,
+    told_aggregate: ToldAggregate,
     boot_aggregate: BootAggregate,
+    /// The beginning of the list, if only its later part was sent.
+    before: Option<ImaCheckpoint>,
 }
 
 #[derive(Debug)]
@@ -53,9 +57,9 @@ struct Bank {
 }
 
 impl<'a> AuthenticIma<'a> {
-    pub(super) fn check(list: ImaLog<'a>, pcrs: &QuotedPcrs) -> Self {
+    pub(super) fn check(list: ImaLog<'a>, pcrs: &QuotedPcrs, before: Option<ImaCheckpoint>) -> Self {
         let mut judged: Vec<Bank> =
-            pcrs.banks().into_iter().map(|alg| Bank::check(&list, pcrs, alg)).collect();
+            pcrs.banks().into_iter().map(|alg| Bank::check(&list, pcrs, alg, before.as_ref())).collect();
         // A bank of padded SHA-1 digests proves no more than SHA-1, however long they are.
         let strength =
             |(alg, prefix): &(HashAlg, PrefixMatch)| if prefix.padded { 0 } else { alg.strength() };
@@ -66,11 +70,43 @@ impl<'a> AuthenticIma<'a> {
                 bank.prefix = bank.prefix.filter(|other| other.end == prefix.end);
             }
         }
-        let told = || ima::boot_aggregate(&list, |alg, pcr| pcrs.get(alg, u8::try_from(pcr).ok()?));
+        let told_aggregate =
+            before.as_ref().map_or_else(|| ToldAggregate::of_list(&list), |before| before.boot_aggregate);
         let is_quoted = pcrs.iter().any(|(_, pcr, _)| u32::from(pcr) == IMA_PCR);
-        let boot_aggregate =
-            if is_quoted { told() } else { BootAggregate::Unproven(Unproven::ListNotQuoted) };
-        Self { list, banks: judged, decides, boot_aggregate }
+        let boot_aggregate = if is_quoted {
+            told_aggregate.check(|alg, pcr| pcrs.get(alg, u8::try_from(pcr).ok()?))
+        } else {
+            BootAggregate::Unproven(Unproven::ListNotQuoted)
+        };
+        Self { list, banks: judged, decides, told_aggregate, boot_aggregate, before }
+    }
+
+    /// The beginning of the list, proven and judged before, if only what follows was sent.
+    pub(crate) const fn before(&self) -> Option<&ImaCheckpoint> {
+        self.before.as_ref()
+    }
+
+    /// What a later quote of the same boot may go on from; `None` where not everything that is quoted is proven, or nothing says which
+    /// boot it is.
+    pub(crate) fn checkpoint(&self, quote: &AuthenticQuote<'_>, judged: Judged) -> Option<ImaCheckpoint> {
+        let (_, prefix) = self.decides?;
+        let bank = |bank: &Bank| {
+            let padded = bank.prefix?.padded;
+            Some(BankAt { alg: bank.alg, padded, pcrs: bank.replayed.clone() })
+        };
+        let with_entries = self.banks.iter().filter(|bank| !bank.replayed.is_empty());
+        let clock = quote.clock_info();
+        Some(ImaCheckpoint {
+            ak_name: quote.key_name()?.to_vec(),
+            reset_count: clock.reset_count,
+            restart_count: clock.restart_count,
+            selection: selected(quote.selection()),
+            position: self.list.position(prefix.end)?,
+            covered: self.coverage()?.entries_covered,
+            banks: with_entries.map(bank).collect::<Option<_>>()?,
+            boot_aggregate: self.told_aggregate,
+            judged,
+        })
     }
 
     /// What the list says about a quoted PCR.
@@ -102,15 +138,18 @@ impl<'a> AuthenticIma<'a> {
     pub fn coverage(&self) -> Option<Coverage> {
         let (bank, prefix) = self.decides?;
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (before, covered_before) =
+            self.before.as_ref().map_or((0, 0), |before| (before.position.entries, before.covered));
+        let not_covered_before = before.saturating_sub(covered_before);
         Some(Coverage {
             bank,
-            entries_covered: count(prefix.entries_covered),
-            entries_left_over: count(prefix.left_over),
+            entries_covered: covered_before.saturating_add(count(prefix.entries_covered)),
+            entries_left_over: not_covered_before.saturating_add(count(prefix.left_over)),
             padded: prefix.padded,
         })
     }
 
-    /// The entries that the quote proves, in order; none where the list does not replay.
+    /// The entries that the quote proves, in order; none where the list does not replay. Those that were judged before are not among them.
     pub fn proven_entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let (bank, end) = self.decides.map_or((None, 0), |(alg, prefix)| (Some(alg), prefix.end));
         let proven = self.banks.iter().find(|b| Some(b.alg) == bank);
@@ -137,71 +176,102 @@ impl<'a> AuthenticIma<'a> {
 }
 
 impl Bank {
-    fn check(list: &ImaLog<'_>, pcrs: &QuotedPcrs, alg: HashAlg) -> Self {
-        let is_used = |pcr: u8| list.entries().any(|entry| entry.pcr == u32::from(pcr));
+    fn check(list: &ImaLog<'_>, pcrs: &QuotedPcrs, alg: HashAlg, before: Option<&ImaCheckpoint>) -> Self {
+        let is_used = |pcr: u8| list.is_in(pcr.into()) || before.is_some_and(|before| before.is_in(alg, pcr));
         let quoted = pcrs.iter().filter(|(bank, pcr, _)| *bank == alg && is_used(*pcr));
         let quoted: Vec<(u32, Digest)> = quoted.map(|(_, pcr, value)| (pcr.into(), value)).collect();
-        let prefix = ima::prefix(list, alg, &quoted);
+        let registers = before.map(|before| before.registers(alg));
+        let prefix = match &registers {
+            None => ima::prefix(list, alg, &quoted),
+            Some(Some(registers)) => ima::prefix_after(list, registers.clone(), &quoted),
+            // At the checkpoint no entry was in a quoted PCR of this bank.
+            Some(None) => ima::prefix(list, alg, &quoted),
+        };
         // Where the whole list leads interests only when no part of it leads to the quoted values.
-        let whole = prefix.is_none().then(|| ImaReplay::new(list, &[alg]));
+        let whole = prefix.is_none().then(|| {
+            let mut registers = registers.flatten().unwrap_or(Registers::new(alg, false));
+            registers.run(list);
+            registers
+        });
         let replayed = quoted.iter().filter_map(|(pcr, value)| {
-            let at = whole.as_ref().map_or(Some(*value), |whole| whole.value(alg, *pcr))?;
+            let at = whole.as_ref().map_or(Some(*value), |whole| whole.value(*pcr))?;
             Some((u8::try_from(*pcr).ok()?, at))
         });
         Self { alg, prefix, replayed: replayed.collect() }
     }
 }
 
-/// The values that the logs lead to, believed only if they hash to the signed pcrDigest: each PCR's story, reset values where no event is, and for PCR 10 the longest prefix of the IMA list that fits.
+/// The values that the logs lead to, believed only if they hash to the signed pcrDigest: each PCR's story, reset values where no event is,
+/// and for PCR 10 the prefix of the IMA list that fits.
 pub(super) fn values_from_logs(
     quote: &AuthenticQuote<'_>,
     told: Logs<'_, '_, '_>,
     ima: Option<&ImaLog<'_>>,
+    before: Option<&ImaCheckpoint>,
 ) -> Result<QuotedPcrs, pcrs::Error> {
     let story = |alg: HashAlg, pcr: u8| Some(told.value(alg, pcr));
     let without_ima = QuotedPcrs::from_lookup(quote, story);
     let (Err(error), Some(list)) = (&without_ima, ima) else { return without_ima };
-    let banks: Vec<HashAlg> = quote.selection().banks().map(|(alg, _)| alg).collect();
-    let whole = ImaReplay::new(list, &banks);
-    let prefixes = Prefixes::of(list, &banks);
-    for padded_from in [u8::MAX, HashAlg::Sha384.strength(), 1] {
-        for step in prefixes.steps.iter().rev() {
-            let value = |alg: HashAlg, pcr: u8| match u32::from(pcr) {
-                IMA_PCR => prefixes.value(step, alg, alg.strength() >= padded_from),
-                other => whole.value(alg, other).or_else(|| story(alg, pcr)),
-            };
-            if let Ok(pcrs) = QuotedPcrs::from_lookup(quote, value) {
-                return Ok(pcrs);
-            }
+    // Which banks the kernel extends with padded digests it does not tell: none, those above SHA-256, or all.
+    let ways: &[u8] = if before.is_some() { &[u8::MAX] } else { &[u8::MAX, HashAlg::Sha384.strength(), 1] };
+    for padded_from in ways {
+        let start = || {
+            let banks = quote.selection().banks().map(|(alg, _)| {
+                let known = before.and_then(|before| before.registers(alg));
+                known.unwrap_or(Registers::new(alg, alg.strength() >= *padded_from))
+            });
+            banks.collect::<Vec<_>>()
+        };
+        if let Some(pcrs) = prefix_that_hashes(quote, list, &start, &story) {
+            return Ok(pcrs);
         }
     }
     Err(error.clone())
 }
 
-/// PCR 10 after every entry, in each bank: as the bank's own digests lead, and as zero-padded SHA-1 digests do.
-struct Prefixes {
-    banks: Vec<HashAlg>,
-    steps: Vec<Vec<(Digest, Digest)>>,
-}
-
-impl Prefixes {
-    fn of(list: &ImaLog<'_>, banks: &[HashAlg]) -> Self {
-        let mut now: Vec<(Digest, Digest)> =
-            banks.iter().map(|alg| (Digest::zero(*alg), Digest::zero(*alg))).collect();
-        let mut steps = Vec::new();
-        for entry in list.entries().filter(|entry| entry.pcr == IMA_PCR) {
-            for ((own, padded), alg) in now.iter_mut().zip(banks) {
-                let (by_own, by_padded) = extended_with(&entry, *alg);
-                *own = own.extended(by_own.as_bytes());
-                *padded = padded.extended(by_padded.as_bytes());
-            }
-            steps.push(now.clone());
+/// The values after the prefix of the list with which they hash to the signed pcrDigest. The whole list is tried first: a quote rarely lags.
+fn prefix_that_hashes(
+    quote: &AuthenticQuote<'_>,
+    list: &ImaLog<'_>,
+    start: &impl Fn() -> Vec<Registers>,
+    story: &impl Fn(HashAlg, u8) -> Option<Digest>,
+) -> Option<QuotedPcrs> {
+    let mut whole = start();
+    whole.iter_mut().for_each(|bank| bank.run(list));
+    let value = |banks: &[Registers], alg: HashAlg, pcr: u8| {
+        let of = |banks: &[Registers]| banks.iter().find(|bank| bank.alg() == alg)?.value(pcr.into());
+        let at = if u32::from(pcr) == IMA_PCR { of(banks) } else { of(&whole) };
+        at.or_else(|| story(alg, pcr))
+    };
+    let believed =
+        |banks: &[Registers]| QuotedPcrs::from_lookup(quote, |alg, pcr| value(banks, alg, pcr)).ok();
+    if let Some(pcrs) = believed(&whole) {
+        return Some(pcrs);
+    }
+    // All values one after the other, as they are hashed; only PCR 10's change from step to step.
+    let mut now = start();
+    let mut bytes = Vec::new();
+    let mut places = Vec::new();
+    for (alg, pcr) in quote.selection().iter() {
+        if u32::from(pcr) == IMA_PCR {
+            places.push((alg, bytes.len()));
         }
-        Self { banks: banks.to_vec(), steps }
+        bytes.extend(value(&now, alg, pcr)?.as_bytes());
     }
-
-    fn value(&self, step: &[(Digest, Digest)], alg: HashAlg, padded: bool) -> Option<Digest> {
-        let at = self.banks.iter().position(|bank| *bank == alg)?;
-        step.get(at).map(|(own, with_padding)| if padded { *with_padding } else { *own })
+    let is_it = |bytes: &[u8]| quote.signing_hash().hash(&[bytes]).as_bytes() == quote.pcr_digest();
+    if is_it(&bytes) {
+        return believed(&now);
     }
+    for entry in list.entries().filter(|entry| entry.pcr == IMA_PCR) {
+        for bank in &mut now {
+            bank.extend(&entry);
+            let Some((_, at)) = places.iter().find(|(alg, _)| *alg == bank.alg()) else { continue };
+            let value = bank.value(IMA_PCR)?;
+            bytes.get_mut(*at..at.checked_add(value.as_bytes().len())?)?.copy_from_slice(value.as_bytes());
+        }
+        if is_it(&bytes) {
+            return believed(&now);
+        }
+    }
+    None
 }

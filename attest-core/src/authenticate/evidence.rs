@@ -1,6 +1,7 @@
 //! The whole of a device's evidence, proven: that TPM, this boot, just now, and which PCRs the logs explain.
 
 use super::authentic_ima::{AuthenticIma, ImaOutcome, values_from_logs};
+use super::ima_checkpoint::{ImaCheckpoint, ResumeError};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
 use super::replay::{Replay, Stories};
@@ -8,6 +9,7 @@ use super::story::Logs;
 use super::{AttestationKey, Challenge};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::bundle::{self, Bundle, FirmwareLog};
+use crate::evidence::ima_log::ImaLog;
 use crate::evidence::tcg_log::EventLog;
 use crate::evidence::{Extend, UserspaceLog};
 use crate::time::Timestamp;
@@ -16,6 +18,9 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The later part of a list, which does not go on from where the verifier was: the whole list is wanted.
+    #[error("IMA list: {0}")]
+    ImaResume(#[from] ResumeError),
     /// It is not even well-formed.
     #[error(transparent)]
     Malformed(#[from] bundle::Error),
@@ -35,6 +40,7 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::ImaResume(error) => error.code(),
             Self::Malformed(error) => error.code(),
             Self::Pcrs(error) => error.code(),
             Self::PcrsMissing => "pcrs_missing",
@@ -108,9 +114,24 @@ impl<'a> AuthenticEvidence<'a> {
         challenge: Challenge,
         now: Timestamp,
     ) -> Result<Self, Error> {
+        Self::authenticate_after(bundle, None, key, challenge, now)
+    }
+
+    /// The same where the device sent only the part of its IMA list that follows a checkpoint of this boot.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate), and [`Error::ImaResume`] where the part does not go on from the checkpoint.
+    pub fn authenticate_after(
+        bundle: Bundle<'a>,
+        checkpoint: Option<ImaCheckpoint>,
+        key: &AttestationKey,
+        challenge: Challenge,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let Bundle { attest, signature, log, ima, userspace, pcrs } = bundle;
         // Cheap checks and the signature first: hashing the logs is work, and only the key's holder may ask for it.
         let quote = quote::authenticate(attest, &signature, key, challenge, now)?;
+        let before = go_on(&quote, ima.as_ref(), checkpoint)?;
         let is_quoted = |alg| quote.selection().banks().any(|(bank, _)| bank == alg);
         let replay = log.given().map(|log| Replay::in_banks(log, is_quoted));
         let told = Logs { firmware: replay.as_ref(), userspace: userspace.as_ref() };
@@ -119,13 +140,13 @@ impl<'a> AuthenticEvidence<'a> {
             None if replay.is_none() && ima.is_none() && userspace.is_none() => {
                 return Err(Error::PcrsMissing);
             }
-            None => values_from_logs(&quote, told, ima.as_ref())?,
+            None => values_from_logs(&quote, told, ima.as_ref(), before.as_ref())?,
         };
         let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
         let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, outcome(alg, pcr))).collect();
         let in_userspace: Vec<bool> = (0..24).map(|pcr| told.is_in_userspace(pcr)).collect();
         let stories = replay.map(Replay::into_stories).unwrap_or_default();
-        let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs));
+        let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs, before));
         for (alg, pcr, outcome) in &mut outcomes {
             let Some(ima) = &ima else { break };
             let twice = in_userspace.get(usize::from(*pcr)).copied().unwrap_or(false);
@@ -209,4 +230,16 @@ impl<'a> AuthenticEvidence<'a> {
         let records = self.userspace.iter().flat_map(move |log| log.extends(pcr));
         firmware.map(Extend::Firmware).chain(records.map(Extend::Userspace))
     }
+}
+
+/// The checkpoint that the list goes on from, if it is not a whole one.
+fn go_on(
+    quote: &AuthenticQuote<'_>,
+    list: Option<&ImaLog<'_>>,
+    checkpoint: Option<ImaCheckpoint>,
+) -> Result<Option<ImaCheckpoint>, ResumeError> {
+    let Some(before) = list.map(ImaLog::before).filter(|before| before.bytes > 0) else { return Ok(None) };
+    let checkpoint = checkpoint.ok_or(ResumeError::CheckpointMissing { entries: before.entries })?;
+    checkpoint.check(quote, before)?;
+    Ok(Some(checkpoint))
 }

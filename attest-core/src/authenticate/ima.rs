@@ -2,30 +2,67 @@
 
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, IMA_PCR, ImaLog};
+use crate::evidence::tcg_log::PCRS;
 
-/// The values that a whole list leads to.
+const PCRS_USIZE: usize = 24;
+const _: () = assert!(PCRS == 24, "as many PCRs as registers");
+
+/// The values that a whole list leads to, in both ways in which kernels extend a bank.
 #[derive(Clone, Debug)]
 pub struct ImaReplay<'a, 'l> {
     log: &'l ImaLog<'a>,
-    banks: Vec<Bank>,
+    /// Extended with the bank's own digests of the template data; and with SHA-1 digests and zeros after them, as kernels do for hashes
+    /// that they lack.
+    banks: Vec<(Registers, Registers)>,
 }
 
+/// The PCRs of one bank on their way through a list.
 #[derive(Clone, Debug)]
-struct Bank {
+pub(super) struct Registers {
     alg: HashAlg,
-    /// Ascending by PCR.
-    pcrs: Vec<Register>,
+    padded: bool,
+    /// By PCR; `None` before the first entry.
+    values: [Option<Digest>; PCRS_USIZE],
 }
 
-/// A PCR on its way, in both ways in which kernels extend a bank.
-#[derive(Clone, Copy, Debug)]
-struct Register {
-    pcr: u32,
-    /// Extended with the bank's own digest of the template data.
-    own: Digest,
-    /// Extended with the SHA-1 digest, zeros after it, as kernels do for hashes that they lack.
-    padded: Digest,
-    entries: usize,
+impl Registers {
+    /// Before the first entry.
+    pub(super) const fn new(alg: HashAlg, padded: bool) -> Self {
+        Self { alg, padded, values: [None; PCRS_USIZE] }
+    }
+
+    /// Where an earlier part of the list led.
+    pub(super) fn with(mut self, values: &[(u8, Digest)]) -> Self {
+        for (pcr, value) in values {
+            if let Some(slot) = self.values.get_mut(usize::from(*pcr)) {
+                *slot = Some(*value);
+            }
+        }
+        self
+    }
+
+    /// Extends the entry's PCR and returns its new value.
+    pub(super) fn extend(&mut self, entry: &Entry<'_>) -> Option<&Digest> {
+        let by = extended_by(entry, self.alg, self.padded);
+        let slot = self.values.get_mut(usize::try_from(entry.pcr).ok()?)?;
+        let old = slot.unwrap_or_else(|| reset(self.alg, entry.pcr));
+        Some(slot.insert(old.extended(by.as_bytes())))
+    }
+
+    /// Extends every entry.
+    pub(super) fn run(&mut self, log: &ImaLog<'_>) {
+        for entry in log.entries() {
+            self.extend(&entry);
+        }
+    }
+
+    pub(super) fn value(&self, pcr: u32) -> Option<Digest> {
+        *self.values.get(usize::try_from(pcr).ok()?)?
+    }
+
+    pub(super) const fn alg(&self) -> HashAlg {
+        self.alg
+    }
 }
 
 /// The part of a list that a quote covers.
@@ -102,10 +139,14 @@ impl<'a, 'l> ImaReplay<'a, 'l> {
     #[must_use]
     pub fn new(log: &'l ImaLog<'a>, banks: &[HashAlg]) -> Self {
         let run = |alg: &HashAlg| {
-            let mut pcrs = Vec::new();
-            log.entries().for_each(|entry| extend(&mut pcrs, &entry, *alg));
-            pcrs.sort_by_key(|register: &Register| register.pcr);
-            Bank { alg: *alg, pcrs }
+            let mut own = Registers::new(*alg, false);
+            own.run(log);
+            // SHA-1 is its own padding.
+            let mut padded = if *alg == HashAlg::Sha1 { own.clone() } else { Registers::new(*alg, true) };
+            if *alg != HashAlg::Sha1 {
+                padded.run(log);
+            }
+            (own, padded)
         };
         Self { log, banks: banks.iter().map(run).collect() }
     }
@@ -119,61 +160,64 @@ impl<'a, 'l> ImaReplay<'a, 'l> {
     /// The value of a PCR after the whole list; `None` if no entry is in it.
     #[must_use]
     pub fn value(&self, alg: HashAlg, pcr: u32) -> Option<Digest> {
-        self.register(alg, pcr).map(|register| register.own)
+        self.bank(alg).and_then(|(own, _)| own.value(pcr))
     }
 
     /// The same, had the kernel extended this bank with zero-padded SHA-1 digests.
     #[must_use]
     pub fn padded_value(&self, alg: HashAlg, pcr: u32) -> Option<Digest> {
-        self.register(alg, pcr).map(|register| register.padded)
+        self.bank(alg).and_then(|(_, padded)| padded.value(pcr))
     }
 
     /// The PCRs that the list's entries are in, ascending.
     pub fn pcrs(&self) -> impl Iterator<Item = u32> + '_ {
-        self.banks.first().into_iter().flat_map(|bank| bank.pcrs.iter().map(|register| register.pcr))
+        (0..PCRS).filter(|pcr| self.log.is_in(*pcr))
     }
 
-    fn register(&self, alg: HashAlg, pcr: u32) -> Option<&Register> {
-        let bank = self.banks.iter().find(|bank| bank.alg == alg)?;
-        bank.pcrs.iter().find(|register| register.pcr == pcr)
+    fn bank(&self, alg: HashAlg) -> Option<&(Registers, Registers)> {
+        self.banks.iter().find(|(own, _)| own.alg == alg)
     }
 }
 
-/// The exact part of the list whose replay gives these quoted values in this bank, in one pass.
+/// The exact part of the list whose replay gives these quoted values in this bank.
 ///
-/// `quoted` are values of PCRs that entries are in; others are ignored. `None` if no part, not even of one entry,
-/// gives all of them at once: a PCR in its reset state covers nothing.
+/// `quoted` are values of PCRs that entries are in; others are ignored. `None` if no part, not even of one entry, gives all of them at
+/// once: a PCR in its reset state covers nothing.
 #[must_use]
 pub fn prefix(log: &ImaLog<'_>, bank: HashAlg, quoted: &[(u32, Digest)]) -> Option<PrefixMatch> {
-    let is_used = |pcr: u32| log.entries().any(|entry| entry.pcr == pcr);
-    let quoted: Vec<_> = quoted.iter().copied().filter(|(pcr, _)| is_used(*pcr)).collect();
+    let quoted: Vec<_> = quoted.iter().copied().filter(|(pcr, _)| log.is_in(*pcr)).collect();
+    // Kernels of today extend a bank's own digests: the other way is looked at only if that one leads nowhere.
+    let own = prefix_after(log, Registers::new(bank, false), &quoted);
+    let padded = || prefix_after(log, Registers::new(bank, true), &quoted);
+    own.or_else(|| if bank == HashAlg::Sha1 { None } else { padded() })
+}
+
+/// [`prefix`] in one way of extending, in one pass, from where an earlier part of the list led: then no entry may be new.
+pub(super) fn prefix_after(
+    log: &ImaLog<'_>,
+    mut registers: Registers,
+    quoted: &[(u32, Digest)],
+) -> Option<PrefixMatch> {
+    let found = |end: usize, entries_covered: usize, padded: bool| {
+        let left_over = log.len().saturating_sub(entries_covered);
+        Some(PrefixMatch { end, entries_covered, left_over, padded })
+    };
+    let padded = registers.padded;
+    let agree =
+        |registers: &Registers| quoted.iter().all(|(pcr, value)| registers.value(*pcr) == Some(*value));
     if quoted.is_empty() {
         return None;
     }
-    let mut registers = Vec::new();
+    if agree(&registers) {
+        return found(0, 0, padded);
+    }
+    let mut covered = 0_usize;
     for (position, entry) in log.entries().enumerate() {
-        let Some((_, value)) = quoted.iter().find(|(pcr, _)| *pcr == entry.pcr) else { continue };
-        extend(&mut registers, &entry, bank);
+        let Some((_, wanted)) = quoted.iter().find(|(pcr, _)| *pcr == entry.pcr) else { continue };
+        covered = covered.saturating_add(1);
         // Every quoted PCR is looked at only where this entry's own agrees: once or twice in a list.
-        let own = registers.iter().find(|register| register.pcr == entry.pcr);
-        if !own.is_some_and(|register| register.own == *value || register.padded == *value) {
-            continue;
-        }
-        for padded in [false, true] {
-            let agrees = |(pcr, value): &(u32, Digest)| {
-                let register = registers.iter().find(|register| register.pcr == *pcr);
-                register.is_some_and(|at| if padded { at.padded == *value } else { at.own == *value })
-            };
-            if quoted.iter().all(agrees) {
-                let entries_covered = registers.iter().map(|register| register.entries).sum();
-                let left_over = log.len().saturating_sub(entries_covered);
-                return Some(PrefixMatch {
-                    end: position.saturating_add(1),
-                    entries_covered,
-                    left_over,
-                    padded,
-                });
-            }
+        if registers.extend(&entry) == Some(wanted) && agree(&registers) {
+            return found(position.saturating_add(1), covered, padded);
         }
     }
     None
@@ -185,75 +229,88 @@ pub fn prefix_of_pcr_10(log: &ImaLog<'_>, bank: HashAlg, quoted: &Digest) -> Opt
     prefix(log, bank, &[(IMA_PCR, *quoted)])
 }
 
-fn extend(registers: &mut Vec<Register>, entry: &Entry<'_>, alg: HashAlg) {
-    let (own, padded) = extended_with(entry, alg);
-    let fresh =
-        || Register { pcr: entry.pcr, own: reset(alg, entry.pcr), padded: reset(alg, entry.pcr), entries: 0 };
-    let known = registers.iter_mut().find(|register| register.pcr == entry.pcr);
-    let register = match known {
-        Some(register) => register,
-        None => {
-            registers.push(fresh());
-            let Some(last) = registers.last_mut() else { return };
-            last
-        }
-    };
-    register.own = register.own.extended(own.as_bytes());
-    register.padded =
-        if alg == HashAlg::Sha1 { register.own } else { register.padded.extended(padded.as_bytes()) };
-    register.entries = register.entries.saturating_add(1);
-}
-
 fn reset(alg: HashAlg, pcr: u32) -> Digest {
     super::replay::reset_value(alg, pcr, None)
 }
 
-/// What the kernel extends for an entry: the digest of its data, or all ones for a violation (Linux,
-/// ima_add_template_entry); and the same as a kernel does that lacks the bank's hash.
-pub(super) fn extended_with(entry: &Entry<'_>, alg: HashAlg) -> (Digest, Digest) {
+/// What the kernel extends for an entry: the digest of its data, or all ones for a violation (Linux, ima_add_template_entry); a kernel
+/// that lacks the bank's hash takes the SHA-1 digest and zeros after it.
+fn extended_by(entry: &Entry<'_>, alg: HashAlg, padded: bool) -> Digest {
     if entry.is_violation() {
-        return (Digest::ones(alg), Digest::ones(alg));
+        return Digest::ones(alg);
     }
-    let own = entry.template_digest(alg);
-    if alg == HashAlg::Sha1 {
-        return (own, own);
+    if !padded || alg == HashAlg::Sha1 {
+        return entry.template_digest(alg);
     }
-    let mut padded = [0_u8; 64];
+    let mut bytes = [0_u8; 64];
     let sha1 = entry.template_digest(HashAlg::Sha1);
-    padded.iter_mut().zip(sha1.as_bytes()).for_each(|(to, from)| *to = *from);
-    let padded = padded.get(..alg.size()).and_then(|bytes| Digest::new(alg, bytes));
-    (own, padded.unwrap_or(own))
+    bytes.iter_mut().zip(sha1.as_bytes()).for_each(|(to, from)| *to = *from);
+    bytes.get(..alg.size()).and_then(|bytes| Digest::new(alg, bytes)).unwrap_or(Digest::zero(alg))
 }
 
-/// Holds the list's `boot_aggregate` against quoted PCRs: SHA-1 over PCR 0–7, any other hash over PCR 0–9 of its bank
-/// (Linux, ima_calc_boot_aggregate). It is the first entry of PCR 10: before it an entry of any other register can be told.
-#[must_use]
-pub fn boot_aggregate(log: &ImaLog<'_>, quoted: impl Fn(HashAlg, u32) -> Option<Digest>) -> BootAggregate {
-    let unproven = BootAggregate::Unproven;
-    let first = log.entries().find(|entry| entry.pcr == IMA_PCR);
-    let first = first.filter(|entry| entry.name() == Some(BOOT_AGGREGATE));
-    let Some(told) = first.and_then(|entry| entry.file_digest()) else {
-        return unproven(Unproven::Missing);
-    };
-    if told.bytes.iter().all(|byte| *byte == 0) {
-        return unproven(Unproven::AllZero);
+/// What the first entry of PCR 10 says about the boot, as the list has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldAggregate {
+    /// It is no `boot_aggregate`.
+    Missing,
+    /// It is all zeros.
+    AllZero,
+    /// It is in a hash that is not known, or of a wrong length.
+    AlgorithmUnknown,
+    /// This digest.
+    Digest(Digest),
+}
+
+impl ToldAggregate {
+    /// What the list tells: before the first entry of PCR 10 an entry of any other register can be told.
+    #[must_use]
+    pub fn of_list(log: &ImaLog<'_>) -> Self {
+        log.entries().find(|entry| entry.pcr == IMA_PCR).map_or(Self::Missing, |entry| Self::of(&entry))
     }
-    let Some(got) = told.typed() else { return unproven(Unproven::AlgorithmUnknown) };
-    let alg = got.alg();
-    let covered = if alg == HashAlg::Sha1 { 0..8 } else { 0..10 };
-    let mut values = Vec::new();
-    for pcr in covered {
-        match quoted(alg, pcr) {
-            Some(value) => values.extend(value.as_bytes()),
-            None => return unproven(Unproven::NotQuoted { alg, pcr }),
+
+    /// What an entry tells.
+    #[must_use]
+    pub fn of(entry: &Entry<'_>) -> Self {
+        let named = Some(entry).filter(|entry| entry.name() == Some(BOOT_AGGREGATE));
+        let Some(told) = named.and_then(Entry::file_digest) else { return Self::Missing };
+        if told.bytes.iter().all(|byte| *byte == 0) {
+            return Self::AllZero;
+        }
+        told.typed().map_or(Self::AlgorithmUnknown, Self::Digest)
+    }
+
+    /// Holds it against quoted PCRs: SHA-1 over PCR 0–7, any other hash over PCR 0–9 of its bank (Linux, ima_calc_boot_aggregate).
+    #[must_use]
+    pub fn check(self, quoted: impl Fn(HashAlg, u32) -> Option<Digest>) -> BootAggregate {
+        let unproven = BootAggregate::Unproven;
+        let got = match self {
+            Self::Missing => return unproven(Unproven::Missing),
+            Self::AllZero => return unproven(Unproven::AllZero),
+            Self::AlgorithmUnknown => return unproven(Unproven::AlgorithmUnknown),
+            Self::Digest(got) => got,
+        };
+        let alg = got.alg();
+        let covered = if alg == HashAlg::Sha1 { 0..8 } else { 0..10 };
+        let mut values = Vec::new();
+        for pcr in covered {
+            match quoted(alg, pcr) {
+                Some(value) => values.extend(value.as_bytes()),
+                None => return unproven(Unproven::NotQuoted { alg, pcr }),
+            }
+        }
+        let expected = alg.hash(&[&values]);
+        if expected == got {
+            BootAggregate::Match { alg }
+        } else {
+            BootAggregate::Mismatch { alg, expected, got }
         }
     }
-    let expected = alg.hash(&[&values]);
-    if expected == got {
-        BootAggregate::Match { alg }
-    } else {
-        BootAggregate::Mismatch { alg, expected, got }
-    }
+}
+
+/// Holds the list's `boot_aggregate` against quoted PCRs: [`ToldAggregate::check`].
+#[must_use]
+pub fn boot_aggregate(log: &ImaLog<'_>, quoted: impl Fn(HashAlg, u32) -> Option<Digest>) -> BootAggregate {
+    ToldAggregate::of_list(log).check(quoted)
 }
 
 #[cfg(test)]

@@ -86,6 +86,11 @@ pub(super) fn encode(key: &VerifyingKey) -> Vec<u8> {
     tlv(der::SEQUENCE, &[tlv(der::SEQUENCE, &algorithm), key].concat())
 }
 
+/// The key's own bytes, by whose hash it is named (RFC 5280, section 4.2.1.2).
+pub(super) fn key_bytes(spki: &[u8]) -> Result<&[u8], Error> {
+    parts(spki).map(|(_, key)| key)
+}
+
 /// What stands in the AlgorithmIdentifier, and the key's own bytes.
 fn parts(spki: &[u8]) -> Result<(Der<'_>, &[u8]), Error> {
     let mut fields = Der::only(spki, der::SEQUENCE)?.inside();

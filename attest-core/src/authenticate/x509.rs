@@ -4,6 +4,7 @@ use crate::der::{self, Der, Tlv};
 
 /// Nesting of values in a certificate; names in extensions, the deepest, reach 10.
 const DEPTH: usize = 16;
+const OID_SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x0e];
 const OID_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 
 /// What bytes offered as a certificate are.
@@ -70,35 +71,60 @@ fn check(value: Tlv<'_>, values: bool, depth: usize) -> Result<(), der::Error> {
     }
 }
 
+/// The certificate's SubjectPublicKeyInfo (RFC 5280, section 4.1), whole.
+pub(super) fn subject_public_key_info(certificate: &[u8]) -> Result<&[u8], der::Error> {
+    let mut certificate = Der::only(certificate, der::SEQUENCE)?.inside();
+    let mut tbs = certificate.expect(der::SEQUENCE)?.inside();
+    // [0] version, which version 1 lacks.
+    tbs.optional(0xa0)?;
+    tbs.expect(der::INTEGER)?;
+    // signature, issuer, validity, subject.
+    for _ in 0..4 {
+        tbs.expect(der::SEQUENCE)?;
+    }
+    Ok(tbs.expect(der::SEQUENCE)?.whole)
+}
+
+/// The certificate's subjectKeyIdentifier (RFC 5280, section 4.2.1.2), if it has one.
+pub(super) fn subject_key_identifier(certificate: &[u8]) -> Result<Option<&[u8]>, der::Error> {
+    let value = extension(certificate, OID_SUBJECT_KEY_IDENTIFIER)?;
+    value.map(|value| Ok(Der::only_at(value, der::OCTET_STRING)?.content)).transpose()
+}
+
 /// The purposes that the certificate's extendedKeyUsage names (RFC 5280, section 4.2.1.12); none without the extension.
 pub(super) fn extended_key_usages(certificate: &[u8]) -> Result<Vec<&[u8]>, der::Error> {
+    let Some(value) = extension(certificate, OID_EXTENDED_KEY_USAGE)? else { return Ok(Vec::new()) };
+    let mut purposes = Der::only_at(value, der::SEQUENCE)?.inside();
+    let mut oids = Vec::new();
+    while !purposes.is_empty() {
+        oids.push(purposes.expect(der::OID)?.content);
+    }
+    Ok(oids)
+}
+
+/// The value of an extension of the certificate.
+fn extension<'a>(certificate: &'a [u8], oid: &[u8]) -> Result<Option<Tlv<'a>>, der::Error> {
     let mut certificate = Der::only(certificate, der::SEQUENCE)?.inside();
     let mut tbs = certificate.expect(der::SEQUENCE)?.inside();
     while !tbs.is_empty() {
         let field = tbs.next()?;
         // [3] extensions.
         if field.tag == 0xa3 {
-            return usages_in(field);
+            return extension_in(field, oid);
         }
     }
-    Ok(Vec::new())
+    Ok(None)
 }
 
-fn usages_in(extensions: Tlv<'_>) -> Result<Vec<&[u8]>, der::Error> {
+fn extension_in<'a>(extensions: Tlv<'a>, oid: &[u8]) -> Result<Option<Tlv<'a>>, der::Error> {
     let mut extensions = Der::only_at(extensions, der::SEQUENCE)?.inside();
     while !extensions.is_empty() {
         let mut extension = extensions.expect(der::SEQUENCE)?.inside();
-        if extension.expect(der::OID)?.content != OID_EXTENDED_KEY_USAGE {
+        if extension.expect(der::OID)?.content != oid {
             continue;
         }
         extension.optional(der::BOOLEAN)?;
-        let value = extension.expect(der::OCTET_STRING)?;
-        let mut purposes = Der::only_at(value, der::SEQUENCE)?.inside();
-        let mut oids = Vec::new();
-        while !purposes.is_empty() {
-            oids.push(purposes.expect(der::OID)?.content);
-        }
-        return Ok(oids);
+        return extension.expect(der::OCTET_STRING).map(Some);
     }
-    Ok(Vec::new())
+    Ok(None)
 }

@@ -20,6 +20,8 @@ pub struct Evidence<'a> {
     pub event_log: Option<&'a [u8]>,
     /// The IMA list, binary or ASCII.
     pub ima: Option<&'a [u8]>,
+    /// What came before, if `ima` is the later part of a binary list.
+    pub ima_after: Option<ima_log::Position>,
     /// The log of user space: systemd's, or a canonical event log in TLV, JSON or CBOR.
     pub userspace_log: Option<&'a [u8]>,
     /// PCR values, if the device sent them; else those that the logs lead to.
@@ -112,7 +114,12 @@ impl<'a> Bundle<'a> {
             Some([]) => FirmwareLog::Empty,
             Some(bytes) => FirmwareLog::Given(EventLog::parse(bytes, limits)?),
         };
-        let ima = evidence.ima.map(|bytes| ImaLog::parse(bytes, limits)).transpose()?;
+        let before = evidence.ima_after.filter(|before| before.bytes > 0);
+        let ima = match (evidence.ima, before) {
+            (None, _) => None,
+            (Some(bytes), None) => Some(ImaLog::parse(bytes, limits)?),
+            (Some(bytes), Some(before)) => Some(ImaLog::parse_after(before, bytes, limits)?),
+        };
         let userspace = evidence.userspace_log.map(|bytes| UserspaceLog::parse(bytes, limits)).transpose()?;
         Ok(Self { attest, signature, log, ima, userspace, pcrs: evidence.pcrs })
     }

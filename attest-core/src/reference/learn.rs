@@ -2,12 +2,13 @@
 
 use super::component;
 use super::golden::{
-    self, Accepted, Evidence, Golden, ImaFile, ImaGolden, NotJudged, Order, Response, Rule, Sequence, Slot,
-    Variant, in_variant, may_be_judged,
+    self, Accepted, Evidence, Golden, ImaBuffer, ImaFile, ImaGolden, ImaSigner, NotJudged, Order, Rule,
+    Sequence, Slot, Variant, in_variant, may_be_judged,
 };
+use crate::authenticate::file_signature::{KeyId, SignerKey};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::cel::Record;
-use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, ImaLog};
+use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, FileDigest, FileSignature, ImaLog};
 use crate::evidence::tcg_event::SecureBootState;
 use crate::evidence::tcg_log::{Event, EventLog, Finding};
 use crate::evidence::{Extend, Severity, UserspaceLog};
@@ -29,8 +30,17 @@ pub struct Boot<'b, 'a> {
     pub userspace: Option<&'b UserspaceLog>,
     /// Whether a quote vouches for the log.
     pub evidence: Evidence,
-    /// The files that IMA measured, if the list is given.
-    pub files: Option<&'b [ImaFile]>,
+    /// What IMA measured, if the list is given.
+    pub files: Option<&'b Measured>,
+}
+
+/// What IMA measured in a known-good boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// The files that no golden key has signed, ascending, each once.
+    pub files: Vec<ImaFile>,
+    /// The buffers, ascending, each once.
+    pub buffers: Vec<ImaBuffer>,
 }
 
 /// What a person decided.
@@ -40,6 +50,8 @@ pub struct Choices {
     pub not_judged: Vec<NotJudged>,
     /// Weaknesses to accept, each with a reason.
     pub accepted: Vec<Accepted>,
+    /// Keys whose signature accounts for a file.
+    pub signers: Vec<ImaSigner>,
 }
 
 /// Why nothing is learned.
@@ -128,7 +140,7 @@ pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<
         add(&mut golden, boot)?;
     }
     golden.sequences.sort_by_key(|s| s.pcr);
-    golden.ima = ima(boots, &golden);
+    golden.ima = ima(boots, &golden, choices);
     golden.validate()?;
     Ok(golden)
 }
@@ -349,23 +361,23 @@ fn measured_by(sequences: &mut [Sequence], boot: &Boot<'_, '_>) -> Result<(), Er
     Ok(())
 }
 
-fn ima(boots: &[Boot<'_, '_>], golden: &Golden) -> Option<ImaGolden> {
-    let mut files: Vec<ImaFile> = boots.iter().filter_map(|boot| boot.files).flatten().cloned().collect();
+fn ima(boots: &[Boot<'_, '_>], golden: &Golden, choices: &Choices) -> Option<ImaGolden> {
+    let measured = || boots.iter().filter_map(|boot| boot.files);
+    let mut files: Vec<ImaFile> = measured().flat_map(|measured| &measured.files).cloned().collect();
     files.sort();
     files.dedup();
     // Lists of nothing but boot_aggregate have no file to judge by.
-    if files.is_empty() {
+    if files.is_empty() && (choices.signers.is_empty() || measured().next().is_none()) {
         return None;
     }
+    let mut buffers: Vec<ImaBuffer> = measured().flat_map(|measured| &measured.buffers).cloned().collect();
+    buffers.sort();
+    buffers.dedup();
     let cmdlines = golden.variants.iter().flat_map(|v| &v.sequences).flat_map(|s| &s.slots);
     let mut words = cmdlines.filter(|s| s.component.contains("cmdline")).flat_map(|s| s.about.split(' '));
     let policy = words.find(|word| word.starts_with("ima_policy=")).map(ToOwned::to_owned);
-    Some(ImaGolden {
-        measurement_policy: policy,
-        unknown_files: Response::Refuse,
-        violations: Response::Refuse,
-        files,
-    })
+    let signers = choices.signers.clone();
+    Some(ImaGolden { measurement_policy: policy, files, signers, buffers, ..ImaGolden::strict() })
 }
 
 impl Sequence {
@@ -379,24 +391,44 @@ impl Sequence {
     }
 }
 
-/// The files of an IMA list, as golden values: every entry that names a file and its digest, violations and boot_aggregate left out.
+/// What an IMA list says, as golden values: every entry that names a file or a buffer and its digest, violations and boot_aggregate left
+/// out.
 #[must_use]
-pub fn ima_files(list: &ImaLog<'_>) -> Vec<ImaFile> {
-    files_of(list.entries())
+pub fn ima_files(list: &ImaLog<'_>) -> Measured {
+    files_of(list.entries(), &[])
 }
 
-/// The same of some entries, such as those that a quote proves.
+/// The same of some entries, such as those that a quote proves, and without the files that one of these keys has signed.
 #[must_use]
-pub fn files_of<'e>(entries: impl Iterator<Item = Entry<'e>>) -> Vec<ImaFile> {
-    let file = |entry: Entry<'_>| {
+pub fn files_of<'e>(entries: impl Iterator<Item = Entry<'e>>, signers: &[ImaSigner]) -> Measured {
+    let keys: Vec<SignerKey> = signers.iter().filter_map(ImaSigner::public_key).collect();
+    let mut measured = Measured::default();
+    for entry in entries {
         if entry.is_violation() || entry.name() == Some(BOOT_AGGREGATE) {
-            return None;
+            continue;
         }
-        let path = String::from_utf8(entry.name()?.to_vec()).ok()?;
-        Some(ImaFile { path, digest: entry.file_digest()?.typed()?, required: false })
-    };
-    let mut files: Vec<ImaFile> = entries.filter_map(file).collect();
-    files.sort();
-    files.dedup();
-    files
+        let name = entry.name().and_then(|name| String::from_utf8(name.to_vec()).ok());
+        let (Some(name), Some(told)) = (name, entry.file_digest()) else { continue };
+        let Some(digest) = told.typed() else { continue };
+        if entry.has_buffer() {
+            if digest.alg().hash(&[entry.buffer().unwrap_or_default()]) == digest {
+                let about = String::new();
+                measured.buffers.push(ImaBuffer { name, digest, about });
+            }
+        } else if !is_signed(&entry, &told, &keys) {
+            let verity = told.kind == Some("verity");
+            measured.files.push(ImaFile { path: name, digest, verity, required: false });
+        }
+    }
+    measured.files.sort();
+    measured.files.dedup();
+    measured.buffers.sort();
+    measured.buffers.dedup();
+    measured
+}
+
+fn is_signed(entry: &Entry<'_>, told: &FileDigest<'_>, keys: &[SignerKey]) -> bool {
+    let Some(Ok(signature)) = entry.signature().map(FileSignature::parse) else { return false };
+    let mut named = keys.iter().filter(|key| key.keyid() == KeyId(signature.keyid));
+    named.any(|key| key.verify(&signature, told).is_ok())
 }

@@ -1,6 +1,7 @@
 //! Golden values: what a good device of a family boots, as a document that people review and as a set ready for appraisal.
 
 pub mod component;
+pub(crate) mod files;
 pub mod golden;
 pub(crate) mod index;
 pub mod learn;

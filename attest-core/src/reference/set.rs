@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::Digest as _;
 
+use super::files::FileIndex;
 use super::golden::{Error, Evidence, Golden, Sequence};
 use super::index::{Index, SequenceId};
 
@@ -34,6 +35,7 @@ pub struct ReferenceSet {
     index: Index,
     log_only: bool,
     source: GoldenSource,
+    files: FileIndex,
 }
 
 /// A variant with everything that it inherits.
@@ -71,7 +73,8 @@ impl ReferenceSet {
             variant: None,
             document_sha256: Some(hex::encode(document)),
         };
-        Ok(Self { golden, variants, index, log_only, source })
+        let files = golden.ima.as_ref().map(FileIndex::new).unwrap_or_default();
+        Ok(Self { golden, variants, index, log_only, source, files })
     }
 
     /// The document behind it.
@@ -94,6 +97,11 @@ impl ReferenceSet {
 
     pub(crate) const fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Its golden files, ready for look-up.
+    pub(crate) const fn files(&self) -> &FileIndex {
+        &self.files
     }
 
     /// Where it comes from.

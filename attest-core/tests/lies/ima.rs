@@ -407,7 +407,7 @@ fn a44_a_buffer_is_no_file() {
     let mut buffer = Measurement::file(b"/usr/bin/sh", b"implant");
     buffer.template = "ima-buf";
     liar.ima(buffer);
-    runtime_refused(&judge(&liar, &ima_golden()), Code::FileChanged);
+    runtime_refused(&judge(&liar, &ima_golden()), Code::BufferUnknown);
     // A template that nobody knows has no name and no digest.
     let mut unknown = file("/usr/bin/sh", "shell");
     unknown.template = "ima-of-tomorrow";

@@ -51,6 +51,7 @@ impl Sent {
             ima: self.ima.as_deref(),
             userspace_log: self.userspace.as_deref(),
             pcrs: self.values.clone(),
+            ..Evidence::default()
         };
         Bundle::parse(evidence, &Limits::DEFAULT)
     }
@@ -130,7 +131,7 @@ pub fn learned_by(devices: &[&Device], with_files: bool, choices: &Choices) -> R
             name,
             log,
             evidence: golden::Evidence::Quoted,
-            files: files.as_deref(),
+            files: files.as_ref(),
         })
         .collect();
     learn::learn(FAMILY, &boots, choices)

@@ -22,6 +22,8 @@ mod clock;
 mod device;
 mod golden;
 mod ima;
+mod ima_files;
+mod ima_resume;
 mod judge;
 mod log;
 mod reasons;

@@ -124,6 +124,7 @@ impl Files {
             event_log: self.eventlog.as_deref(),
             ima: self.ima.as_deref(),
             userspace_log: self.userspace_log.as_deref(),
+            ima_after: None,
             pcrs: self.pcrs.clone(),
         };
         let bundle = Bundle::parse(evidence, limits)

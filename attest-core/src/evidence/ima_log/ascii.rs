@@ -9,15 +9,16 @@ use std::borrow::Cow;
 use super::binary::{is_text, push_field};
 use super::error::{Error, ErrorKind};
 use super::template::{Field, Template};
-use super::{Entry, Format, ImaLog, PCRS, Record};
+use super::{Entry, Format, ImaLog, PCRS, Position, Record};
 use crate::digest::HashAlg;
 use crate::limits::Limits;
+use crate::reader::len32;
 
 /// How many lines one name may take; each is tried only where a line does not read or does not fit its digest.
 const MOST_LINES: usize = 4;
 
 pub(super) fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<ImaLog<'a>, Error> {
-    let mut out = Rewrite { bytes: Vec::new(), hash_size: None, records: Vec::new(), ambiguous: Vec::new() };
+    let mut out = Rewrite::default();
     let mut at = 0_usize;
     while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
         let index = u32::try_from(out.records.len()).unwrap_or(u32::MAX);
@@ -32,14 +33,20 @@ pub(super) fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<ImaLog<'a>, 
         bytes: Cow::Owned(out.bytes),
         hash_size: out.hash_size.unwrap_or(20),
         records: out.records,
+        pcrs: out.pcrs,
+        lines: out.lines,
         ambiguous: out.ambiguous,
+        before: Position::default(),
     })
 }
 
+#[derive(Default)]
 struct Rewrite {
     bytes: Vec<u8>,
     hash_size: Option<usize>,
     records: Vec<Record>,
+    pcrs: u32,
+    lines: Vec<u32>,
     ambiguous: Vec<u32>,
 }
 
@@ -78,22 +85,24 @@ impl Rewrite {
         if *self.hash_size.get_or_insert(line.hash.len()) != line.hash.len() {
             return Err(ErrorKind::Line { wrong: "template digest of another length" });
         }
+        let large = |_| ErrorKind::TooLarge { len: self.bytes.len(), most: len32(u32::MAX) };
+        let at = u32::try_from(self.bytes.len()).map_err(large)?;
+        let data_len = u32::try_from(line.data.len()).map_err(large)?;
+        self.lines.push(u32::try_from(offset).map_err(large)?);
         let Line { pcr, hash, template, data, .. } = line;
-        let hash_at = self.bytes.len();
+        let wrong = |_| ErrorKind::Line { wrong: "template name" };
+        let name_len = u8::try_from(template.0.len()).map_err(wrong)?;
+        self.bytes.extend(pcr.to_le_bytes());
         self.bytes.extend(hash);
-        let name_at = self.bytes.len();
+        self.bytes.extend(u32::from(name_len).to_le_bytes());
         self.bytes.extend(template.0);
-        let data_at = self.bytes.len();
+        if !template.is_ima() {
+            self.bytes.extend(data_len.to_le_bytes());
+        }
         self.bytes.extend(data);
-        self.records.push(Record {
-            offset,
-            pcr: *pcr,
-            hash_at,
-            name_at,
-            name_len: template.0.len(),
-            data_at,
-            data_len: data.len(),
-        });
+        let pcr = u8::try_from(*pcr).map_err(|_| ErrorKind::PcrInvalid { pcr: *pcr })?;
+        self.pcrs |= 1_u32.wrapping_shl(pcr.into());
+        self.records.push(Record { at, data_len, name_len, pcr });
         Ok(())
     }
 }

@@ -108,16 +108,29 @@ impl<'e> Entry<'e> {
         })
     }
 
-    /// The file's signature, if it has one.
+    /// The file's signature in its extended attribute, if it has one.
     #[must_use]
     pub fn signature(&self) -> Option<&'e [u8]> {
         self.hex(Bytes::Signature)
+    }
+
+    /// Whether it is told as the measurement of a buffer.
+    #[must_use]
+    pub fn has_buffer(&self) -> bool {
+        let is_buffer = |field| field == Field::Hex(Bytes::Buffer);
+        self.template.fields().is_some_and(|mut fields| fields.any(is_buffer))
     }
 
     /// The buffer that was measured, if it is a buffer.
     #[must_use]
     pub fn buffer(&self) -> Option<&'e [u8]> {
         self.hex(Bytes::Buffer)
+    }
+
+    /// The signature that is appended to the file, as kernel modules have them (PKCS #7), if it has one.
+    #[must_use]
+    pub fn appended_signature(&self) -> Option<&'e [u8]> {
+        self.hex(Bytes::ModuleSignature)
     }
 
     fn hex(&self, wanted: Bytes) -> Option<&'e [u8]> {

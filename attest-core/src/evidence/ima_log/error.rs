@@ -26,6 +26,9 @@ impl Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// The numbers are big-endian: what such a kernel hashed is big-endian, too.
+    #[error("a big-endian list; the kernel writes a little-endian one with ima_canonical_fmt")]
+    BigEndian,
     /// There are no bytes at all.
     #[error("the list is empty")]
     Empty,
@@ -85,6 +88,7 @@ impl ErrorKind {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::BigEndian => "big_endian",
             Self::Empty => "log_empty",
             Self::Fields { .. } => "template_fields",
             Self::Line { .. } => "line",

@@ -10,6 +10,7 @@ pub(crate) mod build;
 mod entry;
 mod error;
 mod finding;
+mod signature;
 mod template;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 pub use entry::{Entry, FileDigest};
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, FindingKind};
+pub use signature::{FileSignature, SignatureError, SignatureOver};
 pub use template::{Bytes, DigestOf, Field, Template, TextOf};
 
 use std::borrow::Cow;
@@ -26,6 +28,7 @@ use std::collections::BTreeSet;
 use super::tcg_log::PCRS;
 use crate::digest::HashAlg;
 use crate::limits::Limits;
+use crate::reader::len32;
 
 /// The PCR that IMA extends unless the kernel is configured otherwise.
 pub const IMA_PCR: u32 = 10;
@@ -49,21 +52,34 @@ pub struct ImaLog<'a> {
     bytes: Cow<'a, [u8]>,
     hash_size: usize,
     records: Vec<Record>,
+    /// The PCRs that entries are in, a bit each.
+    pcrs: u32,
+    /// Where the lines of a text list begin; empty for a binary one.
+    lines: Vec<u32>,
     /// Entries whose text can be read in more than one way.
     ambiguous: Vec<u32>,
+    /// What came before, if this is the later part of a list.
+    before: Position,
 }
 
-/// Where an entry's parts stand in the binary list.
+/// A place in a binary list, and what a reader must know to go on from there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Entries before it.
+    pub entries: u32,
+    /// Bytes before it.
+    pub bytes: u64,
+    /// The size of the list's template digests in bytes.
+    pub hash_size: u8,
+}
+
+/// Where an entry stands in the binary list: twelve bytes, since a list has some hundred thousand of them.
 #[derive(Clone, Copy, Debug)]
 struct Record {
-    /// In the input as it was given.
-    offset: usize,
-    pcr: u32,
-    hash_at: usize,
-    name_at: usize,
-    name_len: usize,
-    data_at: usize,
-    data_len: usize,
+    at: u32,
+    data_len: u32,
+    name_len: u8,
+    pcr: u8,
 }
 
 impl<'a> ImaLog<'a> {
@@ -81,11 +97,36 @@ impl<'a> ImaLog<'a> {
             // A binary list begins with the number of a PCR, a text with a blank or a digit.
             Some(b' '..) => ascii::parse(input, limits),
             Some(_) => {
-                let (records, hash_size) = binary::records(input, limits)?;
-                let bytes = Cow::Borrowed(input);
-                Ok(Self { format: Format::Binary, bytes, hash_size, records, ambiguous: Vec::new() })
+                let hash_size = binary::hash_size(input)?;
+                Self::binary(input, Position { hash_size, ..Position::default() }, limits)
             }
         }
+    }
+
+    /// Parses the later part of a binary list, which may have no entry.
+    ///
+    /// # Errors
+    /// [`Error`] when the bytes are no records, or the whole list would not be within the limits.
+    pub fn parse_after(before: Position, input: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+        let len = usize::try_from(before.bytes).unwrap_or(usize::MAX).saturating_add(input.len());
+        if len > limits.ima_bytes {
+            return Err(ErrorKind::TooLarge { len, most: limits.ima_bytes }.at(0, before.entries));
+        }
+        Self::binary(input, before, limits)
+    }
+
+    fn binary(input: &'a [u8], before: Position, limits: &Limits) -> Result<Self, Error> {
+        let (records, pcrs) = binary::records(input, before, limits)?;
+        Ok(Self {
+            format: Format::Binary,
+            bytes: Cow::Borrowed(input),
+            hash_size: before.hash_size.into(),
+            records,
+            pcrs,
+            lines: Vec::new(),
+            ambiguous: Vec::new(),
+            before,
+        })
     }
 
     /// How the list was written.
@@ -100,10 +141,40 @@ impl<'a> ImaLog<'a> {
         self.records.len()
     }
 
-    /// A parsed list has entries; this is here because `len` is.
+    /// Whether it is the later part of a list, and nothing was added to it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// Where the entry at this index of the part stands in the whole list, or where the list ends; `None` of a text list, whose bytes
+    /// are not the kernel's.
+    #[must_use]
+    pub fn position(&self, index: usize) -> Option<Position> {
+        if self.format != Format::Binary {
+            return None;
+        }
+        let at = match self.records.get(index) {
+            Some(record) => u64::from(record.at),
+            None => u64::try_from(self.bytes.len()).ok()?,
+        };
+        Some(Position {
+            entries: self.before.entries.checked_add(u32::try_from(index.min(self.len())).ok()?)?,
+            bytes: self.before.bytes.checked_add(at)?,
+            hash_size: u8::try_from(self.hash_size).ok()?,
+        })
+    }
+
+    /// What came before, if this is the later part of a list.
+    #[must_use]
+    pub const fn before(&self) -> Position {
+        self.before
+    }
+
+    /// Whether an entry is in this PCR.
+    #[must_use]
+    pub const fn is_in(&self, pcr: u32) -> bool {
+        pcr < PCRS && self.pcrs & 1_u32.wrapping_shl(pcr) != 0
     }
 
     /// The entries in order.
@@ -138,10 +209,14 @@ impl<'a> ImaLog<'a> {
     /// The names of the templates in use, sorted.
     #[must_use]
     pub fn templates(&self) -> BTreeSet<&str> {
-        self.records
-            .iter()
-            .map(|record| Template(self.slice(record.name_at, record.name_len)).name())
-            .collect()
+        let mut names = BTreeSet::new();
+        let mut last: &[u8] = &[];
+        for entry in
+            self.entries().filter(|entry| core::mem::replace(&mut last, entry.template.0) != entry.template.0)
+        {
+            names.insert(entry.template.name());
+        }
+        names
     }
 
     /// How many entries report a violation.
@@ -157,17 +232,31 @@ impl<'a> ImaLog<'a> {
     }
 
     fn view(&self, index: usize, record: &Record) -> Entry<'_> {
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let at = usize::try_from(record.at).unwrap_or(usize::MAX);
+        let offset = match self.format {
+            Format::Ascii => {
+                usize::try_from(index).ok().and_then(|at| self.lines.get(at)).map_or(0, |line| len32(*line))
+            }
+            Format::Binary => at,
+        };
+        let view = || {
+            let rest = self.bytes.get(at.checked_add(4)?..)?;
+            let (template_hash, rest) = rest.split_at_checked(self.hash_size)?;
+            let (template, rest) = rest.get(4..)?.split_at_checked(record.name_len.into())?;
+            let template = Template(template);
+            let data = if template.is_ima() { rest } else { rest.get(4..)? }.get(..len32(record.data_len))?;
+            Some((template_hash, template, data))
+        };
+        // Every record was read from these bytes.
+        let (template_hash, template, data) = view().unwrap_or((&[], Template(&[]), &[]));
         Entry {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            offset: record.offset,
-            pcr: record.pcr,
-            template_hash: self.slice(record.hash_at, self.hash_size),
-            template: Template(self.slice(record.name_at, record.name_len)),
-            data: self.slice(record.data_at, record.data_len),
+            index: self.before.entries.saturating_add(index),
+            offset,
+            pcr: record.pcr.into(),
+            template_hash,
+            template,
+            data,
         }
-    }
-
-    fn slice(&self, at: usize, len: usize) -> &[u8] {
-        self.bytes.get(at..at.saturating_add(len)).unwrap_or_default()
     }
 }

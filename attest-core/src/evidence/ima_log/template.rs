@@ -71,21 +71,55 @@ impl<'a> Template<'a> {
         self.0 == b"ima"
     }
 
+    /// Whether it is one of the kernel's own, by its name.
+    pub(super) fn is_built_in(self) -> bool {
+        self.built_in().is_some()
+    }
+
     /// Its fields, if the name or every part of the format is known.
     #[must_use]
     pub fn fields(self) -> Option<impl Iterator<Item = Field> + Clone + use<'a>> {
-        let format: &'a str = match self.0 {
-            b"ima" => "d|n",
-            b"ima-ng" => "d-ng|n-ng",
-            b"ima-ngv2" => "d-ngv2|n-ng",
-            b"ima-sig" => "d-ng|n-ng|sig",
-            b"ima-sigv2" => "d-ngv2|n-ng|sig",
-            b"ima-buf" => "d-ng|n-ng|buf",
-            b"ima-modsig" => "d-ng|n-ng|sig|d-modsig|modsig",
-            b"evm-sig" => "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode",
-            _ => self.name(),
+        // A list has a hundred thousand entries of a few templates: the kernel's own are not read as formats each time.
+        let (known, custom) = match self.built_in() {
+            Some(known) => (known, ""),
+            None => (&[][..], self.name()),
         };
-        format.split('|').all(|id| field(id).is_some()).then(|| format.split('|').filter_map(field))
+        let ids = custom.split('|').filter(|id| !id.is_empty());
+        let is_known = !known.is_empty() || custom.split('|').all(|id| field(id).is_some());
+        is_known.then(|| known.iter().copied().chain(ids.filter_map(field)))
+    }
+
+    fn built_in(self) -> Option<&'static [Field]> {
+        use Field::{D, DNg, DNgV2, Hex, Text, Uint};
+        const DIGEST: Field = DNg(DigestOf::File);
+        const NAME: Field = Text(TextOf::Name);
+        Some(match self.0 {
+            b"ima" => &[D, Text(TextOf::ShortName)],
+            b"ima-ng" => &[DIGEST, NAME],
+            b"ima-ngv2" => &[DNgV2, NAME],
+            b"ima-sig" => &[DIGEST, NAME, Hex(Bytes::Signature)],
+            b"ima-sigv2" => &[DNgV2, NAME, Hex(Bytes::Signature)],
+            b"ima-buf" => &[DIGEST, NAME, Hex(Bytes::Buffer)],
+            b"ima-modsig" => &[
+                DIGEST,
+                NAME,
+                Hex(Bytes::Signature),
+                DNg(DigestOf::FileWithoutSignature),
+                Hex(Bytes::ModuleSignature),
+            ],
+            b"evm-sig" => &[
+                DIGEST,
+                NAME,
+                Hex(Bytes::EvmSignature),
+                Text(TextOf::XattrNames),
+                Hex(Bytes::Xattrs),
+                Hex(Bytes::Xattrs),
+                Uint(4),
+                Uint(4),
+                Uint(2),
+            ],
+            _ => return None,
+        })
     }
 }
 

@@ -12,8 +12,12 @@ pub enum LintCode {
     BrittleValue,
     /// A component's name is used for a PCR's every event: nobody named it.
     ComponentUnnamed,
+    /// A kexec that carried its list over is a warning, not a refusal.
+    KexecTolerated,
     /// Values that no quote vouched for.
     LogOnly,
+    /// Files account by their path alone, which an attacker can choose.
+    PathAlone,
     /// No variant, or no judged PCR: everything will be refused.
     NothingJudged,
     /// A PCR of 0–9 is not judged.
@@ -35,7 +39,9 @@ impl LintCode {
             Self::BrittleValue => "brittle_value",
             Self::ComponentUnnamed => "component_unnamed",
             Self::LogOnly => "log_only",
+            Self::KexecTolerated => "kexec_tolerated",
             Self::NothingJudged => "nothing_judged",
+            Self::PathAlone => "path_alone",
             Self::PcrNotJudged => "pcr_not_judged",
             Self::PolicyUnproven => "policy_unproven",
             Self::SupersededStillGolden => "superseded_still_golden",
@@ -97,9 +103,8 @@ impl Golden {
             }
         }
         self.check_superseded(&mut add);
-        if self.ima.as_ref().is_some_and(|ima| ima.measurement_policy.is_none()) {
-            let detail = "no measurement_policy: nothing proves that IMA measures everything it should";
-            add(LintCode::PolicyUnproven, "ima".into(), detail.into());
+        if let Some(ima) = &self.ima {
+            ima.check(&mut add);
         }
         lints
     }

@@ -84,14 +84,7 @@ impl Golden {
             flat.add(format!("superseded `{}` {}", old.component, digests.join(" ")), old.reason.clone());
         }
         if let Some(ima) = &self.ima {
-            let policy = ima.measurement_policy.clone().unwrap_or_default();
-            flat.add("ima measurement_policy".into(), policy);
-            flat.add("ima unknown_files".into(), format!("{:?}", ima.unknown_files).to_lowercase());
-            flat.add("ima violations".into(), format!("{:?}", ima.violations).to_lowercase());
-            for file in &ima.files {
-                let required = if file.required { " required" } else { "" };
-                flat.add(format!("ima file `{}` {:?}", file.path, file.digest), format!("golden{required}"));
-            }
+            ima.flatten(&mut |place, value| flat.add(place, value));
         }
         flat.0
     }

@@ -6,6 +6,8 @@
 mod check;
 mod diff;
 mod error;
+mod ima;
+mod ima_text;
 mod parse;
 mod raw;
 #[cfg(test)]
@@ -15,6 +17,9 @@ mod write;
 pub use check::{Lint, LintCode};
 pub use diff::{Change, ChangeKind};
 pub use error::Error;
+pub use ima::{
+    ImaBuffer, ImaFile, ImaGolden, ImaPath, ImaSigner, PathEffect, Response, SignerKeyGolden, key_from_pem,
+};
 
 use crate::digest::{Digest, HashAlg};
 
@@ -261,37 +266,4 @@ pub struct Superseded {
     pub digests: Vec<Digest>,
     /// Why it no longer counts.
     pub reason: String,
-}
-
-/// Golden values for what IMA measures.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImaGolden {
-    /// Words that a golden kernel command line must contain so that the measurements are complete, such as `ima_policy=tcb`.
-    pub measurement_policy: Option<String>,
-    /// What an unknown file means.
-    pub unknown_files: Response,
-    /// What a violation means.
-    pub violations: Response,
-    /// The files, ascending by path, then digest.
-    pub files: Vec<ImaFile>,
-}
-
-/// What a finding of a kind means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Response {
-    /// The part is refused.
-    Refuse,
-    /// The part is at best a warning.
-    Warn,
-}
-
-/// One golden file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImaFile {
-    /// Its path as IMA reports it.
-    pub path: String,
-    /// Digest of its content.
-    pub digest: Digest,
-    /// Whether its absence from the list refuses.
-    pub required: bool,
 }

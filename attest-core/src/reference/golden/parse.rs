@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::error::Error;
-use super::raw::{
-    RawDigests, RawGolden, RawIma, RawSequence, RawSlot, RawSuperseded, RawVariant, RawWorkaround,
-};
+use super::raw::{RawDigests, RawGolden, RawSequence, RawSlot, RawSuperseded, RawVariant, RawWorkaround};
 use super::{
-    Accepted, Evidence, FORMAT, Golden, ImaFile, ImaGolden, NotJudged, Order, Quirk, Replacement, Response,
-    Rule, Sequence, Slot, Superseded, Variant, Workaround, in_variant, may_be_judged,
+    Accepted, Evidence, FORMAT, Golden, ImaGolden, NotJudged, Order, Quirk, Replacement, Rule, Sequence,
+    Slot, Superseded, Variant, Workaround, in_variant, may_be_judged,
 };
 use crate::digest::{Digest, HashAlg};
 use crate::limits::Limits;
@@ -73,7 +71,7 @@ impl Golden {
             sequences,
             variants,
             superseded: raw.superseded.into_iter().map(superseded).collect::<Result<_, _>>()?,
-            ima: raw.ima.map(ima).transpose()?,
+            ima: raw.ima.map(ImaGolden::from_raw).transpose()?,
         };
         golden.validate()?;
         Ok(golden)
@@ -161,7 +159,7 @@ fn apply(replacement: &Replacement, sequences: &mut [Sequence]) -> Result<(), St
     Ok(())
 }
 
-fn unique(place: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
+pub(super) fn unique(place: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name.clone()) {
@@ -362,33 +360,4 @@ fn superseded(raw: RawSuperseded) -> Result<Superseded, Error> {
         return Err(Error::Digest { place, bank: "any".into(), detail: "missing" });
     }
     Ok(Superseded { component: raw.component, digests, reason: raw.reason })
-}
-
-fn response(name: &str, place: &str) -> Result<Response, Error> {
-    match name {
-        "refuse" => Ok(Response::Refuse),
-        "warn" => Ok(Response::Warn),
-        got => Err(Error::Value { place: place.into(), got: got.into(), expected: "refuse, warn" }),
-    }
-}
-
-fn ima(raw: RawIma) -> Result<ImaGolden, Error> {
-    let mut files = Vec::with_capacity(raw.files.len());
-    for file in raw.files {
-        let (alg, text) = file.digest.split_once(':').unwrap_or_default();
-        let digest = HashAlg::from_name(alg).and_then(|alg| Digest::from_hex(alg, text));
-        let digest = digest.ok_or_else(|| Error::Digest {
-            place: format!("ima file `{}`", file.path),
-            bank: alg.into(),
-            detail: "expected `algorithm:hexadecimal`",
-        })?;
-        files.push(ImaFile { path: file.path, digest, required: file.required });
-    }
-    files.sort();
-    Ok(ImaGolden {
-        measurement_policy: raw.measurement_policy,
-        unknown_files: response(&raw.unknown_files, "ima.unknown_files")?,
-        violations: response(&raw.violations, "ima.violations")?,
-        files,
-    })
 }

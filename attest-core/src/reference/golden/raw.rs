@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::ima_text::RawIma;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawGolden {
@@ -110,29 +112,4 @@ pub(super) struct RawSuperseded {
     pub(super) sha384: Option<String>,
     pub(super) sha512: Option<String>,
     pub(super) sm3_256: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawIma {
-    pub(super) measurement_policy: Option<String>,
-    #[serde(default = "refuse")]
-    pub(super) unknown_files: String,
-    #[serde(default = "refuse")]
-    pub(super) violations: String,
-    #[serde(default)]
-    pub(super) files: Vec<RawFile>,
-}
-
-fn refuse() -> String {
-    "refuse".into()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawFile {
-    pub(super) path: String,
-    pub(super) digest: String,
-    #[serde(default)]
-    pub(super) required: bool,
 }

@@ -27,12 +27,14 @@ fn what_is_written_is_read_again() {
     golden.ima = Some(ImaGolden {
         measurement_policy: Some("ima_policy=tcb".into()),
         unknown_files: Response::Warn,
-        violations: Response::Refuse,
+        kexec: Response::Warn,
         files: vec![ImaFile {
             path: "/bin/a b".into(),
             digest: HashAlg::Sha256.hash(&[b"a"]),
+            verity: false,
             required: true,
         }],
+        ..ImaGolden::strict()
     });
     let base = golden.variants[0].clone();
     let with = base.sequences.iter().find(|s| s.pcr == 9).unwrap().slots[0].clone();

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use super::{Evidence, FORMAT, Golden, ImaGolden, Order, Response, Sequence, Slot, Superseded, Variant};
+use super::{Evidence, FORMAT, Golden, Order, Sequence, Slot, Superseded, Variant};
 use crate::digest::Digest;
 
 impl Golden {
@@ -23,7 +23,7 @@ impl Golden {
             write_superseded(&mut out, old);
         }
         if let Some(ima) = &self.ima {
-            write_ima(&mut out, ima);
+            ima.write(&mut out);
         }
         out
     }
@@ -144,29 +144,12 @@ fn digest_field(digest: &Digest) -> String {
     format!("{} = \"{digest}\"", digest.alg())
 }
 
-fn write_ima(out: &mut String, ima: &ImaGolden) {
-    let response = |r: Response| quoted(if r == Response::Refuse { "refuse" } else { "warn" });
-    out.push_str("\n[ima]\n");
-    if let Some(policy) = &ima.measurement_policy {
-        line(out, "measurement_policy", &quoted(policy));
-    }
-    line(out, "unknown_files", &response(ima.unknown_files));
-    line(out, "violations", &response(ima.violations));
-    out.push_str("files = [\n");
-    for file in &ima.files {
-        let required = if file.required { ", required = true" } else { "" };
-        let digest = format!("{}:{}", file.digest.alg(), file.digest);
-        line(out, "", &format!("  {{ path = {}, digest = \"{digest}\"{required} }},", quoted(&file.path)));
-    }
-    out.push_str("]\n");
-}
-
 /// A TOML basic string; the library knows what must be escaped.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn line(out: &mut String, key: &str, value: &str) {
+pub(super) fn line(out: &mut String, key: &str, value: &str) {
     // Writing to a String cannot fail.
     let _ = if key.is_empty() { writeln!(out, "{value}") } else { writeln!(out, "{key} = {value}") };
 }

@@ -47,6 +47,7 @@ pub(crate) fn good() -> Verdict {
             firmware_version: "20191023000000ff".into(),
             ima: None,
         }),
+        ima_checkpoint: None,
     }
 }
 

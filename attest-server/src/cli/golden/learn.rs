@@ -7,8 +7,10 @@ use attest_core::authenticate::Outcome;
 use attest_core::evidence::UserspaceLog;
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::tcg_log::EventLog;
-use attest_core::reference::golden::{Accepted, Evidence, ImaFile, NotJudged};
-use attest_core::reference::learn::{self, Boot, Choices};
+use attest_core::reference::golden::{
+    Accepted, Evidence, ImaSigner, NotJudged, SignerKeyGolden, key_from_pem,
+};
+use attest_core::reference::learn::{self, Boot, Choices, Measured};
 use attest_core::{HashAlg, Limits};
 use clap::Args;
 use serde_json::json;
@@ -32,6 +34,9 @@ pub(super) struct Learn {
     /// Their logs of user space: systemd's, or canonical event logs; without them PCR 15 is not judged
     #[arg(long, value_name = "FILE", num_args = 1..)]
     userspace_log: Vec<PathBuf>,
+    /// Keys that sign files, PEM: files signed by one of them are not listed one by one
+    #[arg(long, value_name = "NAME=FILE", num_args = 1.., requires = "ima")]
+    ima_signer: Vec<String>,
     /// Quotes of the same boots, so that the logs are proven
     #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["signature", "ak", "nonce"])]
     attest: Vec<PathBuf>,
@@ -70,7 +75,7 @@ struct Source {
     log: Vec<u8>,
     userspace: Option<UserspaceLog>,
     /// The files that IMA measured: with a quote those that it proves.
-    files: Option<Vec<ImaFile>>,
+    files: Option<Measured>,
     /// The PCRs that the quote covers in a bank that counts; none without a quote.
     quoted: Vec<(HashAlg, u8)>,
     has_quote: bool,
@@ -81,7 +86,8 @@ impl Learn {
         self.check_counts()?;
         let choices = self.choices()?;
         let count = self.eventlog.len();
-        let sources = (0..count).map(|at| self.source(at, limits)).collect::<Result<Vec<_>, _>>()?;
+        let signers = &choices.signers;
+        let sources = (0..count).map(|at| self.source(at, signers, limits)).collect::<Result<Vec<_>, _>>()?;
         let logs = sources.iter().map(|s| parse_log(s, limits)).collect::<Result<Vec<_>, _>>()?;
         let refused = |error: learn::Error| Failure::malformed(error.code(), error);
         let boots = boots(&sources, &logs, &choices).map_err(refused)?;
@@ -161,10 +167,25 @@ impl Learn {
         Ok(Choices {
             accepted: self.accept.iter().map(accept).collect::<Result<_, _>>()?,
             not_judged: self.not_judged.iter().map(not_judged).collect::<Result<_, _>>()?,
+            signers: self.ima_signer.iter().map(Self::signer).collect::<Result<_, _>>()?,
         })
     }
 
-    fn source(&self, at: usize, limits: &Limits) -> Result<Source, Failure> {
+    /// A key that signs files, under its name.
+    fn signer(text: &String) -> Result<ImaSigner, Failure> {
+        let bad = || Failure::usage("signer_malformed", format!("`{text}` is not NAME=FILE"));
+        let (name, path) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(bad)?;
+        let pem = read_file(Path::new(path), Limits::DEFAULT.certificate_bytes)?;
+        let key = str::from_utf8(&pem).ok().and_then(key_from_pem).ok_or_else(|| {
+            let detail =
+                format!("{path}: no PEM public key or certificate of RSA-2048 to 4096, P-256 or P-384");
+            Failure::usage("signer_key_unsupported", detail)
+        })?;
+        let spki = SignerKeyGolden::Spki(key.spki().to_vec());
+        Ok(ImaSigner { name: name.to_owned(), keyid: key.keyid(), key: spki })
+    }
+
+    fn source(&self, at: usize, signers: &[ImaSigner], limits: &Limits) -> Result<Source, Failure> {
         let missing = || Failure::usage("count_mismatch", "fewer files than event logs");
         let log_path = self.eventlog.get(at).ok_or_else(missing)?;
         let name = self.name.get(at).cloned().unwrap_or_else(|| boot_name(log_path));
@@ -172,7 +193,7 @@ impl Learn {
         let Some(attest) = self.attest.get(at) else {
             let log = read_file(log_path, limits.event_log_bytes)?;
             let ima = self.ima.get(at).map(|path| read_file(path, limits.ima_bytes)).transpose()?;
-            let files = ima.map(|bytes| ima_files(&bytes, &name, limits)).transpose()?;
+            let files = ima.map(|bytes| ima_files(&bytes, &name, signers, limits)).transpose()?;
             let userspace = userspace.map(|path| read_file(path, limits.userspace_log_bytes)).transpose()?;
             let userspace = userspace.map(|bytes| userspace_log(&bytes, &name, limits)).transpose()?;
             return Ok(Source { name, log, userspace, files, quoted: Vec::new(), has_quote: false });
@@ -188,12 +209,12 @@ impl Learn {
             userspace_log: userspace.cloned(),
             signature_scheme: self.signature_scheme.clone(),
         };
-        proven(name, &flags.read(limits)?, limits)
+        proven(name, &flags.read(limits)?, signers, limits)
     }
 }
 
 /// What a quote proves of a boot. The bytes that were proven are those that are learned from: they are read once.
-fn proven(name: String, files: &Files, limits: &Limits) -> Result<Source, Failure> {
+fn proven(name: String, files: &Files, signers: &[ImaSigner], limits: &Limits) -> Result<Source, Failure> {
     let evidence = files
         .authenticate(limits)
         .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {}", e.detail())))?;
@@ -213,7 +234,7 @@ fn proven(name: String, files: &Files, limits: &Limits) -> Result<Source, Failur
         Some(ima) if ima.coverage().is_none_or(|coverage| coverage.bank.strength() == 0) => {
             return Err(unproven("the quote does not prove the IMA list".to_owned()));
         }
-        Some(ima) => Some(learn::files_of(ima.proven_entries())),
+        Some(ima) => Some(learn::files_of(ima.proven_entries(), signers)),
         None => None,
     };
     let quoted = evidence.outcomes().iter().map(|(alg, pcr, _)| (*alg, *pcr)).collect();
@@ -238,7 +259,7 @@ fn boots<'b, 'a>(
         .iter()
         .zip(logs)
         .map(|(source, log)| {
-            let files = source.files.as_deref();
+            let files = source.files.as_ref();
             let userspace = source.userspace.as_ref();
             Boot { name: &source.name, log, userspace, evidence: Evidence::LogOnly, files }
         })
@@ -267,10 +288,10 @@ fn userspace_log(bytes: &[u8], name: &str, limits: &Limits) -> Result<UserspaceL
         .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {e}")))
 }
 
-fn ima_files(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<ImaFile>, Failure> {
+fn ima_files(bytes: &[u8], name: &str, signers: &[ImaSigner], limits: &Limits) -> Result<Measured, Failure> {
     let list = ImaLog::parse(bytes, limits)
         .map_err(|e| Failure::malformed(e.code(), format!("boot `{name}`: {e}")))?;
-    Ok(learn::ima_files(&list))
+    Ok(learn::files_of(list.entries(), signers))
 }
 
 /// A name from the path: logs are mostly called `eventlog.bin` or `binary_bios_measurements`, so the folder says more.

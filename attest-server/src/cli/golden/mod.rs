@@ -5,7 +5,7 @@ mod learn;
 use std::path::PathBuf;
 
 use attest_core::Limits;
-use attest_core::reference::golden::{ChangeKind, Sequence};
+use attest_core::reference::golden::{ChangeKind, ImaBuffer, ImaGolden, ImaPath, ImaSigner, Sequence};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -111,7 +111,31 @@ fn show(golden: &Document, out: &mut Output) {
     }
     if let Some(ima) = &golden.ima {
         out.line("");
-        out.line(format!("IMA: {} golden files", ima.files.len()));
+        show_ima(ima, out);
+    }
+}
+
+fn show_ima(ima: &ImaGolden, out: &mut Output) {
+    let required = ima.files.iter().filter(|file| file.required).count();
+    out.line(format!("IMA: {} golden files, {required} of them required", ima.files.len()));
+    let policy = ima.measurement_policy.as_deref().unwrap_or("not proven");
+    let answers =
+        [("unknown files", ima.unknown_files), ("violations", ima.violations), ("kexec", ima.kexec)];
+    let answers = answers.map(|(what, response)| format!("{what} {}", response.name())).join(", ");
+    out.line(printable(&format!("  measurement policy {policy}; {answers}")));
+    for signer in &ima.signers {
+        let sha256 = signer.key.sha256().to_string();
+        let short = sha256.get(..12).unwrap_or_default();
+        out.line(printable(&format!("  signer  {} {} {short}", signer.keyid, signer.name)));
+    }
+    for path in &ima.paths {
+        let (pattern, effect) = (&path.pattern, path.effect.name());
+        out.line(printable(&format!("  path    {pattern} {effect}: {}", path.reason)));
+    }
+    for buffer in &ima.buffers {
+        let digest = buffer.digest.to_string();
+        let short = digest.get(..12).unwrap_or_default();
+        out.line(printable(&format!("  buffer  {} {short}  {}", buffer.name, buffer.about)));
     }
 }
 
@@ -164,6 +188,25 @@ fn summary(golden: &Document) -> serde_json::Value {
         "sequences": golden.sequences.iter().map(sequence).collect::<Vec<_>>(),
         "variants": variants,
         "ima_files": golden.ima.as_ref().map(|ima| ima.files.len()),
+        "ima": golden.ima.as_ref().map(ima_summary),
+    })
+}
+
+fn ima_summary(ima: &ImaGolden) -> serde_json::Value {
+    let signer = |s: &ImaSigner| json!({ "name": s.name, "keyid": s.keyid.to_string(), "key_sha256": s.key.sha256().to_string() });
+    let path = |p: &ImaPath| json!({ "pattern": p.pattern, "effect": p.effect.name(), "reason": p.reason });
+    let buffer =
+        |b: &ImaBuffer| json!({ "name": b.name, "digest": format!("{:?}", b.digest), "about": b.about });
+    json!({
+        "measurement_policy": ima.measurement_policy,
+        "unknown_files": ima.unknown_files.name(),
+        "violations": ima.violations.name(),
+        "kexec": ima.kexec.name(),
+        "files": ima.files.len(),
+        "required": ima.files.iter().filter(|file| file.required).map(|file| &file.path).collect::<Vec<_>>(),
+        "signers": ima.signers.iter().map(signer).collect::<Vec<_>>(),
+        "paths": ima.paths.iter().map(path).collect::<Vec<_>>(),
+        "buffers": ima.buffers.iter().map(buffer).collect::<Vec<_>>(),
     })
 }
 

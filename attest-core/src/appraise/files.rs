@@ -1,0 +1,350 @@
+//! Each measured file and buffer against the golden document: digests first, then signatures, and paths last.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::{Cause, Code, Part, Reason, Severity};
+use super::runtime::is_boot_aggregate;
+use crate::authenticate::file_signature::{self, KeyId, SignerKey, key_in_buffer};
+use crate::authenticate::{AuthenticIma, Judged};
+use crate::digest::Digest;
+use crate::evidence::ima_log::{Entry, FileDigest, FileSignature};
+use crate::evidence::text::Utf8;
+use crate::limits::Limits;
+use crate::reference::files::{FileIndex, Known};
+use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
+
+/// The rules by which entries are judged.
+pub(super) struct Files<'g> {
+    pub(super) rules: &'g ImaGolden,
+    pub(super) index: &'g FileIndex,
+    pub(super) superseded: &'g [Superseded],
+}
+
+/// What the entries come to.
+pub(super) struct Found {
+    pub(super) about_entries: Vec<Reason>,
+    pub(super) judged: Judged,
+}
+
+/// Why an entry is golden.
+enum Golden {
+    /// It is the file at this place in the document.
+    File(u32),
+    /// A golden key signed it, or it is a golden buffer.
+    Otherwise,
+    /// It stands under the pattern at this place.
+    Path(usize),
+}
+
+/// What is known while the entries go by.
+struct State<'e> {
+    /// Keys by their identifier, those of the list among them.
+    keys: BTreeMap<KeyId, SignerKey>,
+    /// Files are measured more than once, and a signature is dear.
+    checked: BTreeMap<(Digest, &'e [u8]), Result<(), file_signature::Error>>,
+    required: BTreeSet<u32>,
+    by_path: Vec<u32>,
+}
+
+impl Files<'_> {
+    /// Judges the entries that were not judged before.
+    pub(super) fn judge(&self, ima: &AuthenticIma<'_>, before: Vec<Reason>, judged: Judged) -> Found {
+        let mut kept: BTreeMap<Code, usize> = BTreeMap::new();
+        for reason in &before {
+            let count = kept.entry(reason.code).or_default();
+            *count = count.saturating_add(1);
+        }
+        let mut about_entries = before;
+        let mut by_path = judged.by_path.clone();
+        by_path.resize(self.rules.paths.len(), 0);
+        let mut state = State {
+            keys: self.keys(ima, &judged),
+            checked: BTreeMap::new(),
+            required: judged.required_found.iter().copied().collect(),
+            by_path,
+        };
+        for entry in ima.proven_entries() {
+            // The first has been judged as what it is; another one as a second kernel's.
+            if is_boot_aggregate(&entry) {
+                continue;
+            }
+            let reason = match self.entry(&entry, &mut state) {
+                Ok(Golden::File(place)) => {
+                    state.required.extend(self.index.required(self.rules, place));
+                    continue;
+                }
+                Ok(Golden::Path(place)) => {
+                    if let Some(count) = state.by_path.get_mut(place) {
+                        *count = count.saturating_add(1);
+                    }
+                    continue;
+                }
+                Ok(Golden::Otherwise) => continue,
+                Err(reason) => *reason,
+            };
+            let count = kept.entry(reason.code).or_default();
+            *count = count.saturating_add(1);
+            if *count <= Limits::DEFAULT.findings {
+                about_entries.push(reason);
+            }
+        }
+        let judged = Judged {
+            required_found: state.required.into_iter().collect(),
+            by_path: state.by_path,
+            measured_keys: state.keys.values().filter_map(|key| self.measured_key(key)).collect(),
+            ..judged
+        };
+        Found { about_entries, judged }
+    }
+
+    /// What only the whole list can say: required files that are absent, and how much passed by its path.
+    pub(super) fn about_the_whole(&self, judged: &Judged) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        for (path, count) in self.rules.paths.iter().zip(&judged.by_path).filter(|(_, count)| **count > 0) {
+            let entries = if *count == 1 { "entry accounts" } else { "entries account" };
+            let explain = format!(
+                "{count} {entries} by the path {} alone, whatever the content: {}",
+                path.pattern, path.reason
+            );
+            let reason = Reason::new(Code::FileByPathAlone, Severity::Info, Part::Runtime, explain);
+            reasons.push(Reason { component: Some("ima.paths".into()), ..reason });
+        }
+        for (place, file) in self.rules.files.iter().enumerate().filter(|(_, file)| file.required) {
+            let first = u32::try_from(place).ok().and_then(|place| self.index.required(self.rules, place));
+            if first.is_none_or(|first| !judged.required_found.contains(&first)) {
+                let explain = format!("{} is required, and was not measured", file.path);
+                let reason = Reason::new(Code::FileRequiredMissing, Severity::Refuse, Part::Runtime, explain);
+                reasons.push(Reason {
+                    pcr: Some(10),
+                    component: Some("ima.files".into()),
+                    expected: vec![file.digest.to_string()],
+                    cause: Some(Cause::FileChanged),
+                    ..reason
+                });
+            }
+        }
+        reasons
+    }
+
+    /// The golden keys that are at hand: those in the document, and those of which it has the digest and the list the key.
+    fn keys(&self, ima: &AuthenticIma<'_>, judged: &Judged) -> BTreeMap<KeyId, SignerKey> {
+        let signers = self.index.signers();
+        let mut keys: BTreeMap<KeyId, SignerKey> = BTreeMap::new();
+        for signer in signers {
+            keys.extend(signer.key.clone().map(|key| (signer.keyid, key)));
+        }
+        if signers.iter().all(|signer| signer.key.is_some()) {
+            return keys;
+        }
+        let before = judged.measured_keys.iter().filter_map(|spki| hex::decode(spki).ok());
+        let before = before.filter_map(|spki| SignerKey::from_spki(&spki).ok());
+        let measured = ima.proven_entries().filter_map(|entry| {
+            let (told, buffer) = (entry.file_digest()?.typed()?, entry.buffer()?);
+            // What lies beside a digest that is not its own is nothing that was loaded.
+            (told.alg().hash(&[buffer]) == told).then(|| key_in_buffer(buffer)).flatten()
+        });
+        for key in before.chain(measured) {
+            let digest = crate::HashAlg::Sha256.hash(&[key.spki()]);
+            if let Some(signer) =
+                signers.iter().find(|signer| signer.key.is_none() && signer.sha256 == digest)
+            {
+                keys.insert(signer.keyid, key.with_keyid(signer.keyid));
+            }
+        }
+        keys
+    }
+
+    /// A key that the list gave, for the next part of it.
+    fn measured_key(&self, key: &SignerKey) -> Option<String> {
+        let signer = self.index.signers().iter().find(|signer| signer.keyid == key.keyid())?;
+        signer.key.is_none().then(|| hex::encode(key.spki()))
+    }
+
+    /// Why the entry is golden, or why it is not.
+    fn entry<'e>(&self, entry: &Entry<'e>, state: &mut State<'e>) -> Result<Golden, Box<Reason>> {
+        let name = entry.name().unwrap_or_default();
+        if entry.is_violation() {
+            // Its name is in no digest: no path may excuse it.
+            let explain = format!(
+                "IMA could not measure {} faithfully: it was open for writing, or changed",
+                shown(name)
+            );
+            return Err(about(entry, Code::ImaViolation, severity(self.rules.violations), explain));
+        }
+        let told = entry.file_digest();
+        let digest = told.and_then(|told| told.typed());
+        let (Some(told), Some(digest)) = (told, digest) else { return Err(self.unknown(entry, None)) };
+        if entry.has_buffer() {
+            return self.buffer(entry, name, &digest);
+        }
+        let verity = told.kind == Some("verity");
+        let known = self.index.look_up(self.rules, name, &digest, verity);
+        if let Known::Here(place) = known {
+            return Ok(Golden::File(place));
+        }
+        let at_path = FileIndex::at_path(self.rules, name);
+        if !at_path.is_empty() {
+            return Err(Box::new(Reason {
+                expected: at_path.iter().map(|file| file.digest.to_string()).collect(),
+                got: Some(digest.to_string()),
+                cause: Some(Cause::FileChanged),
+                ..*about(
+                    entry,
+                    Code::FileChanged,
+                    Severity::Refuse,
+                    format!("{} is not the golden file", shown(name)),
+                )
+            }));
+        }
+        if let Some(old) = self.superseded.iter().find(|old| old.digests.contains(&digest)) {
+            let explain = format!("{} is superseded ({})", shown(name), old.reason);
+            let cause = Some(Cause::FileChanged);
+            let got = Some(digest.to_string());
+            return Err(Box::new(Reason {
+                cause,
+                got,
+                ..*about(entry, Code::Superseded, Severity::Refuse, explain)
+            }));
+        }
+        let signature = self.signature(entry, &told, &digest, state);
+        match signature {
+            Some(Ok(())) => return Ok(Golden::Otherwise),
+            Some(Err(error)) if !error.is_as_none() => return Err(self.unsigned(entry, &error)),
+            Some(Err(_)) | None => {}
+        }
+        if let Known::Elsewhere(file) = known {
+            let explain = format!("{} has the golden content of {}", shown(name), file.path);
+            let got = Some(digest.to_string());
+            return Err(Box::new(Reason { got, ..*about(entry, Code::FileMoved, Severity::Warn, explain) }));
+        }
+        self.path(entry, name, &digest, signature.and_then(Result::err))
+    }
+
+    /// What stands after the digests and signatures: the path, which says little.
+    fn path(
+        &self,
+        entry: &Entry<'_>,
+        name: &[u8],
+        digest: &Digest,
+        signature: Option<file_signature::Error>,
+    ) -> Result<Golden, Box<Reason>> {
+        let mut matching = self.rules.paths.iter().enumerate().filter(|(_, path)| path.matches(name));
+        let tolerated = match matching.next() {
+            Some((place, path)) if path.effect == PathEffect::AccountsByPathAlone => {
+                return Ok(Golden::Path(place));
+            }
+            other => other.map(|(_, path)| path),
+        };
+        let reason = match signature {
+            Some(error) => self.unsigned(entry, &error),
+            None => self.unknown(entry, Some(digest)),
+        };
+        let Some(path) = tolerated else { return Err(reason) };
+        let explain = format!("{}; tolerated under {}: {}", reason.explain, path.pattern, path.reason);
+        Err(Box::new(Reason { severity: Severity::Warn, explain, ..*reason }))
+    }
+
+    /// Whether a golden key signed the file; `None` where no key is golden or the file has no signature.
+    fn signature<'e>(
+        &self,
+        entry: &Entry<'e>,
+        told: &FileDigest<'_>,
+        digest: &Digest,
+        state: &mut State<'e>,
+    ) -> Option<Result<(), file_signature::Error>> {
+        if self.index.signers().is_empty() {
+            return None;
+        }
+        let Some(field) = entry.signature() else {
+            let appended = entry.appended_signature();
+            return appended.map(|_| Err(file_signature::Error::Appended));
+        };
+        if let Some(known) = state.checked.get(&(*digest, field)) {
+            return Some(*known);
+        }
+        if state.checked.len() >= Limits::DEFAULT.ima_signatures {
+            return Some(Err(file_signature::Error::TooMany));
+        }
+        let checked = self.check(field, told, &state.keys);
+        state.checked.insert((*digest, field), checked);
+        Some(checked)
+    }
+
+    fn check(
+        &self,
+        field: &[u8],
+        told: &FileDigest<'_>,
+        keys: &BTreeMap<KeyId, SignerKey>,
+    ) -> Result<(), file_signature::Error> {
+        let signature = FileSignature::parse(field)?;
+        let keyid = KeyId(signature.keyid);
+        match keys.get(&keyid) {
+            Some(key) => key.verify(&signature, told),
+            None if self.index.signers().iter().any(|signer| signer.keyid == keyid) => {
+                Err(file_signature::Error::SignerNotMeasured { keyid })
+            }
+            None => Err(file_signature::Error::SignerUnknown { keyid }),
+        }
+    }
+
+    /// A buffer: a key, a policy, the command line of a kexec. Its bytes stand in the entry, and count only if they hash to its digest.
+    fn buffer(&self, entry: &Entry<'_>, name: &[u8], digest: &Digest) -> Result<Golden, Box<Reason>> {
+        let is_true = digest.alg().hash(&[entry.buffer().unwrap_or_default()]) == *digest;
+        let golden = || self.rules.buffers.iter().filter(|buffer| buffer.name.as_bytes() == name);
+        if is_true && golden().any(|buffer| buffer.digest == *digest) {
+            return Ok(Golden::Otherwise);
+        }
+        let what = if is_true { "is no golden buffer" } else { "has other bytes than were measured" };
+        let severity = if is_true { severity(self.rules.unknown_files) } else { Severity::Refuse };
+        Err(Box::new(Reason {
+            component: Some("ima.buffers".into()),
+            expected: golden().map(|buffer| buffer.digest.to_string()).collect(),
+            got: Some(digest.to_string()),
+            cause: Some(if name == b"kexec-cmdline" { Cause::KexecOrLostList } else { Cause::UnknownFile }),
+            ..*about(entry, Code::BufferUnknown, severity, format!("the buffer {} {what}", shown(name)))
+        }))
+    }
+
+    fn unknown(&self, entry: &Entry<'_>, digest: Option<&Digest>) -> Box<Reason> {
+        let explain = format!("{} has no golden value", shown(entry.name().unwrap_or_default()));
+        Box::new(Reason {
+            got: digest.map(ToString::to_string),
+            cause: Some(Cause::UnknownFile),
+            ..*about(entry, Code::FileUnknown, severity(self.rules.unknown_files), explain)
+        })
+    }
+
+    /// A file that is golden by no digest, and whose signature does not make it so.
+    fn unsigned(&self, entry: &Entry<'_>, error: &file_signature::Error) -> Box<Reason> {
+        let severity = if error.is_as_none() { severity(self.rules.unknown_files) } else { Severity::Refuse };
+        let explain = format!("{}: {error}", shown(entry.name().unwrap_or_default()));
+        Box::new(Reason {
+            detail_code: Some(error.code()),
+            got: entry.file_digest().and_then(|told| told.typed()).map(|digest| digest.to_string()),
+            cause: Some(Cause::UnknownFile),
+            ..*about(entry, Code::FileSignature, severity, explain)
+        })
+    }
+}
+
+fn about(entry: &Entry<'_>, code: Code, severity: Severity, explain: String) -> Box<Reason> {
+    Box::new(Reason {
+        pcr: Some(entry.pcr),
+        event: Some(entry.index),
+        component: Some("ima.files".into()),
+        ..Reason::new(code, severity, Part::Runtime, explain)
+    })
+}
+
+/// A name for people: harmless, and with what stands after a NUL, which is part of the name.
+fn shown(name: &[u8]) -> String {
+    let parts: Vec<String> = name.split(|byte| *byte == 0).map(|part| Utf8(part).to_string()).collect();
+    parts.join("\\0")
+}
+
+const fn severity(response: Response) -> Severity {
+    match response {
+        Response::Refuse => Severity::Refuse,
+        Response::Warn => Severity::Warn,
+    }
+}
