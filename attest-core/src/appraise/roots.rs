@@ -158,6 +158,13 @@ fn telling(difference: &Difference, cause: Cause) -> u8 {
 /// Another cause that could stand behind a difference which was attributed to this one, and that nothing else would show.
 fn hidden(difference: &Difference, cause: Cause) -> Option<Cause> {
     let own = difference.own_cause();
+    if cause == Cause::HardwareChange && difference.component == "firmware.code" {
+        return Some(Cause::FirmwareSettings);
+    }
+    // A section that changed changes the image; so does a change of the stub, which nothing else measures.
+    if own == Cause::UkiChanged && difference.component == "uki" && cause != own {
+        return Some(own).filter(|_| cause != Cause::UnknownSoftware);
+    }
     let can_hide = match cause {
         Cause::FirmwareUpdate => difference.pcr == 1,
         Cause::KernelCmdlineChanged | Cause::InitrdChanged | Cause::KernelChanged | Cause::KernelRollback => {
