@@ -61,7 +61,9 @@ pub struct Row {
 }
 
 impl Row {
-    pub(super) const fn folded(count: usize) -> Self {
+    /// So many extends that are the same on both sides, without naming them.
+    #[must_use]
+    pub const fn folded(count: usize) -> Self {
         let (golden, device) = (None, None);
         Self {
             relation: Relation::Same,

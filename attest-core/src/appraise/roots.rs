@@ -174,7 +174,9 @@ fn hidden(difference: &Difference, cause: Cause) -> Option<Cause> {
         Cause::SecureBootSetupMode => {
             matches!(own, Cause::SecureBootKeysChanged | Cause::RevocationListChanged)
         }
-        Cause::BootLoaderChanged => !matches!(own, Cause::UnknownSoftware),
+        Cause::BootLoaderChanged => {
+            matches!(own, Cause::BootConfigChanged | Cause::MokChanged | Cause::RevocationListChanged)
+        }
         _ => false,
     };
     (can_hide && own != cause).then_some(own)

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 judged and refused or malformed evidence, 2 wrong usage or unreadable file, 3 our own fault.
 
+mod comparison;
 mod demo;
 mod eventlog;
 mod evidence;

@@ -1,8 +1,9 @@
 //! A verdict for people: what was decided, why, and what to look at first.
 
-use attest_core::appraise::{Severity, Status, Verdict};
+use attest_core::appraise::{Reason, Severity, Status, Verdict};
 
-use super::{Output, Style, printable};
+use super::layout::hanging;
+use super::{Output, Style, comparison, printable};
 
 /// Columns of the narrowest terminal that must do.
 const COLUMNS: usize = 80;
@@ -28,6 +29,10 @@ pub(super) fn print(verdict: &Verdict, out: &mut Output) {
         out.line(format!("judged PCR {} in {}", pcrs.join(" "), bank.bank));
     }
     causes(verdict, out);
+    if let Some(first) = &verdict.first_difference {
+        comparison::first(first, out);
+    }
+    comparison::print(&verdict.comparison, out);
     reasons(verdict, out);
 }
 
@@ -44,10 +49,15 @@ fn causes(verdict: &Verdict, out: &mut Output) {
         let place = cause.component.as_deref().map(printable).unwrap_or_default();
         let pcr = cause.pcr.map(|pcr| format!(", PCR {pcr}")).unwrap_or_default();
         let event = cause.event.map(|event| format!(" event {event}")).unwrap_or_default();
-        out.line(format!("  {name}  {place}{pcr}{event}"));
+        let unproven = if cause.unproven { ", as the log says and nothing proves" } else { "" };
+        out.line(format!("  {name}  {place}{pcr}{event}{unproven}"));
         if !cause.explains.is_empty() {
             let explained: Vec<String> = cause.explains.iter().map(|e| place_of(e.pcr, e.event)).collect();
             paragraph(&format!("explains {}", explained.join(", ")), 6, out);
+        }
+        if !cause.perhaps.is_empty() {
+            let perhaps: Vec<String> = cause.perhaps.iter().map(ToString::to_string).collect();
+            paragraph(&format!("perhaps also {}, which it would hide", perhaps.join(", ")), 6, out);
         }
     }
 }
@@ -62,6 +72,8 @@ fn reasons(verdict: &Verdict, out: &mut Output) {
         if found.is_empty() {
             continue;
         }
+        let (follows, found): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|reason| follows(verdict, reason));
         out.line("");
         let (heading, style) = match severity {
             Severity::Refuse => ("Refused because", Style::Bad),
@@ -81,13 +93,30 @@ fn reasons(verdict: &Verdict, out: &mut Output) {
             out.line(format!("  {mark}{place}  {component}").trim_end());
             paragraph(&printable(&reason.explain), 6, out);
             for expected in &reason.expected {
-                out.line(format!("      expected {}", printable(expected)));
+                hanging(out, "      expected ", 15, &printable(expected));
             }
             if let Some(got) = &reason.got {
-                out.line(format!("      got      {}", printable(got)));
+                hanging(out, "      got      ", 15, &printable(got));
             }
         }
+        if !follows.is_empty() {
+            out.line(format!(
+                "  and {} that follow from these: above in short, with --json in full",
+                follows.len()
+            ));
+        }
     }
+}
+
+/// Whether the reason is a difference that follows from one that is told.
+fn follows(verdict: &Verdict, reason: &Reason) -> bool {
+    let of_pcr = verdict.comparison.iter().filter(|c| Some(c.pcr) == reason.pcr && c.proven);
+    let mut rows = of_pcr.flat_map(|comparison| &comparison.rows).filter(|row| row.follows);
+    rows.any(|row| match (reason.event, &row.device, &row.golden) {
+        (Some(event), Some(device), _) => device.event == Some(event),
+        (None, None, Some(golden)) => reason.component.as_deref() == Some(golden.component.as_str()),
+        _ => false,
+    })
 }
 
 const fn style(status: Status) -> Style {

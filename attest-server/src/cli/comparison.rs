@@ -1,0 +1,126 @@
+//! Golden values and a device side by side, in 80 columns.
+
+use attest_core::appraise::comparison::{Comparison, FirstDifference, Relation, Row, Side};
+
+use super::layout::hanging;
+use super::{Output, Style, printable};
+
+/// Columns of a component's name; longer names are cut.
+const NAME: usize = 22;
+/// Hexadecimal digits of a digest: enough to tell two apart, the rest stands in the JSON.
+const DIGEST: usize = 10;
+/// Columns of one side: name, blank, digest.
+const SIDE: usize = NAME + 1 + DIGEST;
+
+/// Where golden values and boot part first.
+pub(super) fn first(first: &FirstDifference, out: &mut Output) {
+    let component = printable(&first.component);
+    let what = match (first.relation, first.event) {
+        (_, Some(event)) => format!("event {event}, PCR {}, {component}", first.pcr),
+        (_, None) => format!("PCR {}, {component}, missing before event {}", first.pcr, first.position),
+    };
+    out.line("");
+    out.line(format!("{} {what}", out.paint(Style::Strong, "First differs at")));
+    for (head, side) in [("golden", &first.expected), ("device", &first.got)] {
+        let text = side.as_ref().map_or("nothing there", |side| match side.about.as_str() {
+            "" => "(its event says nothing)",
+            about => about,
+        });
+        let head = format!("  {} ", out.paint(Style::Dim, head));
+        hanging(out, &head, 9, &printable(text));
+    }
+}
+
+/// Every PCR that differs.
+pub(super) fn print(comparisons: &[Comparison], out: &mut Output) {
+    for comparison in comparisons {
+        out.line("");
+        let name = format!("PCR {}  golden {}", comparison.pcr, printable(&comparison.golden));
+        let name = cut(&name, SIDE + 4);
+        let device = if comparison.proven { "this device" } else { "this device's log, not proven" };
+        let title = format!("{name:<width$} | {device}", width = SIDE + 4);
+        out.line(out.paint(Style::Strong, title));
+        let mut rows = comparison.rows.iter().peekable();
+        while let Some(row) = rows.next() {
+            if !row.follows {
+                print_row(row, out);
+                continue;
+            }
+            let mut folded = vec![row];
+            while let Some(next) = rows.next_if(|next| next.follows && next.cause == row.cause) {
+                folded.push(next);
+            }
+            follows(&folded, out);
+        }
+        if comparison.omitted > 0 {
+            out.line(format!("    {} more differences, which are not listed", comparison.omitted));
+        }
+    }
+}
+
+fn print_row(row: &Row, out: &mut Output) {
+    let (mark, style) = match row.relation {
+        Relation::Same => (' ', Style::Dim),
+        Relation::Changed => ('~', Style::Warn),
+        Relation::Missing => ('-', Style::Bad),
+        Relation::Extra => ('+', Style::Bad),
+    };
+    if row.golden.is_none() && row.device.is_none() {
+        out.line(out.paint(Style::Dim, format!("      {} the same", row.count)));
+        return;
+    }
+    out.line(out.paint(style, line(mark, row.golden.as_ref(), row.device.as_ref())));
+}
+
+/// One line: mark, golden side, number of the event, device's side.
+fn line(mark: char, golden: Option<&Side>, device: Option<&Side>) -> String {
+    let event = device.and_then(|side| side.event).map(|event| event.to_string()).unwrap_or_default();
+    let golden = golden.map(side).unwrap_or_default();
+    let device = device.map(side).unwrap_or_default();
+    format!("  {mark} {golden:<SIDE$} | {event:>4} {device}").trim_end().to_owned()
+}
+
+fn side(side: &Side) -> String {
+    let digest: String = side.digest.chars().take(DIGEST).collect();
+    format!("{:<NAME$} {digest}", cut(&printable(&side.component), NAME))
+}
+
+/// What only follows from a cause that shows better elsewhere, in one paragraph.
+fn follows(rows: &[&Row], out: &mut Output) {
+    let Some(cause) = rows.first().and_then(|row| row.cause) else { return };
+    let name = |row: &&Row| {
+        let sides = [row.device.as_ref(), row.golden.as_ref()];
+        let side = sides.into_iter().flatten().next();
+        let component = side.map(|side| printable(&side.component)).unwrap_or_default();
+        match (row.relation, side.and_then(|side| side.event)) {
+            (Relation::Missing, _) => format!("{component} missing"),
+            (_, Some(event)) => format!("{component} ({event})"),
+            (_, None) => component,
+        }
+    };
+    let mut names: Vec<(String, usize)> = Vec::new();
+    for name in rows.iter().map(name) {
+        match names.last_mut().filter(|(last, _)| *last == name) {
+            Some((_, times)) => *times += 1,
+            None => names.push((name, 1)),
+        }
+    }
+    let times =
+        |(name, times): (String, usize)| if times > 1 { format!("{name} {times} times") } else { name };
+    let names: Vec<String> = names.into_iter().map(times).collect();
+    let head = format!("  {} ", out.paint(Style::Dim, '.'));
+    hanging(out, &head, 4, &format!("follows from {cause}: {}", names.join(", ")));
+}
+
+/// The text in so many columns.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    format!("{kept}~")
+}
+
+#[cfg(test)]
+#[path = "comparison/tests.rs"]
+mod tests;
