@@ -108,6 +108,20 @@ fn each_planted_change_is_the_cause_and_nothing_else_is() {
     }
 }
 
+/// With its log user space is named by what it measured, and the register is proven.
+#[test]
+fn what_user_space_measured_is_read_from_its_log() {
+    let golden = learn_from("own-uki", false);
+    let log = read("own-uki-phase", "userspace.log");
+    let verdict = judge_with("own-uki-phase", "all", &golden, Some(&log));
+    let root = &verdict.causes[0];
+    assert_eq!((root.cause, root.or, root.unproven), (Cause::UserspaceMeasurementChanged, None, false));
+    assert_eq!((verdict.causes.len(), root.pcr), (1, Some(11)), "{:#?}", verdict.causes);
+    let first = verdict.first_difference.expect("a difference");
+    assert_eq!((first.pcr, first.relation), (11, Relation::Extra));
+    assert!(first.got.expect("an event").about.contains("enter-initrd"));
+}
+
 /// An event that only stands at another index is no difference.
 #[test]
 fn what_an_option_rom_shifts_is_not_reported() {
@@ -198,6 +212,10 @@ fn values(json: &[u8]) -> PcrValues {
 }
 
 fn judge(scenario: &str, quote: &str, golden: &Golden) -> Verdict {
+    judge_with(scenario, quote, golden, None)
+}
+
+fn judge_with(scenario: &str, quote: &str, golden: &Golden, userspace_log: Option<&[u8]>) -> Verdict {
     let key = if quote == "all" { "ecc" } else { quote };
     let attest = read(scenario, &format!("quote-{quote}.attest"));
     let signature = read(scenario, &format!("quote-{quote}.sig"));
@@ -205,7 +223,7 @@ fn judge(scenario: &str, quote: &str, golden: &Golden) -> Verdict {
     let nonce = hex::decode(read(scenario, "nonce.hex").trim_ascii()).expect("hex");
     let (log, ima) = (read(scenario, "eventlog.bin"), read(scenario, "ima.bin"));
     let evidence = Evidence {
-        userspace_log: None,
+        userspace_log,
         attest: &attest,
         signature: &signature,
         signature_scheme: None,

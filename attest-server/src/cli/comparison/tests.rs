@@ -64,7 +64,7 @@ fn rows_stand_under_each_other_and_what_follows_is_folded() {
     ];
     let comparison =
         Comparison { pcr: 8, bank: "sha256", golden: "base".into(), proven: true, rows, omitted: 3 };
-    let text = shown(|out| print(&[comparison.clone()], out));
+    let text = shown(|out| print(std::slice::from_ref(&comparison), out));
     let expected = "
 PCR 8  golden base                    | this device
       7 the same
