@@ -26,5 +26,6 @@ mod certificates;
 mod event_logs;
 mod ima;
 mod inventory;
+mod log_lies;
 mod quotes;
 mod score;

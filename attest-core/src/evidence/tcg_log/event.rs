@@ -62,6 +62,12 @@ impl<'a> Event<'a> {
         self.event_type != EventType::NO_ACTION && self.pcr < crate::evidence::tcg_log::PCRS
     }
 
+    /// Whether it ends the firmware's part of its register: by its type, or by what it extended, whatever its type says.
+    #[must_use]
+    pub fn is_separator(&self) -> bool {
+        self.event_type == EventType::SEPARATOR || super::inspect::extends_a_separator(self)
+    }
+
     /// Whether a digest of it is not all zeros.
     #[must_use]
     pub fn has_digest(&self) -> bool {

@@ -84,6 +84,8 @@ pub enum FindingKind {
         /// The bank.
         alg: HashAlg,
     },
+    /// An event extends what a separator extends, and its type says another thing.
+    SeparatorDisguised,
     /// The firmware says that its measurements failed.
     SeparatorError,
     /// A PCR from 0 to 7 without a separator: where the firmware ended is not told.
@@ -155,6 +157,7 @@ impl FindingKind {
             Self::SecureBootValue => "secure_boot_value",
             Self::SeparatorData => "separator_data",
             Self::SeparatorDigest { .. } => "separator_digest",
+            Self::SeparatorDisguised => "separator_disguised",
             Self::SeparatorError => "separator_error",
             Self::SeparatorMissing => "separator_missing",
             Self::SeparatorsShared { .. } => "separators_shared",
@@ -234,6 +237,7 @@ impl FindingKind {
             | Self::PcrInvalid
             | Self::SeparatorData
             | Self::SeparatorDigest { .. }
+            | Self::SeparatorDisguised
             | Self::SeparatorError
             | Self::StartupLocalityLate
             | Self::StartupLocalityMisplaced
@@ -284,6 +288,7 @@ impl fmt::Display for FindingKind {
             Self::SeparatorDigest { alg } => {
                 write!(f, "the {alg} digest is not that of the separator's data")
             }
+            Self::SeparatorDisguised => f.write_str("a separator's digest under another type"),
             Self::SeparatorError => f.write_str("the firmware reports that measuring failed"),
             Self::SeparatorMissing => f.write_str("no separator: where the firmware ended is not told"),
             Self::SeparatorsShared { count } => {

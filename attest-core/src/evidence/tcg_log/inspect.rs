@@ -37,6 +37,7 @@ pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Ins
         missing: BTreeSet::new(),
         variables: BTreeSet::new(),
         hashes: Vec::new(),
+        markers: markers(log.banks.iter().copied()),
     };
     log.events.iter().for_each(|event| pass.event(event));
     pass.whole_log(pieces);
@@ -59,6 +60,36 @@ struct Pass<'a, 'l> {
     variables: BTreeSet<&'a [u8]>,
     /// Digests of separator data already computed: mostly one for each bank.
     hashes: Vec<(&'a [u8], Digest)>,
+    /// What separators extend, in every bank.
+    markers: Vec<Digest>,
+}
+
+/// What the separators that firmware writes extend.
+fn markers(banks: impl Iterator<Item = HashAlg>) -> Vec<Digest> {
+    let data = [SEPARATORS[0], SEPARATORS[1], ERROR_SEPARATOR];
+    banks.flat_map(|alg| data.map(|data| alg.hash(&[data]))).collect()
+}
+
+/// Whether what a separator extends is extended by nothing else there. Settings (PCR 1) and what vendors like (PCR 6) may be such bytes:
+/// the boot order 0001 0000 is those of the error separator.
+const fn tells_separators(format: Format, pcr: u32) -> bool {
+    match format {
+        Format::Ccel => pcr == 2,
+        Format::CryptoAgile | Format::Sha1 => matches!(pcr, 0 | 2..=5 | 7),
+    }
+}
+
+/// Whether an event extended what a separator of the firmware extends: its type says what its writer likes.
+pub(super) fn extends_a_separator(event: &Event<'_>) -> bool {
+    event.pcr < FIRMWARE_PCRS
+        && event.is_extended()
+        && is_among(event, &markers(event.digests().map(|(alg, _)| alg)))
+}
+
+fn is_among(event: &Event<'_>, markers: &[Digest]) -> bool {
+    let mut digests = event.digests();
+    digests
+        .any(|(alg, digest)| markers.iter().any(|marker| marker.alg() == alg && marker.as_bytes() == digest))
 }
 
 impl<'a> Pass<'a, '_> {
@@ -76,6 +107,10 @@ impl<'a> Pass<'a, '_> {
         self.missing_digests(event);
         match event.event_type {
             EventType::SEPARATOR => self.separator(event),
+            _ if tells_separators(self.log.format, event.pcr) && is_among(event, &self.markers) => {
+                self.report(event, FindingKind::SeparatorDisguised);
+                self.count_separator(event);
+            }
             _ if self.log.format != Format::Ccel => self.order(event),
             _ => {}
         }
@@ -116,11 +151,7 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn separator(&mut self, event: &Event<'a>) {
-        let Some(count) = at(&mut self.separators, event.pcr) else { return };
-        *count = count.saturating_add(1);
-        if *count > separators_allowed(self.log.format, event.pcr) {
-            self.report(event, FindingKind::DuplicateSeparator);
-        }
+        self.count_separator(event);
         let wrong = event.digests().find(|(alg, digest)| self.hash(*alg, event.data).as_bytes() != *digest);
         // The error separator's digest is that of 00000001, whatever its data explains.
         let fails = |(alg, digest): (HashAlg, &[u8])| alg.hash(&[ERROR_SEPARATOR]).as_bytes() == digest;
@@ -133,6 +164,22 @@ impl<'a> Pass<'a, '_> {
         // Windows ends PCR 12 to 14 with separators of its own ("WBCL").
         if event.pcr < FIRMWARE_PCRS && !SEPARATORS.contains(&event.data) {
             self.report(event, FindingKind::SeparatorData);
+        }
+    }
+
+    /// Whether the firmware must end this register: beyond them boot loaders measure what they like.
+    const fn is_firmwares(&self, pcr: u32) -> bool {
+        match self.log.format {
+            Format::Ccel => matches!(pcr, 1 | 2),
+            Format::CryptoAgile | Format::Sha1 => pcr < FIRMWARE_PCRS,
+        }
+    }
+
+    fn count_separator(&mut self, event: &Event<'a>) {
+        let Some(count) = at(&mut self.separators, event.pcr) else { return };
+        *count = count.saturating_add(1);
+        if *count > separators_allowed(self.log.format, event.pcr) {
+            self.report(event, FindingKind::DuplicateSeparator);
         }
     }
 
@@ -183,11 +230,7 @@ impl<'a> Pass<'a, '_> {
     fn whole_log(&mut self, pieces: usize) {
         let separators = self.separators;
         for (pcr, count) in (0..PCRS).zip(separators) {
-            let must = match self.log.format {
-                Format::Ccel => matches!(pcr, 1 | 2),
-                Format::CryptoAgile | Format::Sha1 => pcr < FIRMWARE_PCRS,
-            };
-            if count == 0 && must {
+            if count == 0 && self.is_firmwares(pcr) {
                 self.add(FindingKind::SeparatorMissing, None, Some(pcr));
             }
             if self.log.format == Format::Ccel && count > 1 && count <= separators_allowed(Format::Ccel, pcr)

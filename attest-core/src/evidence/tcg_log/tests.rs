@@ -142,7 +142,10 @@ fn a29_no_flip_of_an_event_type_makes_findings_fewer() {
             }
             if event.event_type == EventType::SEPARATOR && event_type != 4 {
                 let codes: Vec<_> = log.findings().iter().map(Finding::code).collect();
-                assert!(codes.contains(&"separator_missing"), "event {}", event.index);
+                // Silent it is missing, and under another type it is found by its digest.
+                let tells = event_type != 3 && !matches!(event.pcr, 1 | 6);
+                let hidden = if tells { "separator_disguised" } else { "separator_missing" };
+                assert!(codes.contains(&hidden), "event {}", event.index);
             }
         }
     }
@@ -458,6 +461,37 @@ fn logs_after_their_lengths_are_read_one_after_the_other() {
         other,
     ];
     assert_eq!(error(&differ.concat()), "pieces_differ");
+}
+
+/// The type is in no hash: who wants to hide a second separator gives it another one.
+#[test]
+fn a29_a_second_separator_under_another_type() {
+    for data in [&[0; 4][..], &[0xff; 4], &[1, 0, 0, 0]] {
+        let mut second = Made::new(4, EventType::IPL, data);
+        second.data = b"a harmless text".to_vec();
+        let bytes = log(&[Made::separator(4), second]);
+        let found = findings(&bytes);
+        assert!(found.contains(&("separator_disguised", Some(2), Some(4))), "{found:?}");
+        assert!(found.contains(&("duplicate_separator", Some(2), Some(4))), "{found:?}");
+    }
+    // Registers of the operating system may hold such digests.
+    // And so may settings: a boot order 0001 0000.
+    let bytes = log(&[Made::new(12, EventType::IPL, &[0; 4]), Made::new(1, EventType::IPL, &[1, 0, 0, 0])]);
+    assert!(findings(&bytes).iter().all(|(code, ..)| *code == "separator_missing"));
+}
+
+/// Neither does hiding the first one let configuration be told after it.
+#[test]
+fn a29_the_first_separator_under_another_type_still_ends_the_firmwares_part() {
+    let mut hidden = Made::separator(7);
+    hidden.event_type = EventType::IPL;
+    let name: Vec<u8> = "SecureBoot".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let guid = crate::evidence::tcg_event::Guid::GLOBAL.0;
+    let variable = [&guid[..], &10_u64.to_le_bytes(), &1_u64.to_le_bytes(), &name, &[1]].concat();
+    let on = Made::new(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &variable);
+    let bytes = log(&[hidden, on]);
+    assert!(findings(&bytes).contains(&("variable_after_separator", Some(2), Some(7))));
+    assert_eq!(crate::evidence::tcg_event::secure_boot(&parse(&bytes).unwrap()), None);
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl<'a> SecureBootState<'a> {
         let mut ended = false;
         for event in log.events() {
             match event.event_type {
-                EventType::SEPARATOR if event.pcr == register => ended = true,
+                _ if event.pcr == register && event.is_separator() => ended = true,
                 EventType::EFI_VARIABLE_DRIVER_CONFIG if event.pcr == register && !ended => {
                     state.configured(event, proven(event) == Authenticated::WholeData);
                 }

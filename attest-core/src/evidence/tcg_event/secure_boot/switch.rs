@@ -48,5 +48,5 @@ fn variable_event<'l, 'a>(log: &'l EventLog<'a>) -> Option<&'l Event<'a>> {
     if in_register().filter(is_variable).count() > 1 {
         return None;
     }
-    in_register().take_while(|event| event.event_type != EventType::SEPARATOR).find(is_variable)
+    in_register().take_while(|event| !event.is_separator()).find(is_variable)
 }
