@@ -11,7 +11,7 @@ use crate::{Digest, HashAlg};
 
 /// A file of `tests/fixtures`.
 macro_rules! fixture {
-    ($path:literal) => {
+    ($path:expr) => {
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/", $path)).as_slice()
     };
 }

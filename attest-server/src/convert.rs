@@ -208,6 +208,7 @@ fn golden(golden: &GoldenSource) -> v1::Golden {
         tier: golden.tier.clone().unwrap_or_default(),
         variant: golden.variant.clone().unwrap_or_default(),
         document_sha256: golden.document_sha256.clone().unwrap_or_default(),
+        overlay_sha256: golden.overlay_sha256.clone().unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Evidence in, signed verdict out: the one place where the shell calls the verification.
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, io, path::PathBuf};
 
 use attest_core::{
     Limits, Timestamp,
@@ -12,7 +12,10 @@ use attest_core::{
         bundle::{Bundle, Evidence},
         tpm::{ClockInfo, PcrMask, PcrSelection},
     },
-    reference::{Golden, ReferenceSet, golden},
+    reference::{
+        Golden, ReferenceSet, golden,
+        overlay::{DeviceIds, Overlay},
+    },
     result::{Ear, PublicKey, ResultContext, Sign, VerifierId, VerifyingKey},
 };
 use ring::digest;
@@ -90,7 +93,43 @@ pub(crate) struct Judge {
 
 struct Family {
     references: ReferenceSet,
+    overlays: Option<PathBuf>,
     selection: Selection,
+}
+
+impl Family {
+    /// The golden values for this device: with its overlay, where the folder has one. One that is refused is not left out: the device is
+    /// refused, under the code.
+    fn for_device(
+        &self,
+        device: &Device,
+        now: Timestamp,
+        limits: &Limits,
+    ) -> Result<Cow<'_, ReferenceSet>, (&'static str, String)> {
+        let Some(folder) = &self.overlays else { return Ok(Cow::Borrowed(&self.references)) };
+        let path = folder.join(format!("{}.jws", hex::encode(&device.identity.ak_name)));
+        let most = u64::try_from(limits.token_bytes).unwrap_or(u64::MAX);
+        let text = match file::read_text(&path, most) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Cow::Borrowed(&self.references));
+            }
+            Err(error) => {
+                tracing::error!(device_id = device.id, path = %path.display(), %error, "an overlay cannot be read");
+                return Err(("overlay_unreadable", "the device's overlay cannot be read".to_owned()));
+            }
+        };
+        let ids = DeviceIds {
+            ak_name: Some(&device.identity.ak_name),
+            ek_sha256: Some(&device.identity.ek_certificate_sha256),
+        };
+        let overlaid = Overlay::verify(&text, &self.references, &ids, now, limits)
+            .and_then(|overlay| self.references.with_overlay(&overlay));
+        overlaid.map(Cow::Owned).map_err(|error| {
+            tracing::warn!(device_id = device.id, code = error.code(), "an overlay is refused");
+            (error.code(), error.to_string())
+        })
+    }
 }
 
 impl Judge {
@@ -145,7 +184,10 @@ impl Judge {
                 Ok(evidence) => {
                     let quote = evidence.quote();
                     clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
-                    self.policy.appraise(&evidence, references, &context)
+                    match family.for_device(&device, now, &limits) {
+                        Ok(references) => self.policy.appraise(&evidence, &references, &context),
+                        Err((code, detail)) => refuse(code, &detail),
+                    }
                 }
             },
         };
@@ -268,7 +310,8 @@ fn read_family(name: &str, family: &config::Family) -> Result<Family, Error> {
         None => selection_for(&golden),
     };
     pcr_selection(&selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
-    Ok(Family { references: ReferenceSet::development(golden).map_err(refused)?, selection })
+    let references = ReferenceSet::development(golden).map_err(refused)?;
+    Ok(Family { references, overlays: family.overlays.clone(), selection })
 }
 
 /// What the document judges, and IMA's PCR, in every bank that may judge.

@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::sequence::slot_matches;
-use crate::digest::HashAlg;
+use super::sequence::{Basis, slot_matches};
 use crate::evidence::Extend;
 use crate::limits::Limits;
 use crate::reference::golden::Slot;
@@ -47,13 +46,13 @@ pub(super) type Named<'n> = &'n dyn Fn(Extend<'_, '_>) -> String;
 pub(super) fn align<'s, 'e, 'a>(
     slots: &'s [Slot],
     events: &[Extend<'e, 'a>],
-    banks: &[HashAlg],
+    by: &Basis,
     named: Named<'_>,
 ) -> Vec<Edit<'s, 'e, 'a>> {
-    let head = common(slots.iter(), events.iter(), banks);
+    let head = common(slots.iter(), events.iter(), by);
     let (first, slots) = slots.split_at_checked(head).unwrap_or_default();
     let (first_events, events) = events.split_at_checked(head).unwrap_or_default();
-    let tail = common(slots.iter().rev(), events.iter().rev(), banks);
+    let tail = common(slots.iter().rev(), events.iter().rev(), by);
     let (slots, last) = slots.split_at_checked(slots.len().saturating_sub(tail)).unwrap_or_default();
     let (events, last_events) =
         events.split_at_checked(events.len().saturating_sub(tail)).unwrap_or_default();
@@ -61,7 +60,7 @@ pub(super) fn align<'s, 'e, 'a>(
     let mut edits: Vec<Edit<'s, 'e, 'a>> = Vec::new();
     edits.extend(first.iter().zip(first_events).map(|(slot, event)| Edit::Same(slot, *event)));
     let mut from = (0_usize, 0_usize);
-    for (slot_at, event_at) in matches(slots, events, banks) {
+    for (slot_at, event_at) in matches(slots, events, by) {
         let (lost, found) = (slots.get(from.0..slot_at), events.get(from.1..event_at));
         hunk(lost.unwrap_or_default(), found.unwrap_or_default(), named, &mut edits);
         if let (Some(slot), Some(event)) = (slots.get(slot_at), events.get(event_at)) {
@@ -72,18 +71,18 @@ pub(super) fn align<'s, 'e, 'a>(
     let (lost, found) = (slots.get(from.0..), events.get(from.1..));
     hunk(lost.unwrap_or_default(), found.unwrap_or_default(), named, &mut edits);
     edits.extend(last.iter().zip(last_events).map(|(slot, event)| Edit::Same(slot, *event)));
-    by_name(&mut edits, banks, named);
+    by_name(&mut edits, by, named);
     edits
 }
 
 /// Of two events with the golden digest, side by side, the one that also bears the golden name is the golden one: shim's switches are
 /// measured by one byte, and so are equal.
-fn by_name(edits: &mut [Edit<'_, '_, '_>], banks: &[HashAlg], named: Named<'_>) {
+fn by_name(edits: &mut [Edit<'_, '_, '_>], by: &Basis, named: Named<'_>) {
     for at in 1..edits.len() {
         let pair = edits.get_mut(at.saturating_sub(1)..=at);
         let Some([before, here]) = pair else { continue };
         if let (Edit::Same(slot, same), Edit::Extra(extra)) = (*before, *here)
-            && slot_matches(slot, extra, banks)
+            && slot_matches(slot, extra, by)
             && named(extra) == slot.component
             && named(same) != slot.component
         {
@@ -95,24 +94,24 @@ fn by_name(edits: &mut [Edit<'_, '_, '_>], banks: &[HashAlg], named: Named<'_>) 
 fn common<'x, 'y, 'e: 'y, 'a: 'e>(
     slots: impl Iterator<Item = &'x Slot>,
     events: impl Iterator<Item = &'y Extend<'e, 'a>>,
-    banks: &[HashAlg],
+    by: &Basis,
 ) -> usize {
-    slots.zip(events).take_while(|(slot, event)| slot_matches(slot, **event, banks)).count()
+    slots.zip(events).take_while(|(slot, event)| slot_matches(slot, **event, by)).count()
 }
 
 /// Indices of slot and event of each match, both ascending: a longest common subsequence within the budget, else one through anchors.
-fn matches(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> Vec<(usize, usize)> {
+fn matches(slots: &[Slot], events: &[Extend<'_, '_>], by: &Basis) -> Vec<(usize, usize)> {
     let mut budget = Limits::DEFAULT.aligned_pairs;
-    if let Some(pairs) = exact(slots, events, banks, &mut budget) {
+    if let Some(pairs) = exact(slots, events, by, &mut budget) {
         return pairs;
     }
     let mut pairs = Vec::new();
     let mut from = (0_usize, 0_usize);
     let end = (slots.len(), events.len());
-    for anchor in anchors(slots, events, banks).into_iter().map(Some).chain([None]) {
+    for anchor in anchors(slots, events, by).into_iter().map(Some).chain([None]) {
         let (slot_at, event_at) = anchor.unwrap_or(end);
         let (lost, found) = (slots.get(from.0..slot_at), events.get(from.1..event_at));
-        let between = exact(lost.unwrap_or_default(), found.unwrap_or_default(), banks, &mut budget);
+        let between = exact(lost.unwrap_or_default(), found.unwrap_or_default(), by, &mut budget);
         let shift = |(s, e): (usize, usize)| (s.saturating_add(from.0), e.saturating_add(from.1));
         pairs.extend(between.unwrap_or_default().into_iter().map(shift));
         pairs.extend(anchor);
@@ -122,8 +121,8 @@ fn matches(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> Vec<
 }
 
 /// Slots and events that match each other and nothing else, the most of them that are in order (patience).
-fn anchors(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> Vec<(usize, usize)> {
-    let Some(bank) = banks.first() else { return Vec::new() };
+fn anchors(slots: &[Slot], events: &[Extend<'_, '_>], by: &Basis) -> Vec<(usize, usize)> {
+    let Some(bank) = by.banks.first() else { return Vec::new() };
     let mut at: BTreeMap<&[u8], (usize, usize)> = BTreeMap::new();
     for (index, event) in events.iter().enumerate() {
         let Some(digest) = event.digest(*bank) else { continue };
@@ -140,7 +139,7 @@ fn anchors(slots: &[Slot], events: &[Extend<'_, '_>], banks: &[HashAlg]) -> Vec<
         let (count, event_at) = at.get(digest)?;
         let is_unique = *count == 1 && golden.get(digest) == Some(&1);
         let event = events.get(*event_at)?;
-        (is_unique && slot_matches(slot, *event, banks)).then_some((index, *event_at))
+        (is_unique && slot_matches(slot, *event, by)).then_some((index, *event_at))
     });
     longest_ascending(&unique.collect::<Vec<_>>())
 }
@@ -173,13 +172,13 @@ fn longest_ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
 fn exact(
     slots: &[Slot],
     events: &[Extend<'_, '_>],
-    banks: &[HashAlg],
+    by: &Basis,
     budget: &mut usize,
 ) -> Option<Vec<(usize, usize)>> {
     *budget = budget.checked_sub(slots.len().saturating_mul(events.len()))?;
     let same: Vec<Vec<bool>> = slots
         .iter()
-        .map(|slot| events.iter().map(|event| slot_matches(slot, *event, banks)).collect())
+        .map(|slot| events.iter().map(|event| slot_matches(slot, *event, by)).collect())
         .collect();
     let mut rows: Vec<Vec<u32>> = vec![vec![0; events.len().saturating_add(1)]];
     for row in same.iter().rev() {

@@ -7,8 +7,9 @@ use super::comparison::{self, Comparison};
 use super::difference::{Difference, Hint, Kind};
 use super::finding::{Code, Part, Reason, Severity};
 use super::found::Found;
+use super::sequence::{self, Basis};
 use super::unexplained::Diagnosis;
-use super::{sequence, words};
+use super::words;
 use crate::authenticate::AuthenticEvidence;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::{Extend, Told};
@@ -38,8 +39,8 @@ pub(super) struct Boot {
 /// One judged PCR, ready for comparison.
 pub(super) struct Judged<'e, 'a> {
     pub(super) pcr: u8,
-    /// The banks that must all agree: quoted, golden and explained by the log. Never empty.
-    pub(super) banks: Vec<HashAlg>,
+    /// By the banks that must all agree: quoted, golden and explained by the log. Never none.
+    pub(super) by: Basis,
     pub(super) events: Vec<Extend<'e, 'a>>,
     /// Whether the log leads to the quoted value. If not, nothing here is judged: what the log says only explains.
     pub(super) proven: bool,
@@ -134,7 +135,9 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
         let decides = banks.iter().copied().max_by_key(|alg| alg.strength())?;
         self.boot.judged.push((pcr, decides));
-        Some(Judged { pcr, banks, events: self.evidence.extends(pcr).collect(), proven: true })
+        let events: Vec<_> = self.evidence.extends(pcr).collect();
+        let by = Basis::new(banks, &events, self.references.index().has_values(pcr));
+        Some(Judged { pcr, by, events, proven: true })
     }
 
     /// PCR 0–3, 6 and 7: one of the PCR's golden sequences must account for all of it.
@@ -145,16 +148,19 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         let fits = |id: &SequenceId| {
             index
                 .sequence(*id)
-                .is_some_and(|s| same_start(s) && sequence::matches(s, &judged.events, &judged.banks))
+                .is_some_and(|s| same_start(s) && sequence::matches(s, &judged.events, &judged.by))
         };
         let fitting = self.value(judged).and_then(|value| index.alternatives(judged.pcr, &value).find(fits));
         if let Some(id) = fitting {
             self.account(judged.pcr, id);
+            self.varied(id, judged);
             return;
         }
-        let all = self.references.golden().sequences.iter().enumerate().filter(|(_, s)| s.pcr == judged.pcr);
-        let compared = all.rev().take(Limits::DEFAULT.compared).collect::<Vec<_>>().into_iter().rev();
-        let distance = |s: &Sequence| sequence::distance(s, &judged.events, &judged.banks);
+        let all: Vec<_> =
+            self.references.sequences().enumerate().filter(|(_, s)| s.pcr == judged.pcr).collect();
+        let compared =
+            all.into_iter().rev().take(Limits::DEFAULT.compared).collect::<Vec<_>>().into_iter().rev();
+        let distance = |s: &Sequence| sequence::distance(s, &judged.events, &judged.by);
         let nearest = compared.min_by_key(|(_, s)| (distance(s), !same_start(s)));
         let Some((at, nearest)) = nearest else { return };
         if let Some(id) = index.alternative(at) {
@@ -176,13 +182,35 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         self.compare(nearest, &nearest.name, judged);
     }
 
+    /// Says which slots a rule accounts for where the value is not the one that was learned.
+    fn varied(&mut self, id: SequenceId, judged: &Judged<'e, 'a>) {
+        let index = self.references.index();
+        let Some(golden) = index.sequence(id).filter(|golden| !golden.is_exact()) else { return };
+        let events = sequence::accountable(golden, &judged.events, &judged.by);
+        for slot in &golden.slots {
+            let Some(rule) = slot.rule.as_ref().filter(|rule| rule.values().is_some()) else { continue };
+            let accounts = |event: &Extend<'_, '_>| sequence::slot_matches(slot, *event, &judged.by);
+            let Some(event) = events.iter().copied().find(accounts) else { continue };
+            if !judged.by.is_varied(slot, event) {
+                continue;
+            }
+            let explain = words::varied_by_rule(&slot.component, rule);
+            self.boot.reasons.push(Reason {
+                component: Some(slot.component.clone()),
+                pcr: Some(judged.pcr.into()),
+                event: Some(event.index()),
+                ..Reason::new(Code::VariedByRule, Severity::Info, Part::Boot, explain)
+            });
+        }
+    }
+
     pub(super) const fn references(&self) -> &'r ReferenceSet {
         self.references
     }
 
     /// The proven value of a judged PCR in the bank that decides.
     pub(super) fn value(&self, judged: &Judged<'e, 'a>) -> Option<Digest> {
-        let decides = judged.banks.iter().copied().max_by_key(|alg| alg.strength())?;
+        let decides = judged.by.strongest()?;
         self.evidence.pcrs().get(decides, judged.pcr)
     }
 
@@ -196,7 +224,12 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         }
         let found = Found::new(self, judged);
         if let Some(variant) = found.explaining(variants) {
-            variant.ids.iter().zip(&variant.sequences).for_each(|(id, s)| self.account(s.pcr, *id));
+            for (id, golden) in variant.ids.iter().zip(&variant.sequences) {
+                self.account(golden.pcr, *id);
+                if let Some(judged) = judged.iter().find(|judged| judged.pcr == golden.pcr) {
+                    self.varied(*id, judged);
+                }
+            }
             self.boot.variant = Some(variant.name.clone());
             self.boot.explained = true;
             return;
@@ -223,12 +256,10 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         if !diagnosis.log_tells_more || !golden.judged.contains(&diagnosis.pcr) {
             return;
         }
-        let judged = Judged {
-            pcr: diagnosis.pcr,
-            banks: vec![diagnosis.bank],
-            events: self.evidence.extends(diagnosis.pcr).collect(),
-            proven: false,
-        };
+        let events: Vec<_> = self.evidence.extends(diagnosis.pcr).collect();
+        let asks = self.references.index().has_values(diagnosis.pcr);
+        let by = Basis::new(vec![diagnosis.bank], &events, asks);
+        let judged = Judged { pcr: diagnosis.pcr, by, events, proven: false };
         let most = Limits::DEFAULT.compared;
         let (sequence, name) = if in_variant(judged.pcr) {
             let known = variants.iter().find(|v| Some(&v.name) == self.boot.variant.as_ref());
@@ -237,8 +268,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let Some(variant) = known.or_else(nearest) else { return };
             (golden_for(variant, judged.pcr), variant.name.as_str())
         } else {
-            let last = golden.sequences.iter().filter(|s| s.pcr == judged.pcr).rev().take(most);
-            let nearest = last.min_by_key(|s| sequence::distance(s, &judged.events, &judged.banks));
+            let last = self.references.index().of_register(judged.pcr).map(|(s, _)| s).take(most);
+            let nearest = last.min_by_key(|s| sequence::distance(s, &judged.events, &judged.by));
             (nearest, nearest.map_or("", |s| s.name.as_str()))
         };
         if let Some(sequence) = sequence {
@@ -251,9 +282,9 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         if self.current.contains(&judged.pcr) {
             return;
         }
-        let Some(bank) = judged.banks.iter().copied().max_by_key(|alg| alg.strength()) else { return };
+        let Some(bank) = judged.by.strongest() else { return };
         for event in judged.events.iter().copied() {
-            let Some(why) = superseded(self.references, event, &judged.banks) else { continue };
+            let Some(why) = superseded(self.references, event, &judged.by.banks) else { continue };
             let (index, log) = (Some(event.index()), log_of(event));
             if self.boot.reasons.iter().any(|r| (r.code, r.event, r.log) == (Code::Superseded, index, log)) {
                 continue;
@@ -340,7 +371,7 @@ fn golden_for(variant: &ResolvedVariant, pcr: u8) -> Option<&Sequence> {
 
 fn distance<'e, 'a>(variant: &ResolvedVariant, judged: &[Judged<'e, 'a>]) -> usize {
     let of = |j: &Judged<'e, 'a>| {
-        golden_for(variant, j.pcr).map_or(usize::MAX, |s| sequence::distance(s, &j.events, &j.banks))
+        golden_for(variant, j.pcr).map_or(usize::MAX, |s| sequence::distance(s, &j.events, &j.by))
     };
     judged.iter().map(of).fold(0, usize::saturating_add)
 }

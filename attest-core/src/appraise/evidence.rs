@@ -141,6 +141,14 @@ pub(super) fn about_golden(references: &ReferenceSet, policy: &Policy, context: 
     reasons
 }
 
+/// Whether an overlay's values are this device's.
+pub(super) fn about_overlay(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet) -> Option<Reason> {
+    let device = references.bound_to()?;
+    let explain = "the golden values carry the overlay of another device";
+    let refusal = || Reason::new(Code::OverlayDeviceMismatch, Severity::Refuse, Part::Evidence, explain);
+    (evidence.quote().key_name() != Some(device)).then(refusal)
+}
+
 /// The log as such: missing, empty, or with findings of its own.
 pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Vec<Reason> {
     let refuse = |code, explain: &str| vec![Reason::new(code, Severity::Refuse, Part::Boot, explain)];

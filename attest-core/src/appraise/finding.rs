@@ -127,6 +127,8 @@ names! {
         Limits = "limits",
         /// The same PCR in another quoted bank does not agree with the log.
         OtherBankMismatch = "other_bank_mismatch",
+        /// The golden values carry an overlay that was verified for another device.
+        OverlayDeviceMismatch = "overlay_device_mismatch",
         /// A PCR has events that the golden document does not judge.
         PcrNotJudged = "pcr_not_judged",
         /// A judged PCR is not quoted.
@@ -157,6 +159,8 @@ names! {
         Superseded = "superseded",
         /// Each PCR is known, but no single variant of the boot explains all of them.
         VariantsMixed = "variants_mixed",
+        /// A rule of the golden document, and not a digest, accounts for a measurement.
+        VariedByRule = "varied_by_rule",
         /// The PCR is quoted in no bank of at least SHA-256.
         WeakBank = "weak_bank",
         /// A quirk was tolerated because the golden document names it.

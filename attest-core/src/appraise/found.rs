@@ -16,7 +16,7 @@ impl<'r> Found<'r> {
     pub(super) fn new<'e, 'a>(judge: &Judge<'r, 'e, 'a>, judged: &[Judged<'e, 'a>]) -> Self {
         let index = judge.references().index();
         let fits = |id: &SequenceId, judged: &Judged<'e, 'a>| {
-            index.sequence(*id).is_some_and(|s| sequence::matches(s, &judged.events, &judged.banks))
+            index.sequence(*id).is_some_and(|s| sequence::matches(s, &judged.events, &judged.by))
         };
         let fitting = judged.iter().map(|j| {
             let proposed = judge

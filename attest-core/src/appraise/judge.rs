@@ -27,6 +27,7 @@ impl Policy {
         let golden = references.golden();
         let mut reasons = facts::about_evidence(evidence, self, context);
         reasons.extend(facts::about_golden(references, self, context));
+        reasons.extend(facts::about_overlay(evidence, references));
         reasons.extend(facts::about_log(evidence, golden));
         reasons.extend(facts::about_userspace(evidence));
         let unexplained = unexplained::judge(evidence, references);

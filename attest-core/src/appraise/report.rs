@@ -6,7 +6,8 @@ use super::comparison::{Builder, Comparison, FirstDifference, Relation, Row, Sid
 use super::difference::{Difference, Hint, Kind, attribute};
 use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::roots::{differs_in_path_alone, is_other_order, is_root};
-use super::{sequence, words};
+use super::sequence::{self, Basis};
+use super::words;
 use crate::digest::HashAlg;
 use crate::evidence::{Extend, Told};
 use crate::limits::Limits;
@@ -32,13 +33,14 @@ struct Against<'s> {
 impl<'e, 'a> Judge<'_, 'e, 'a> {
     /// Reports every difference between a golden sequence and what was extended.
     pub(super) fn compare(&mut self, golden: &Sequence, name: &str, judged: &Judged<'e, 'a>) {
-        let bank = judged.banks.iter().copied().max_by_key(|alg| alg.strength());
-        let Some(bank) = bank.filter(|_| !sequence::matches(golden, &judged.events, &judged.banks)) else {
+        let Some(bank) =
+            judged.by.strongest().filter(|_| !sequence::matches(golden, &judged.events, &judged.by))
+        else {
             return;
         };
         let against = Against { golden, bank };
-        let events = sequence::accountable(golden, &judged.events, &judged.banks);
-        let edits = align(&golden.slots, &events, &judged.banks, &|event| self.name(event));
+        let events = sequence::accountable(golden, &judged.events, &judged.by);
+        let edits = align(&golden.slots, &events, &judged.by, &|event| self.name(event));
         let last_golden = edits.iter().rposition(|edit| !matches!(edit, Edit::Extra(_)));
         let missing: Vec<&Slot> = edits
             .iter()
@@ -58,13 +60,11 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
                     continue;
                 }
                 Edit::Extra(event)
-                    if missing.iter().any(|s| sequence::slot_matches(s, *event, &judged.banks)) =>
+                    if missing.iter().any(|s| sequence::slot_matches(s, *event, &judged.by)) =>
                 {
                     Place::Other
                 }
-                Edit::Missing(slot)
-                    if extra.iter().any(|e| sequence::slot_matches(slot, *e, &judged.banks)) =>
-                {
+                Edit::Missing(slot) if extra.iter().any(|e| sequence::slot_matches(slot, *e, &judged.by)) => {
                     Place::Other
                 }
                 _ if last_golden.is_none_or(|last| at > last) => Place::Tail,
@@ -149,8 +149,8 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         let (slot, event, bank) = (edit.slot(), edit.event(), against.bank);
         let name = slot.map(|slot| slot.component.clone());
         let name = name.or_else(|| event.map(|event| self.name(event))).unwrap_or_default();
-        let superseded = event.and_then(|event| superseded(self.references, event, &judged.banks));
-        let code = code(edit, place, superseded.is_some(), against.golden, &judged.banks);
+        let superseded = event.and_then(|event| superseded(self.references, event, &judged.by.banks));
+        let code = code(edit, place, superseded.is_some(), against.golden, &judged.by);
         let kind = match edit {
             Edit::Missing(_) => Kind::Missing,
             Edit::Extra(_) => Kind::Extra,
@@ -174,8 +174,11 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
             });
         }
         if judged.proven {
-            let explain =
+            let mut explain =
                 words::difference(code, &name, judged.pcr, slot, event.map(|e| (e, bank)), superseded);
+            if let (Some(slot), Some(event)) = (slot, event) {
+                explain.push_str(&words::departure(slot, judged.by.departure(slot, event).as_deref()));
+            }
             let digest = |slot: &Slot| slot.digest(bank).map(ToString::to_string);
             self.boot.reasons.push(Reason {
                 component: Some(name),
@@ -259,19 +262,13 @@ fn same_name(slot: &Slot, _: Extend<'_, '_>) -> String {
     slot.component.clone()
 }
 
-fn code(
-    edit: Edit<'_, '_, '_>,
-    place: Place,
-    superseded: bool,
-    golden: &Sequence,
-    banks: &[HashAlg],
-) -> Code {
+fn code(edit: Edit<'_, '_, '_>, place: Place, superseded: bool, golden: &Sequence, by: &Basis) -> Code {
     match edit {
         _ if superseded => Code::Superseded,
         Edit::Same(..) | Edit::Changed(..) => Code::GoldenMismatch,
         Edit::Missing(_) => Code::EventMissing,
         Edit::Extra(_) if place == Place::Other => Code::EventReordered,
-        Edit::Extra(event) if golden.slots.iter().any(|s| sequence::slot_matches(s, event, banks)) => {
+        Edit::Extra(event) if golden.slots.iter().any(|s| sequence::slot_matches(s, event, by)) => {
             Code::EventRepeated
         }
         Edit::Extra(_) if place == Place::Tail => Code::EventAppended,

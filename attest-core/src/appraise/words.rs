@@ -6,7 +6,7 @@ use crate::digest::HashAlg;
 use crate::evidence::Extend;
 use crate::evidence::tcg_event::{Authenticated, Decoded, authenticated, decode, measured_byte};
 use crate::reference::component;
-use crate::reference::golden::Slot;
+use crate::reference::golden::{Rule, Slot};
 
 pub(super) fn pcr_not_quoted(pcr: u8) -> String {
     format!("PCR {pcr} is judged, but the quote does not cover it: what is not quoted is not seen")
@@ -38,6 +38,22 @@ pub(super) fn variants_mixed(parts: &[(u8, &str)]) -> String {
 
 pub(super) fn pcr_not_judged(pcr: u8, count: usize, first: &str) -> String {
     format!("PCR {pcr} has {count} events (the first: {first}) that the golden document does not judge")
+}
+
+pub(super) fn varied_by_rule(name: &str, rule: &Rule) -> String {
+    let what = describe(name);
+    format!("{what} is not the one that was learned; rule `{}` allows it: {}", rule.name(), rule.words())
+}
+
+/// How an event departs from its slot's rule, or that an overlay could have brought its digest.
+pub(super) fn departure(slot: &Slot, departure: Option<&str>) -> String {
+    match (&slot.rule, departure) {
+        (Some(rule), Some(departure)) => format!("; by rule `{}`: {departure}", rule.name()),
+        (Some(Rule::PerDevice), None) => {
+            "; it differs from device to device: is there an overlay for this one?".into()
+        }
+        _ => String::new(),
+    }
 }
 
 /// What a difference means.

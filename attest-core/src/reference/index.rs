@@ -4,7 +4,7 @@
 //! means those extends and no others. The index only proposes: whoever asks still compares the extends with the proposed sequence.
 //! Sequences that may vary lead to many values; they are few and are always proposed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::golden::{Golden, Sequence};
@@ -21,6 +21,8 @@ pub(crate) struct Index {
     values: Vec<(Key, u32)>,
     /// Sequences that may vary, by register.
     open: BTreeMap<u8, Vec<u32>>,
+    /// Registers with a rule that has values.
+    valued: BTreeSet<u8>,
     /// How many of `sequences` are alternatives; they stand in the order of the document.
     alternatives: usize,
     /// Names of components by their number.
@@ -117,6 +119,9 @@ impl Index {
     fn add(&mut self, sequence: Arc<Sequence>, numbers: &mut BTreeMap<String, u32>) -> u32 {
         let id = u32::try_from(self.sequences.len()).unwrap_or(u32::MAX);
         self.values.extend(values(&sequence).map(|value| (Key::new(sequence.pcr, &value), id)));
+        if sequence.slots.iter().any(|slot| slot.rule.as_ref().is_some_and(|rule| rule.values().is_some())) {
+            self.valued.insert(sequence.pcr);
+        }
         if !sequence.is_exact() {
             self.open.entry(sequence.pcr).or_default().push(id);
         }
@@ -140,6 +145,35 @@ impl Index {
 
     fn known(&self, id: SequenceId) -> Option<&Known> {
         self.sequences.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// Whether a sequence of the register has a rule with values.
+    pub(crate) fn has_values(&self, pcr: u8) -> bool {
+        self.valued.contains(&pcr)
+    }
+
+    /// The alternatives, in the order of the document.
+    pub(crate) fn all_alternatives(&self) -> impl DoubleEndedIterator<Item = &Sequence> {
+        self.sequences.get(..self.alternatives).unwrap_or_default().iter().map(|known| &*known.sequence)
+    }
+
+    /// Puts an alternative with a device's own digests in the place of the document's. Sequences with slots that differ from device to
+    /// device are never found by their value, so nothing else moves.
+    pub(crate) fn put(&mut self, id: SequenceId, sequence: Arc<Sequence>) {
+        if let Some(known) = self.known_mut(id.0) {
+            known.sequence = sequence;
+        }
+    }
+
+    /// The same for one variant, which no longer shares the sequence with others.
+    pub(crate) fn put_for(&mut self, variant: u32, id: SequenceId, sequence: Arc<Sequence>) -> SequenceId {
+        let Some(known) = self.known_mut(id.0) else { return id };
+        known.variants.retain(|at| *at != variant);
+        let own = Known { sequence, variants: vec![variant], ..known.clone() };
+        let new = u32::try_from(self.sequences.len()).unwrap_or(u32::MAX);
+        self.open.entry(own.sequence.pcr).or_default().push(new);
+        self.sequences.push(own);
+        SequenceId(new)
     }
 
     fn is_alternative(&self, id: u32) -> bool {

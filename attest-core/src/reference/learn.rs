@@ -1,10 +1,15 @@
 //! A draft golden document from known-good boots. A draft: people review it, and it is never trusted in silence.
 
+mod rules;
+
+pub use rules::{Advice, Proposal, proposals};
+
 use super::component;
 use super::golden::{
     self, Accepted, Evidence, Golden, ImaBuffer, ImaFile, ImaGolden, ImaSigner, NotJudged, Order, Rule,
-    Sequence, Slot, Variant, in_variant, may_be_judged,
+    RuleKind, Sequence, Slot, Variant, in_variant, may_be_judged,
 };
+use super::overlay::OverlaySigner;
 use crate::authenticate::file_signature::{KeyId, SignerKey};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::cel::Record;
@@ -12,6 +17,7 @@ use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, FileDigest, FileSignature,
 use crate::evidence::tcg_event::SecureBootState;
 use crate::evidence::tcg_log::{Event, EventLog, Finding};
 use crate::evidence::{Extend, Severity, UserspaceLog};
+use rules::Rules;
 
 /// PCRs judged unless told otherwise: the firmware's, and shim's. 11–13 and 15 are added where they have events.
 const ALWAYS: [u8; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14];
@@ -52,6 +58,12 @@ pub struct Choices {
     pub accepted: Vec<Accepted>,
     /// Keys whose signature accounts for a file.
     pub signers: Vec<ImaSigner>,
+    /// Rules to write for the slots that they may own.
+    pub rules: Vec<RuleKind>,
+    /// Components whose slots are marked as per_device.
+    pub per_device: Vec<String>,
+    /// Who may sign overlays.
+    pub overlay_signers: Vec<OverlaySigner>,
 }
 
 /// Why nothing is learned.
@@ -87,6 +99,18 @@ pub enum Error {
         /// The PCR.
         pcr: u8,
     },
+    /// What a component means must be the same on every device.
+    #[error("`{component}` may not differ from device to device")]
+    NotPerDevice {
+        /// Which.
+        component: String,
+    },
+    /// No slot of the boots can carry the rule: there is none, or its bytes do not parse.
+    #[error("rule {rule}: the boots have no measurement that it can own")]
+    RuleFitsNothing {
+        /// Which.
+        rule: &'static str,
+    },
     /// The boots have a weakness that nobody accepted.
     #[error("boot `{boot}`: {weakness}: accept it by name, or take a better boot")]
     WeaknessNotAccepted {
@@ -107,6 +131,8 @@ impl Error {
             Self::LogRefused { .. } => "learn_log_refused",
             Self::NoBoot => "learn_no_boot",
             Self::NobodyMeasures { .. } => "learn_nobody_measures",
+            Self::NotPerDevice { .. } => "learn_not_per_device",
+            Self::RuleFitsNothing { .. } => "learn_rule_fits_nothing",
             Self::WeaknessNotAccepted { .. } => "learn_weakness_not_accepted",
         }
     }
@@ -135,9 +161,12 @@ pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<
         variants: Vec::new(),
         superseded: Vec::new(),
         ima: None,
+        overlay_signers: choices.overlay_signers.clone(),
     };
-    for boot in boots {
-        add(&mut golden, boot)?;
+    let names: Vec<Vec<String>> = boots.iter().map(|boot| component::names(boot.log)).collect();
+    let rules = Rules::new(boots, &names, &golden.banks, choices)?;
+    for (boot, names) in boots.iter().zip(&names) {
+        add(&mut golden, boot, names, &rules)?;
     }
     golden.sequences.sort_by_key(|s| s.pcr);
     golden.ima = ima(boots, &golden, choices);
@@ -244,11 +273,10 @@ fn not_judged(judged: &[u8], choices: &Choices) -> Vec<NotJudged> {
     left_out.map(|pcr| NotJudged { pcr, reason: chosen(pcr).unwrap_or_else(|| reason(pcr)) }).collect()
 }
 
-fn add(golden: &mut Golden, boot: &Boot<'_, '_>) -> Result<(), Error> {
-    let names = component::names(boot.log);
+fn add(golden: &mut Golden, boot: &Boot<'_, '_>, names: &[String], rules: &Rules<'_>) -> Result<(), Error> {
     let mut sequences = Vec::new();
     for pcr in golden.judged.clone().into_iter().filter(|pcr| may_be_judged(*pcr)) {
-        let sequence = sequence(pcr, boot, &names, &golden.banks);
+        let sequence = sequence(pcr, boot, names, &golden.banks, Some(rules));
         if in_variant(pcr) {
             sequences.push(sequence);
         } else if golden.sequences.iter().all(|known| !known.same_values(&sequence)) {
@@ -284,12 +312,19 @@ fn unique_name(golden: &Golden, pcr: u8, name: &str) -> String {
     name
 }
 
-fn sequence(pcr: u8, boot: &Boot<'_, '_>, names: &[String], banks: &[HashAlg]) -> Sequence {
+fn sequence(
+    pcr: u8,
+    boot: &Boot<'_, '_>,
+    names: &[String],
+    banks: &[HashAlg],
+    rules: Option<&Rules<'_>>,
+) -> Sequence {
     let events = boot.log.events().iter().zip(names);
     let events = events.filter(|(event, _)| event.is_extended() && event.pcr == u32::from(pcr));
-    let firmware = events.map(|(event, name)| slot(Extend::Firmware(event), name, banks));
-    let userspace =
-        boot.records(pcr).map(|record| slot(Extend::Userspace(record), component::of_record(record), banks));
+    let firmware = events.map(|(event, name)| slot(Extend::Firmware(event), name, banks, rules));
+    let userspace = boot
+        .records(pcr)
+        .map(|record| slot(Extend::Userspace(record), component::of_record(record), banks, rules));
     let slots = without_failed_exits(firmware.chain(userspace).collect());
     Sequence {
         pcr,
@@ -298,7 +333,7 @@ fn sequence(pcr: u8, boot: &Boot<'_, '_>, names: &[String], banks: &[HashAlg]) -
         startup_locality: if pcr == 0 { boot.log.startup_locality().unwrap_or(0) } else { 0 },
         order: Order::Fixed,
         measured_by: None,
-        slots,
+        slots: rules::once(slots),
     }
 }
 
@@ -320,12 +355,12 @@ fn without_failed_exits(slots: Vec<Slot>) -> Vec<Slot> {
     kept
 }
 
-fn slot(event: Extend<'_, '_>, name: &str, banks: &[HashAlg]) -> Slot {
+fn slot(event: Extend<'_, '_>, name: &str, banks: &[HashAlg], rules: Option<&Rules<'_>>) -> Slot {
     Slot {
         component: name.to_owned(),
         digests: banks.iter().filter_map(|bank| event.typed_digest(*bank)).collect(),
         about: component::about_extend(event),
-        rule: (name == Rule::ExitBootServicesRepeat.owner()).then_some(Rule::ExitBootServicesRepeat),
+        rule: rules.and_then(|rules| rules.of(event, name, banks)),
     }
 }
 
@@ -383,7 +418,9 @@ fn ima(boots: &[Boot<'_, '_>], golden: &Golden, choices: &Choices) -> Option<Ima
 impl Sequence {
     /// Whether both account for the same extends.
     fn same_values(&self, other: &Self) -> bool {
-        let same = |(a, b): (&Slot, &Slot)| a.digests == b.digests && a.rule == b.rule;
+        // Where a rule with values or an overlay decides, the digests only say from what was learned.
+        let is_free = |rule: &Option<Rule>| matches!(rule, Some(Rule::Values(_) | Rule::PerDevice));
+        let same = |(a, b): (&Slot, &Slot)| a.rule == b.rule && (is_free(&a.rule) || a.digests == b.digests);
         self.pcr == other.pcr
             && self.startup_locality == other.startup_locality
             && self.slots.len() == other.slots.len()

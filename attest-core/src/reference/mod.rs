@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub mod golden;
 pub(crate) mod index;
 pub mod learn;
+pub mod overlay;
 mod set;
 
 pub use golden::Golden;

@@ -8,6 +8,7 @@ use sha2::Digest as _;
 use super::files::FileIndex;
 use super::golden::{Error, Evidence, Golden, Sequence};
 use super::index::{Index, SequenceId};
+use super::overlay::{self, Home, Overlay, OverlaySlot};
 
 /// Where the golden values came from. Development values mark every verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,18 +25,23 @@ pub struct GoldenSource {
     /// SHA-256 of the golden document's bytes, lower-case hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document_sha256: Option<String>,
+    /// SHA-256 of the overlay that brought the device's own digests, if one did, lower-case hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay_sha256: Option<String>,
 }
 
 /// Values that somebody vouches for: governed releases, or a plain document on the explicit development path, which marks every
 /// verdict made with it.
 #[derive(Clone, Debug)]
 pub struct ReferenceSet {
-    golden: Golden,
+    golden: Arc<Golden>,
     variants: Vec<ResolvedVariant>,
     index: Index,
     log_only: bool,
     source: GoldenSource,
-    files: FileIndex,
+    files: Arc<FileIndex>,
+    /// With an overlay: the attestation key's name of the only device that these values are for.
+    bound_to: Option<Vec<u8>>,
 }
 
 /// A variant with everything that it inherits.
@@ -72,15 +78,73 @@ impl ReferenceSet {
             tier: None,
             variant: None,
             document_sha256: Some(hex::encode(document)),
+            overlay_sha256: None,
         };
-        let files = golden.ima.as_ref().map(FileIndex::new).unwrap_or_default();
-        Ok(Self { golden, variants, index, log_only, source, files })
+        let files = Arc::new(golden.ima.as_ref().map(FileIndex::new).unwrap_or_default());
+        Ok(Self { golden: Arc::new(golden), variants, index, log_only, source, files, bound_to: None })
     }
 
-    /// The document behind it.
+    /// The same values, with this device's own digests in the slots that the document gives away; for this device only.
+    ///
+    /// # Errors
+    /// [`overlay::Error::GoldenMismatch`] where the overlay was verified for another document.
+    pub fn with_overlay(&self, overlay: &Overlay) -> Result<Self, overlay::Error> {
+        if self.source.document_sha256.as_deref() != Some(overlay.golden_sha256()) {
+            return Err(overlay::Error::GoldenMismatch { overlay: overlay.golden_sha256().to_owned() });
+        }
+        let mut overlaid = self.clone();
+        for own in overlay.slots() {
+            overlaid.put(own);
+        }
+        overlaid.source.overlay_sha256 = Some(overlay.sha256().to_owned());
+        overlaid.bound_to = Some(overlay.ak_name().to_vec());
+        Ok(overlaid)
+    }
+
+    /// Puts one device's own digests in the place of the document's; nothing where there is no such slot.
+    fn put(&mut self, own: &OverlaySlot) {
+        let with_own = |sequence: &Sequence| {
+            let mut sequence = sequence.clone();
+            if let Some(slot) = sequence.slots.get_mut(own.slot) {
+                slot.digests.clone_from(&own.digests);
+            }
+            Arc::new(sequence)
+        };
+        match &own.home {
+            Home::Sequence(name) => {
+                let at = self.sequences().position(|s| s.pcr == own.pcr && s.name == *name);
+                let Some(id) = at.and_then(|at| self.index.alternative(at)) else { return };
+                let Some(sequence) = self.index.sequence(id).map(with_own) else { return };
+                self.index.put(id, sequence);
+            }
+            Home::Variant(name) => {
+                let found = (0_u32..).zip(&mut self.variants).find(|(_, variant)| variant.name == *name);
+                let Some((at, variant)) = found else { return };
+                for (sequence, id) in variant.sequences.iter_mut().zip(&mut variant.ids) {
+                    if sequence.pcr == own.pcr {
+                        *sequence = with_own(sequence);
+                        *id = self.index.put_for(at, *id, Arc::clone(sequence));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The document behind it, as people reviewed it: without an overlay's digests.
     #[must_use]
-    pub const fn golden(&self) -> &Golden {
+    pub fn golden(&self) -> &Golden {
         &self.golden
+    }
+
+    /// The alternatives of PCR 0–3, 6 and 7, in the order of the document.
+    pub fn sequences(&self) -> impl DoubleEndedIterator<Item = &Sequence> {
+        self.index.all_alternatives()
+    }
+
+    /// The attestation key's name of the only device that these values are for; `None` where they are for the whole family.
+    #[must_use]
+    pub fn bound_to(&self) -> Option<&[u8]> {
+        self.bound_to.as_deref()
     }
 
     /// Its variants, resolved, in the order of the document.
@@ -100,7 +164,7 @@ impl ReferenceSet {
     }
 
     /// Its golden files, ready for look-up.
-    pub(crate) const fn files(&self) -> &FileIndex {
+    pub(crate) fn files(&self) -> &FileIndex {
         &self.files
     }
 

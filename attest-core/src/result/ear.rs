@@ -186,6 +186,7 @@ fn golden(verdict: &Verdict) -> Claim {
         ("tier", &golden.tier),
         ("variant", &golden.variant),
         ("document_sha256", &golden.document_sha256),
+        ("overlay_sha256", &golden.overlay_sha256),
     ];
     let mut claims = vec![(Label::text("source"), Claim::text(golden.source))];
     claims.extend(present(optional.map(|(name, value)| (Label::text(name), value.clone().map(Claim::Text)))));

@@ -27,5 +27,6 @@ mod ima_resume;
 mod judge;
 mod log;
 mod reasons;
+mod rules;
 mod sample;
 mod sequence;

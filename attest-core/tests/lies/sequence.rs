@@ -15,7 +15,7 @@ fn extended(device: &Device) -> Vec<usize> {
 }
 
 /// A boot that really measured this log: the device's TPM is extended with it, event by event.
-fn booted(log: &[Event]) -> Device {
+pub fn booted(log: &[Event]) -> Device {
     let template = good();
     let mut device = Device::new(&template.banks(), 3);
     for event in log {

@@ -1,9 +1,12 @@
 //! `attest verify`.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
 use attest_core::appraise::{Context, Policy, Verdict};
+use attest_core::authenticate::AuthenticEvidence;
+use attest_core::reference::overlay::{self, DeviceIds, Overlay};
 use attest_core::reference::{Golden, ReferenceSet};
 use attest_core::result::{Ear, ResultContext, VerifierId};
 use clap::Args;
@@ -26,6 +29,9 @@ pub(super) struct Verify {
     /// The golden document
     #[arg(long, value_name = "FILE")]
     golden: PathBuf,
+    /// The device's own digests, signed, as `attest golden overlay` makes them
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
     /// What must be judged, and how findings are taken; a sensible default without it
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -46,8 +52,14 @@ impl Verify {
         let references = ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))?;
         let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
         let context = Context { family: self.family, ..Context::default() };
+        let overlay = self.overlay.as_deref().map(|path| read_text(path, limits.token_bytes)).transpose()?;
         let verdict = match files.authenticate(&limits) {
-            Ok(evidence) => policy.appraise(&evidence, &references, &context),
+            Ok(evidence) => match overlaid(&references, overlay.as_deref(), &evidence, &limits) {
+                Ok(references) => policy.appraise(&evidence, &references, &context),
+                Err(error) => {
+                    policy.refuse(error.code(), &error.to_string(), references.source().clone(), &context)
+                }
+            },
             Err(NotAuthentic::Evidence(error)) => {
                 policy.refuse(error.code(), &error.to_string(), references.source().clone(), &context)
             }
@@ -59,6 +71,19 @@ impl Verify {
         show(&verdict, ear.as_deref(), out);
         Ok(if verdict.is_affirming() { Exit::Good } else { Exit::Refused })
     }
+}
+
+/// The golden values with the device's own digests. An overlay that is refused is not left out: the device is refused.
+fn overlaid<'r>(
+    references: &'r ReferenceSet,
+    overlay: Option<&str>,
+    evidence: &AuthenticEvidence<'_>,
+    limits: &Limits,
+) -> Result<Cow<'r, ReferenceSet>, overlay::Error> {
+    let Some(text) = overlay else { return Ok(Cow::Borrowed(references)) };
+    let ids = DeviceIds { ak_name: evidence.quote().key_name(), ek_sha256: None };
+    let overlay = Overlay::verify(text, references, &ids, clock::now(), limits)?;
+    Ok(Cow::Owned(references.with_overlay(&overlay)?))
 }
 
 fn show(verdict: &Verdict, ear: Option<&str>, out: &mut Output) {
@@ -84,7 +109,7 @@ struct Document<'v> {
 /// How long a token made on the command line counts.
 const EAR_SECONDS: u64 = 300;
 
-fn open_key(path: &Path) -> Result<FileSigner, Failure> {
+pub(super) fn open_key(path: &Path) -> Result<FileSigner, Failure> {
     if !path.exists() {
         return Err(Failure::usage("file_unreadable", format!("{}: no such file", path.display())));
     }

@@ -231,6 +231,8 @@ pub enum LogFormat {
 pub struct Family {
     /// Its golden document, TOML. Documents that nobody signed are for development: every verdict says so.
     pub golden: PathBuf,
+    /// A folder with signed overlays, each named for its device's AK: `NAME.jws`, the name in hexadecimal. Read when the device is judged.
+    pub overlays: Option<PathBuf>,
     /// The PCRs that a quote must cover, by bank; what the golden document judges if absent.
     pub pcrs: Option<BTreeMap<String, Vec<u32>>>,
 }

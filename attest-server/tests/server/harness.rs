@@ -98,7 +98,7 @@ pub(crate) fn config_in(folder: &std::path::Path, maker: &Maker) -> Config {
     config.listen.grpc.set_port(0);
     config.listen.http.set_port(0);
     config.enrollment.ek_roots = vec![roots];
-    config.families.insert(FAMILY.to_owned(), Family { golden, pcrs: None });
+    config.families.insert(FAMILY.to_owned(), Family { golden, ..Family::default() });
     config
 }
 

@@ -72,6 +72,53 @@ impl<'a> LoadOption<'a> {
     }
 }
 
+/// A boot option without what names one disk: in its path's nodes for a GPT partition (UEFI 2.10, 10.3.5.1) the partition's first block,
+/// size and GUID are zeros. All else stays: attributes, description, the rest of the path, the partition's number, the data.
+///
+/// `None` unless every byte belongs to the option and its paths end as they must.
+#[must_use]
+pub fn option_without_disk(data: &[u8]) -> Option<Vec<u8>> {
+    let option = LoadOption::parse(data)?;
+    let head = data.len().checked_sub(option.path.0.len())?.checked_sub(option.optional_data.len())?;
+    let mut bytes = data.get(..head)?.to_vec();
+    let mut reader = Reader::new(option.path.0);
+    let mut ended = false;
+    while !reader.is_empty() {
+        let [kind, subkind] = reader.array().ok()?;
+        let len = reader.u16_le().ok()?;
+        let node = reader.bytes(usize::from(len).checked_sub(4)?).ok()?;
+        // A list of paths, each of which may have several instances (UEFI 2.10, 3.1.3 and 10.3.1).
+        ended = (kind, subkind) == END_ENTIRE;
+        if kind == END && !(node.is_empty() && matches!((kind, subkind), END_ENTIRE | END_INSTANCE)) {
+            return None;
+        }
+        bytes.extend([kind, subkind]);
+        bytes.extend(len.to_le_bytes());
+        match node {
+            [number @ .., _, _] if (kind, subkind) == HARD_DRIVE && node.ends_with(&GPT_AND_GUID) => {
+                let (number, disk) = number.split_first_chunk::<4>()?;
+                // First block, size, GUID.
+                if disk.len() != 32 {
+                    return None;
+                }
+                bytes.extend(number);
+                bytes.extend([0; 32]);
+                bytes.extend(GPT_AND_GUID);
+            }
+            other => bytes.extend(other),
+        }
+    }
+    bytes.extend(option.optional_data);
+    ended.then_some(bytes)
+}
+
+const END: u8 = 0x7f;
+const END_ENTIRE: (u8, u8) = (END, 0xff);
+const END_INSTANCE: (u8, u8) = (END, 1);
+const HARD_DRIVE: (u8, u8) = (4, 1);
+/// Partition format 2, signature type 2.
+const GPT_AND_GUID: [u8; 2] = [2, 2];
+
 impl fmt::Display for LoadOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\" {}", self.description, self.path)?;
@@ -81,3 +128,7 @@ impl fmt::Display for LoadOption<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "boot/tests.rs"]
+mod tests;

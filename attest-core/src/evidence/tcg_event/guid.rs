@@ -1,6 +1,7 @@
 //! GUIDs as UEFI writes them.
 
 use core::fmt;
+use core::str::FromStr;
 
 /// An EFI_GUID: the first three fields little-endian (UEFI 2.10, appendix A).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,8 +37,43 @@ impl fmt::Display for Guid {
     }
 }
 
+/// The text is not a GUID in lower case, as it is written here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAGuid;
+
+impl FromStr for Guid {
+    type Err = NotAGuid;
+
+    fn from_str(text: &str) -> Result<Self, NotAGuid> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+        let bytes = hex::decode(digits).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+        let [a0, a1, a2, a3, b0, b1, c0, c1, rest @ ..] = bytes.ok_or(NotAGuid)?;
+        let guid = Self::new(
+            u32::from_be_bytes([a0, a1, a2, a3]),
+            u16::from_be_bytes([b0, b1]),
+            u16::from_be_bytes([c0, c1]),
+            rest,
+        );
+        // One way to write it: its own.
+        if guid.to_string() == text { Ok(guid) } else { Err(NotAGuid) }
+    }
+}
+
 impl fmt::Debug for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_is_read_in_one_way_of_writing() {
+        assert_eq!(Guid::IMAGE_SECURITY.to_string().parse(), Ok(Guid::IMAGE_SECURITY));
+        for fault in ["", "D719B2CB-3d3a-4596-a3bc-dad00e67656f", "d719b2cb3d3a4596a3bcdad00e67656f"] {
+            assert_eq!(fault.parse::<Guid>(), Err(NotAGuid));
+        }
     }
 }

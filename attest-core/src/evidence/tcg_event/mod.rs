@@ -11,26 +11,32 @@ mod firmware;
 mod gpt;
 mod guid;
 mod linux;
+mod sbat;
 mod secure_boot;
+mod signatures;
 mod spdm;
 mod variable;
+mod whole;
 mod windows;
 
 #[cfg(test)]
 mod tests;
 
 pub use authenticated::{Authenticated, authenticated, authenticated_everywhere, measured_byte};
-pub use boot::{ImageLoad, LoadOption};
+pub use boot::{ImageLoad, LoadOption, option_without_disk};
 pub use device_path::{DevicePath, Node};
 pub use firmware::{FirmwareBlob, FreeText, HandoffTables};
-pub use gpt::{Gpt, Partition};
-pub use guid::Guid;
+pub use gpt::{Gpt, Partition, PartitionUse, partition_uses};
+pub use guid::{Guid, NotAGuid};
 pub use linux::{LINUX_INITRD, LOAD_OPTIONS, Tagged};
+pub use sbat::SbatLevel;
 pub use secure_boot::{
     Authority, Database, Mode, SecureBootState, TestKey, secure_boot, secure_boot_in, test_key,
 };
+pub use signatures::{NotASignature, SecurityVersion, Signature, Signatures};
 pub use spdm::DeviceSecurity;
 pub use variable::{CertificateName, SignatureKind, SignatureList, SignatureLists, Variable};
+pub use whole::{Unread, Whole};
 pub use windows::{Revocations, Sipa, SipaEvents, Switch, Unlock, WindowsBoot, WindowsEvent};
 
 use core::fmt;

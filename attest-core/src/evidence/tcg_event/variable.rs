@@ -61,7 +61,7 @@ impl<'a> Variable<'a> {
     /// Its signature lists.
     #[must_use]
     pub const fn signature_lists(&self) -> SignatureLists<'a> {
-        SignatureLists(Reader::new(self.data))
+        SignatureLists::new(self.data)
     }
 
     /// The signature that a boot image was accepted by (an authority event): its owner and its data.
@@ -120,6 +120,8 @@ pub struct SignatureList<'a> {
     pub kind: SignatureKind,
     /// Bytes of each signature, its owner included.
     pub size: usize,
+    /// Bytes between the list's sizes and its first signature; no type has any (UEFI 2.10, 32.4.1).
+    pub header_len: usize,
     signatures: &'a [u8],
 }
 
@@ -147,6 +149,12 @@ const CERT_X509_HASHES: [Guid; 3] = [
 ];
 
 impl<'a> SignatureLists<'a> {
+    /// The lists in a variable's contents.
+    #[must_use]
+    pub const fn new(data: &'a [u8]) -> Self {
+        Self(Reader::new(data))
+    }
+
     /// Whether every byte belonged to a list; asked after the last one.
     #[must_use]
     pub const fn is_exhausted(&self) -> bool {
@@ -176,7 +184,7 @@ impl<'a> SignatureLists<'a> {
             other => SignatureKind::Other(other),
         };
         self.0 = reader;
-        Some(SignatureList { kind, size, signatures })
+        Some(SignatureList { kind, size, header_len: header_size, signatures })
     }
 }
 

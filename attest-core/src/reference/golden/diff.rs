@@ -69,6 +69,15 @@ impl Golden {
         for workaround in &self.workarounds {
             flat.add(format!("workaround {}", workaround.quirk.name()), workaround.reason.clone());
         }
+        for (name, rule) in self.rules() {
+            flat.add(format!("rule `{name}`"), format!("{}: {}", rule.kind().name(), rule.terms.words()));
+            for value in rule.terms.values() {
+                flat.add(format!("rule `{name}` {value}"), "listed".into());
+            }
+        }
+        for signer in &self.overlay_signers {
+            flat.add(format!("overlay signer {}", signer.id()), signer.name.clone());
+        }
         for sequence in &self.sequences {
             flat.sequence(&format!("PCR {} `{}`", sequence.pcr, sequence.name), sequence);
         }
@@ -117,6 +126,6 @@ impl Flat {
 
 fn describe(slot: &Slot) -> String {
     let digests: Vec<String> = slot.digests.iter().map(|d| format!("{d:?}")).collect();
-    let rule = slot.rule.map(|rule| format!(" rule {}", rule.name())).unwrap_or_default();
+    let rule = slot.rule.as_ref().map(|rule| format!(" rule {}", rule.name())).unwrap_or_default();
     format!("{}{rule} {}", digests.join(" "), slot.about).trim_end().to_owned()
 }

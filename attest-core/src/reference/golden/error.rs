@@ -94,6 +94,20 @@ pub enum Error {
         /// What is wrong.
         detail: &'static str,
     },
+    /// A value of a rule that is none, stands twice, or is written in another way than this program writes it.
+    #[error("rule `{rule}`: `{value}` is no value of its kind, or stands twice, or out of order")]
+    RuleValue {
+        /// The rule.
+        rule: String,
+        /// The value; empty where one is missing.
+        value: String,
+    },
+    /// The key of an overlay signer is not SubjectPublicKeyInfo for P-256 in base64.
+    #[error("overlay signer `{name}`: the key is not a SubjectPublicKeyInfo for P-256 in base64")]
+    SignerKey {
+        /// The signer.
+        name: String,
+    },
     /// It is not TOML, or not of this shape.
     #[error("{detail}")]
     Syntax {
@@ -135,6 +149,8 @@ impl Error {
             Self::Pcr { .. } => "golden_pcr",
             Self::Replacement { .. } => "golden_replacement",
             Self::Rule { .. } => "golden_rule",
+            Self::RuleValue { .. } => "golden_rule_value",
+            Self::SignerKey { .. } => "golden_signer_key",
             Self::Syntax { .. } => "golden_syntax",
             Self::TooLarge { .. } => "golden_too_large",
             Self::Value { .. } => "golden_value",

@@ -10,6 +10,7 @@ mod ima;
 mod ima_text;
 mod parse;
 mod raw;
+mod rule;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -20,7 +21,9 @@ pub use error::Error;
 pub use ima::{
     ImaBuffer, ImaFile, ImaGolden, ImaPath, ImaSigner, PathEffect, Response, SignerKeyGolden, key_from_pem,
 };
+pub use rule::{Departure, Listed, Rule, RuleKind, Terms, ValueRule, may_be_per_device};
 
+use super::overlay::OverlaySigner;
 use crate::digest::{Digest, HashAlg};
 
 /// What a document's first line says it is.
@@ -66,6 +69,8 @@ pub struct Golden {
     pub superseded: Vec<Superseded>,
     /// Golden values for IMA; without them runtime integrity is not judged.
     pub ima: Option<ImaGolden>,
+    /// Who may sign overlays with a device's own digests.
+    pub overlay_signers: Vec<OverlaySigner>,
 }
 
 /// Whether a quote vouched for the values when they were learned.
@@ -136,42 +141,6 @@ impl Slot {
     #[must_use]
     pub fn digest(&self, bank: HashAlg) -> Option<&Digest> {
         self.digests.iter().find(|d| d.alg() == bank)
-    }
-}
-
-/// How one slot may vary. Never a wildcard: a rule reads only bytes inside the slot's own digest, and all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// `Exit Boot Services Invocation`: the firmware may have been asked before and have refused, any number of times up to
-    /// [`Rule::MOST_REPEATS`], each leaving an invocation and a failure.
-    ExitBootServicesRepeat,
-}
-
-impl Rule {
-    /// How often ExitBootServices may fail before it succeeds.
-    pub const MOST_REPEATS: usize = 8;
-
-    /// What ExitBootServices leaves in PCR 5 when it fails (TCG PC Client Platform Firmware Profile, EV_EFI_ACTION strings).
-    pub(crate) const EXIT_BOOT_SERVICES_FAILED: &[u8] = b"Exit Boot Services Returned with Failure";
-
-    const NAMES: [(Self, &'static str); 1] = [(Self::ExitBootServicesRepeat, "exit_boot_services_repeat")];
-
-    /// The one component whose slot may carry the rule.
-    #[must_use]
-    pub const fn owner(self) -> &'static str {
-        match self {
-            Self::ExitBootServicesRepeat => "boot.exit_boot_services",
-        }
-    }
-
-    /// Its name in the document.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(rule, _)| *rule == self).map_or("", |(_, name)| name)
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(rule, _)| *rule)
     }
 }
 

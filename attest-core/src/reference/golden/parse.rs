@@ -1,15 +1,20 @@
 //! TOML → [`Golden`]: unknown fields are refused, and so is whatever does not fit together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::error::Error;
-use super::raw::{RawDigests, RawGolden, RawSequence, RawSlot, RawSuperseded, RawVariant, RawWorkaround};
+use super::raw::{
+    RawDigests, RawGolden, RawOverlaySigner, RawRule, RawSequence, RawSlot, RawSuperseded, RawVariant,
+    RawWorkaround,
+};
 use super::{
-    Accepted, Evidence, FORMAT, Golden, ImaGolden, NotJudged, Order, Quirk, Replacement, Rule, Sequence,
-    Slot, Superseded, Variant, Workaround, in_variant, may_be_judged,
+    Accepted, Evidence, FORMAT, Golden, ImaGolden, NotJudged, Order, Quirk, Replacement, Rule, RuleKind,
+    Sequence, Slot, Superseded, Terms, ValueRule, Variant, Workaround, in_variant, may_be_judged,
 };
 use crate::digest::{Digest, HashAlg};
 use crate::limits::Limits;
+use crate::reference::overlay::OverlaySigner;
 
 impl RawDigests {
     /// The digests that are written, each of the right length.
@@ -49,9 +54,10 @@ impl Golden {
         }
         let banks = banks(&raw.banks)?;
         let judged = judged(raw.judged)?;
+        let known = Known { banks: &banks, rules: rules(&raw.rule)? };
         let sequences =
-            raw.sequence.into_iter().map(|s| alternative(s, &banks)).collect::<Result<Vec<_>, _>>()?;
-        let variants = raw.variant.into_iter().map(|v| variant(v, &banks)).collect::<Result<Vec<_>, _>>()?;
+            raw.sequence.into_iter().map(|s| alternative(s, &known)).collect::<Result<Vec<_>, _>>()?;
+        let variants = raw.variant.into_iter().map(|v| variant(v, &known)).collect::<Result<Vec<_>, _>>()?;
         let golden = Self {
             family: raw.family,
             description: raw.description,
@@ -72,7 +78,9 @@ impl Golden {
             variants,
             superseded: raw.superseded.into_iter().map(superseded).collect::<Result<_, _>>()?,
             ima: raw.ima.map(ImaGolden::from_raw).transpose()?,
+            overlay_signers: raw.overlay_signer.iter().map(signer).collect::<Result<_, _>>()?,
         };
+        golden.check_rules_used(&raw.rule)?;
         golden.validate()?;
         Ok(golden)
     }
@@ -85,6 +93,10 @@ impl Golden {
         }
         unique("variants", self.variants.iter().map(|v| v.name.clone()))?;
         unique("sequences", self.sequences.iter().map(|s| format!("PCR {} {}", s.pcr, s.name)))?;
+        unique("overlay_signers", self.overlay_signers.iter().map(|s| s.id().to_owned()))?;
+        for sequence in &self.sequences {
+            sequence.check_rules(&format!("PCR {} `{}`", sequence.pcr, sequence.name))?;
+        }
         unique("not_judged", self.not_judged.iter().map(|n| n.pcr.to_string()))?;
         if let Some(both) = self.not_judged.iter().find(|n| self.judged.contains(&n.pcr)) {
             return Err(Error::Pcr {
@@ -100,6 +112,9 @@ impl Golden {
         }
         for variant in &self.variants {
             let resolved = self.resolve(variant)?;
+            for sequence in &resolved {
+                sequence.check_rules(&format!("variant `{}` PCR {}", variant.name, sequence.pcr))?;
+            }
             for pcr in self.judged.iter().copied().filter(|pcr| in_variant(*pcr)) {
                 let place = format!("variant `{}`", variant.name);
                 let sequence = resolved.iter().find(|s| s.pcr == pcr);
@@ -201,7 +216,7 @@ fn judged(mut pcrs: Vec<u8>) -> Result<Vec<u8>, Error> {
     Ok(pcrs)
 }
 
-fn alternative(raw: RawSequence, banks: &[HashAlg]) -> Result<Sequence, Error> {
+fn alternative(raw: RawSequence, known: &Known<'_>) -> Result<Sequence, Error> {
     let place = format!("sequence PCR {}", raw.pcr);
     if in_variant(raw.pcr) || !may_be_judged(raw.pcr) {
         return Err(Error::Pcr {
@@ -213,10 +228,10 @@ fn alternative(raw: RawSequence, banks: &[HashAlg]) -> Result<Sequence, Error> {
     let name = raw.name.clone().unwrap_or_default();
     let written = raw.evidence.clone().unwrap_or_default();
     let evidence = evidence(&written, &place)?;
-    sequence(raw, name, evidence, &place, banks)
+    sequence(raw, name, evidence, &place, known)
 }
 
-fn variant(raw: RawVariant, banks: &[HashAlg]) -> Result<Variant, Error> {
+fn variant(raw: RawVariant, known: &Known<'_>) -> Result<Variant, Error> {
     let place = format!("variant `{}`", raw.name);
     let evidence = evidence(&raw.evidence, &place)?;
     let mut sequences = Vec::new();
@@ -229,12 +244,12 @@ fn variant(raw: RawVariant, banks: &[HashAlg]) -> Result<Variant, Error> {
             let got = "name or evidence".into();
             return Err(Error::Value { place, got, expected: "the variant's own fields" });
         }
-        sequences.push(sequence(s, String::new(), evidence, &place, banks)?);
+        sequences.push(sequence(s, String::new(), evidence, &place, known)?);
     }
     sequences.sort_by_key(|s: &Sequence| s.pcr);
     unique(&place, sequences.iter().map(|s| format!("PCR {}", s.pcr)))?;
     let replace = raw.replace.into_iter().map(|r| {
-        let with = slot(r.with, r.pcr, &format!("{place} replace PCR {}", r.pcr), banks)?;
+        let with = slot(r.with, r.pcr, &format!("{place} replace PCR {}", r.pcr), known)?;
         Ok(Replacement { pcr: r.pcr, slot: r.slot, with })
     });
     let replace = replace.collect::<Result<Vec<_>, Error>>()?;
@@ -250,7 +265,7 @@ fn sequence(
     name: String,
     evidence: Evidence,
     place: &str,
-    banks: &[HashAlg],
+    known: &Known<'_>,
 ) -> Result<Sequence, Error> {
     let pcr = raw.pcr;
     if !matches!(raw.startup_locality, 0 | 3 | 4) || (pcr != 0 && raw.startup_locality != 0) {
@@ -273,7 +288,7 @@ fn sequence(
         }
     };
     let slots = raw.slots.into_iter().enumerate();
-    let slots = slots.map(|(i, s)| slot(s, pcr, &format!("{place} slot {i}"), banks));
+    let slots = slots.map(|(i, s)| slot(s, pcr, &format!("{place} slot {i}"), known));
     let slots = slots.collect::<Result<Vec<_>, _>>()?;
     Ok(Sequence {
         pcr,
@@ -286,32 +301,89 @@ fn sequence(
     })
 }
 
-fn slot(raw: RawSlot, pcr: u8, place: &str, banks: &[HashAlg]) -> Result<Slot, Error> {
+fn slot(raw: RawSlot, pcr: u8, place: &str, known: &Known<'_>) -> Result<Slot, Error> {
     if raw.component.is_empty() {
         return Err(Error::Value { place: place.into(), got: String::new(), expected: "a component's name" });
     }
     let written =
         RawDigests { sha256: raw.sha256, sha384: raw.sha384, sha512: raw.sha512, sm3_256: raw.sm3_256 };
     let digests = written.parse(place)?;
-    if let Some(bank) = banks.iter().find(|bank| digests.iter().all(|d| d.alg() != **bank)) {
+    if let Some(bank) = known.banks.iter().find(|bank| digests.iter().all(|d| d.alg() != **bank)) {
         let detail = "missing, although the document says that this bank judges";
         return Err(Error::Digest { place: place.into(), bank: bank.name().into(), detail });
     }
-    if let Some(extra) = digests.iter().find(|d| !banks.contains(&d.alg())) {
+    if let Some(extra) = digests.iter().find(|d| !known.banks.contains(&d.alg())) {
         let detail = "not one of the document's banks";
         return Err(Error::Digest { place: place.into(), bank: extra.alg().name().into(), detail });
     }
-    let rule = raw.rule.map(|name| rule(&name, pcr, &raw.component, place)).transpose()?;
+    let rule = raw.rule.map(|name| known.rule(&name, pcr, &raw.component, place)).transpose()?;
     Ok(Slot { component: raw.component, digests, about: raw.about, rule })
 }
 
-fn rule(name: &str, pcr: u8, component: &str, place: &str) -> Result<Rule, Error> {
-    let fail = |detail| Error::Rule { place: place.into(), rule: name.into(), detail };
-    let rule = Rule::from_name(name).ok_or_else(|| fail("is not known"))?;
-    if pcr == 5 && component == rule.owner() {
+/// What slots may name: the document's banks and its rules with values.
+struct Known<'d> {
+    banks: &'d [HashAlg],
+    rules: BTreeMap<String, Rule>,
+}
+
+impl Known<'_> {
+    fn rule(&self, name: &str, pcr: u8, component: &str, place: &str) -> Result<Rule, Error> {
+        let fail = |detail| Error::Rule { place: place.into(), rule: name.into(), detail };
+        let built_in = BUILT_IN.into_iter().find(|rule| rule.name() == name);
+        let rule = built_in.or_else(|| self.rules.get(name).cloned()).ok_or_else(|| fail("is not known"))?;
+        rule.may_own(pcr, component).map_err(fail)?;
         Ok(rule)
-    } else {
-        Err(fail("belongs to another component's slot in PCR 5"))
+    }
+}
+
+const BUILT_IN: [Rule; 2] = [Rule::ExitBootServicesRepeat, Rule::PerDevice];
+
+fn rules(raw: &[RawRule]) -> Result<BTreeMap<String, Rule>, Error> {
+    let mut rules = BTreeMap::new();
+    for RawRule { name, kind, values } in raw {
+        let place = || "rules".to_owned();
+        let kind = RuleKind::from_name(kind).ok_or_else(|| Error::Value {
+            place: format!("rule `{name}`"),
+            got: kind.clone(),
+            expected: RuleKind::NAMES,
+        })?;
+        if name.is_empty() || BUILT_IN.iter().any(|rule| rule.name() == name) {
+            return Err(Error::Rule { place: place(), rule: name.clone(), detail: "has a reserved name" });
+        }
+        let terms =
+            Terms::read(kind, values).map_err(|value| Error::RuleValue { rule: name.clone(), value })?;
+        let rule = Rule::Values(Arc::new(ValueRule { name: name.clone(), terms }));
+        if rules.insert(name.clone(), rule).is_some() {
+            return Err(Error::Duplicate { place: place(), what: name.clone() });
+        }
+    }
+    Ok(rules)
+}
+
+fn signer(raw: &RawOverlaySigner) -> Result<OverlaySigner, Error> {
+    OverlaySigner::from_base64(&raw.name, &raw.key).ok_or_else(|| Error::SignerKey { name: raw.name.clone() })
+}
+
+impl Golden {
+    /// The rules with values that its slots name, by name.
+    #[must_use]
+    pub fn rules(&self) -> BTreeMap<&str, &ValueRule> {
+        let variants = self.variants.iter().flat_map(|v| &v.sequences);
+        let slots = self.sequences.iter().chain(variants).flat_map(|s| &s.slots);
+        let replaced = self.variants.iter().flat_map(|v| &v.replace).map(|r| &r.with);
+        let values = slots.chain(replaced).filter_map(|slot| slot.rule.as_ref()?.values());
+        values.map(|rule| (rule.name.as_str(), rule)).collect()
+    }
+
+    /// A rule that no slot names is a mistake: somebody believes that it judges.
+    fn check_rules_used(&self, raw: &[RawRule]) -> Result<(), Error> {
+        let used = self.rules();
+        match raw.iter().find(|rule| !used.contains_key(rule.name.as_str())) {
+            None => Ok(()),
+            Some(RawRule { name, .. }) => {
+                Err(Error::Rule { place: "rules".into(), rule: name.clone(), detail: "is named by no slot" })
+            }
+        }
     }
 }
 

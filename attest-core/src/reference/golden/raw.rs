@@ -25,6 +25,10 @@ pub(super) struct RawGolden {
     #[serde(default)]
     pub(super) superseded: Vec<RawSuperseded>,
     pub(super) ima: Option<RawIma>,
+    #[serde(default)]
+    pub(super) rule: Vec<RawRule>,
+    #[serde(default)]
+    pub(super) overlay_signer: Vec<RawOverlaySigner>,
 }
 
 #[derive(Deserialize)]
@@ -112,4 +116,19 @@ pub(super) struct RawSuperseded {
     pub(super) sha384: Option<String>,
     pub(super) sha512: Option<String>,
     pub(super) sm3_256: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) values: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOverlaySigner {
+    pub(super) name: String,
+    pub(super) key: String,
 }

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use super::{Evidence, FORMAT, Golden, Order, Sequence, Slot, Superseded, Variant};
+use super::{Evidence, FORMAT, Golden, Order, Sequence, Slot, Superseded, ValueRule, Variant};
 use crate::digest::Digest;
 
 impl Golden {
@@ -11,6 +11,14 @@ impl Golden {
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         self.head(&mut out);
+        for rule in self.rules().into_values() {
+            write_rule(&mut out, rule);
+        }
+        for signer in &self.overlay_signers {
+            out.push_str("\n[[overlay_signer]]\n");
+            line(&mut out, "name", &quoted(&signer.name));
+            line(&mut out, "key", &quoted(&signer.to_base64()));
+        }
         for sequence in &self.sequences {
             out.push_str("\n[[sequence]]\n");
             let evidence = Some(sequence.evidence);
@@ -57,6 +65,17 @@ impl Golden {
             line(out, "reason", &quoted(&workaround.reason));
         }
     }
+}
+
+fn write_rule(out: &mut String, rule: &ValueRule) {
+    out.push_str("\n[[rule]]\n");
+    line(out, "name", &quoted(&rule.name));
+    line(out, "kind", &quoted(rule.kind().name()));
+    out.push_str("values = [\n");
+    for value in rule.terms.values() {
+        line(out, "", &format!("  {},", quoted(&value)));
+    }
+    out.push_str("]\n");
 }
 
 /// A table holds one digest of a bank; further ones of the same bank stand in tables of their own.
@@ -132,7 +151,7 @@ fn write_sequence(out: &mut String, sequence: &Sequence, evidence: Option<Eviden
 
 fn inline_slot(slot: &Slot) -> String {
     let mut fields = vec![format!("component = {}", quoted(&slot.component))];
-    fields.extend(slot.rule.map(|rule| format!("rule = {}", quoted(rule.name()))));
+    fields.extend(slot.rule.as_ref().map(|rule| format!("rule = {}", quoted(rule.name()))));
     fields.extend(slot.digests.iter().map(digest_field));
     if !slot.about.is_empty() {
         fields.push(format!("about = {}", quoted(&slot.about)));

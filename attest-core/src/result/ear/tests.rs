@@ -36,6 +36,7 @@ pub(crate) fn good() -> Verdict {
             tier: Some("production".into()),
             variant: Some("6.1.0-41".into()),
             document_sha256: None,
+            overlay_sha256: None,
         },
         family: "debian-laptop".into(),
         device: Some("dev-0123456789abcdef0123456789abcdef".into()),

@@ -7,10 +7,12 @@ use attest_core::authenticate::Outcome;
 use attest_core::evidence::UserspaceLog;
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::tcg_log::EventLog;
+use attest_core::reference::Golden;
 use attest_core::reference::golden::{
-    Accepted, Evidence, ImaSigner, NotJudged, SignerKeyGolden, key_from_pem,
+    Accepted, Evidence, ImaSigner, NotJudged, RuleKind, SignerKeyGolden, key_from_pem,
 };
-use attest_core::reference::learn::{self, Boot, Choices, Measured};
+use attest_core::reference::learn::{self, Advice, Boot, Choices, Measured};
+use attest_core::reference::overlay::OverlaySigner;
 use attest_core::{HashAlg, Limits};
 use clap::Args;
 use serde_json::json;
@@ -64,6 +66,16 @@ pub(super) struct Learn {
     /// Do not judge a PCR, with the reason after `=`
     #[arg(long, value_name = "PCR=REASON", num_args = 1..)]
     not_judged: Vec<String>,
+    /// Let slots vary by a rule: dbx_at_least, sbat_at_least, db_at_most, kek_at_most, pk_at_most, dbt_at_most, dbr_at_most,
+    /// partition_table, boot_entry, boot_order
+    #[arg(long, value_name = "RULE", num_args = 1..)]
+    rule: Vec<String>,
+    /// Mark the slots of a component as per_device: a signed overlay brings each device's own digests
+    #[arg(long, value_name = "COMPONENT", num_args = 1..)]
+    per_device: Vec<String>,
+    /// Who may sign overlays: a name and a file with a P-256 public key (PEM)
+    #[arg(long, value_name = "NAME=FILE", num_args = 1..)]
+    overlay_signer: Vec<String>,
     /// Write the draft here instead of printing it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -93,10 +105,12 @@ impl Learn {
         let boots = boots(&sources, &logs, &choices).map_err(refused)?;
         let golden = learn::learn(&self.family, &boots, &choices).map_err(refused)?;
         let text = golden.to_toml();
+        let proposals = proposals(&boots, &golden);
         let Some(path) = &self.out else {
             if out.wants_json() {
                 out.json(
-                    &json!({ "family": golden.family, "variants": golden.variants.len(), "document": text }),
+                    &json!({ "family": golden.family, "variants": golden.variants.len(), "document": text,
+                             "differences": proposals }),
                 );
             } else {
                 out.line(text.trim_end());
@@ -107,9 +121,8 @@ impl Learn {
             .map_err(|e| Failure::usage("file_unwritable", format!("{}: {e}", path.display())))?;
         let names: Vec<&str> = golden.variants.iter().map(|v| v.name.as_str()).collect();
         if out.wants_json() {
-            out.json(
-                &json!({ "family": golden.family, "variants": names, "out": path.display().to_string() }),
-            );
+            out.json(&json!({ "family": golden.family, "variants": names, "out": path.display().to_string(),
+                         "differences": proposals }));
         } else {
             out.line(format!(
                 "{}: a draft with {} variant(s): {}",
@@ -167,6 +180,13 @@ impl Learn {
         Ok(Choices {
             accepted: self.accept.iter().map(accept).collect::<Result<_, _>>()?,
             not_judged: self.not_judged.iter().map(not_judged).collect::<Result<_, _>>()?,
+            rules: self.rules()?,
+            per_device: self.per_device.clone(),
+            overlay_signers: self
+                .overlay_signer
+                .iter()
+                .map(|text| overlay_signer(text))
+                .collect::<Result<_, _>>()?,
             signers: self.ima_signer.iter().map(Self::signer).collect::<Result<_, _>>()?,
         })
     }
@@ -183,6 +203,18 @@ impl Learn {
         })?;
         let spki = SignerKeyGolden::Spki(key.spki().to_vec());
         Ok(ImaSigner { name: name.to_owned(), keyid: key.keyid(), key: spki })
+    }
+
+    fn rules(&self) -> Result<Vec<RuleKind>, Failure> {
+        let mut rules: Vec<RuleKind> = Vec::new();
+        for name in &self.rule {
+            let unknown = || Failure::usage("rule_unknown", format!("`{name}` is not a rule"));
+            let kind = RuleKind::from_name(name).ok_or_else(unknown)?;
+            if !rules.contains(&kind) {
+                rules.push(kind);
+            }
+        }
+        Ok(rules)
     }
 
     fn source(&self, at: usize, signers: &[ImaSigner], limits: &Limits) -> Result<Source, Failure> {
@@ -211,6 +243,45 @@ impl Learn {
         };
         proven(name, &flags.read(limits)?, signers, limits)
     }
+}
+
+/// What the boots differ in, as JSON; said on standard error too.
+fn proposals(boots: &[Boot<'_, '_>], golden: &Golden) -> Vec<serde_json::Value> {
+    let mut list = Vec::new();
+    for proposal in learn::proposals(boots, golden) {
+        let learn::Proposal { pcr, component, values, advice } = proposal;
+        let (fits, words) = match advice {
+            Advice::Rule(kind) => (kind.name().to_owned(), format!("--rule {} accounts for it", kind.name())),
+            Advice::PerDevice => {
+                ("per_device".to_owned(), format!("if it is each device's own: --per-device {component}"))
+            }
+            Advice::Alternatives => (
+                "alternatives".to_owned(),
+                "each value stays golden by itself; is this one family?".to_owned(),
+            ),
+        };
+        let line =
+            format!("attest: PCR {pcr} {component} has {values} values in {} boots; {words}", boots.len());
+        eprintln!("{}", printable(&line));
+        list.push(json!({ "pcr": pcr, "component": component, "values": values, "fits": fits }));
+    }
+    list
+}
+
+fn overlay_signer(text: &str) -> Result<OverlaySigner, Failure> {
+    let bad = || {
+        Failure::usage(
+            "overlay_signer_malformed",
+            format!("`{text}` is not NAME=FILE with a P-256 key in PEM"),
+        )
+    };
+    let (name, path) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(bad)?;
+    let pem = read_file(Path::new(path), Limits::DEFAULT.public_key_bytes)?;
+    let pem = String::from_utf8(pem).map_err(|_| bad())?;
+    let inner = pem.trim().strip_prefix("-----BEGIN PUBLIC KEY-----");
+    let inner = inner.and_then(|text| text.strip_suffix("-----END PUBLIC KEY-----")).ok_or_else(bad)?;
+    let base64: String = inner.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    OverlaySigner::from_base64(name, &base64).ok_or_else(bad)
 }
 
 /// What a quote proves of a boot. The bytes that were proven are those that are learned from: they are read once.

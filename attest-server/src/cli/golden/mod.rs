@@ -1,6 +1,7 @@
 //! `attest golden`.
 
 mod learn;
+mod overlay;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ enum Command {
         /// The golden document
         file: PathBuf,
     },
+    /// Sign one device's own digests, from a boot of it that is known to be good
+    Overlay(Box<overlay::Overlay>),
     /// What changed from one document to another
     Diff {
         /// The document that is used now
@@ -47,6 +50,7 @@ impl Golden {
         let limits = Limits::DEFAULT;
         match self.command {
             Command::Learn(learn) => learn.run(&limits, out),
+            Command::Overlay(overlay) => overlay.run(&limits, out),
             Command::Show { file } => {
                 show(&read_golden(&file, &limits)?, out);
                 Ok(Exit::Good)
@@ -78,6 +82,7 @@ fn show(golden: &Document, out: &mut Output) {
         let mark = out.paint(Style::Warn, "accepted");
         out.line(format!("{mark} {}: {}", printable(&accepted.weakness), printable(&accepted.reason)));
     }
+    show_rules(golden, out);
     for sequence in &golden.sequences {
         out.line("");
         let name = format!("PCR {} `{}`, {}", sequence.pcr, sequence.name, sequence.evidence.name());
@@ -139,13 +144,30 @@ fn show_ima(ima: &ImaGolden, out: &mut Output) {
     }
 }
 
+/// Each rule in words, then its values.
+fn show_rules(golden: &Document, out: &mut Output) {
+    for (name, rule) in golden.rules() {
+        out.line("");
+        let heading = out.paint(Style::Strong, printable(&format!("rule `{name}`")));
+        let (pcr, component) = rule.kind().owner();
+        out.line(format!("{heading}, {component} in PCR {pcr}: {}", printable(&rule.terms.words())));
+        for value in rule.terms.values() {
+            out.line(printable(&format!("  {value}")));
+        }
+    }
+    for signer in &golden.overlay_signers {
+        let line = format!("overlays may be signed by {} (key {})", signer.name, signer.id());
+        out.line(printable(&line));
+    }
+}
+
 fn show_slots(sequence: &Sequence, out: &mut Output) {
     if sequence.slots.is_empty() {
         out.line("  nothing is extended");
     }
     for slot in &sequence.slots {
         let digest = slot.digests.first().map(|d| d.to_string().chars().take(12).collect::<String>());
-        let rule = slot.rule.map(|rule| format!(" ({})", rule.name())).unwrap_or_default();
+        let rule = slot.rule.as_ref().map(|rule| format!(" ({})", rule.name())).unwrap_or_default();
         let about: String = slot.about.chars().take(44).collect();
         let line = format!("  {:24} {}{rule}  {about}", slot.component, digest.unwrap_or_default());
         out.line(printable(line.trim_end()));
@@ -162,7 +184,7 @@ fn summary(golden: &Document) -> serde_json::Value {
         slots
             .map(|slot| {
                 json!({ "component": slot.component, "digests": digests(slot), "about": slot.about,
-                        "rule": slot.rule.map(|rule| rule.name()) })
+                        "rule": slot.rule.as_ref().map(|rule| rule.name()) })
             })
             .collect()
     };
@@ -187,6 +209,10 @@ fn summary(golden: &Document) -> serde_json::Value {
         "accepted": golden.accepted.iter().map(|a| json!({"weakness": a.weakness, "reason": a.reason})).collect::<Vec<_>>(),
         "sequences": golden.sequences.iter().map(sequence).collect::<Vec<_>>(),
         "variants": variants,
+        "rules": golden.rules().into_iter().map(|(name, rule)| json!({
+            "name": name, "kind": rule.kind().name(), "words": rule.terms.words(), "values": rule.terms.values()
+        })).collect::<Vec<_>>(),
+        "overlay_signers": golden.overlay_signers.iter().map(|s| json!({"name": s.name, "kid": s.id()})).collect::<Vec<_>>(),
         "ima_files": golden.ima.as_ref().map(|ima| ima.files.len()),
         "ima": golden.ima.as_ref().map(ima_summary),
     })

@@ -45,7 +45,7 @@ impl Database {
         matches!(self, Self::PK | Self::KEK | Self::Db)
     }
 
-    fn of(variable: &Variable<'_>) -> Option<Self> {
+    pub(in crate::evidence::tcg_event) fn of(variable: &Variable<'_>) -> Option<Self> {
         let vendor = |database: &Self| match database {
             Self::PK | Self::KEK => Guid::GLOBAL,
             _ => Guid::IMAGE_SECURITY,
