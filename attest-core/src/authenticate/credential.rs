@@ -115,7 +115,7 @@ pub fn make_credential(
     }
     let cipher = Cipher::new(ek.symmetric())?;
     let (seed, encrypted_secret) = match VerifyingKey::new(&ek.key())? {
-        VerifyingKey::Rsa { modulus, exponent } => rsa_seed(alg, &modulus, &exponent, rng)?,
+        VerifyingKey::Rsa { modulus, exponent, .. } => rsa_seed(alg, &modulus, &exponent, rng)?,
         VerifyingKey::Ecc { curve, point } => ecc_seed(alg, curve, &point, rng)?,
     };
 

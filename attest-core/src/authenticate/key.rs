@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::algorithms::Algorithms;
 use super::signature::{self, VerifyingKey};
 use super::spki;
 use crate::evidence::tpm::{self, Public, Signature, SignatureScheme, SigningAlg};
@@ -103,6 +104,7 @@ pub enum Subject {
 #[derive(Clone)]
 pub struct AttestationKey {
     verifying: VerifyingKey,
+    algorithms: &'static Algorithms,
     scheme: Option<SignatureScheme>,
     name: Option<Vec<u8>>,
     name_alg: Option<HashAlg>,
@@ -142,6 +144,7 @@ impl AttestationKey {
         let spki = pem_block(pem)?;
         Ok(Self {
             verifying: VerifyingKey::new(&spki::public_key(&spki)?)?,
+            algorithms: &Algorithms::RING,
             scheme: None,
             name: None,
             name_alg: None,
@@ -166,6 +169,7 @@ impl AttestationKey {
         verifying.check_scheme(scheme)?;
         Ok(Self {
             verifying,
+            algorithms: &Algorithms::RING,
             scheme: Some(scheme),
             name: Some(public.name()),
             name_alg: Some(public.name_alg()),
@@ -212,6 +216,12 @@ impl AttestationKey {
         &self.subject
     }
 
+    /// The same key, its signatures checked by another implementation than ring.
+    #[must_use]
+    pub fn with_algorithms(self, algorithms: &'static Algorithms) -> Self {
+        Self { algorithms, ..self }
+    }
+
     /// The one scheme the key signs with. PEM keys do not say.
     #[must_use]
     pub const fn scheme(&self) -> Option<SignatureScheme> {
@@ -249,7 +259,7 @@ impl AttestationKey {
     /// Whether `signature` is by this key, in its scheme, over `message`.
     pub(super) fn verify(&self, signature: &Signature<'_>, message: &[u8]) -> Result<(), signature::Error> {
         self.check_scheme(signature.scheme())?;
-        self.verifying.verify(signature, message)
+        self.verifying.verify(self.algorithms, signature, message)
     }
 }
 

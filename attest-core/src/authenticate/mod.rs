@@ -1,5 +1,6 @@
 //! Structure → proof. The only room that checks a signature on evidence.
 
+pub mod algorithms;
 mod authentic_ima;
 pub mod challenge;
 pub mod credential;
@@ -19,6 +20,7 @@ mod story;
 pub mod token;
 mod x509;
 
+pub use algorithms::Algorithms;
 pub use authentic_ima::{AuthenticIma, Coverage, ImaOutcome};
 pub use challenge::{Challenge, Nonce};
 pub use evidence::{AuthenticEvidence, Error, Outcome};

@@ -1,7 +1,6 @@
 //! Checking a signature: the one place that calls the cryptography for evidence of a TPM.
 
-use ring::signature::{self as ring_signature, RsaParameters, VerificationAlgorithm};
-
+use super::algorithms::Algorithms;
 use crate::HashAlg;
 use crate::der;
 use crate::evidence::tpm::{EccCurve, PublicKey, Signature, SignatureScheme, SignatureValue, SigningAlg};
@@ -85,8 +84,8 @@ impl Error {
 pub(crate) enum VerifyingKey {
     /// `04 ‖ x ‖ y`.
     Ecc { curve: EccCurve, point: Vec<u8> },
-    /// Modulus and exponent, big-endian without leading zeros.
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// Modulus and exponent, big-endian without leading zeros, and both as RSAPublicKey (RFC 8017, appendix A.1.1).
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8>, public_key: Vec<u8> },
 }
 
 impl VerifyingKey {
@@ -110,7 +109,10 @@ impl VerifyingKey {
                 }
                 let zeros = exponent.leading_zeros().div_euclid(8);
                 let exponent = exponent.to_be_bytes().into_iter().skip(usize::try_from(zeros).unwrap_or(0));
-                Ok(Self::Rsa { modulus: modulus.to_vec(), exponent: exponent.collect() })
+                let exponent: Vec<u8> = exponent.collect();
+                let numbers = [der::unsigned(modulus), der::unsigned(&exponent)].concat();
+                let public_key = der::tlv(der::SEQUENCE, &numbers);
+                Ok(Self::Rsa { modulus: modulus.to_vec(), exponent, public_key })
             }
         }
     }
@@ -125,8 +127,8 @@ impl VerifyingKey {
             return Err(Error::SignatureSha1);
         }
         let supported = match self {
-            Self::Ecc { curve, .. } => ecdsa(*curve, scheme.hash).is_some(),
-            Self::Rsa { .. } => rsa(scheme).is_some(),
+            Self::Ecc { curve, .. } => Algorithms::RING.ecdsa(*curve, scheme.hash).is_some(),
+            Self::Rsa { .. } => Algorithms::RING.rsa(scheme).is_some(),
         };
         if supported { Ok(()) } else { Err(Error::SchemeUnsupported { scheme }) }
     }
@@ -135,50 +137,29 @@ impl VerifyingKey {
     ///
     /// RSAPSS signatures must have a salt as long as the hash, which FIPS 186-5 allows at most and TPMs use; the reference
     /// implementation's older choice, the longest salt that fits, is refused.
-    pub(crate) fn verify(&self, signature: &Signature<'_>, message: &[u8]) -> Result<(), Error> {
+    pub(crate) fn verify(
+        &self,
+        algorithms: &Algorithms,
+        signature: &Signature<'_>,
+        message: &[u8],
+    ) -> Result<(), Error> {
         let scheme = signature.scheme();
         self.check_scheme(scheme)?;
         let unsupported = Error::SchemeUnsupported { scheme };
-        match (self, signature.value()) {
-            (Self::Rsa { modulus, exponent }, SignatureValue::Rsa(value)) => {
-                let key = ring_signature::RsaPublicKeyComponents { n: modulus, e: exponent };
-                key.verify(rsa(scheme).ok_or(unsupported)?, message, value)
-                    .map_err(|ring::error::Unspecified| Error::SignatureInvalid)
+        let verified = match (self, signature.value()) {
+            (Self::Rsa { public_key, .. }, SignatureValue::Rsa(value)) => {
+                let algorithm = algorithms.rsa(scheme).ok_or(unsupported)?;
+                algorithm.verify_signature(public_key, message, value)
             }
             (Self::Ecc { curve, point }, value) => {
                 let der = ecdsa_der(value, *curve).ok_or(Error::SignatureInvalid)?;
-                let alg = ecdsa(*curve, scheme.hash).ok_or(unsupported)?;
-                ring_signature::UnparsedPublicKey::new(alg, point)
-                    .verify(message, &der)
-                    .map_err(|ring::error::Unspecified| Error::SignatureInvalid)
+                let algorithm = algorithms.ecdsa(*curve, scheme.hash).ok_or(unsupported)?;
+                algorithm.verify_signature(point, message, &der)
             }
-            (Self::Rsa { .. }, _) => Err(Error::SchemeNotForKey { scheme }),
-        }
+            (Self::Rsa { .. }, _) => return Err(Error::SchemeNotForKey { scheme }),
+        };
+        verified.map_err(|rustls_pki_types::InvalidSignature| Error::SignatureInvalid)
     }
-}
-
-fn rsa(scheme: SignatureScheme) -> Option<&'static RsaParameters> {
-    use ring_signature as r;
-    Some(match (scheme.alg, scheme.hash) {
-        (SigningAlg::RsaSsa, HashAlg::Sha256) => &r::RSA_PKCS1_2048_8192_SHA256,
-        (SigningAlg::RsaSsa, HashAlg::Sha384) => &r::RSA_PKCS1_2048_8192_SHA384,
-        (SigningAlg::RsaSsa, HashAlg::Sha512) => &r::RSA_PKCS1_2048_8192_SHA512,
-        (SigningAlg::RsaPss, HashAlg::Sha256) => &r::RSA_PSS_2048_8192_SHA256,
-        (SigningAlg::RsaPss, HashAlg::Sha384) => &r::RSA_PSS_2048_8192_SHA384,
-        (SigningAlg::RsaPss, HashAlg::Sha512) => &r::RSA_PSS_2048_8192_SHA512,
-        _ => return None,
-    })
-}
-
-fn ecdsa(curve: EccCurve, hash: HashAlg) -> Option<&'static dyn VerificationAlgorithm> {
-    use ring_signature as r;
-    Some(match (curve, hash) {
-        (EccCurve::NistP256, HashAlg::Sha256) => &r::ECDSA_P256_SHA256_ASN1,
-        (EccCurve::NistP256, HashAlg::Sha384) => &r::ECDSA_P256_SHA384_ASN1,
-        (EccCurve::NistP384, HashAlg::Sha256) => &r::ECDSA_P384_SHA256_ASN1,
-        (EccCurve::NistP384, HashAlg::Sha384) => &r::ECDSA_P384_SHA384_ASN1,
-        _ => return None,
-    })
 }
 
 /// The `ECDSA-Sig-Value` of these numbers; `None` if one is longer than the field or framing is missing.

@@ -77,9 +77,8 @@ pub(super) fn encode(key: &VerifyingKey) -> Vec<u8> {
             };
             ([tlv(der::OID, OID_EC_PUBLIC_KEY), tlv(der::OID, curve)].concat(), point.clone())
         }
-        VerifyingKey::Rsa { modulus, exponent } => {
-            let numbers = [der::unsigned(modulus), der::unsigned(exponent)].concat();
-            ([tlv(der::OID, OID_RSA_ENCRYPTION), tlv(der::NULL, &[])].concat(), tlv(der::SEQUENCE, &numbers))
+        VerifyingKey::Rsa { public_key, .. } => {
+            ([tlv(der::OID, OID_RSA_ENCRYPTION), tlv(der::NULL, &[])].concat(), public_key.clone())
         }
     };
     let key = tlv(der::BIT_STRING, &[&[0][..], &key].concat());

@@ -18,12 +18,12 @@ fn scheme(name: &str) -> SignatureScheme {
 
 fn bare(key: &VerifyingKey, name: &str, signature: &[u8]) -> Result<(), &'static str> {
     let signature = Signature::bare(scheme(name), signature, &LIMITS).unwrap();
-    key.verify(&signature, MESSAGE).map_err(|error| error.code())
+    key.verify(&Algorithms::RING, &signature, MESSAGE).map_err(|error| error.code())
 }
 
 fn framed(key: &VerifyingKey, signature: &[u8]) -> Result<(), &'static str> {
     let signature = Signature::parse(signature, &LIMITS).unwrap();
-    key.verify(&signature, MESSAGE).map_err(|error| error.code())
+    key.verify(&Algorithms::RING, &signature, MESSAGE).map_err(|error| error.code())
 }
 
 /// r and s of an ECDSA signature in DER, without leading zeros.
@@ -168,7 +168,9 @@ fn wycheproof() {
             for test in group["tests"].as_array().unwrap() {
                 let (message, signature) = (hex_of(&test["msg"]), hex_of(&test["sig"]));
                 let accepted = match (&key, Signature::bare(scheme(name), &signature, &LIMITS)) {
-                    (Ok(Ok(key)), Ok(signature)) => key.verify(&signature, &message).is_ok(),
+                    (Ok(Ok(key)), Ok(signature)) => {
+                        key.verify(&Algorithms::RING, &signature, &message).is_ok()
+                    }
                     _ => false,
                 };
                 let exception =
@@ -183,4 +185,42 @@ fn wycheproof() {
         say(format_args!("corpus: wycheproof {file} {right}/{}", right + wrong.len()));
         assert!(wrong.is_empty(), "{file}: {wrong:#?}");
     }
+}
+
+/// Another implementation that takes every signature, or none.
+#[derive(Debug)]
+struct Always(bool);
+
+impl rustls_pki_types::SignatureVerificationAlgorithm for Always {
+    fn verify_signature(
+        &self,
+        _public_key: &[u8],
+        _message: &[u8],
+        _signature: &[u8],
+    ) -> Result<(), rustls_pki_types::InvalidSignature> {
+        self.0.then_some(()).ok_or(rustls_pki_types::InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> rustls_pki_types::AlgorithmIdentifier {
+        rustls_pki_types::alg_id::ECDSA_P256
+    }
+
+    fn signature_alg_id(&self) -> rustls_pki_types::AlgorithmIdentifier {
+        rustls_pki_types::alg_id::ECDSA_SHA256
+    }
+}
+
+#[test]
+fn the_given_implementation_decides_and_no_other() {
+    let soft = SoftKey::p256();
+    let key = key(&soft);
+    let good = soft.sign(MESSAGE);
+    let with = |implementation: &'static Always, signature: &[u8]| {
+        let algorithms = Algorithms { ecdsa_p256_sha256: implementation, ..Algorithms::RING };
+        let signature = Signature::parse(signature, &LIMITS).unwrap();
+        key.verify(&algorithms, &signature, MESSAGE)
+    };
+    assert_eq!(with(&Always(false), &good), Err(Error::SignatureInvalid));
+    assert_eq!(with(&Always(true), &good), Ok(()));
+    assert_eq!(framed(&key, &good), Ok(()));
 }
