@@ -54,6 +54,10 @@ pub struct Limits {
     pub compared_rows: usize,
     /// PCR extends tried in search of what would explain one verdict's unexplained PCRs: some 20 ms of hashing.
     pub explaining_extends: usize,
+    /// A file of an update: a kernel, an initrd, a unified kernel image. Initrds with firmware reach 300 MB.
+    pub image_bytes: usize,
+    /// Sections of a PE image. Windows stops at 96; a unified kernel image with many profiles has some hundred.
+    pub image_sections: usize,
     /// A golden document. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
 }
@@ -85,6 +89,8 @@ impl Limits {
         aligned_pairs: 1 << 17,
         compared_rows: 512,
         explaining_extends: 1 << 16,
+        image_bytes: 1 << 30,
+        image_sections: 2_048,
         golden_bytes: 64 << 20,
     };
 }

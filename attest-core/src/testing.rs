@@ -2,6 +2,10 @@
 
 pub(crate) mod tokens;
 
+/// Writes PE images; shared with the tests of whole predictions.
+#[path = "../tests/common/pe.rs"]
+pub(crate) mod pe;
+
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair,

@@ -6,6 +6,7 @@ pub mod golden;
 pub(crate) mod index;
 pub mod learn;
 pub mod overlay;
+pub mod predict;
 mod set;
 
 pub use golden::Golden;

@@ -35,8 +35,16 @@ impl<'a> Certificate<'a> {
 
 /// The last common name in a certificate's subject, or else its last organisation (RFC 5280, 4.1.2.6).
 pub(super) fn subject_name(certificate: &[u8]) -> Option<&[u8]> {
-    let subject = Certificate::parse(certificate)?.subject;
-    attribute(subject, COMMON_NAME).or_else(|| attribute(subject, ORGANIZATION))
+    common_name(Certificate::parse(certificate)?.subject)
+}
+
+/// The same of its issuer (RFC 5280, 4.1.2.4).
+pub(super) fn issuer_name(certificate: &[u8]) -> Option<&[u8]> {
+    common_name(Certificate::parse(certificate)?.issuer)
+}
+
+fn common_name(name: &[u8]) -> Option<&[u8]> {
+    attribute(name, COMMON_NAME).or_else(|| attribute(name, ORGANIZATION))
 }
 
 const SEQUENCE: u8 = 0x30;

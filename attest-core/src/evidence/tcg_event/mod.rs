@@ -35,7 +35,7 @@ pub use secure_boot::{
 };
 pub use signatures::{NotASignature, SecurityVersion, Signature, Signatures};
 pub use spdm::DeviceSecurity;
-pub use variable::{CertificateName, SignatureKind, SignatureList, SignatureLists, Variable};
+pub use variable::{CertificateName, IssuerName, SignatureKind, SignatureList, SignatureLists, Variable};
 pub use whole::{Unread, Whole};
 pub use windows::{Revocations, Sipa, SipaEvents, Switch, Unlock, WindowsBoot, WindowsEvent};
 

@@ -262,3 +262,16 @@ impl fmt::Display for CertificateName<'_> {
         }
     }
 }
+
+/// The common name of a DER certificate's issuer, or what stands for it.
+#[derive(Clone, Copy, Debug)]
+pub struct IssuerName<'a>(pub &'a [u8]);
+
+impl fmt::Display for IssuerName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match der::issuer_name(self.0) {
+            Some(name) => write!(f, "\"{}\"", Utf8(name)),
+            None => f.write_str("an issuer without a name"),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod learn;
 mod overlay;
+mod predict;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub(super) struct Golden {
 enum Command {
     /// Make a draft from one or more known-good boots
     Learn(Box<learn::Learn>),
+    /// Add what an update will measure, before the first device boots it
+    Predict(Box<predict::Predict>),
     /// Explain a document in words
     Show {
         /// The golden document
@@ -51,6 +54,7 @@ impl Golden {
         match self.command {
             Command::Learn(learn) => learn.run(&limits, out),
             Command::Overlay(overlay) => overlay.run(&limits, out),
+            Command::Predict(predict) => predict.run(&limits, out),
             Command::Show { file } => {
                 show(&read_golden(&file, &limits)?, out);
                 Ok(Exit::Good)
