@@ -34,6 +34,7 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
         signature: sent.signature,
         event_log: sent.event_log,
         ima_list: sent.ima_list,
+        ima_list_offset: sent.ima_list_offset,
         userspace_log: sent.userspace_log,
         pcrs: if pcrs.is_empty() { None } else { Some(PcrValues::from_iter(pcrs)) },
     })
@@ -52,7 +53,7 @@ fn malformed_pcrs(detail: &str) -> Refusal {
 }
 
 /// The device's side of a challenge.
-pub(crate) fn challenge(challenge: &StoredChallenge) -> v1::CreateChallengeResponse {
+pub(crate) fn challenge(challenge: &StoredChallenge, ima_list_offset: u64) -> v1::CreateChallengeResponse {
     let banks =
         challenge.selection.iter().map(|(bank, pcrs)| v1::PcrBank { bank: bank.clone(), pcrs: pcrs.clone() });
     v1::CreateChallengeResponse {
@@ -60,6 +61,7 @@ pub(crate) fn challenge(challenge: &StoredChallenge) -> v1::CreateChallengeRespo
         server_random: challenge.server_random.clone(),
         selection: banks.collect(),
         nonce: challenge.nonce.clone(),
+        ima_list_offset,
         expires_at: Some(timestamp(challenge.expires_at)),
     }
 }

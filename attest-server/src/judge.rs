@@ -5,11 +5,12 @@ use std::{borrow::Cow, collections::BTreeMap, io, path::PathBuf};
 use attest_core::{
     Limits, Timestamp,
     appraise::{Context, LastSeen, Policy, Verdict},
-    authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce},
+    authenticate::{self, AttestationKey, AuthenticEvidence, Challenge, ImaCheckpoint, Nonce},
     digest::HashAlg,
     evidence::{
         PcrValues,
-        bundle::{Bundle, Evidence},
+        bundle::{self, Bundle, Evidence},
+        ima_log::Position,
         tpm::{ClockInfo, PcrMask, PcrSelection},
     },
     reference::{
@@ -59,6 +60,7 @@ pub(crate) struct SentEvidence {
     pub(crate) signature: Vec<u8>,
     pub(crate) event_log: Option<Vec<u8>>,
     pub(crate) ima_list: Option<Vec<u8>>,
+    pub(crate) ima_list_offset: u64,
     pub(crate) userspace_log: Option<Vec<u8>>,
     pub(crate) pcrs: Option<PcrValues>,
 }
@@ -69,6 +71,8 @@ pub(crate) struct Case {
     pub(crate) challenge: StoredChallenge,
     pub(crate) evidence: SentEvidence,
     pub(crate) last_clock: Option<TpmClock>,
+    /// How far the device's IMA list was proven and judged, as this server stored it.
+    pub(crate) ima_checkpoint: Option<ImaCheckpoint>,
     pub(crate) now: Timestamp,
 }
 
@@ -160,9 +164,16 @@ impl Judge {
         Some(self.families.get(family)?.selection.clone())
     }
 
+    /// How far an IMA list was judged by what is golden now; none of it by anything else.
+    pub(crate) fn ima_checkpoint(&self, family: &str, stored: Option<&[u8]>) -> Option<ImaCheckpoint> {
+        let golden = self.families.get(family)?.references.source().document_sha256.as_deref();
+        let checkpoint = ImaCheckpoint::from_store(stored?).ok()?;
+        (Some(checkpoint.document_sha256()) == golden).then_some(checkpoint)
+    }
+
     /// Judges a case and signs what it says. A device that is refused is a judgement; an error is about us or our configuration.
     pub(crate) fn judge(&self, case: Case) -> Result<Judgement, Refusal> {
-        let Case { device, challenge, evidence, last_clock, now } = case;
+        let Case { device, challenge, evidence, last_clock, ima_checkpoint, now } = case;
         let family = self.families.get(&device.family).ok_or(Refusal::FamilyUnknown)?;
         let context = Context {
             family: device.family.clone(),
@@ -177,19 +188,27 @@ impl Judge {
         let refuse =
             |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
         let mut clock = None;
-        let verdict = match Bundle::parse(evidence.borrowed(), &limits) {
+        let ima_after = position(evidence.ima_list_offset, ima_checkpoint.as_ref())?;
+        let sent = bundle::Evidence { ima_after, ..evidence.borrowed() };
+        let verdict = match Bundle::parse(sent, &limits) {
             Err(error) => refuse(error.code(), &error.to_string()),
-            Ok(bundle) => match AuthenticEvidence::authenticate(bundle, &key, challenge, now) {
-                Err(error) => refuse(error.code(), &error.to_string()),
-                Ok(evidence) => {
-                    let quote = evidence.quote();
-                    clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
-                    match family.for_device(&device, now, &limits) {
-                        Ok(references) => self.policy.appraise(&evidence, &references, &context),
-                        Err((code, detail)) => refuse(code, &detail),
+            Ok(bundle) => {
+                match AuthenticEvidence::authenticate_after(bundle, ima_checkpoint, &key, challenge, now) {
+                    // Not a sign of tampering: a restart between challenge and quote does that.
+                    Err(authenticate::Error::ImaResume(error)) => {
+                        return Err(Refusal::WholeListWanted { because: error.code() });
+                    }
+                    Err(error) => refuse(error.code(), &error.to_string()),
+                    Ok(evidence) => {
+                        let quote = evidence.quote();
+                        clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
+                        match family.for_device(&device, now, &limits) {
+                            Ok(references) => self.policy.appraise(&evidence, &references, &context),
+                            Err((code, detail)) => refuse(code, &detail),
+                        }
                     }
                 }
-            },
+            }
         };
         self.sign(verdict, confirmation, clock, now)
     }
@@ -239,6 +258,15 @@ impl SentEvidence {
             ..Evidence::default()
         }
     }
+}
+
+/// Where in its list a device begins: nowhere but where this server was.
+fn position(offset: u64, checkpoint: Option<&ImaCheckpoint>) -> Result<Option<Position>, Refusal> {
+    if offset == 0 {
+        return Ok(None);
+    }
+    let position = checkpoint.map(ImaCheckpoint::position).filter(|position| position.bytes == offset);
+    position.map(Some).ok_or(Refusal::WholeListWanted { because: "ima_other_position" })
 }
 
 /// What the quote must carry: SHA-256(server random ‖ device id ‖ subject public key). The first two have fixed lengths, so no two triples

@@ -76,6 +76,12 @@ pub(crate) enum Refusal {
     /// The device was never judged.
     #[error("there is no verdict about this device yet")]
     VerdictNone,
+    /// A part of an IMA list that does not go on from where this server was.
+    #[error("the whole IMA list is wanted: {because}")]
+    WholeListWanted {
+        /// Why.
+        because: &'static str,
+    },
 }
 
 impl Refusal {
@@ -98,6 +104,7 @@ impl Refusal {
             Self::TooManyChallenges => "too_many_challenges",
             Self::TooManyEnrollments => "too_many_enrollments",
             Self::VerdictNone => "verdict_none",
+            Self::WholeListWanted { .. } => "ima_whole_list_wanted",
         }
     }
 
@@ -105,9 +112,11 @@ impl Refusal {
     const fn status(&self) -> Code {
         match self {
             Self::AdminRequired | Self::EnrollmentSecretMismatch => Code::PermissionDenied,
-            Self::ChallengeExpired | Self::DeviceRevoked | Self::EnrollmentExpired | Self::FamilyUnknown => {
-                Code::FailedPrecondition
-            }
+            Self::ChallengeExpired
+            | Self::DeviceRevoked
+            | Self::EnrollmentExpired
+            | Self::FamilyUnknown
+            | Self::WholeListWanted { .. } => Code::FailedPrecondition,
             Self::ChallengeSpent
             | Self::ChallengeUnknown
             | Self::DeviceUnknown

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use attest_core::authenticate::ImaCheckpoint;
 use attest_proto::v1::{
     CreateChallengeRequest, CreateChallengeResponse, VerifyRequest, VerifyResponse, verifier_server::Verifier,
 };
@@ -42,13 +43,15 @@ impl VerifierService {
         let challenge = StoredChallenge {
             id: dice::name(CHALLENGE)?,
             nonce: nonce(&server_random, &device.id, &request.subject_public_key).to_vec(),
-            device_id: device.id,
+            device_id: device.id.clone(),
             server_random: server_random.to_vec(),
             subject_public_key: request.subject_public_key,
             selection,
             expires_at: now.plus(shared.config.challenge.expires_seconds),
         };
-        let reply = convert::challenge(&challenge);
+        let stored = shared.store.ima_checkpoint(challenge.device_id.clone()).await?;
+        let checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
+        let reply = convert::challenge(&challenge, checkpoint.map_or(0, |known| known.position().bytes));
         let max_open = shared.config.challenge.max_open_per_device;
         if !shared.store.open_challenge(challenge, now, max_open).await? {
             return Err(Refusal::TooManyChallenges);
@@ -89,9 +92,20 @@ async fn judge_and_record(
     let device_id = challenge.device_id.clone();
     let device = shared.store.device(device_id.clone()).await?.ok_or(Refusal::DeviceUnknown)?;
     let last_clock = shared.store.clock(device_id.clone()).await?;
-    let case = Case { device, challenge, evidence, last_clock, now };
+    let stored = shared.store.ima_checkpoint(device_id.clone()).await?;
+    let ima_checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
+    let case = Case { device, challenge, evidence, last_clock, ima_checkpoint, now };
     let worker = Arc::clone(&shared);
-    let judgement = place.run(move || worker.judge.judge(case)).await??;
+    let judgement = match place.run(move || worker.judge.judge(case)).await? {
+        Ok(judgement) => judgement,
+        Err(refusal) => {
+            // The next challenge asks for the whole list.
+            if matches!(refusal, Refusal::WholeListWanted { .. }) && stored.is_some() {
+                shared.store.keep_ima_checkpoint(device_id, None).await?;
+            }
+            return Err(refusal);
+        }
+    };
 
     let (verdict, expires_at) = (&judgement.verdict, judgement.expires_at);
     let body = convert::verdict(verdict, now, shared.config.development);
@@ -102,7 +116,7 @@ async fn judge_and_record(
         causes = ?verdict.causes.iter().map(|cause| cause.cause.as_str()).collect::<Vec<_>>(),
         "device judged"
     );
-    let stored = StoredVerdict {
+    let record = StoredVerdict {
         status: verdict.status.as_str().to_owned(),
         judged_at: now,
         expires_at,
@@ -110,8 +124,14 @@ async fn judge_and_record(
         ear_jwt: judgement.ear_jwt.clone(),
         ear_cwt: judgement.ear_cwt.clone(),
     };
-    if !shared.store.record_verdict(device_id, stored, judgement.clock).await? {
+    let kept_for = device_id.clone();
+    if !shared.store.record_verdict(device_id, record, judgement.clock).await? {
         return Err(Refusal::DeviceRevoked);
+    }
+    // What is not proven says nothing about the list; what is, says how far it is good.
+    let checkpoint = judgement.verdict.ima_checkpoint.as_ref().map(ImaCheckpoint::to_bytes);
+    if judgement.clock.is_some() && checkpoint != stored {
+        shared.store.keep_ima_checkpoint(kept_for, checkpoint).await?;
     }
     Ok(VerifyResponse {
         verdict: Some(body),

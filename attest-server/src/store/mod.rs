@@ -75,6 +75,12 @@ pub trait Store: Send + Sync + 'static {
     /// The newest verdict.
     async fn last_verdict(&self, device_id: String) -> Result<Option<StoredVerdict>, Error>;
 
+    /// How far the device's IMA list was proven and judged, in an encoding that only its writer knows.
+    async fn ima_checkpoint(&self, device_id: String) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Keeps that, or forgets it.
+    async fn keep_ima_checkpoint(&self, device_id: String, checkpoint: Option<Vec<u8>>) -> Result<(), Error>;
+
     /// The newest clock.
     async fn clock(&self, device_id: String) -> Result<Option<TpmClock>, Error>;
 

@@ -203,8 +203,7 @@ pub(crate) fn answer(challenge: &v1::CreateChallengeResponse, tpm: &SoftTpm) -> 
         signature,
         event_log: Some(EVENT_LOG.to_vec()),
         ima_list: Some(IMA.to_vec()),
-        userspace_log: None,
-        pcr_values: vec![],
+        ..v1::Evidence::default()
     }
 }
 

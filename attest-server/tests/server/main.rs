@@ -2,6 +2,7 @@
 
 mod enrollment;
 mod harness;
+mod incremental;
 mod limits;
 mod restart;
 mod soft_tpm;

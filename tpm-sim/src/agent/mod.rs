@@ -186,12 +186,22 @@ impl Agent {
         let ak = enrolled_key(&mut device, &state)?;
         let subject_key = self.subject_public_key()?;
         let server = Server::connect(&self.address).await?;
-        let challenge = server.challenge(&state.device_id, &subject_key).await?;
-        let (quote, pcrs) = quote_with_values(&mut device, &ak, &challenge.nonce, &challenge.selection)?;
-        // After the quote, so that the list is never shorter than what the quote covers.
-        let [event_log, ima_list, userspace_log] = logs.read()?;
-        let evidence = Evidence { userspace_log, ..Evidence::new(quote, event_log, ima_list, pcrs) };
-        Ok(server.verify(&challenge.id, evidence).await?)
+        let mut whole_list = false;
+        loop {
+            let challenge = server.challenge(&state.device_id, &subject_key).await?;
+            let (quote, pcrs) = quote_with_values(&mut device, &ak, &challenge.nonce, &challenge.selection)?;
+            // After the quote, so that the list is never shorter than what the quote covers.
+            let [event_log, ima_list, userspace_log] = logs.read()?;
+            let evidence = Evidence { userspace_log, ..Evidence::new(quote, event_log, ima_list, pcrs) };
+            let known = if whole_list { 0 } else { challenge.ima_list_offset };
+            match server.verify(&challenge.id, evidence.from_offset(known)).await {
+                // A restart since the server last saw the list; once, since the whole list wants nothing before it.
+                Err(error) if error.reason() == Some("ima_whole_list_wanted") && !whole_list => {
+                    whole_list = true
+                }
+                judged => return Ok(judged?),
+            }
+        }
     }
 
     /// The public half of the subject key, which is made if there is none.

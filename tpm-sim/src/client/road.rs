@@ -61,6 +61,8 @@ pub struct Challenge {
     pub nonce: Vec<u8>,
     /// PCRs to quote.
     pub selection: Selection,
+    /// How much of the IMA list the server knows already, in bytes.
+    pub ima_list_offset: u64,
 }
 
 /// What a device sends.
@@ -74,6 +76,8 @@ pub struct Evidence {
     pub event_log: Option<Vec<u8>>,
     /// The IMA list.
     pub ima_list: Option<Vec<u8>>,
+    /// How many bytes of the list come before those.
+    pub ima_list_offset: u64,
     /// systemd's userspace log.
     pub userspace_log: Option<Vec<u8>>,
     /// PCRs read beside the quote.
@@ -90,7 +94,18 @@ impl Evidence {
         pcrs: PcrValues,
     ) -> Evidence {
         let Quote { attest, signature } = quote;
-        Evidence { attest, signature, event_log, ima_list, userspace_log: None, pcrs }
+        Evidence { attest, signature, event_log, ima_list, ima_list_offset: 0, userspace_log: None, pcrs }
+    }
+
+    /// Leaves out the first bytes of the IMA list, which the server knows already. A list that is shorter is sent whole.
+    #[must_use]
+    pub fn from_offset(mut self, offset: u64) -> Evidence {
+        let known = usize::try_from(offset).ok();
+        if let Some(rest) = self.ima_list.as_deref().and_then(|list| list.get(known?..)) {
+            self.ima_list = Some(rest.to_vec());
+            self.ima_list_offset = offset;
+        }
+        self
     }
 }
 
@@ -172,7 +187,8 @@ impl Server {
             let mask = bank.pcrs.iter().filter(|&&pcr| pcr < 24).fold(0, |mask, pcr| mask | 1 << pcr);
             selection.push(name, mask);
         }
-        Ok(Challenge { id: reply.challenge_id, nonce: reply.nonce, selection })
+        let ima_list_offset = reply.ima_list_offset;
+        Ok(Challenge { id: reply.challenge_id, nonce: reply.nonce, selection, ima_list_offset })
     }
 
     /// Sends evidence and gets the verdict.
@@ -193,6 +209,7 @@ impl Server {
             signature: evidence.signature,
             event_log: evidence.event_log,
             ima_list: evidence.ima_list,
+            ima_list_offset: evidence.ima_list_offset,
             userspace_log: evidence.userspace_log,
         };
         let request = v1::VerifyRequest { challenge_id: challenge_id.to_owned(), evidence: Some(evidence) };

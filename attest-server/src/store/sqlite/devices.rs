@@ -67,6 +67,37 @@ pub(super) async fn clock(
     }))
 }
 
+pub(super) async fn ima_checkpoint(pool: &SqlitePool, device_id: &str) -> Result<Option<Vec<u8>>, Error> {
+    let row = sqlx::query("SELECT body FROM ima_checkpoint WHERE device_id = ?")
+        .bind(device_id)
+        .fetch_optional(pool)
+        .await?;
+    Ok(row.map(|row| row.try_get("body")).transpose()?)
+}
+
+pub(super) struct KeepImaCheckpoint {
+    pub(super) device_id: String,
+    pub(super) checkpoint: Option<Vec<u8>>,
+}
+
+impl Change for KeepImaCheckpoint {
+    type Output = ();
+
+    async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        let query = match &self.checkpoint {
+            None => sqlx::query("DELETE FROM ima_checkpoint WHERE device_id = ?").bind(&self.device_id),
+            Some(body) => sqlx::query(
+                "INSERT INTO ima_checkpoint (device_id, body) VALUES (?, ?) \
+                 ON CONFLICT (device_id) DO UPDATE SET body = excluded.body",
+            )
+            .bind(&self.device_id)
+            .bind(body),
+        };
+        query.execute(connection).await?;
+        Ok(())
+    }
+}
+
 pub(super) struct Revoke {
     pub(super) id: String,
     pub(super) because: String,

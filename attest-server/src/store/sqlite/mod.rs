@@ -123,6 +123,14 @@ impl Store for SqliteStore {
         devices::last_verdict(&self.readers, &device_id).await
     }
 
+    async fn ima_checkpoint(&self, device_id: String) -> Result<Option<Vec<u8>>, Error> {
+        devices::ima_checkpoint(&self.readers, &device_id).await
+    }
+
+    async fn keep_ima_checkpoint(&self, device_id: String, checkpoint: Option<Vec<u8>>) -> Result<(), Error> {
+        self.writer.write(devices::KeepImaCheckpoint { device_id, checkpoint }).await
+    }
+
     async fn clock(&self, device_id: String) -> Result<Option<TpmClock>, Error> {
         devices::clock(&self.readers, &device_id).await
     }
