@@ -62,6 +62,7 @@
     )
 )]
 
+mod alignment;
 pub mod appraise;
 pub mod authenticate;
 mod der;

@@ -21,6 +21,7 @@ mod boot;
 #[path = "../lies/device.rs"]
 mod device;
 mod edits;
+mod hostile;
 #[path = "../lies/judge.rs"]
 mod judge;
 mod log;

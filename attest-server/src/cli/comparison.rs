@@ -1,6 +1,8 @@
 //! Golden values and a device side by side, in 80 columns.
 
+use attest_core::Digest;
 use attest_core::appraise::comparison::{Comparison, FirstDifference, Relation, Row, Side};
+use attest_core::reference::golden::{Slot, SlotChange};
 
 use super::layout::hanging;
 use super::{Output, Style, printable};
@@ -110,6 +112,45 @@ fn follows(rows: &[&Row], out: &mut Output) {
     let names: Vec<String> = names.into_iter().map(times).collect();
     let head = format!("  {} ", out.paint(Style::Dim, '.'));
     hanging(out, &head, 4, &format!("follows from {cause}: {}", names.join(", ")));
+}
+
+/// The slots of one sequence that differ between two documents, side by side; what they say of themselves stands below.
+pub(super) fn slots(changes: &[&SlotChange], out: &mut Output) {
+    let Some(first) = changes.first() else { return };
+    let title = format!("{:<width$} | new", cut(&printable(&first.sequence), SIDE + 4), width = SIDE + 4);
+    out.line(out.paint(Style::Strong, title));
+    for change in changes {
+        let sides = (change.old.as_ref(), change.new.as_ref());
+        let (mark, style) = match sides {
+            (Some(_), Some(_)) => ('~', Style::Warn),
+            (Some(_), None) => ('-', Style::Bad),
+            _ => ('+', Style::Good),
+        };
+        let differs = |slot: &Slot, other: Option<&Slot>| {
+            let is_other = |digest: &&Digest| other.is_none_or(|other| !other.digests.contains(digest));
+            slot.digests.iter().find(is_other).or(slot.digests.first()).map(ToString::to_string)
+        };
+        let side = |slot: Option<&Slot>, other: Option<&Slot>| {
+            slot.map(|slot| Side {
+                event: None,
+                component: slot.component.clone(),
+                digest: differs(slot, other).unwrap_or_default(),
+                about: slot.about.clone(),
+            })
+        };
+        let (old, new) = (side(sides.0, sides.1), side(sides.1, sides.0));
+        out.line(out.paint(style, line(mark, old.as_ref(), new.as_ref())));
+        for (mark, slot, other) in [('-', sides.0, sides.1), ('+', sides.1, sides.0)] {
+            let Some(slot) = slot.filter(|slot| other.is_none_or(|other| other.about != slot.about)) else {
+                continue;
+            };
+            let rule = slot.rule.map(|rule| format!(" (rule {})", rule.name())).unwrap_or_default();
+            let text = format!("{}{rule}", printable(&slot.about));
+            if !text.is_empty() {
+                hanging(out, &format!("      {mark} "), 8, &text);
+            }
+        }
+    }
 }
 
 /// The text in so many columns.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Golden, Sequence, Slot};
+use crate::alignment::{self, Sides};
 
 /// What happened to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,33 +27,55 @@ pub struct Change {
     pub old: Option<String>,
     /// What stands there now.
     pub new: Option<String>,
+    /// The slots, where it is about one.
+    pub slot: Option<SlotChange>,
+}
+
+/// A slot of one sequence, before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotChange {
+    /// The sequence: `variant `debian-12` PCR 8`.
+    pub sequence: String,
+    /// Its PCR.
+    pub pcr: u8,
+    /// The slot that stood there.
+    pub old: Option<Slot>,
+    /// The slot that stands there now.
+    pub new: Option<Slot>,
 }
 
 impl Golden {
-    /// Everything in which `new` differs from this document, in the order of the
-    /// documents, additions last. Nothing that is compared at appraisal is
-    /// left out.
+    /// Everything in which `new` differs from this document, in the order of the documents, additions last. Nothing that is compared at
+    /// appraisal is left out. Slots are aligned, so that one more extend does not make all that follow it look changed.
     #[must_use]
     pub fn diff(&self, new: &Self) -> Vec<Change> {
         let (before, after) = (self.flatten(), new.flatten());
-        let old: BTreeMap<&str, &str> = before.iter().map(|(place, value)| (&**place, &**value)).collect();
-        let new: BTreeMap<&str, &str> = after.iter().map(|(place, value)| (&**place, &**value)).collect();
-        let only_new = after.iter().filter(|(place, _)| !old.contains_key(&**place));
-        let change = |(place, _): &(String, String)| {
-            let (old, new) = (old.get(&**place), new.get(&**place));
-            let kind = match (old, new) {
-                (Some(_), None) => ChangeKind::Removed,
-                (None, Some(_)) => ChangeKind::Added,
-                (Some(old), Some(new)) if old != new => ChangeKind::Changed,
-                _ => return None,
-            };
-            let text = |value: Option<&&str>| value.map(|v| (*v).to_owned());
-            Some(Change { kind, place: place.clone(), old: text(old), new: text(new) })
-        };
-        before.iter().chain(only_new).filter_map(change).collect()
+        let old: BTreeMap<&str, &Entry> = before.0.iter().map(|entry| (&*entry.place, entry)).collect();
+        let new: BTreeMap<&str, &Entry> = after.0.iter().map(|entry| (&*entry.place, entry)).collect();
+        let only_new = after.0.iter().filter(|entry| !old.contains_key(&*entry.place));
+        let mut changes = Vec::new();
+        for Entry { place, .. } in before.0.iter().chain(only_new) {
+            let (old, new) = (old.get(&**place).copied(), new.get(&**place).copied());
+            let text = |entry: Option<&Entry>| entry.map(|entry| entry.value.clone());
+            let (was, is) = (text(old), text(new));
+            if was != is {
+                changes.push(Change {
+                    kind: kind(&was, &is),
+                    place: place.clone(),
+                    old: was,
+                    new: is,
+                    slot: None,
+                });
+            }
+            let slots = |entry: Option<&Entry>| entry.map(|entry| entry.slots.clone()).unwrap_or_default();
+            if let Some(pcr) = old.or(new).and_then(|entry| entry.pcr) {
+                slot_changes(place, pcr, &slots(old), &slots(new), &mut changes);
+            }
+        }
+        changes
     }
 
-    fn flatten(&self) -> Vec<(String, String)> {
+    fn flatten(&self) -> Flat {
         let mut flat = Flat::default();
         flat.add("family".into(), self.family.clone());
         let banks: Vec<&str> = self.banks.iter().map(|b| b.name()).collect();
@@ -95,17 +118,86 @@ impl Golden {
         if let Some(ima) = &self.ima {
             ima.flatten(&mut |place, value| flat.add(place, value));
         }
-        flat.0
+        flat
     }
 }
 
-/// Places in words and their values, in the order of the document.
+const fn kind<T>(old: &Option<T>, new: &Option<T>) -> ChangeKind {
+    match (old, new) {
+        (None, _) => ChangeKind::Added,
+        (_, None) => ChangeKind::Removed,
+        _ => ChangeKind::Changed,
+    }
+}
+
+/// The slots that differ. Between two that are the same, those of one name stand for each other, in order.
+fn slot_changes(place: &str, pcr: u8, old: &[Slot], new: &[Slot], changes: &mut Vec<Change>) {
+    let mut from = (0_usize, 0_usize);
+    let pairs = alignment::align(&Pair { old, new });
+    for to in pairs.into_iter().chain([(old.len(), new.len())]) {
+        let mut added: Vec<(usize, &Slot)> = new.iter().enumerate().take(to.1).skip(from.1).collect();
+        let mut add = |at: usize, was: Option<&Slot>, is: Option<&Slot>| {
+            let component = was.or(is).map(|slot| slot.component.as_str()).unwrap_or_default();
+            let (was, is) = (was.cloned(), is.cloned());
+            changes.push(Change {
+                kind: kind(&was, &is),
+                place: format!("{place} slot {at:02} {component}"),
+                old: was.as_ref().map(describe),
+                new: is.as_ref().map(describe),
+                slot: Some(SlotChange { sequence: place.to_owned(), pcr, old: was, new: is }),
+            });
+        };
+        for (at, slot) in old.iter().enumerate().take(to.0).skip(from.0) {
+            let stands = added.iter().position(|(_, other)| other.component == slot.component);
+            let stands = stands.map(|stands| added.remove(stands).1);
+            add(at, Some(slot), stands);
+        }
+        for (at, slot) in added {
+            add(at, None, Some(slot));
+        }
+        from = (to.0.saturating_add(1), to.1.saturating_add(1));
+    }
+}
+
+/// The slots of one sequence in two documents.
+struct Pair<'p> {
+    old: &'p [Slot],
+    new: &'p [Slot],
+}
+
+impl Sides for Pair<'_> {
+    fn lengths(&self) -> (usize, usize) {
+        (self.old.len(), self.new.len())
+    }
+
+    fn same(&self, left: usize, right: usize) -> bool {
+        self.old.get(left).zip(self.new.get(right)).is_some_and(|(old, new)| old == new)
+    }
+
+    fn left_key(&self, at: usize) -> Option<&[u8]> {
+        Some(self.old.get(at)?.digests.first()?.as_bytes())
+    }
+
+    fn right_key(&self, at: usize) -> Option<&[u8]> {
+        Some(self.new.get(at)?.digests.first()?.as_bytes())
+    }
+}
+
+/// One place in words, its value, and the slots of a sequence.
+struct Entry {
+    place: String,
+    value: String,
+    pcr: Option<u8>,
+    slots: Vec<Slot>,
+}
+
+/// Places and their values, in the order of the document.
 #[derive(Default)]
-struct Flat(Vec<(String, String)>);
+struct Flat(Vec<Entry>);
 
 impl Flat {
     fn add(&mut self, place: String, value: String) {
-        self.0.push((place, value));
+        self.0.push(Entry { place, value, pcr: None, slots: Vec::new() });
     }
 
     fn sequence(&mut self, place: &str, sequence: &Sequence) {
@@ -117,10 +209,12 @@ impl Flat {
             sequence.evidence.name(),
             sequence.startup_locality
         );
-        self.add(place.into(), head);
-        for (i, slot) in sequence.slots.iter().enumerate() {
-            self.add(format!("{place} slot {i:02} {}", slot.component), describe(slot));
-        }
+        self.0.push(Entry {
+            place: place.into(),
+            value: head,
+            pcr: Some(sequence.pcr),
+            slots: sequence.slots.clone(),
+        });
     }
 }
 

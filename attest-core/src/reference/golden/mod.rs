@@ -16,7 +16,7 @@ mod tests;
 mod write;
 
 pub use check::{Lint, LintCode};
-pub use diff::{Change, ChangeKind};
+pub use diff::{Change, ChangeKind, SlotChange};
 pub use error::Error;
 pub use ima::{
     ImaBuffer, ImaFile, ImaGolden, ImaPath, ImaSigner, PathEffect, Response, SignerKeyGolden, key_from_pem,

@@ -129,6 +129,24 @@ fn a_reviewed_change_is_three_lines_in_the_comparison() {
     assert_eq!(new.diff(&new), []);
 }
 
+/// One more extend shifts the ones behind it, and changes none.
+#[test]
+fn an_inserted_slot_is_the_only_one_that_differs() {
+    let old = learned();
+    let mut new = old.clone();
+    let sequence = new.variants[0].sequences.iter_mut().find(|s| s.pcr == 8).unwrap();
+    let inserted = Slot { about: "set timeout=5".into(), ..sequence.slots[2].clone() };
+    let digests = old.banks.iter().map(|bank| bank.hash(&[b"set timeout=5"])).collect();
+    sequence.slots.insert(2, Slot { digests, ..inserted });
+    let changes = old.diff(&new);
+    let slots: Vec<_> = changes.iter().filter_map(|change| change.slot.as_ref()).collect();
+    assert_eq!(slots.len(), 1, "{changes:#?}");
+    assert!(slots[0].old.is_none() && slots[0].new.as_ref().unwrap().about == "set timeout=5");
+    assert_eq!(changes.len(), 2, "and the number of extends");
+    let back = new.diff(&old);
+    assert!(back.iter().any(|c| c.kind == ChangeKind::Removed && c.place.contains("slot 02 grub.command")));
+}
+
 #[test]
 fn every_value_that_judges_shows_in_the_comparison() {
     let old = learned();

@@ -7,12 +7,14 @@ mod predict;
 use std::path::PathBuf;
 
 use attest_core::Limits;
-use attest_core::reference::golden::{ChangeKind, ImaBuffer, ImaGolden, ImaPath, ImaSigner, Sequence};
+use attest_core::reference::golden::{
+    Change, ChangeKind, ImaBuffer, ImaGolden, ImaPath, ImaSigner, Sequence,
+};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::verify::read_golden;
-use super::{Exit, Failure, Output, Style, printable};
+use super::{Exit, Failure, Output, Style, comparison, printable};
 
 /// Learn, show, compare and check golden documents.
 #[derive(Args, Debug)]
@@ -245,7 +247,12 @@ fn diff(old: &Document, new: &Document, out: &mut Output) {
     if out.wants_json() {
         let changes: Vec<_> = changes
             .iter()
-            .map(|c| json!({ "kind": kind(c.kind), "place": c.place, "old": c.old, "new": c.new }))
+            .map(|c| {
+                let slot = c.slot.as_ref();
+                let side = slot.and_then(|slot| slot.new.as_ref().or(slot.old.as_ref()));
+                json!({ "kind": kind(c.kind), "place": c.place, "old": c.old, "new": c.new,
+                        "pcr": slot.map(|slot| slot.pcr), "component": side.map(|side| &side.component) })
+            })
             .collect();
         out.json(&json!({ "changes": changes }));
         return;
@@ -253,16 +260,24 @@ fn diff(old: &Document, new: &Document, out: &mut Output) {
     if changes.is_empty() {
         out.line("nothing that is judged differs");
     }
-    for change in &changes {
+    let mut left = changes.iter().peekable();
+    while let Some(change) = left.next() {
+        if let Some(slot) = &change.slot {
+            let mut together = vec![slot];
+            let is_next = |next: &&Change| next.slot.as_ref().is_some_and(|s| s.sequence == slot.sequence);
+            while let Some(next) = left.next_if(is_next) {
+                together.extend(&next.slot);
+            }
+            comparison::slots(&together, out);
+            continue;
+        }
         let place = out.paint(Style::Strong, printable(&change.place));
         out.line(format!("{} {place}", kind(change.kind)));
         if let Some(old) = &change.old {
-            let line = out.paint(Style::Bad, format!("  - {}", printable(old)));
-            out.line(line);
+            out.line(out.paint(Style::Bad, format!("  - {}", printable(old))));
         }
         if let Some(new) = &change.new {
-            let line = out.paint(Style::Good, format!("  + {}", printable(new)));
-            out.line(line);
+            out.line(out.paint(Style::Good, format!("  + {}", printable(new))));
         }
     }
 }
