@@ -141,10 +141,12 @@ pub(super) fn slots(changes: &[&SlotChange], out: &mut Output) {
         let (old, new) = (side(sides.0, sides.1), side(sides.1, sides.0));
         out.line(out.paint(style, line(mark, old.as_ref(), new.as_ref())));
         for (mark, slot, other) in [('-', sides.0, sides.1), ('+', sides.1, sides.0)] {
-            let Some(slot) = slot.filter(|slot| other.is_none_or(|other| other.about != slot.about)) else {
+            let Some(slot) = slot.filter(|slot| {
+                other.is_none_or(|other| (&other.about, &other.rule) != (&slot.about, &slot.rule))
+            }) else {
                 continue;
             };
-            let rule = slot.rule.map(|rule| format!(" (rule {})", rule.name())).unwrap_or_default();
+            let rule = slot.rule.as_ref().map(|rule| format!(" (rule {})", rule.name())).unwrap_or_default();
             let text = format!("{}{rule}", printable(&slot.about));
             if !text.is_empty() {
                 hanging(out, &format!("      {mark} "), 8, &text);
