@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::evidence::tcg_event::{Guid, Variable};
+use crate::reference::golden::RuleKind;
 
 /// The contents of a variable in the real boot's PCR 7.
 fn contents(name: &str) -> Vec<u8> {
@@ -101,4 +102,18 @@ fn alternative_of_another_variant() {
     let error = refused(&base, &[file("secure_boot.dbx", &[dbx.as_slice(), &contents("dbx")].concat())]);
     let names = vec!["grub!".to_owned(), "grub+secure_boot.dbx!".to_owned()];
     assert_eq!(error, Error::AlternativeAmbiguous { component: "secure_boot.dbx".into(), pcr: 7, names });
+}
+
+/// The rule's values are the old ones: the new digest counts by itself, and the old alternative keeps its rule.
+#[test]
+fn a_new_value_under_a_rule_is_exact() {
+    let log = fixture!("boots/sb-grub/eventlog.bin");
+    let log = EventLog::parse(log, &LIMITS).unwrap();
+    let boot = Boot { name: "grub", log: &log, evidence: Evidence::Quoted, files: None, userspace: None };
+    let choices = Choices { rules: vec![RuleKind::SbatAtLeast], ..Choices::default() };
+    let base = learn("f", &[boot], &choices).unwrap();
+    let prediction = predicted(&base, &[file("secure_boot.sbat_level", b"sbat,1,2030010100\n")]);
+    assert_eq!(slots(&prediction, 7)[7].rule, None);
+    let old = prediction.golden.sequences.iter().find(|s| s.pcr == 7 && s.name == "grub").unwrap();
+    assert!(old.slots[7].rule.is_some());
 }
