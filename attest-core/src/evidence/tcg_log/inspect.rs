@@ -21,6 +21,10 @@ const STARTUP_LOCALITY: &[u8] = b"StartupLocality\0";
 /// What a separator's data may be, and the value whose digest says that measuring failed.
 const SEPARATORS: [&[u8]; 2] = [&[0; 4], &[0xff; 4]];
 const ERROR_SEPARATOR: &[u8] = &[1, 0, 0, 0];
+/// Separators of one register whose digests are computed again, before any signature is checked: real ones carry up to five. And the
+/// variables of PCR 7 that are kept in mind: real machines measure up to twenty.
+const SEPARATORS_HASHED: u32 = 16;
+const VARIABLES_KEPT: usize = 512;
 
 pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Inspected {
     // With one digest of every algorithm of the header the list has this length, and only then: none repeats.
@@ -152,6 +156,9 @@ impl<'a> Pass<'a, '_> {
 
     fn separator(&mut self, event: &Event<'a>) {
         self.count_separator(event);
+        if at(&mut self.separators, event.pcr).is_some_and(|count| *count > SEPARATORS_HASHED) {
+            return self.report(event, FindingKind::TooMany { code: "separator_digest" });
+        }
         let wrong = event.digests().find(|(alg, digest)| self.hash(*alg, event.data).as_bytes() != *digest);
         // The error separator's digest is that of 00000001, whatever its data explains.
         let fails = |(alg, digest): (HashAlg, &[u8])| alg.hash(&[ERROR_SEPARATOR]).as_bytes() == digest;
@@ -217,9 +224,13 @@ impl<'a> Pass<'a, '_> {
                 if ended {
                     self.report(event, FindingKind::VariableAfterSeparator);
                 }
-                let repeated = variable_key(event.data).is_some_and(|key| !self.variables.insert(key));
-                if repeated {
+                let Some(key) = variable_key(event.data) else { return };
+                if self.variables.contains(key) {
                     self.report(event, FindingKind::DuplicateVariable);
+                } else if self.variables.len() < VARIABLES_KEPT {
+                    self.variables.insert(key);
+                } else {
+                    self.report(event, FindingKind::TooMany { code: "duplicate_variable" });
                 }
             }
             _ => {}

@@ -463,6 +463,24 @@ fn logs_after_their_lengths_are_read_one_after_the_other() {
     assert_eq!(error(&differ.concat()), "pieces_differ");
 }
 
+#[test]
+fn a51_separators_and_variables_without_end_are_refused_and_not_hashed() {
+    let mut last = Made::separator(4);
+    last.digests[0].1[0] ^= 1;
+    let mut events: Vec<_> = (0..16).map(|_| Made::separator(4)).collect();
+    events.push(last);
+    let found = findings(&log(&events));
+    assert!(found.contains(&("too_many_findings", Some(17), Some(4))), "{found:?}");
+    assert!(found.iter().all(|(code, ..)| *code != "separator_digest"));
+    let variable =
+        |nth: u16| [&[7; 16][..], &1_u64.to_le_bytes(), &0_u64.to_le_bytes(), &nth.to_le_bytes()].concat();
+    let made = |nth| Made::new(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &variable(nth));
+    let many = findings(&log(&(0..513).map(made).collect::<Vec<_>>()));
+    assert_eq!(many[0], ("too_many_findings", Some(513), Some(7)));
+    let twice = findings(&log(&(0..512).chain([511]).map(made).collect::<Vec<_>>()));
+    assert_eq!(twice[0], ("duplicate_variable", Some(513), Some(7)));
+}
+
 /// The type is in no hash: who wants to hide a second separator gives it another one.
 #[test]
 fn a29_a_second_separator_under_another_type() {
