@@ -57,7 +57,13 @@ struct Bank {
 }
 
 impl<'a> AuthenticIma<'a> {
-    pub(super) fn check(list: ImaLog<'a>, pcrs: &QuotedPcrs, before: Option<ImaCheckpoint>) -> Self {
+    /// `at_handover` gives the value of a quoted PCR when the kernel took `boot_aggregate`: before user space went on with it.
+    pub(super) fn check(
+        list: ImaLog<'a>,
+        pcrs: &QuotedPcrs,
+        before: Option<ImaCheckpoint>,
+        at_handover: impl Fn(HashAlg, u8) -> Option<Digest>,
+    ) -> Self {
         let mut judged: Vec<Bank> =
             pcrs.banks().into_iter().map(|alg| Bank::check(&list, pcrs, alg, before.as_ref())).collect();
         // A bank of padded SHA-1 digests proves no more than SHA-1, however long they are.
@@ -74,7 +80,7 @@ impl<'a> AuthenticIma<'a> {
             before.as_ref().map_or_else(|| ToldAggregate::of_list(&list), |before| before.boot_aggregate);
         let is_quoted = pcrs.iter().any(|(_, pcr, _)| u32::from(pcr) == IMA_PCR);
         let boot_aggregate = if is_quoted {
-            told_aggregate.check(|alg, pcr| pcrs.get(alg, u8::try_from(pcr).ok()?))
+            told_aggregate.check(|alg, pcr| at_handover(alg, u8::try_from(pcr).ok()?))
         } else {
             BootAggregate::Unproven(Unproven::ListNotQuoted)
         };

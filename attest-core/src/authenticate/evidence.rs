@@ -145,8 +145,9 @@ impl<'a> AuthenticEvidence<'a> {
         let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
         let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, outcome(alg, pcr))).collect();
         let in_userspace: Vec<bool> = (0..24).map(|pcr| told.is_in_userspace(pcr)).collect();
+        let at_handover = |alg, pcr| told.at_handover(&pcrs, alg, pcr);
+        let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs, before, at_handover));
         let stories = replay.map(Replay::into_stories).unwrap_or_default();
-        let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs, before));
         for (alg, pcr, outcome) in &mut outcomes {
             let Some(ima) = &ima else { break };
             let twice = in_userspace.get(usize::from(*pcr)).copied().unwrap_or(false);

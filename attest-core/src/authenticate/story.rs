@@ -61,6 +61,17 @@ impl Logs<'_, '_, '_> {
         }
     }
 
+    /// The value of a quoted PCR when the firmware handed over: where user space went on, and the whole story is proven, the value before.
+    ///
+    /// The kernel takes IMA's boot_aggregate then, and user space may extend those registers later (systemd's separator does).
+    pub(super) fn at_handover(&self, pcrs: &QuotedPcrs, alg: HashAlg, pcr: u8) -> Option<Digest> {
+        let quoted = pcrs.get(alg, pcr)?;
+        if !self.is_in_userspace(pcr) || self.outcome(pcrs, alg, pcr) != Outcome::Match {
+            return Some(quoted);
+        }
+        Some(Self { userspace: None, ..*self }.value(alg, pcr))
+    }
+
     /// What the logs say about a quoted PCR.
     pub(super) fn outcome(&self, pcrs: &QuotedPcrs, alg: HashAlg, pcr: u8) -> Outcome {
         let quoted = pcrs.get(alg, pcr);

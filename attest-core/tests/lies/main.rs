@@ -30,3 +30,4 @@ mod reasons;
 mod rules;
 mod sample;
 mod sequence;
+mod userspace;
