@@ -131,7 +131,8 @@ impl Member {
         let ak = device.create_ak(&AkTemplate::new(AkAlgorithm::EccP256, LABEL)).expect("an attestation key");
         let quote = device.quote(&ak, &challenge.nonce, &challenge.selection).expect("a quote");
         let (log, ima) = (self.record.log.bytes(), self.record.ima.bytes());
-        Evidence::new(quote, Some(log), Some(ima), BTreeMap::new())
+        let userspace_log = self.record.userspace.bytes();
+        Evidence { userspace_log, ..Evidence::new(quote, Some(log), Some(ima), BTreeMap::new()) }
     }
 
     /// The whole road: a challenge, an honest answer, a verdict.

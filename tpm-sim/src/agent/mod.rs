@@ -182,6 +182,7 @@ impl Agent {
         let state = State::load(&self.state_dir)?;
         // What may be missing is looked for before anybody is asked anything.
         logs.read()?;
+        logs.lock_userspace()?;
         let mut device = Device::open(&self.tcti)?;
         let ak = enrolled_key(&mut device, &state)?;
         let subject_key = self.subject_public_key()?;
@@ -189,9 +190,11 @@ impl Agent {
         let mut whole_list = false;
         loop {
             let challenge = server.challenge(&state.device_id, &subject_key).await?;
+            let userspace_log = logs.lock_userspace()?;
             let (quote, pcrs) = quote_with_values(&mut device, &ak, &challenge.nonce, &challenge.selection)?;
+            let userspace_log = userspace_log.read()?;
             // After the quote, so that the list is never shorter than what the quote covers.
-            let [event_log, ima_list, userspace_log] = logs.read()?;
+            let [event_log, ima_list] = logs.read()?;
             let evidence = Evidence { userspace_log, ..Evidence::new(quote, event_log, ima_list, pcrs) };
             let known = if whole_list { 0 } else { challenge.ima_list_offset };
             match server.verify(&challenge.id, evidence.from_offset(known)).await {

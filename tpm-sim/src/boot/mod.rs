@@ -5,10 +5,12 @@ mod ima;
 mod log;
 mod measurement;
 mod uefi;
+mod userspace;
 
 pub use ima::{ImaEntry, ImaList};
 pub use log::{EventLog, LogEntry};
 pub use measurement::{Measured, Measurement, event_type};
+pub use userspace::{UserspaceLog, UserspaceRecord};
 
 use crate::bank::{Bank, Selection};
 use crate::device::{Device, Error};
@@ -20,6 +22,8 @@ pub struct Record {
     pub log: EventLog,
     /// The kernel's IMA list.
     pub ima: ImaList,
+    /// systemd's log, where it runs.
+    pub userspace: UserspaceLog,
 }
 
 /// A boot to be run: what firmware and boot loader measure, then the files that the kernel measures.
@@ -46,7 +50,7 @@ impl Boot {
             ima.push(ImaEntry::file(path, content));
         }
         ima.extend(device, &self.banks)?;
-        Ok(Record { log, ima })
+        Ok(Record { log, ima, userspace: UserspaceLog::default() })
     }
 
     /// The firmware's and boot loader's part alone.

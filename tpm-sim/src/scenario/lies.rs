@@ -3,13 +3,45 @@
 use crate::bank::{Bank, Digests};
 use crate::boot::debian::Parts;
 use crate::boot::event_type::{EV_EFI_ACTION, EV_IPL, EV_NO_ACTION, EV_SEPARATOR};
-use crate::boot::{EventLog, ImaEntry, LogEntry, Measured, Measurement, Record};
+use crate::boot::{EventLog, ImaEntry, LogEntry, Measured, Measurement, Record, UserspaceRecord};
 use crate::device::{Device, Error};
 
 /// The banks of the simulated machines: firmware extends and logs both.
 pub const BANKS: [Bank; 2] = [Bank::Sha1, Bank::Sha256];
 
 pub(super) fn nothing(_: &mut Device, _: &mut Record) -> Result<(), Error> {
+    Ok(())
+}
+
+/// systemd runs, measures its phases and its machine's id, and keeps its log.
+pub(super) fn run_systemd(device: &mut Device, record: &mut Record) -> Result<(), Error> {
+    for (pcr, event_type, string) in [
+        (11, "phase", "enter-initrd"),
+        (11, "phase", "leave-initrd"),
+        (15, "machine-id", "machine-id:0123456789abcdef0123456789abcdef"),
+        (11, "phase", "ready"),
+    ] {
+        record.userspace.measure(device, &BANKS, pcr, event_type, string)?;
+    }
+    Ok(())
+}
+
+/// Root measures more into a PCR that is judged, and tells so in systemd's log.
+pub(super) fn measure_and_tell(device: &mut Device, record: &mut Record) -> Result<(), Error> {
+    run_systemd(device, record)?;
+    record.userspace.measure(device, &BANKS, 9, "phase", "one more")
+}
+
+/// Root measures more into a PCR of the firmware, and tells so in systemd's log as its separator.
+pub(super) fn tell_in_firmware_pcr(device: &mut Device, record: &mut Record) -> Result<(), Error> {
+    run_systemd(device, record)?;
+    record.userspace.measure(device, &BANKS, 4, "os-separator", "one more image")
+}
+
+/// systemd's log says that it extended PCR 10, beside an IMA list that leads there by itself.
+pub(super) fn tell_of_ima_pcr(device: &mut Device, record: &mut Record) -> Result<(), Error> {
+    run_systemd(device, record)?;
+    record.userspace.records.push(UserspaceRecord::new(&BANKS, 10, "phase", "ready"));
     Ok(())
 }
 

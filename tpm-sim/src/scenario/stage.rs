@@ -259,7 +259,8 @@ pub(super) fn quote(
 ) -> Result<Evidence, device::Error> {
     let quote = device.quote(ak, nonce, selection)?;
     let pcrs: PcrValues = device.read_pcrs(selection)?;
-    Ok(Evidence::new(quote, Some(record.log.bytes()), Some(record.ima.bytes()), pcrs))
+    let evidence = Evidence::new(quote, Some(record.log.bytes()), Some(record.ima.bytes()), pcrs);
+    Ok(Evidence { userspace_log: record.userspace.bytes(), ..evidence })
 }
 
 /// Firmware loads images to another place at every boot.

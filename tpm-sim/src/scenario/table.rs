@@ -33,6 +33,34 @@ pub const ALL: &[Scenario] = &[
         ..scenario("list-grew", "measures a file between the quote and the reading of the list", GOOD)
     },
     Scenario {
+        afterwards: lies::run_systemd,
+        ..scenario("systemd-log", "runs systemd, which measures its phases and shows its log", GOOD)
+    },
+    Scenario {
+        afterwards: lies::measure_and_tell,
+        ..scenario(
+            "userspace-measures-more",
+            "measures more into PCR 9 after the boot and tells so in systemd's log",
+            refused(&["userspace_measurement_changed"]),
+        )
+    },
+    Scenario {
+        afterwards: lies::tell_in_firmware_pcr,
+        ..scenario(
+            "userspace-in-firmware-pcr",
+            "measures more into PCR 4 after the boot and calls it systemd's separator",
+            refused(&["userspace_measurement_changed", "log_finding"]),
+        )
+    },
+    Scenario {
+        afterwards: lies::tell_of_ima_pcr,
+        ..scenario(
+            "two-logs-of-one-pcr",
+            "says in systemd's log that it extended PCR 10, which the IMA list explains",
+            refused(&["story_ambiguous"]),
+        )
+    },
+    Scenario {
         parts: Parts::unannounced,
         ..scenario(
             "unannounced-update",
