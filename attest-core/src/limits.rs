@@ -58,8 +58,12 @@ pub struct Limits {
     pub image_bytes: usize,
     /// Sections of a PE image. Windows stops at 96; a unified kernel image with many profiles has some hundred.
     pub image_sections: usize,
-    /// A golden document. 100,000 file digests are 10 MB.
+    /// A golden document, as text or as CoRIM. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
+    /// CBOR items of a CoRIM and all that is packed in it, keys counted. 100,000 file digests are a million.
+    pub corim_items: usize,
+    /// Tags in a CoRIM. Manifests of whole platforms have some dozen.
+    pub corim_tags: usize,
 }
 
 impl Limits {
@@ -92,6 +96,8 @@ impl Limits {
         image_bytes: 1 << 30,
         image_sections: 2_048,
         golden_bytes: 64 << 20,
+        corim_items: 2 << 20,
+        corim_tags: 1_024,
     };
 }
 

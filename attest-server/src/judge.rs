@@ -14,7 +14,9 @@ use attest_core::{
         tpm::{ClockInfo, PcrMask, PcrSelection},
     },
     reference::{
-        Golden, ReferenceSet, golden,
+        Document, Golden, ReferenceSet,
+        corim::Validity,
+        document, golden,
         overlay::{DeviceIds, Overlay},
     },
     result::{Ear, PublicKey, ResultContext, Sign, VerifierId, VerifyingKey},
@@ -45,6 +47,9 @@ pub enum Error {
     /// A golden document is of another family.
     #[error("family {0}: the golden document is of family `{1}`")]
     FamilyMismatch(String, String),
+    /// A golden document cannot be read, or does not count now.
+    #[error("family {0}: {1}")]
+    Document(String, document::Error),
     /// A golden document is refused.
     #[error("family {0}: {1}")]
     Golden(String, golden::Error),
@@ -99,6 +104,8 @@ struct Family {
     references: ReferenceSet,
     overlays: Option<PathBuf>,
     selection: Selection,
+    /// When the golden document counts.
+    validity: Option<Validity>,
 }
 
 impl Family {
@@ -138,9 +145,14 @@ impl Family {
 
 impl Judge {
     /// Reads the golden documents.
-    pub(crate) fn new(config: &Config, signer: FileSigner, issuer: String) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: &Config,
+        signer: FileSigner,
+        issuer: String,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let families =
-            config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family)?)));
+            config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family, now)?)));
         Ok(Self {
             families: families.collect::<Result<_, Error>>()?,
             policy: Policy::default(),
@@ -182,6 +194,11 @@ impl Judge {
             lease: None,
             revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
         };
+        // A50: what was good when the server started may be over by now.
+        document::check_validity(family.validity, now).map_err(|error| {
+            tracing::error!(family = device.family, %error, "the golden document does not count");
+            Refusal::ServerFault { code: error.code() }
+        })?;
         let references = &family.references;
         let limits = Limits::DEFAULT;
         let (key, confirmation, challenge) = prepare(&device, &challenge, &limits)?;
@@ -324,12 +341,15 @@ fn pcr_selection(selection: &Selection) -> Result<PcrSelection, String> {
     if selection.is_empty() { Err("nothing is selected".to_owned()) } else { Ok(selection) }
 }
 
-fn read_family(name: &str, family: &config::Family) -> Result<Family, Error> {
+fn read_family(name: &str, family: &config::Family, now: Timestamp) -> Result<Family, Error> {
     let most = u64::try_from(Limits::DEFAULT.golden_bytes).unwrap_or(u64::MAX);
-    let text = file::read_text(&family.golden, most)
+    let bytes = file::read(&family.golden, most)
         .map_err(|error| Error::File(name.to_owned(), family.golden.clone(), error))?;
+    let unusable = |error| Error::Document(name.to_owned(), error);
+    let document = Document::read(&bytes, &Limits::DEFAULT).map_err(unusable)?;
+    let validity = document.validity();
+    let golden = document.valid_at(now).map_err(unusable)?;
     let refused = |error| Error::Golden(name.to_owned(), error);
-    let golden = Golden::parse(&text, &Limits::DEFAULT).map_err(refused)?;
     if golden.family != name {
         return Err(Error::FamilyMismatch(name.to_owned(), golden.family));
     }
@@ -339,7 +359,7 @@ fn read_family(name: &str, family: &config::Family) -> Result<Family, Error> {
     };
     pcr_selection(&selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
     let references = ReferenceSet::development(golden).map_err(refused)?;
-    Ok(Family { references, overlays: family.overlays.clone(), selection })
+    Ok(Family { references, overlays: family.overlays.clone(), selection, validity })
 }
 
 /// What the document judges, and IMA's PCR, in every bank that may judge.

@@ -141,7 +141,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let scheme = if config.development { "http" } else { "https" };
     let issuer = config.token.issuer.clone().unwrap_or_else(|| format!("{scheme}://{http}"));
     let issuer = issuer.trim_end_matches('/').to_owned();
-    let judge = Judge::new(&config, signer, issuer.clone())?;
+    let judge = Judge::new(&config, signer, issuer.clone(), clock::now())?;
     let documents = Documents::new(judge.issuer(), judge.public_key());
     let limits = config.limits.clone();
     let shared = Arc::new(Shared {

@@ -6,6 +6,10 @@
 
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub use write::encode;
+pub(crate) use write::{encoded_len, head, head_len, key_len};
 
 use crate::{
     Limits,

@@ -1,6 +1,8 @@
 //! Golden values: what a good device of a family boots, as a document that people review and as a set ready for appraisal.
 
 pub mod component;
+pub mod corim;
+pub mod document;
 pub(crate) mod files;
 pub mod golden;
 pub(crate) mod index;
@@ -9,5 +11,6 @@ pub mod overlay;
 pub mod predict;
 mod set;
 
+pub use document::Document;
 pub use golden::Golden;
 pub use set::{GoldenSource, ReferenceSet, ResolvedVariant};

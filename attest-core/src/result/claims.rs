@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value as Json;
 
+pub(crate) use crate::evidence::cbor::head;
 pub(crate) use crate::evidence::node::{Label, Node};
 
 /// A value with its meaning kept until it is known how it will be written.
@@ -102,27 +103,6 @@ fn integer(out: &mut Vec<u8>, value: i64) {
 
 fn size(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
-}
-
-/// Major type and argument in the fewest bytes (RFC 8949, 3).
-pub(crate) fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
-    let major = major << 5;
-    if let Ok(small) = u8::try_from(argument) {
-        if small < 24 {
-            out.push(major | small);
-        } else {
-            out.extend_from_slice(&[major | 24, small]);
-        }
-    } else if let Ok(value) = u16::try_from(argument) {
-        out.push(major | 25);
-        out.extend_from_slice(&value.to_be_bytes());
-    } else if let Ok(value) = u32::try_from(argument) {
-        out.push(major | 26);
-        out.extend_from_slice(&value.to_be_bytes());
-    } else {
-        out.push(major | 27);
-        out.extend_from_slice(&argument.to_be_bytes());
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 mod common;
 
 mod certificates;
+mod corim;
 mod event_logs;
 mod ima;
 mod inventory;

@@ -196,7 +196,7 @@ impl TokenKey {
     }
 
     /// Whether `signature` is this key's over `message`: ECDSA as r ‖ s of the curve's length (RFC 9053, 2.1; RFC 7518, 3.4).
-    pub(super) fn verifies(&self, alg: &Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, alg: &Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let plain = |with: &'static dyn VerificationAlgorithm, key: &[u8]| {
             UnparsedPublicKey::new(with, key).verify(message, signature).is_ok()
         };

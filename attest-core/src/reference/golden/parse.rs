@@ -48,7 +48,17 @@ impl Golden {
         if text.len() > limits.golden_bytes {
             return Err(Error::TooLarge { got: text.len(), limit: limits.golden_bytes });
         }
-        let raw: RawGolden = toml::from_str(text).map_err(|e| Error::Syntax { detail: e.to_string() })?;
+        Self::from_raw(toml::from_str(text).map_err(|e| Error::Syntax { detail: e.to_string() })?)
+    }
+
+    /// The same for a document that came in another encoding than text.
+    pub(crate) fn from_table(table: toml::Table) -> Result<Self, Error> {
+        Self::from_raw(
+            table.try_into().map_err(|e: toml::de::Error| Error::Syntax { detail: e.to_string() })?,
+        )
+    }
+
+    fn from_raw(raw: RawGolden) -> Result<Self, Error> {
         if raw.format != FORMAT {
             return Err(Error::Format { got: raw.format });
         }

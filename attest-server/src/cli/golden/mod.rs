@@ -1,5 +1,7 @@
 //! `attest golden`.
 
+mod build;
+mod foreign;
 mod learn;
 mod overlay;
 mod predict;
@@ -7,13 +9,14 @@ mod predict;
 use std::path::PathBuf;
 
 use attest_core::Limits;
+use attest_core::reference;
 use attest_core::reference::golden::{
     Change, ChangeKind, ImaBuffer, ImaGolden, ImaPath, ImaSigner, Sequence,
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::verify::read_golden;
+use super::verify::read_document;
 use super::{Exit, Failure, Output, Style, comparison, printable};
 
 /// Learn, show, compare and check golden documents.
@@ -29,9 +32,9 @@ enum Command {
     Learn(Box<learn::Learn>),
     /// Add what an update will measure, before the first device boots it
     Predict(Box<predict::Predict>),
-    /// Explain a document in words
+    /// Explain a document in words, or what another program's CoRIM holds
     Show {
-        /// The golden document
+        /// The golden document, or any CoRIM
         file: PathBuf,
     },
     /// Sign one device's own digests, from a boot of it that is known to be good
@@ -43,6 +46,8 @@ enum Command {
         /// The document to review
         new: PathBuf,
     },
+    /// Write a document as an unsigned CoRIM, for programs
+    Build(build::Build),
     /// What a reviewer should hear about
     Check {
         /// The golden document
@@ -57,30 +62,41 @@ impl Golden {
             Command::Learn(learn) => learn.run(&limits, out),
             Command::Overlay(overlay) => overlay.run(&limits, out),
             Command::Predict(predict) => predict.run(&limits, out),
-            Command::Show { file } => {
-                show(&read_golden(&file, &limits)?, out);
-                Ok(Exit::Good)
-            }
+            Command::Build(build) => build.run(&limits, out),
+            Command::Show { file } => foreign::show(&file, &limits, out),
             Command::Diff { old, new } => {
-                diff(&read_golden(&old, &limits)?, &read_golden(&new, &limits)?, out);
+                let (old, new) = (read_document(&old, &limits)?, read_document(&new, &limits)?);
+                diff(old.golden(), new.golden(), out);
                 Ok(Exit::Good)
             }
-            Command::Check { file } => Ok(check(&read_golden(&file, &limits)?, out)),
+            Command::Check { file } => Ok(check(read_document(&file, &limits)?.golden(), out)),
         }
     }
 }
 
 type Document = attest_core::reference::Golden;
 
-fn show(golden: &Document, out: &mut Output) {
+fn show(document: &reference::Document, note: Option<&str>, out: &mut Output) {
+    let golden = document.golden();
     if out.wants_json() {
         out.json(&summary(golden));
         return;
+    }
+    if let Some(note) = note {
+        let note = out.paint(Style::Warn, printable(note));
+        out.line(note);
     }
     let family = out.paint(Style::Strong, printable(&golden.family));
     let banks: Vec<&str> = golden.banks.iter().map(|bank| bank.name()).collect();
     let judged: Vec<String> = golden.judged.iter().map(ToString::to_string).collect();
     out.line(format!("{family}  judged by {} in PCR {}", banks.join(", "), judged.join(" ")));
+    if let reference::document::Form::Corim { validity, tag_version } = document.form() {
+        let from =
+            validity.and_then(|v| v.not_before).map(|from| format!(" from {from}")).unwrap_or_default();
+        let until = validity.map(|v| format!(" until {}", v.not_after)).unwrap_or_default();
+        let period = if validity.is_some() { format!(", counts{from}{until}") } else { String::new() };
+        out.line(format!("CoRIM, edition {tag_version}{period}"));
+    }
     for not in &golden.not_judged {
         out.line(format!("PCR {} is not judged: {}", not.pcr, printable(&not.reason)));
     }
