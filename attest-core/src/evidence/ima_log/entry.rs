@@ -117,8 +117,7 @@ impl<'e> Entry<'e> {
     /// Whether it is told as the measurement of a buffer.
     #[must_use]
     pub fn has_buffer(&self) -> bool {
-        let is_buffer = |field| field == Field::Hex(Bytes::Buffer);
-        self.template.fields().is_some_and(|mut fields| fields.any(is_buffer))
+        self.template.has(Field::Hex(Bytes::Buffer))
     }
 
     /// The buffer that was measured, if it is a buffer.

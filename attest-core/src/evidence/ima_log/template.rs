@@ -89,6 +89,14 @@ impl<'a> Template<'a> {
         is_known.then(|| known.iter().copied().chain(ids.filter_map(field)))
     }
 
+    /// Whether the field is one of its fields.
+    pub(super) fn has(self, wanted: Field) -> bool {
+        match self.built_in() {
+            Some(known) => known.contains(&wanted),
+            None => self.fields().is_some_and(|mut fields| fields.any(|field| field == wanted)),
+        }
+    }
+
     fn built_in(self) -> Option<&'static [Field]> {
         use Field::{D, DNg, DNgV2, Hex, Text, Uint};
         const DIGEST: Field = DNg(DigestOf::File);
