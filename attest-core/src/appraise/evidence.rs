@@ -226,6 +226,31 @@ pub(super) fn about_userspace(evidence: &AuthenticEvidence<'_>) -> Vec<Reason> {
     findings.iter().map(reason).collect()
 }
 
+/// The same for tokens that came without a quote.
+pub(super) fn about_tokens(golden: &Golden, context: &Context) -> Vec<Reason> {
+    let mut reasons = development(context);
+    let mut refuse = |code, explain: String| {
+        reasons.push(Reason::new(code, Severity::Refuse, Part::Evidence, explain));
+    };
+    if let Some(why) = &context.revoked {
+        refuse(Code::Revoked, format!("the device is revoked: {why}"));
+    }
+    if golden.family != context.family {
+        let explain =
+            format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
+        refuse(Code::FamilyMismatch, explain);
+    }
+    if golden.tokens.is_empty() {
+        refuse(Code::GoldenMissing, "the golden document judges no token".into());
+    }
+    if !golden.judged.is_empty() {
+        let explain =
+            "the golden values judge a boot, and there is no quote: what is left out is not passed over";
+        refuse(Code::QuoteMissing, explain.into());
+    }
+    reasons
+}
+
 /// What no boot verdict can say.
 pub(super) fn limits() -> Reason {
     let explain = "not proven by a boot verdict: what a hibernation image, a kexec or a root file system that is not measured \

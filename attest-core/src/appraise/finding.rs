@@ -16,6 +16,8 @@ pub enum Part {
     Boot,
     /// What ran after: the IMA list.
     Runtime,
+    /// What one token says; [`Reason::token`] names it.
+    Token,
 }
 
 macro_rules! names {
@@ -139,6 +141,8 @@ names! {
         PolicyEmpty = "policy_empty",
         /// The policy asks for a PCR that the golden document does not judge.
         PolicyNotCovered = "policy_not_covered",
+        /// The family is judged by its boot, and no quote came.
+        QuoteMissing = "quote_missing",
         /// The device was restarted since it was last seen.
         Rebooted = "rebooted",
         /// The log's events do not replay to the quoted PCR.
@@ -157,6 +161,38 @@ names! {
         StoryAmbiguous = "story_ambiguous",
         /// A digest that the golden document names as superseded.
         Superseded = "superseded",
+        /// A token's boot seed is missing, a constant, or not the same in all its parts.
+        TokenBootSeed = "token_boot_seed",
+        /// A claim is missing that has golden values.
+        TokenClaimMissing = "token_claim_missing",
+        /// A claim that is not a golden one.
+        TokenClaimUnexpected = "token_claim_unexpected",
+        /// A component has another measurement, signer or version than the golden one.
+        TokenComponentMismatch = "token_component_mismatch",
+        /// A golden component that the token lacks.
+        TokenComponentMissing = "token_component_missing",
+        /// A component without golden value.
+        TokenComponentUnexpected = "token_component_unexpected",
+        /// A part of the device can be debugged, or could be since the boot.
+        TokenDebugEnabled = "token_debug_enabled",
+        /// The root of trust is in no state that counts.
+        TokenLifecycleInsecure = "token_lifecycle_insecure",
+        /// A comparison that the device made itself did not succeed.
+        TokenMeasurementFailed = "token_measurement_failed",
+        /// Measurements in a token that no golden value speaks of.
+        TokenMeasurementsNotJudged = "token_measurements_not_judged",
+        /// The golden values ask for a token that was not sent.
+        TokenMissing = "token_missing",
+        /// There are no golden values for a token.
+        TokenNotJudged = "token_not_judged",
+        /// A token that carries another nonce than the evidence beside it.
+        TokenOfAnotherChallenge = "token_of_another_challenge",
+        /// A token by a key that is not the device's.
+        TokenOfAnotherDevice = "token_of_another_device",
+        /// Two tokens of one profile.
+        TokenRepeated = "token_repeated",
+        /// A submodule whose claims nobody proved.
+        TokenSubmoduleUnproven = "token_submodule_unproven",
         /// Each PCR is known, but no single variant of the boot explains all of them.
         VariantsMixed = "variants_mixed",
         /// A rule of the golden document, and not a digest, accounts for a measurement.
@@ -270,6 +306,9 @@ pub struct Reason {
     pub part: Part,
     /// The named part of the boot, such as `grub.kernel_cmdline`.
     pub component: Option<String>,
+    /// The token it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The bank it was seen in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bank: Option<&'static str>,
@@ -304,6 +343,7 @@ impl Reason {
             severity,
             part,
             component: None,
+            token: None,
             bank: None,
             pcr: None,
             event: None,

@@ -8,19 +8,31 @@ use super::roots::{measured_again, merge, root_causes, sort};
 use super::verdict::{
     ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict,
 };
-use super::{difference, runtime, unexplained};
+use super::{difference, runtime, token, unexplained};
 use super::{evidence as facts, vector};
-use crate::authenticate::{AuthenticEvidence, Subject};
+use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
 use crate::reference::index::Index;
 use crate::reference::{GoldenSource, ReferenceSet};
 
 impl Policy {
-    /// Judges authentic evidence. Every finding is reported, in a fixed order: the evidence itself, the golden values, the log, the
-    /// PCRs, the boot, the runtime.
+    /// Judges authentic evidence without tokens: [`appraise_with_tokens`](Self::appraise_with_tokens).
     #[must_use]
     pub fn appraise(
         &self,
         evidence: &AuthenticEvidence<'_>,
+        references: &ReferenceSet,
+        context: &Context,
+    ) -> Verdict {
+        self.appraise_with_tokens(evidence, &[], references, context)
+    }
+
+    /// Judges authentic evidence and the tokens beside it. Every finding is reported, in a fixed order: the evidence itself, the golden
+    /// values, the log, the PCRs, the boot, the runtime, the tokens.
+    #[must_use]
+    pub fn appraise_with_tokens(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        tokens: &[AuthenticToken],
         references: &ReferenceSet,
         context: &Context,
     ) -> Verdict {
@@ -36,6 +48,8 @@ impl Policy {
         reasons.extend(boot.reasons.iter().cloned());
         let runtime = runtime::judge(evidence, references);
         reasons.extend(runtime.reasons);
+        let tokens = token::judge(tokens, Some(evidence), golden);
+        reasons.extend(tokens.reasons.iter().cloned());
         reasons.push(facts::limits());
 
         let by: Vec<Cause> = difference::attribute(&boot.differences);
@@ -52,9 +66,14 @@ impl Policy {
         let vectors = vector::vectors(evidence, &boot, &reasons, parts, golden);
         let mut source = references.source().clone();
         source.variant = boot.variant.clone().filter(|_| boot.explained);
+        let tokens = tokens.verdicts(&reasons, vectors.whole.instance_identity);
+        let of_tokens = tokens.iter().map(|token| token.verdict);
+        let status = of_tokens.clone().fold(parts.0.worst(parts.1), |worst, token| worst.worst(token.status));
         Verdict {
-            status: parts.0.worst(parts.1),
-            trust_vector: vectors.whole,
+            status,
+            trust_vector: of_tokens
+                .fold(vectors.whole, |whole, token| token::worse(whole, token.trust_vector)),
+            tokens,
             boot: SubVerdict { status: parts.0, trust_vector: vectors.boot },
             runtime: SubVerdict { status: parts.1, trust_vector: vectors.runtime },
             components,
@@ -72,6 +91,47 @@ impl Policy {
                 .collect(),
             proven: Some(proven(evidence)),
             ima_checkpoint: runtime.checkpoint,
+        }
+    }
+
+    /// Judges tokens that came without a quote: boot and runtime are `none`. Only for families whose golden values judge no boot; a device of
+    /// another family that leaves its quote out is refused.
+    #[must_use]
+    pub fn appraise_tokens(
+        &self,
+        tokens: &[AuthenticToken],
+        references: &ReferenceSet,
+        context: &Context,
+    ) -> Verdict {
+        let golden = references.golden();
+        let mut reasons = facts::about_tokens(golden, context);
+        let judged = token::judge(tokens, None, golden);
+        reasons.extend(judged.reasons.iter().cloned());
+        let subject = tokens.first().map(AuthenticToken::subject);
+        let revoked = reasons.iter().any(|reason| reason.code == Code::Revoked);
+        let identity = vector::instance_identity(subject.unwrap_or(&Subject::Vouched), revoked);
+        let of_tokens = judged.verdicts(&reasons, identity);
+        let refuses = reasons.iter().any(|r| r.part == Part::Evidence && r.severity == Severity::Refuse);
+        let start = if refuses { Status::Contraindicated } else { Status::None };
+        let nothing = SubVerdict { status: Status::None, trust_vector: TrustVector::default() };
+        let vectors = of_tokens.iter().map(|token| token.verdict.trust_vector);
+        Verdict {
+            status: of_tokens.iter().fold(start, |worst, token| worst.worst(token.verdict.status)),
+            trust_vector: vectors.fold(TrustVector::default(), token::worse),
+            boot: nothing,
+            runtime: nothing,
+            tokens: of_tokens,
+            components: Vec::new(),
+            reasons,
+            causes: Vec::new(),
+            first_difference: None,
+            comparison: Vec::new(),
+            golden: references.source().clone(),
+            family: context.family.clone(),
+            device: subject.and_then(device),
+            judged: Vec::new(),
+            ima_checkpoint: None,
+            proven: None,
         }
     }
 
@@ -96,6 +156,7 @@ impl Policy {
             trust_vector: TrustVector::NOT_AUTHENTIC,
             boot: refused,
             runtime: refused,
+            tokens: Vec::new(),
             components: Vec::new(),
             reasons,
             causes: Vec::new(),

@@ -34,6 +34,15 @@ fn is_executable(component: &str) -> bool {
         && !component.contains("cmdline")
 }
 
+/// Whose key it is: the same for a quote and for a token (A60).
+pub(super) const fn instance_identity(subject: &Subject, revoked: bool) -> i8 {
+    match subject {
+        _ if revoked => CONTRAINDICATED,
+        Subject::Enrolled { .. } => APPROVED,
+        Subject::Vouched => 0,
+    }
+}
+
 pub(super) fn vectors(
     evidence: &AuthenticEvidence<'_>,
     boot: &Boot,
@@ -41,11 +50,8 @@ pub(super) fn vectors(
     (boot_status, runtime_status): (Status, Status),
     golden: &Golden,
 ) -> Vectors {
-    let instance_identity = match evidence.quote().subject() {
-        _ if reasons.iter().any(|reason| reason.code == Code::Revoked) => CONTRAINDICATED,
-        Subject::Enrolled { .. } => APPROVED,
-        Subject::Vouched => 0,
-    };
+    let revoked = reasons.iter().any(|reason| reason.code == Code::Revoked);
+    let instance_identity = instance_identity(evidence.quote().subject(), revoked);
     let mut boot_vector = TrustVector { instance_identity, ..TrustVector::default() };
     if boot_status == Status::Contraindicated {
         (boot_vector.configuration, boot_vector.executables) = refused(reasons);

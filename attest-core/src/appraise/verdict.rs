@@ -178,6 +178,22 @@ fn clock<S: Serializer>(clock: &ClockInfo, serializer: S) -> Result<S::Ok, S::Er
     .serialize(serializer)
 }
 
+/// One token's own verdict: it becomes a submodule of the EAR, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenVerdict {
+    /// The golden document's name for it.
+    pub name: String,
+    /// The profile that the token names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<&'static str>,
+    /// The nonce in the signed token, lower-case hexadecimal (A15); absent if there is no token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// How it fared; `none` without golden values.
+    #[serde(flatten)]
+    pub verdict: SubVerdict,
+}
+
 /// What we say about a device, and why. Made by the appraisal only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -190,6 +206,9 @@ pub struct Verdict {
     pub boot: SubVerdict,
     /// Runtime integrity; never better than boot.
     pub runtime: SubVerdict,
+    /// Each token, judged or missed; empty if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenVerdict>,
     /// Every named component, in the order of the golden document.
     pub components: Vec<ComponentVerdict>,
     /// Every finding, in the fixed order of the appraisal.
@@ -222,6 +241,13 @@ impl Verdict {
     #[must_use]
     pub fn worst(&self, part: Part) -> Option<Severity> {
         self.reasons.iter().filter(|r| r.part == part || r.part == Part::Evidence).map(|r| r.severity).max()
+    }
+
+    /// The nonce in the signed evidence, lower-case hexadecimal: the quote's, or where there is none the tokens'.
+    #[must_use]
+    pub fn proven_nonce(&self) -> Option<&str> {
+        let quote = self.proven.as_ref().map(|proven| proven.nonce.as_str());
+        quote.or_else(|| self.tokens.iter().find_map(|token| token.nonce.as_deref()))
     }
 
     /// Whether every finding allows the credential: the status is `affirming`.

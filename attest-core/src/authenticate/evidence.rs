@@ -6,9 +6,11 @@ use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
 use super::replay::{Replay, Stories};
 use super::story::Logs;
+use super::token::{self, AuthenticToken, TokenKey};
 use super::{AttestationKey, Challenge};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::bundle::{self, Bundle, FirmwareLog};
+use crate::evidence::eat::Token;
 use crate::evidence::ima_log::ImaLog;
 use crate::evidence::tcg_log::EventLog;
 use crate::evidence::{Extend, UserspaceLog};
@@ -162,6 +164,20 @@ impl<'a> AuthenticEvidence<'a> {
             };
         }
         Ok(Self { quote, pcrs, log, stories, outcomes, ima, userspace })
+    }
+
+    /// Proves a token that came beside the quote: it must carry the same nonce, for both answer one challenge. Whether its key is the same
+    /// device's, the appraisal says (A27a).
+    ///
+    /// # Errors
+    /// [`token::Error`].
+    pub fn authenticate_token(
+        &self,
+        token: Token,
+        key: &TokenKey,
+        now: Timestamp,
+    ) -> Result<AuthenticToken, token::Error> {
+        AuthenticToken::prove(token, key, self.quote.nonce().clone(), now)
     }
 
     /// The quote.

@@ -162,6 +162,7 @@ pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<
         superseded: Vec::new(),
         ima: None,
         overlay_signers: choices.overlay_signers.clone(),
+        tokens: Vec::new(),
     };
     let names: Vec<Vec<String>> = boots.iter().map(|boot| component::names(boot.log)).collect();
     let rules = Rules::new(boots, &names, &golden.banks, choices)?;

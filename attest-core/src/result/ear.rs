@@ -10,7 +10,7 @@
 //! | confirmation | `cnf` | 8 | the subject's public key; absent when the evidence proved nothing, for it is bound through the nonce |
 //! | status | `ear_status` | 1000 | the worst of the judged parts |
 //! | verifier | `ear_verifier_id` | 1004 | developer and build |
-//! | parts | `submods` | 266 | `boot` and `runtime`, see below |
+//! | parts | `submods` | 266 | `boot`, `runtime`, and one for each token by its golden name, see below |
 //! | family | `attest_family` | -71001 | the device family that was judged |
 //! | golden values | `attest_golden` | -71002 | source, release, tier, variant, digest of the document |
 //! | development | `attest_development` | -71003 | always there, so that its absence cannot mean "no" |
@@ -159,18 +159,19 @@ fn top(verdict: &Verdict, context: &ResultContext) -> Vec<(Label, Claim)> {
 }
 
 /// Never better than the worst part (draft-ietf-rats-ear, `ear_status` of the whole).
-const fn status(verdict: &Verdict) -> Status {
-    verdict.status.worst(verdict.boot.status).worst(verdict.runtime.status)
+fn status(verdict: &Verdict) -> Status {
+    let boot = verdict.status.worst(verdict.boot.status).worst(verdict.runtime.status);
+    verdict.tokens.iter().fold(boot, |worst, token| worst.worst(token.verdict.status))
 }
 
 /// A15: the nonce is what the signed evidence holds. A request's nonce never comes near this function.
 fn proven_nonce(verdict: &Verdict) -> Option<Claim> {
-    hex::decode(&verdict.proven.as_ref()?.nonce).ok().map(Claim::Bytes)
+    hex::decode(verdict.proven_nonce()?).ok().map(Claim::Bytes)
 }
 
 /// The key is bound through the nonce, so without a proven nonce the device has vouched for no key.
 fn confirmation(verdict: &Verdict, context: &ResultContext) -> Option<Claim> {
-    verdict.proven.as_ref()?;
+    verdict.proven_nonce()?;
     let key = context.confirmation.as_ref()?.claim();
     Some(Claim::Map(vec![(label::CNF_KEY, key)]))
 }
@@ -194,15 +195,32 @@ fn golden(verdict: &Verdict) -> Claim {
 }
 
 fn submods(verdict: &Verdict, context: &ResultContext) -> Claim {
-    let mut boot = part(verdict, Part::Boot, &verdict.boot, context);
+    let mut boot = part(verdict, (Part::Boot, None), &verdict.boot, context);
     if let Some(claims) = attester_claims(verdict) {
         boot.push((label::ATTESTER_CLAIMS, claims));
     }
-    let runtime = part(verdict, Part::Runtime, &verdict.runtime, context);
-    Claim::Map(vec![(label::BOOT, Claim::Map(boot)), (label::RUNTIME, Claim::Map(runtime))])
+    let runtime = part(verdict, (Part::Runtime, None), &verdict.runtime, context);
+    let mut all = vec![(label::BOOT, Claim::Map(boot)), (label::RUNTIME, Claim::Map(runtime))];
+    for token in &verdict.tokens {
+        let mut claims = part(verdict, (Part::Token, Some(token.name.as_str())), &token.verdict, context);
+        if let Some(profile) = token.profile {
+            let says = Claim::Map(vec![(Label::text("profile"), Claim::text(profile))]);
+            claims.push((label::ATTESTER_CLAIMS, says));
+        }
+        all.push((Label::owned(token.name.clone()), Claim::Map(claims)));
+    }
+    Claim::Map(all)
 }
 
-fn part(verdict: &Verdict, part: Part, sub: &SubVerdict, context: &ResultContext) -> Vec<(Label, Claim)> {
+/// A part of the device: boot, runtime, or the token of this name.
+type Which<'v> = (Part, Option<&'v str>);
+
+fn part(
+    verdict: &Verdict,
+    part: Which<'_>,
+    sub: &SubVerdict,
+    context: &ResultContext,
+) -> Vec<(Label, Claim)> {
     let mut claims = vec![
         (label::STATUS, tier(sub.status)),
         (label::POLICIES, Claim::Array(vec![Claim::text(&context.policy_id)])),
@@ -222,9 +240,10 @@ fn part(verdict: &Verdict, part: Part, sub: &SubVerdict, context: &ResultContext
     claims
 }
 
-fn verifier_claims(verdict: &Verdict, part: Part) -> Vec<(Label, Claim)> {
+fn verifier_claims(verdict: &Verdict, (part, token): Which<'_>) -> Vec<(Label, Claim)> {
+    let is_own = |r: &&Reason| r.part == part && (token.is_none() || r.token.as_deref() == token);
     let mut reasons: Vec<_> =
-        verdict.reasons.iter().filter(|r| r.part == part || r.part == Part::Evidence).collect();
+        verdict.reasons.iter().filter(|r| is_own(r) || r.part == Part::Evidence).collect();
     let count = u64::try_from(reasons.len()).unwrap_or(u64::MAX);
     // Stable: within one severity the appraisal's order stays.
     reasons.sort_by_key(|reason| core::cmp::Reverse(reason.severity));

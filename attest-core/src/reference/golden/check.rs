@@ -76,14 +76,18 @@ impl Golden {
     pub fn check(&self) -> Vec<Lint> {
         let mut lints = Vec::new();
         let mut add = |code, place: String, detail: String| lints.push(Lint { code, place, detail });
-        if self.judged.is_empty() || self.variants.is_empty() {
+        let tokens_alone = self.judged.is_empty() && !self.tokens.is_empty();
+        if !tokens_alone && (self.judged.is_empty() || self.variants.is_empty()) {
             add(
                 LintCode::NothingJudged,
                 "judged, variants".into(),
                 "without a judged PCR and a variant every device is refused".into(),
             );
         }
-        for pcr in (0..=9).filter(|pcr| !self.judged.contains(pcr)) {
+        for token in &self.tokens {
+            token.check(&mut add);
+        }
+        for pcr in (0..=9).filter(|pcr| !tokens_alone && !self.judged.contains(pcr)) {
             let reason = self.not_judged.iter().find(|n| n.pcr == pcr).map(|n| n.reason.as_str());
             let detail = reason.unwrap_or("no reason is given").to_owned();
             add(LintCode::PcrNotJudged, format!("PCR {pcr}"), detail);

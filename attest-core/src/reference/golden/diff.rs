@@ -118,6 +118,9 @@ impl Golden {
         if let Some(ima) = &self.ima {
             ima.flatten(&mut |place, value| flat.add(place, value));
         }
+        for (place, value) in self.tokens.iter().flat_map(super::TokenGolden::flatten) {
+            flat.add(place, value);
+        }
         flat
     }
 }

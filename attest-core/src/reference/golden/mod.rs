@@ -13,6 +13,7 @@ mod raw;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod token;
 mod write;
 
 pub use check::{Lint, LintCode};
@@ -22,6 +23,7 @@ pub use ima::{
     ImaBuffer, ImaFile, ImaGolden, ImaPath, ImaSigner, PathEffect, Response, SignerKeyGolden, key_from_pem,
 };
 pub use rule::{Departure, Listed, Rule, RuleKind, Terms, ValueRule, may_be_per_device};
+pub use token::{TokenComponent, TokenGolden, TokenVariant};
 
 use super::overlay::OverlaySigner;
 use crate::digest::{Digest, HashAlg};
@@ -71,6 +73,8 @@ pub struct Golden {
     pub ima: Option<ImaGolden>,
     /// Who may sign overlays with a device's own digests.
     pub overlay_signers: Vec<OverlaySigner>,
+    /// Golden values for attestation tokens, by profile.
+    pub tokens: Vec<TokenGolden>,
 }
 
 /// Whether a quote vouched for the values when they were learned.

@@ -10,7 +10,8 @@ use super::raw::{
 };
 use super::{
     Accepted, Evidence, FORMAT, Golden, ImaGolden, NotJudged, Order, Quirk, Replacement, Rule, RuleKind,
-    Sequence, Slot, Superseded, Terms, ValueRule, Variant, Workaround, in_variant, may_be_judged,
+    Sequence, Slot, Superseded, Terms, TokenGolden, ValueRule, Variant, Workaround, in_variant,
+    may_be_judged,
 };
 use crate::digest::{Digest, HashAlg};
 use crate::limits::Limits;
@@ -62,7 +63,7 @@ impl Golden {
         if raw.format != FORMAT {
             return Err(Error::Format { got: raw.format });
         }
-        let banks = banks(&raw.banks)?;
+        let banks = banks(&raw.banks, raw.judged.is_empty() && !raw.token.is_empty())?;
         let judged = judged(raw.judged)?;
         let known = Known { banks: &banks, rules: rules(&raw.rule)? };
         let sequences =
@@ -89,6 +90,7 @@ impl Golden {
             superseded: raw.superseded.into_iter().map(superseded).collect::<Result<_, _>>()?,
             ima: raw.ima.map(ImaGolden::from_raw).transpose()?,
             overlay_signers: raw.overlay_signer.iter().map(signer).collect::<Result<_, _>>()?,
+            tokens: raw.token.into_iter().map(TokenGolden::parse).collect::<Result<_, _>>()?,
         };
         golden.check_rules_used(&raw.rule)?;
         golden.validate()?;
@@ -101,6 +103,9 @@ impl Golden {
             let place = "family".into();
             return Err(Error::Value { place, got: String::new(), expected: "a family's name" });
         }
+        unique("tokens", self.tokens.iter().map(|token| token.name.clone()))?;
+        unique("tokens' profiles", self.tokens.iter().map(|t| t.profile.clone().unwrap_or_default()))?;
+        self.tokens.iter().try_for_each(TokenGolden::validate)?;
         unique("variants", self.variants.iter().map(|v| v.name.clone()))?;
         unique("sequences", self.sequences.iter().map(|s| format!("PCR {} {}", s.pcr, s.name)))?;
         unique("overlay_signers", self.overlay_signers.iter().map(|s| s.id().to_owned()))?;
@@ -194,7 +199,8 @@ pub(super) fn unique(place: &str, names: impl Iterator<Item = String>) -> Result
     Ok(())
 }
 
-fn banks(names: &[String]) -> Result<Vec<HashAlg>, Error> {
+/// A family whose devices send tokens alone has no bank.
+fn banks(names: &[String], tokens_alone: bool) -> Result<Vec<HashAlg>, Error> {
     let mut banks = Vec::new();
     for name in names {
         let alg = HashAlg::from_name(name)
@@ -207,7 +213,7 @@ fn banks(names: &[String]) -> Result<Vec<HashAlg>, Error> {
         }
         banks.push(alg);
     }
-    if banks.is_empty() {
+    if banks.is_empty() && !tokens_alone {
         return Err(Error::Banks { detail: "at least one bank must judge".into() });
     }
     banks.sort_by_key(|alg| alg.strength());

@@ -29,6 +29,8 @@ pub(super) struct RawGolden {
     pub(super) rule: Vec<RawRule>,
     #[serde(default)]
     pub(super) overlay_signer: Vec<RawOverlaySigner>,
+    #[serde(default)]
+    pub(super) token: Vec<super::token::RawToken>,
 }
 
 #[derive(Deserialize)]

@@ -33,6 +33,10 @@ impl Golden {
         if let Some(ima) = &self.ima {
             ima.write(&mut out);
         }
+        for token in &self.tokens {
+            out.push_str("\n[[token]]\n");
+            token.write(&mut out);
+        }
         out
     }
 

@@ -52,6 +52,7 @@ fn references(alternatives: Vec<Sequence>, variants: Vec<Variant>) -> ReferenceS
         variants,
         superseded: vec![],
         ima: None,
+        tokens: Vec::new(),
         overlay_signers: Vec::new(),
     })
     .unwrap()

@@ -25,6 +25,7 @@ pub(crate) fn good() -> Verdict {
         trust_vector,
         boot: SubVerdict { status: Status::Affirming, trust_vector },
         runtime: sub(Status::None, 0),
+        tokens: Vec::new(),
         comparison: Vec::new(),
         first_difference: None,
         components: vec![ComponentVerdict { name: "kernel".into(), status: Status::Affirming }],

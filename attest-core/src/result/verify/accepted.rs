@@ -18,6 +18,7 @@ pub struct AcceptedEar {
     status: Status,
     boot: TokenPart,
     runtime: TokenPart,
+    tokens: Vec<(String, TokenPart)>,
     device: Option<String>,
     family: String,
     nonce: Option<Vec<u8>>,
@@ -84,6 +85,12 @@ impl AcceptedEar {
     #[must_use]
     pub const fn runtime(&self) -> &TokenPart {
         &self.runtime
+    }
+
+    /// What was judged of each attestation token that the device sent, by its golden name.
+    #[must_use]
+    pub fn tokens(&self) -> &[(String, TokenPart)] {
+        &self.tokens
     }
 
     /// The enrolled device, if the result is about one.
@@ -195,6 +202,7 @@ pub(super) fn accept(
         status: status(claims)?,
         boot: part(required(submods, &label::BOOT)?)?,
         runtime: part(required(submods, &label::RUNTIME)?)?,
+        tokens: tokens(submods)?,
         device: optional(claims, &label::SUB, |node| node.text().map(str::to_owned))?,
         family: text(claims, &label::FAMILY)?.to_owned(),
         nonce: optional(claims, &label::NONCE, Node::bytes)?,
@@ -206,7 +214,9 @@ pub(super) fn accept(
         issued_at,
         expires,
     };
-    if ear.status != ear.status.worst(ear.boot.status).worst(ear.runtime.status) {
+    let parts = [ear.boot.status, ear.runtime.status].into_iter();
+    let parts = parts.chain(ear.tokens.iter().map(|(_, token)| token.status));
+    if ear.status != parts.fold(ear.status, Status::worst) {
         return Err(Error::StatusInconsistent);
     }
     meets(&ear, claims, expectations)?;
@@ -253,6 +263,14 @@ fn meets(ear: &AcceptedEar, claims: Node<'_>, expected: &Expectations<'_>) -> Re
         return Err(Error::Development);
     }
     Ok(())
+}
+
+/// Every further submodule is a token's: none is passed over, for its status counts.
+fn tokens(submods: Node<'_>) -> Result<Vec<(String, TokenPart)>, Error> {
+    let all = submods.members().ok_or(Error::ClaimMalformed { claim: "submods" })?;
+    let is_token = |name: &str| name != label::BOOT.name() && name != label::RUNTIME.name();
+    let tokens = all.into_iter().filter(|(name, _)| is_token(name));
+    tokens.map(|(name, node)| Ok((name.to_owned(), part(node)?))).collect()
 }
 
 fn part(node: Node<'_>) -> Result<TokenPart, Error> {
