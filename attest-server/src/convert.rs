@@ -2,7 +2,9 @@
 
 use attest_core::{
     Digest, HashAlg, Timestamp,
-    appraise::{Part, Reason, RootCause, Status, SubVerdict, TrustVector, Verdict, verdict::Proven},
+    appraise::{
+        Part, Reason, RootCause, Status, SubVerdict, TokenVerdict, TrustVector, Verdict, verdict::Proven,
+    },
     evidence::PcrValues,
     reference::GoldenSource,
 };
@@ -18,6 +20,9 @@ use crate::{
 /// 24 PCRs in each of the 16 banks that a TPM may have.
 const PCR_VALUES: usize = 24 * 16;
 
+/// Tokens in one request: one for each attester of a device.
+const TOKENS: usize = 8;
+
 /// Seconds since 1970.
 pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: i64::try_from(time.unix()).unwrap_or(i64::MAX), nanos: 0 }
@@ -28,6 +33,10 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
     if sent.pcr_values.len() > PCR_VALUES {
         return Err(malformed_pcrs("more values than a TPM has PCRs"));
     }
+    if sent.tokens.len() > TOKENS {
+        let detail = format!("tokens: more than {TOKENS}");
+        return Err(Refusal::Malformed { code: "too_many_tokens", detail });
+    }
     let pcrs = sent.pcr_values.iter().map(pcr_value).collect::<Result<Vec<_>, _>>()?;
     Ok(SentEvidence {
         attest: sent.attest,
@@ -36,6 +45,7 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
         ima_list: sent.ima_list,
         ima_list_offset: sent.ima_list_offset,
         userspace_log: sent.userspace_log,
+        tokens: sent.tokens.into_iter().map(|token| (token.token, token.key_identity)).collect(),
         pcrs: if pcrs.is_empty() { None } else { Some(PcrValues::from_iter(pcrs)) },
     })
 }
@@ -134,6 +144,7 @@ pub(crate) fn verdict(verdict: &Verdict, judged_at: Timestamp, development: bool
         device_id: verdict.device.clone().unwrap_or_default(),
         judged: judged.collect(),
         proven: verdict.proven.as_ref().map(proven),
+        tokens: verdict.tokens.iter().map(token).collect(),
     }
 }
 
@@ -169,11 +180,20 @@ fn part(part: &SubVerdict) -> v1::Part {
     v1::Part { status: status(part.status).into(), trust_vector: Some(trust_vector(&part.trust_vector)) }
 }
 
+fn token(token: &TokenVerdict) -> v1::TokenPart {
+    v1::TokenPart {
+        name: token.name.clone(),
+        profile: token.profile.unwrap_or_default().to_owned(),
+        part: Some(part(&token.verdict)),
+    }
+}
+
 fn reason(reason: &Reason) -> v1::Reason {
     let part = match reason.part {
         Part::Evidence => "evidence",
         Part::Boot => "boot",
         Part::Runtime => "runtime",
+        Part::Token => "token",
     };
     v1::Reason {
         code: reason.code.as_str().to_owned(),
@@ -188,6 +208,7 @@ fn reason(reason: &Reason) -> v1::Reason {
         cause: reason.cause.map(|cause| cause.as_str().to_owned()).unwrap_or_default(),
         detail_code: reason.detail_code.unwrap_or_default().to_owned(),
         part: part.to_owned(),
+        token: reason.token.clone().unwrap_or_default(),
         log: reason.log.unwrap_or_default().to_owned(),
     }
 }

@@ -5,11 +5,14 @@ use std::{borrow::Cow, collections::BTreeMap, io, path::PathBuf};
 use attest_core::{
     Limits, Timestamp,
     appraise::{Context, LastSeen, Policy, Verdict},
-    authenticate::{self, AttestationKey, AuthenticEvidence, Challenge, ImaCheckpoint, Nonce},
+    authenticate::{
+        self, AttestationKey, AuthenticEvidence, AuthenticToken, Challenge, ImaCheckpoint, Nonce, TokenKey,
+    },
     digest::HashAlg,
     evidence::{
         PcrValues,
         bundle::{self, Bundle, Evidence},
+        eat::Token,
         ima_log::Position,
         tpm::{ClockInfo, PcrMask, PcrSelection},
     },
@@ -68,6 +71,8 @@ pub(crate) struct SentEvidence {
     pub(crate) ima_list_offset: u64,
     pub(crate) userspace_log: Option<Vec<u8>>,
     pub(crate) pcrs: Option<PcrValues>,
+    /// Attestation tokens, each with the identity of the enrolled key that is said to have signed it; empty if the device has but one.
+    pub(crate) tokens: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// One device's answer to one spent challenge.
@@ -78,6 +83,8 @@ pub(crate) struct Case {
     pub(crate) last_clock: Option<TpmClock>,
     /// How far the device's IMA list was proven and judged, as this server stored it.
     pub(crate) ima_checkpoint: Option<ImaCheckpoint>,
+    /// The keys that sign the device's tokens, as they were enrolled.
+    pub(crate) token_keys: Vec<Vec<u8>>,
     pub(crate) now: Timestamp,
 }
 
@@ -185,7 +192,7 @@ impl Judge {
 
     /// Judges a case and signs what it says. A device that is refused is a judgement; an error is about us or our configuration.
     pub(crate) fn judge(&self, case: Case) -> Result<Judgement, Refusal> {
-        let Case { device, challenge, evidence, last_clock, ima_checkpoint, now } = case;
+        let Case { device, challenge, evidence, last_clock, ima_checkpoint, token_keys, now } = case;
         let family = self.families.get(&device.family).ok_or(Refusal::FamilyUnknown)?;
         let context = Context {
             family: device.family.clone(),
@@ -204,6 +211,7 @@ impl Judge {
         let (key, confirmation, challenge) = prepare(&device, &challenge, &limits)?;
         let refuse =
             |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
+        let token_keys = enrolled_token_keys(&device, &token_keys, &limits)?;
         let mut clock = None;
         let ima_after = position(evidence.ima_list_offset, ima_checkpoint.as_ref())?;
         let sent = bundle::Evidence { ima_after, ..evidence.borrowed() };
@@ -216,11 +224,15 @@ impl Judge {
                         return Err(Refusal::WholeListWanted { because: error.code() });
                     }
                     Err(error) => refuse(error.code(), &error.to_string()),
-                    Ok(evidence) => {
-                        let quote = evidence.quote();
+                    Ok(proven) => {
+                        let quote = proven.quote();
                         clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
-                        match family.for_device(&device, now, &limits) {
-                            Ok(references) => self.policy.appraise(&evidence, &references, &context),
+                        let tokens = prove_tokens(&proven, &evidence.tokens, &token_keys, now, &limits);
+                        // What was sent together is proven together or not at all.
+                        match tokens.and_then(|all| Ok((all, family.for_device(&device, now, &limits)?))) {
+                            Ok((tokens, references)) => {
+                                self.policy.appraise_with_tokens(&proven, &tokens, &references, &context)
+                            }
                             Err((code, detail)) => refuse(code, &detail),
                         }
                     }
@@ -327,6 +339,43 @@ fn prepare(
     let nonce = Nonce::new(&challenge.nonce).map_err(|_| damaged("nonce"))?;
     let selection = pcr_selection(&challenge.selection).map_err(|_| damaged("selection"))?;
     Ok((key, confirmation, Challenge::issued(nonce, selection, challenge.expires_at)))
+}
+
+/// The device's token keys: what was stored was checked when it was enrolled.
+fn enrolled_token_keys(
+    device: &Device,
+    stored: &[Vec<u8>],
+    limits: &Limits,
+) -> Result<Vec<TokenKey>, Refusal> {
+    let key = |bytes: &Vec<u8>| {
+        TokenKey::enrolled(bytes, &device.id, limits).map_err(|_| {
+            tracing::error!(device_id = device.id, "a stored token key is damaged");
+            Refusal::ServerFault { code: "store_damaged" }
+        })
+    };
+    stored.iter().map(key).collect()
+}
+
+/// A27a: a token is held against a key of this device alone. Which one, the request says; no other one is tried.
+fn prove_tokens(
+    proven: &AuthenticEvidence<'_>,
+    sent: &[(Vec<u8>, Vec<u8>)],
+    keys: &[TokenKey],
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<Vec<AuthenticToken>, (&'static str, String)> {
+    let one = |(token, identity): &(Vec<u8>, Vec<u8>)| {
+        let named = |key: &&TokenKey| identity.is_empty() || key.identity().as_slice() == identity.as_slice();
+        let mut fitting = keys.iter().filter(named);
+        let (Some(key), None) = (fitting.next(), fitting.next()) else {
+            let detail =
+                "no key of this device is enrolled under that identity, or it has several and none is named";
+            return Err(("token_key_unknown", detail.to_owned()));
+        };
+        let token = Token::parse(token, limits).map_err(|error| (error.code(), error.to_string()))?;
+        proven.authenticate_token(token, key, now).map_err(|error| (error.code(), error.to_string()))
+    };
+    sent.iter().map(one).collect()
 }
 
 fn pcr_selection(selection: &Selection) -> Result<PcrSelection, String> {

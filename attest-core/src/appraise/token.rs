@@ -264,7 +264,8 @@ impl Judge<'_> {
                 format!("the device's own comparison of `{}` by {} {what}", result.id, result.system);
             self.add(Code::TokenMeasurementFailed, severity, &at("measres"), explain);
         }
-        if !path.is_empty() && !(claims.measurements.is_empty() && claims.manifests.is_empty()) {
+        let is_measured = !claims.measurements.is_empty() || !claims.manifests.is_empty();
+        if is_measured && !path.is_empty() {
             self.add(
                 Code::TokenMeasurementsNotJudged,
                 Severity::Warn,
@@ -484,3 +485,6 @@ pub(super) fn worse(whole: TrustVector, part: TrustVector) -> TrustVector {
         hardware: whole.hardware.max(part.hardware),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub mod golden;
 pub(crate) mod index;
 pub mod learn;
+pub mod learn_token;
 pub mod overlay;
 pub mod predict;
 mod set;

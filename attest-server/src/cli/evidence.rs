@@ -19,13 +19,13 @@ const PCRS_BYTES: usize = 64 << 10;
 pub(super) struct EvidenceFlags {
     /// The quote: TPMS_ATTEST
     #[arg(long, value_name = "FILE")]
-    pub(super) attest: PathBuf,
+    pub(super) attest: Option<PathBuf>,
     /// Its signature: TPMT_SIGNATURE, or a bare one with --signature-scheme
     #[arg(long, value_name = "FILE")]
-    pub(super) signature: PathBuf,
+    pub(super) signature: Option<PathBuf>,
     /// The attestation key: TPM2B_PUBLIC, TPMT_PUBLIC or PEM
     #[arg(long, value_name = "FILE")]
-    pub(super) ak: PathBuf,
+    pub(super) ak: Option<PathBuf>,
     /// The nonce that was sent to the device
     #[arg(long, value_name = "HEX")]
     pub(super) nonce: Option<String>,
@@ -69,10 +69,14 @@ impl EvidenceFlags {
                 || Failure::usage("signature_scheme_unknown", format!("`{name}` is not a signature scheme"));
             SignatureScheme::from_name(name).ok_or_else(unknown)
         });
+        let needed = |flag: &str, path: &Option<PathBuf>| {
+            let missing = || Failure::usage("flag_missing", format!("--{flag} is needed"));
+            path.clone().ok_or_else(missing)
+        };
         Ok(Files {
-            attest: read_file(&self.attest, limits.attest_bytes)?,
-            signature: read_file(&self.signature, limits.signature_bytes)?,
-            ak: read_file(&self.ak, limits.public_key_bytes)?,
+            attest: read_file(&needed("attest", &self.attest)?, limits.attest_bytes)?,
+            signature: read_file(&needed("signature", &self.signature)?, limits.signature_bytes)?,
+            ak: read_file(&needed("ak", &self.ak)?, limits.public_key_bytes)?,
             nonce: self.nonce.clone(),
             scheme: scheme.transpose()?,
             pcrs: self.pcrs.as_deref().map(read_pcrs).transpose()?,

@@ -74,6 +74,29 @@ impl Token {
     }
 }
 
+/// A token, read and proven.
+pub(super) fn authenticate(
+    bytes: &[u8],
+    key: &[u8],
+    nonce: Option<&str>,
+    limits: &Limits,
+) -> Result<AuthenticToken, Refused> {
+    let token = eat::Token::parse(bytes, limits).map_err(token::Error::Malformed)?;
+    prove(token, key, nonce, limits)
+}
+
+/// A token that came beside a quote: it carries the quote's nonce.
+pub(super) fn authenticate_beside(
+    evidence: &attest_core::authenticate::AuthenticEvidence<'_>,
+    bytes: &[u8],
+    key: &[u8],
+    limits: &Limits,
+) -> Result<AuthenticToken, Refused> {
+    let key = TokenKey::vouched(key, limits).map_err(|e| Refused::before(e.code(), &e))?;
+    let token = eat::Token::parse(bytes, limits).map_err(token::Error::Malformed)?;
+    Ok(evidence.authenticate_token(token, &key, clock::now())?)
+}
+
 fn prove(
     token: eat::Token,
     key: &[u8],

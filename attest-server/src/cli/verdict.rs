@@ -24,6 +24,11 @@ pub(super) fn print(verdict: &Verdict, out: &mut Output) {
         (None, None) => format!("{} golden values", verdict.golden.source),
     };
     out.line(format!("{boot}, {runtime}, by {}", printable(&golden)));
+    for token in &verdict.tokens {
+        let profile = token.profile.unwrap_or("no profile");
+        let status = part(&printable(&token.name), token.verdict.status, out);
+        out.line(format!("token {status}  {profile}"));
+    }
     if let Some(bank) = verdict.judged.first() {
         let pcrs: Vec<String> = verdict.judged.iter().map(|judged| judged.pcr.to_string()).collect();
         out.line(format!("judged PCR {} in {}", pcrs.join(" "), bank.bank));

@@ -13,9 +13,9 @@ use attest_core::result::{Ear, ResultContext, VerifierId};
 use clap::Args;
 use serde::Serialize;
 
-use super::evidence::{EvidenceFlags, NotAuthentic};
+use super::evidence::{EvidenceFlags, Files};
 use super::input::read_file;
-use super::{Exit, Failure, Output, verdict};
+use super::{Exit, Failure, Output, token, verdict};
 use crate::clock;
 use crate::signer::FileSigner;
 
@@ -24,6 +24,12 @@ use crate::signer::FileSigner;
 pub(super) struct Verify {
     #[command(flatten)]
     evidence: EvidenceFlags,
+    /// Attestation tokens of the same device: beside the quote, with its nonce, or alone
+    #[arg(long, value_name = "FILE", requires = "token_key")]
+    token: Vec<PathBuf>,
+    /// The key that must have signed each token, in the same order
+    #[arg(long, value_name = "FILE", requires = "token")]
+    token_key: Vec<PathBuf>,
     /// The device family that is judged
     #[arg(long, value_name = "NAME")]
     family: String,
@@ -50,7 +56,9 @@ const POLICY_BYTES: usize = 64 << 10;
 impl Verify {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
-        let files = self.evidence.read(&limits)?;
+        let tokens = self.read_tokens(&limits)?;
+        let alone = self.evidence.attest.is_none() && !tokens.is_empty();
+        let files = if alone { None } else { Some(self.evidence.read(&limits)?) };
         let signer = self.signing_key.as_deref().map(open_key).transpose()?;
         let golden = match &self.golden_key {
             None => read_golden(&self.golden, &limits)?,
@@ -58,22 +66,19 @@ impl Verify {
         };
         let references = ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))?;
         let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
-        let context = Context { family: self.family, ..Context::default() };
+        let context = Context { family: self.family.clone(), ..Context::default() };
         let overlay = self.overlay.as_deref().map(|path| read_text(path, limits.token_bytes)).transpose()?;
-        let verdict = match files.authenticate(&limits) {
-            Ok(evidence) => match overlaid(&references, overlay.as_deref(), &evidence, &limits) {
-                Ok(references) => policy.appraise(&evidence, &references, &context),
-                Err(error) => {
-                    policy.refuse(error.code(), &error.to_string(), references.source().clone(), &context)
-                }
-            },
-            Err(NotAuthentic::Evidence(error)) => {
-                policy.refuse(error.code(), &error.to_string(), references.source().clone(), &context)
-            }
-            Err(NotAuthentic::Before { code, detail }) => {
-                policy.refuse(code, &detail, references.source().clone(), &context)
-            }
+        if alone && overlay.is_some() {
+            let detail = "an overlay is for the device whose key signed a quote, and there is none";
+            return Err(Failure::usage("overlay_without_quote", detail));
+        }
+        let judged = match &files {
+            Some(files) => judge(files, &tokens, overlay.as_deref(), &policy, &references, &context, &limits),
+            None => self.judge_tokens(&tokens, &policy, &references, &context, &limits),
         };
+        let verdict = judged.unwrap_or_else(|(code, detail)| {
+            policy.refuse(code, &detail, references.source().clone(), &context)
+        });
         let ear = signer.map(|signer| sign(&verdict, &signer)).transpose()?;
         show(&verdict, ear.as_deref(), out);
         Ok(if verdict.is_affirming() { Exit::Good } else { Exit::Refused })
@@ -91,6 +96,59 @@ fn overlaid<'r>(
     let ids = DeviceIds { ak_name: evidence.quote().key_name(), ek_sha256: None };
     let overlay = Overlay::verify(text, references, &ids, clock::now(), limits)?;
     Ok(Cow::Owned(references.with_overlay(&overlay)?))
+}
+
+/// A token's bytes and its key's.
+type SentToken = (Vec<u8>, Vec<u8>);
+
+/// Why nothing is proven: a stable code and words.
+type NotProven = (&'static str, String);
+
+impl Verify {
+    fn read_tokens(&self, limits: &Limits) -> Result<Vec<SentToken>, Failure> {
+        if self.token.len() != self.token_key.len() {
+            let detail = "give one --token-key for each --token, in the same order";
+            return Err(Failure::usage("count_mismatch", detail));
+        }
+        let both = self.token.iter().zip(&self.token_key);
+        both.map(|(token, key)| {
+            Ok((read_file(token, limits.token_bytes)?, read_file(key, limits.public_key_bytes)?))
+        })
+        .collect()
+    }
+
+    fn judge_tokens(
+        &self,
+        sent: &[SentToken],
+        policy: &Policy,
+        references: &ReferenceSet,
+        context: &Context,
+        limits: &Limits,
+    ) -> Result<Verdict, NotProven> {
+        let nonce = self.evidence.nonce.as_deref();
+        let tokens = sent.iter().map(|(token, key)| token::authenticate(token, key, nonce, limits));
+        let tokens =
+            tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
+        Ok(policy.appraise_tokens(&tokens, references, context))
+    }
+}
+
+fn judge(
+    files: &Files,
+    sent: &[SentToken],
+    overlay: Option<&str>,
+    policy: &Policy,
+    references: &ReferenceSet,
+    context: &Context,
+    limits: &Limits,
+) -> Result<Verdict, NotProven> {
+    let evidence = files.authenticate(limits).map_err(|error| (error.code(), error.detail()))?;
+    let tokens = sent.iter().map(|(token, key)| token::authenticate_beside(&evidence, token, key, limits));
+    // What was sent together is proven together or not at all.
+    let tokens = tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
+    let references = overlaid(references, overlay, &evidence, limits)
+        .map_err(|error| (error.code(), error.to_string()))?;
+    Ok(policy.appraise_with_tokens(&evidence, &tokens, &references, context))
 }
 
 fn show(verdict: &Verdict, ear: Option<&str>, out: &mut Output) {

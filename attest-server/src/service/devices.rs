@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use attest_core::{Limits, authenticate::TokenKey};
 use attest_proto::v1::{
-    GetRequest, GetResponse, LastVerdictRequest, LastVerdictResponse, ListRequest, ListResponse,
-    RevokeRequest, RevokeResponse, devices_server::Devices,
+    EnrollTokenKeyRequest, EnrollTokenKeyResponse, GetRequest, GetResponse, LastVerdictRequest,
+    LastVerdictResponse, ListRequest, ListResponse, RevokeRequest, RevokeResponse, devices_server::Devices,
 };
 use tonic::{Request, Response, Status};
 
 use super::{Refusal, Shared, check_admin, device_id};
-use crate::{clock, convert};
+use crate::{clock, convert, store::TokenKeyStanding};
 
 const PAGE: u32 = 100;
 const PAGE_MOST: u32 = 1_000;
@@ -74,6 +75,37 @@ impl DevicesService {
     }
 }
 
+impl DevicesService {
+    async fn enrol_token_key(
+        &self,
+        request: EnrollTokenKeyRequest,
+    ) -> Result<EnrollTokenKeyResponse, Refusal> {
+        let id = device_id(request.device_id)?;
+        let limits = Limits::DEFAULT;
+        let key = TokenKey::enrolled(&request.public_key, id.clone(), &limits).map_err(|error| {
+            Refusal::Malformed { code: error.code(), detail: format!("public_key: {error}") }
+        })?;
+        let identity = key.identity().to_vec();
+        let store = &self.shared.store;
+        match store.enrol_token_key(id.clone(), identity.clone(), request.public_key, clock::now()).await? {
+            TokenKeyStanding::Enrolled => {
+                tracing::info!(device_id = id, "token key enrolled");
+                Ok(EnrollTokenKeyResponse { key_identity: identity })
+            }
+            TokenKeyStanding::DeviceUnknown => Err(Refusal::DeviceUnknown),
+            TokenKeyStanding::DeviceRevoked => Err(Refusal::DeviceRevoked),
+            TokenKeyStanding::OfAnotherDevice => {
+                tracing::warn!(device_id = id, "a token key of another device was offered for enrolment");
+                Err(Refusal::Conflict { code: "token_key_enrolled_with_another_device" })
+            }
+            TokenKeyStanding::TooMany => Err(Refusal::Malformed {
+                code: "too_many_token_keys",
+                detail: "the device has as many token keys as one may have".to_owned(),
+            }),
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl Devices for DevicesService {
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
@@ -100,5 +132,13 @@ impl Devices for DevicesService {
     async fn revoke(&self, request: Request<RevokeRequest>) -> Result<Response<RevokeResponse>, Status> {
         check_admin(&self.shared.config, &request)?;
         Ok(Response::new(self.revoke(request.into_inner()).await?))
+    }
+
+    async fn enroll_token_key(
+        &self,
+        request: Request<EnrollTokenKeyRequest>,
+    ) -> Result<Response<EnrollTokenKeyResponse>, Status> {
+        check_admin(&self.shared.config, &request)?;
+        Ok(Response::new(self.enrol_token_key(request.into_inner()).await?))
     }
 }

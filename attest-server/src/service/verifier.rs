@@ -94,7 +94,8 @@ async fn judge_and_record(
     let last_clock = shared.store.clock(device_id.clone()).await?;
     let stored = shared.store.ima_checkpoint(device_id.clone()).await?;
     let ima_checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
-    let case = Case { device, challenge, evidence, last_clock, ima_checkpoint, now };
+    let token_keys = shared.store.token_keys(device_id.clone()).await?;
+    let case = Case { device, challenge, evidence, last_clock, ima_checkpoint, token_keys, now };
     let worker = Arc::clone(&shared);
     let judgement = match place.run(move || worker.judge.judge(case)).await? {
         Ok(judgement) => judgement,

@@ -63,6 +63,18 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a device. A second time changes nothing. `None`: no such device.
     async fn revoke(&self, id: String, because: String, now: Timestamp) -> Result<Option<Device>, Error>;
 
+    /// Gives a device a key that signs its tokens. A key has one device for good: another one's is refused, and nothing changes.
+    async fn enrol_token_key(
+        &self,
+        device_id: String,
+        key_identity: Vec<u8>,
+        public_key: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<TokenKeyStanding, Error>;
+
+    /// The public keys that sign a device's tokens, as they were enrolled.
+    async fn token_keys(&self, device_id: String) -> Result<Vec<Vec<u8>>, Error>;
+
     /// Keeps a verdict unless a newer one is there, and the clock that its quote proved unless a later one is there. `Ok(false)`: the device
     /// is revoked and the verdict does not refuse it, because it was begun before; nothing was kept, and nobody may see it.
     async fn record_verdict(
@@ -143,6 +155,21 @@ pub enum Standing {
         /// Stable code for the refusal.
         code: &'static str,
     },
+}
+
+/// What became of a token key's enrolment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKeyStanding {
+    /// The device is revoked.
+    DeviceRevoked,
+    /// There is no such device.
+    DeviceUnknown,
+    /// The key is the device's, now or already.
+    Enrolled,
+    /// The key is another device's.
+    OfAnotherDevice,
+    /// The device has as many keys as one may have.
+    TooMany,
 }
 
 /// An enrolment between Begin and Activate.

@@ -7,4 +7,5 @@ mod limits;
 mod restart;
 mod soft_tpm;
 mod tls;
+mod tokens;
 mod verification;

@@ -205,6 +205,7 @@ impl Server {
         });
         let evidence = v1::Evidence {
             pcr_values: pcr_values.collect(),
+            tokens: Vec::new(),
             attest: evidence.attest,
             signature: evidence.signature,
             event_log: evidence.event_log,

@@ -12,6 +12,7 @@ use attest_core::reference::golden::{
     Accepted, Evidence, ImaSigner, NotJudged, RuleKind, SignerKeyGolden, key_from_pem,
 };
 use attest_core::reference::learn::{self, Advice, Boot, Choices, Measured};
+use attest_core::reference::learn_token;
 use attest_core::reference::overlay::OverlaySigner;
 use attest_core::{HashAlg, Limits};
 use clap::Args;
@@ -28,7 +29,7 @@ pub(super) struct Learn {
     #[arg(long, value_name = "NAME")]
     family: String,
     /// Event logs of known-good boots
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", required_unless_present = "token", num_args = 1..)]
     eventlog: Vec<PathBuf>,
     /// IMA lists of the same boots; without them runtime integrity will not be judged
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -54,6 +55,15 @@ pub(super) struct Learn {
     /// Their PCR values
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "attest")]
     pcrs: Vec<PathBuf>,
+    /// Attestation tokens of known-good devices, instead of event logs or beside them
+    #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["token_key", "token_nonce"])]
+    token: Vec<PathBuf>,
+    /// The keys that must have signed them: PEM, JWK or COSE_Key
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "token")]
+    token_key: Vec<PathBuf>,
+    /// Their nonces
+    #[arg(long, value_name = "HEX", num_args = 1.., requires = "token")]
+    token_nonce: Vec<String>,
     /// Scheme of bare signatures
     #[arg(long, value_name = "SCHEME", requires = "attest")]
     signature_scheme: Option<String>,
@@ -102,8 +112,16 @@ impl Learn {
         let sources = (0..count).map(|at| self.source(at, signers, limits)).collect::<Result<Vec<_>, _>>()?;
         let logs = sources.iter().map(|s| parse_log(s, limits)).collect::<Result<Vec<_>, _>>()?;
         let refused = |error: learn::Error| Failure::malformed(error.code(), error);
-        let boots = boots(&sources, &logs, &choices).map_err(refused)?;
-        let golden = learn::learn(&self.family, &boots, &choices).map_err(refused)?;
+        let boots = match sources.as_slice() {
+            [] => Vec::new(),
+            _ => boots(&sources, &logs, &choices).map_err(refused)?,
+        };
+        let mut golden = if boots.is_empty() {
+            learn_token::empty(&self.family)
+        } else {
+            learn::learn(&self.family, &boots, &choices).map_err(refused)?
+        };
+        self.learn_tokens(&mut golden, limits)?;
         let text = golden.to_toml();
         let proposals = proposals(&boots, &golden);
         let Some(path) = &self.out else {
@@ -133,6 +151,35 @@ impl Learn {
             out.line("Review it (`attest golden show`, `attest golden check`) before you trust it.");
         }
         Ok(Exit::Good)
+    }
+
+    /// A section of golden values for each profile that the tokens have.
+    fn learn_tokens(
+        &self,
+        golden: &mut attest_core::reference::Golden,
+        limits: &Limits,
+    ) -> Result<(), Failure> {
+        let count = self.token.len();
+        if self.token_key.len() != count || self.token_nonce.len() != count {
+            let detail = "give one --token-key and one --token-nonce for each --token, in the same order";
+            return Err(Failure::usage("count_mismatch", detail));
+        }
+        let mut tokens = Vec::new();
+        for ((file, key), nonce) in self.token.iter().zip(&self.token_key).zip(&self.token_nonce) {
+            let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let (bytes, key) =
+                (read_file(file, limits.token_bytes)?, read_file(key, limits.public_key_bytes)?);
+            let token =
+                crate::cli::token::authenticate(&bytes, &key, Some(nonce), limits).map_err(|refused| {
+                    Failure::malformed(refused.code, format!("{}: {}", file.display(), refused.detail))
+                })?;
+            tokens.push((name, token));
+        }
+        let tokens: Vec<_> = tokens.iter().map(|(name, token)| (name.as_str(), token)).collect();
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        learn_token::add(golden, &tokens).map_err(|error| Failure::malformed(error.code(), error))
     }
 
     fn check_counts(&self) -> Result<(), Failure> {
@@ -231,9 +278,9 @@ impl Learn {
             return Ok(Source { name, log, userspace, files, quoted: Vec::new(), has_quote: false });
         };
         let flags = EvidenceFlags {
-            attest: attest.clone(),
-            signature: self.signature.get(at).ok_or_else(missing)?.clone(),
-            ak: self.ak.get(at).ok_or_else(missing)?.clone(),
+            attest: Some(attest.clone()),
+            signature: Some(self.signature.get(at).ok_or_else(missing)?.clone()),
+            ak: Some(self.ak.get(at).ok_or_else(missing)?.clone()),
             nonce: self.nonce.get(at).cloned(),
             pcrs: self.pcrs.get(at).cloned(),
             eventlog: Some(log_path.clone()),

@@ -136,6 +136,21 @@ fn show(document: &reference::Document, note: Option<&str>, out: &mut Output) {
     for old in &golden.superseded {
         out.line(printable(&format!("superseded {}: {}", old.component, old.reason)));
     }
+    for token in &golden.tokens {
+        out.line("");
+        let profile = token.profile.as_deref().unwrap_or("no profile");
+        let heading = out.paint(Style::Strong, printable(&format!("token `{}`, {profile}", token.name)));
+        out.line(heading);
+        for variant in &token.variants {
+            out.line(printable(&format!(" variant `{}`", variant.name)));
+            for one in &variant.components {
+                let (kind, version) =
+                    (one.kind.as_deref().unwrap_or("-"), one.version.as_deref().unwrap_or(""));
+                let value: String = hex::encode(&one.value).chars().take(12).collect();
+                out.line(printable(format!("  {kind:24} {value}  {version}").trim_end()));
+            }
+        }
+    }
     if let Some(ima) = &golden.ima {
         out.line("");
         show_ima(ima, out);

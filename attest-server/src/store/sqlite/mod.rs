@@ -4,6 +4,7 @@ mod challenges;
 mod devices;
 mod enrollments;
 mod schema;
+mod token_keys;
 mod writer;
 
 use std::{path::Path, time::Duration};
@@ -16,7 +17,7 @@ use sqlx::{
 
 use super::{
     Device, Error, Identity, PendingEnrollment, Spending, Standing, Store, StoredChallenge, StoredVerdict,
-    TpmClock,
+    TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 
@@ -108,6 +109,20 @@ impl Store for SqliteStore {
 
     async fn revoke(&self, id: String, because: String, now: Timestamp) -> Result<Option<Device>, Error> {
         self.writer.write(devices::Revoke { id, because, now }).await
+    }
+
+    async fn enrol_token_key(
+        &self,
+        device_id: String,
+        key_identity: Vec<u8>,
+        public_key: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<TokenKeyStanding, Error> {
+        self.writer.write(token_keys::Enrol { device_id, key_identity, public_key, now }).await
+    }
+
+    async fn token_keys(&self, device_id: String) -> Result<Vec<Vec<u8>>, Error> {
+        token_keys::of_device(&self.readers, &device_id).await
     }
 
     async fn record_verdict(

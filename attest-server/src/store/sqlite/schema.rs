@@ -10,10 +10,11 @@ use sqlx::{
 use super::Error;
 
 /// Number, name, statements.
-const STEPS: [(i64, &str, &str); 3] = [
+const STEPS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../../migrations/0001_first.sql")),
     (2, "enrollment ek", include_str!("../../../migrations/0002_enrollment_ek.sql")),
     (3, "ima checkpoint", include_str!("../../../migrations/0003_ima_checkpoint.sql")),
+    (4, "token key", include_str!("../../../migrations/0004_token_key.sql")),
 ];
 
 /// Brings a database, new or of any earlier version, up to date. A database of a later version is refused and left as it is.

@@ -99,6 +99,7 @@ fn full() -> Golden {
                 sequences: vec![],
             },
         ],
+        tokens: Vec::new(),
         overlay_signers: vec![OverlaySigner::from_spki_der("the fleet's", key.spki()).unwrap()],
         superseded: vec![Superseded {
             component: "kernel".into(),

@@ -1,0 +1,147 @@
+//! Golden values from tokens of devices that are known to be good.
+
+use super::golden::{self, Golden, TokenComponent, TokenGolden, TokenVariant};
+use crate::authenticate::AuthenticToken;
+use crate::digest::HashAlg;
+use crate::evidence::eat::{Claims, DebugStatus, Lifecycle, MeasurementResult, OemId, PsaProfile};
+
+/// Why nothing is learned from a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was learned is no golden document: the token says too little.
+    #[error(transparent)]
+    Golden(#[from] golden::Error),
+    /// The token would be refused by what is learned from it.
+    #[error("token `{name}`: {detail}: not a device to learn from")]
+    Insecure {
+        /// Whose.
+        name: String,
+        /// What it says of itself.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Golden(error) => error.code(),
+            Self::Insecure { .. } => "learn_token_insecure",
+        }
+    }
+}
+
+/// A document for a family whose devices send tokens alone.
+#[must_use]
+pub fn empty(family: &str) -> Golden {
+    Golden {
+        family: family.to_owned(),
+        description: None,
+        banks: Vec::new(),
+        judged: Vec::new(),
+        not_judged: Vec::new(),
+        accepted: Vec::new(),
+        workarounds: Vec::new(),
+        sequences: Vec::new(),
+        variants: Vec::new(),
+        superseded: Vec::new(),
+        ima: None,
+        overlay_signers: Vec::new(),
+        tokens: Vec::new(),
+    }
+}
+
+/// Adds what authentic tokens of known-good devices say: a section for each profile, a variant for each set of software, under these names.
+///
+/// # Errors
+/// [`Error`].
+pub fn add(golden: &mut Golden, tokens: &[(&str, &AuthenticToken)]) -> Result<(), Error> {
+    for (name, token) in tokens {
+        let claims = token.claims();
+        refuse_insecure(name, claims)?;
+        let profile = claims.profile.name().map(str::to_owned);
+        let at = golden.tokens.iter().position(|section| section.profile == profile);
+        let mut section = at.map(|at| golden.tokens.swap_remove(at)).unwrap_or_else(|| TokenGolden {
+            name: section_name(profile.as_deref()).to_owned(),
+            profile,
+            boot_seed: claims.bootseed.is_some(),
+            oem_boot: claims.oemboot == Some(true),
+            ..TokenGolden::default()
+        });
+        learn(&mut section, name, claims);
+        golden.tokens.push(section);
+    }
+    golden.tokens.sort_by(|a, b| a.name.cmp(&b.name));
+    golden.validate()?;
+    Ok(())
+}
+
+fn section_name(profile: Option<&str>) -> &'static str {
+    match profile.and_then(PsaProfile::from_name) {
+        None => "eat",
+        Some(PsaProfile::Tfm) => "psa",
+        Some(PsaProfile::Arm2) => "psa-2.0.0",
+        Some(PsaProfile::Iot1) => "psa-1",
+    }
+}
+
+fn refuse_insecure(name: &str, claims: &Claims) -> Result<(), Error> {
+    let insecure = |detail: String| Err(Error::Insecure { name: name.to_owned(), detail });
+    if let Some(psa) = claims.psa()
+        && psa.lifecycle != Lifecycle::Secured
+    {
+        return insecure(format!("the root of trust is in the state {}", psa.lifecycle.name()));
+    }
+    if matches!(claims.dbgstat, Some(DebugStatus::Enabled | DebugStatus::Disabled)) {
+        return insecure("it can be debugged, or could be since its boot".to_owned());
+    }
+    if let Some(result) = claims.measres.iter().find(|one| one.result == MeasurementResult::Fail) {
+        return insecure(format!("its own comparison of `{}` failed", result.id));
+    }
+    Ok(())
+}
+
+fn learn(section: &mut TokenGolden, name: &str, claims: &Claims) {
+    fn once<T: PartialEq>(all: &mut Vec<T>, one: Option<T>) {
+        all.extend(one.filter(|one| !all.contains(one)));
+    }
+    // What one good device leaves out cannot be asked of all.
+    section.boot_seed &= claims.bootseed.is_some();
+    section.oem_boot &= claims.oemboot == Some(true);
+    once(&mut section.debug, claims.dbgstat);
+    once(&mut section.hwmodel, claims.hwmodel.clone());
+    once(&mut section.swname, claims.swname.clone());
+    once(&mut section.swversion, claims.swversion.as_ref().map(|version| version.version.clone()));
+    let oemid = claims.oemid.as_ref().map(|oemid| match oemid {
+        OemId::Bytes(bytes) => hex::encode(bytes),
+        OemId::Pen(number) => format!("pen:{number}"),
+    });
+    once(&mut section.oemid, oemid);
+    let mut variant = TokenVariant { name: name.to_owned(), ..TokenVariant::default() };
+    if let Some(psa) = claims.psa() {
+        once(&mut section.implementation_ids, Some(psa.implementation_id.clone()));
+        once(&mut section.lifecycle, Some(psa.lifecycle));
+        once(&mut section.client_ids, Some(psa.client_id));
+        once(&mut section.certification_references, psa.certification_reference.clone());
+        let component = |one: &crate::evidence::eat::Component| TokenComponent {
+            kind: one.kind.clone(),
+            value: one.value.clone(),
+            signer: one.signer.clone(),
+            version: one.version.clone(),
+        };
+        variant.components = psa.components.iter().map(component).collect();
+        variant.components.sort();
+    }
+    let measured = claims.measurements.iter();
+    variant.measurements =
+        measured.map(|one| (one.content_format, HashAlg::Sha256.hash(&[&one.body]))).collect();
+    let says_something = !(variant.components.is_empty() && variant.measurements.is_empty());
+    let is_new = section.variants.iter().all(|known| {
+        (&known.components, &known.measurements) != (&variant.components, &variant.measurements)
+    });
+    if says_something && is_new {
+        section.variants.push(variant);
+    }
+}

@@ -1,0 +1,115 @@
+//! Attestation tokens beside the quote.
+
+use attest_proto::v1;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use tonic::Code;
+
+use crate::{
+    harness::{Clients, answer, enrolled, refusal, refusing},
+    soft_tpm::SoftTpm,
+};
+
+/// A root of trust that signs tokens.
+struct Attester(EcdsaKeyPair);
+
+impl Attester {
+    fn new() -> Self {
+        let der =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let random = SystemRandom::new();
+        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_ref(), &random).unwrap())
+    }
+
+    fn jwk(&self) -> Vec<u8> {
+        let point = self.0.public_key().as_ref();
+        let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
+        format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#).into_bytes()
+    }
+
+    fn token(&self, nonce: &[u8]) -> Vec<u8> {
+        let claims = format!(r#"{{"eat_nonce":"{}","swname":"modem"}}"#, URL_SAFE_NO_PAD.encode(nonce));
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#), URL_SAFE_NO_PAD.encode(claims));
+        let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref())).into_bytes()
+    }
+
+    async fn enrol(&self, clients: &mut Clients, device_id: &str) -> Result<Vec<u8>, tonic::Status> {
+        let request = v1::EnrollTokenKeyRequest { device_id: device_id.to_owned(), public_key: self.jwk() };
+        Ok(clients.devices.enroll_token_key(request).await?.into_inner().key_identity)
+    }
+}
+
+/// The device's answer to a new challenge, with this token beside it.
+async fn attest_with(
+    clients: &mut Clients,
+    device_id: &str,
+    tpm: &SoftTpm,
+    token: impl FnOnce(&[u8]) -> v1::Token,
+) -> v1::Verdict {
+    let challenge = clients.challenge(device_id).await.unwrap();
+    let tokens = vec![token(&challenge.nonce)];
+    let evidence = v1::Evidence { tokens, ..answer(&challenge, tpm) };
+    clients.verify(&challenge.challenge_id, evidence).await.unwrap().verdict.unwrap()
+}
+
+fn unnamed(token: Vec<u8>) -> v1::Token {
+    v1::Token { token, key_identity: Vec::new() }
+}
+
+#[tokio::test]
+async fn a_token_of_the_same_device_stands_beside_its_quote() {
+    let (_server, mut clients, tpm, device_id) = enrolled().await;
+    let attester = Attester::new();
+    let key_identity = attester.enrol(&mut clients, &device_id).await.unwrap();
+    // Twice is once.
+    assert_eq!(attester.enrol(&mut clients, &device_id).await.unwrap(), key_identity);
+    let token = |nonce: &[u8]| v1::Token { token: attester.token(nonce), key_identity };
+    let verdict = attest_with(&mut clients, &device_id, &tpm, token).await;
+    assert_eq!(verdict.status(), v1::Status::Affirming, "{:#?}", verdict.reasons);
+    // Proven, and without golden values not judged.
+    assert_eq!(verdict.tokens.len(), 1);
+    assert_eq!(verdict.tokens[0].part.as_ref().unwrap().status(), v1::Status::None);
+    assert!(verdict.reasons.iter().any(|reason| reason.code == "token_not_judged"));
+}
+
+#[tokio::test]
+async fn a27a_a_token_of_another_device_counts_for_nothing() {
+    let (_server, mut clients, tpm, device_id) = enrolled().await;
+    let (own, other) = (Attester::new(), Attester::new());
+    let detail = |verdict: &v1::Verdict| {
+        assert_eq!(verdict.status(), v1::Status::Contraindicated);
+        refusing(verdict)[0].to_owned()
+    };
+    // Before any key is enrolled.
+    let verdict = attest_with(&mut clients, &device_id, &tpm, |nonce| unnamed(other.token(nonce))).await;
+    assert_eq!(detail(&verdict), "token_key_unknown");
+    let key_identity = own.enrol(&mut clients, &device_id).await.unwrap();
+    let verdict = attest_with(&mut clients, &device_id, &tpm, |nonce| unnamed(other.token(nonce))).await;
+    assert_eq!(detail(&verdict), "signature_invalid");
+    let named = |nonce: &[u8]| v1::Token { token: other.token(nonce), key_identity: vec![7; 32] };
+    let verdict = attest_with(&mut clients, &device_id, &tpm, named).await;
+    assert_eq!(detail(&verdict), "token_key_unknown");
+    // The right key, and another challenge's nonce.
+    let old = |_: &[u8]| v1::Token { token: own.token(&[9; 32]), key_identity };
+    let verdict = attest_with(&mut clients, &device_id, &tpm, old).await;
+    assert_eq!(detail(&verdict), "nonce_mismatch");
+}
+
+#[tokio::test]
+async fn a_token_key_has_one_device_for_good() {
+    let (server, mut clients, _tpm, device_id) = enrolled().await;
+    let attester = Attester::new();
+    attester.enrol(&mut clients, &device_id).await.unwrap();
+    let mut second = SoftTpm::new(&server.maker);
+    let other = clients.enroll(&mut second).await.unwrap();
+    let conflict = refusal(attester.enrol(&mut clients, &other).await);
+    assert_eq!(conflict, (Code::AlreadyExists, "token_key_enrolled_with_another_device".to_owned()));
+    let unknown = refusal(attester.enrol(&mut clients, "dev-00000000000000000000000000000000").await);
+    assert_eq!(unknown, (Code::NotFound, "device_unknown".to_owned()));
+    let request = v1::EnrollTokenKeyRequest { device_id, public_key: br#"{"kty":"oct","k":"AA"}"#.to_vec() };
+    let symmetric = refusal(clients.devices.enroll_token_key(request).await);
+    assert_eq!(symmetric, (Code::InvalidArgument, "key_symmetric".to_owned()));
+}
