@@ -230,7 +230,8 @@ fn a36_a_record_without_a_bank_that_judges() {
     let golden = learned("own-uki-phase", Some(&told()));
     let without = |record: &str| {
         let (head, rest) = record.split_once(",{\"hashAlg\":\"sha384\"").unwrap();
-        format!("{head}{}", &rest[rest.find('}').unwrap() + 1..])
+        let (_, rest) = rest.split_once('}').unwrap();
+        format!("{head}{rest}")
     };
     let verdict = judge(Some(&changed(|records| records[0] = without(&records[0]))), &golden);
     refused(&verdict, Code::OtherBankMismatch, 11);
