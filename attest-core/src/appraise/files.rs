@@ -10,8 +10,11 @@ use crate::digest::Digest;
 use crate::evidence::ima_log::{Entry, FileDigest, FileSignature};
 use crate::evidence::text::Utf8;
 use crate::limits::Limits;
-use crate::reference::files::{FileIndex, Known};
+use crate::reference::files::{Asked, Batch, FileIndex};
 use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
+
+/// How many entries are looked up together.
+const AT_ONCE: usize = 32;
 
 /// The rules by which entries are judged.
 pub(super) struct Files<'g> {
@@ -63,29 +66,38 @@ impl Files<'_> {
             required: judged.required_found.iter().copied().collect(),
             by_path,
         };
-        for entry in ima.proven_entries() {
-            // The first has been judged as what it is; another one as a second kernel's.
-            if is_boot_aggregate(&entry) {
-                continue;
+        // The first boot_aggregate has been judged as what it is; another one as a second kernel's.
+        let mut entries = ima.proven_entries().filter(|entry| !is_boot_aggregate(entry));
+        let (mut some, mut batch) = (Vec::new(), Batch::default());
+        loop {
+            some.clear();
+            some.extend(entries.by_ref().take(AT_ONCE));
+            if some.is_empty() {
+                break;
             }
-            let reason = match self.entry(&entry, &mut state) {
-                Ok(Golden::File(place)) => {
-                    state.required.extend(self.index.required(self.rules, place));
-                    continue;
-                }
-                Ok(Golden::Path(place)) => {
-                    if let Some(count) = state.by_path.get_mut(place) {
-                        *count = count.saturating_add(1);
+            batch.asked.clear();
+            batch.asked.extend(some.iter().map(asked_by));
+            self.index.here(&mut batch);
+            for ((entry, asked), here) in some.iter().zip(&batch.asked).zip(&batch.places) {
+                let reason = match self.entry(entry, asked.as_ref(), *here, &mut state) {
+                    Ok(Golden::File(place)) => {
+                        state.required.extend(self.index.required(self.rules, place));
+                        continue;
                     }
-                    continue;
+                    Ok(Golden::Path(place)) => {
+                        if let Some(count) = state.by_path.get_mut(place) {
+                            *count = count.saturating_add(1);
+                        }
+                        continue;
+                    }
+                    Ok(Golden::Otherwise) => continue,
+                    Err(reason) => *reason,
+                };
+                let count = kept.entry(reason.code).or_default();
+                *count = count.saturating_add(1);
+                if *count <= Limits::DEFAULT.findings {
+                    about_entries.push(reason);
                 }
-                Ok(Golden::Otherwise) => continue,
-                Err(reason) => *reason,
-            };
-            let count = kept.entry(reason.code).or_default();
-            *count = count.saturating_add(1);
-            if *count <= Limits::DEFAULT.findings {
-                about_entries.push(reason);
             }
         }
         let judged = Judged {
@@ -161,7 +173,16 @@ impl Files<'_> {
     }
 
     /// Why the entry is golden, or why it is not.
-    fn entry<'e>(&self, entry: &Entry<'e>, state: &mut State<'e>) -> Result<Golden, Box<Reason>> {
+    fn entry<'e>(
+        &self,
+        entry: &Entry<'e>,
+        asked: Option<&Asked<'e>>,
+        here: Option<u32>,
+        state: &mut State<'e>,
+    ) -> Result<Golden, Box<Reason>> {
+        if let Some(place) = here {
+            return Ok(Golden::File(place));
+        }
         let name = entry.name().unwrap_or_default();
         if entry.is_violation() {
             // Its name is in no digest: no path may excuse it.
@@ -176,11 +197,6 @@ impl Files<'_> {
         let (Some(told), Some(digest)) = (told, digest) else { return Err(self.unknown(entry, None)) };
         if entry.has_buffer() {
             return self.buffer(entry, name, &digest);
-        }
-        let verity = told.kind == Some("verity");
-        let known = self.index.look_up(self.rules, name, &digest, verity);
-        if let Known::Here(place) = known {
-            return Ok(Golden::File(place));
         }
         let at_path = FileIndex::at_path(self.rules, name);
         if !at_path.is_empty() {
@@ -212,7 +228,7 @@ impl Files<'_> {
             Some(Err(error)) if !error.is_as_none() => return Err(self.unsigned(entry, &error)),
             Some(Err(_)) | None => {}
         }
-        if let Known::Elsewhere(file) = known {
+        if let Some(file) = asked.and_then(|asked| self.index.elsewhere(self.rules, asked)) {
             let explain = format!("{} has the golden content of {}", shown(name), file.path);
             let got = Some(digest.to_string());
             return Err(Box::new(Reason { got, ..*about(entry, Code::FileMoved, Severity::Warn, explain) }));
@@ -325,6 +341,16 @@ impl Files<'_> {
             ..*about(entry, Code::FileSignature, severity, explain)
         })
     }
+}
+
+/// What the entry says about a file; nothing for violations and buffers, which are judged on their own.
+fn asked_by<'e>(entry: &Entry<'e>) -> Option<Asked<'e>> {
+    if entry.is_violation() || entry.has_buffer() {
+        return None;
+    }
+    let told = entry.file_digest()?;
+    let path = entry.name().unwrap_or_default();
+    Some(Asked { path, digest: told.typed()?, verity: told.kind == Some("verity") })
 }
 
 fn about(entry: &Entry<'_>, code: Code, severity: Severity, explain: String) -> Box<Reason> {

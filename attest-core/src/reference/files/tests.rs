@@ -1,0 +1,84 @@
+//! Content and path together, and nothing less.
+
+use super::*;
+use crate::HashAlg;
+use crate::reference::Golden;
+
+fn index(files: &[(&str, Digest)]) -> (ImaGolden, FileIndex) {
+    let mut text = String::from(
+        "format = \"attest-golden/1\"\nfamily = \"files\"\nbanks = [\"sha256\"]\njudged = []\n[ima]\nfiles = [\n",
+    );
+    for (path, digest) in files {
+        text.push_str(&format!("  {{ path = \"{path}\", digest = \"{}:{digest}\" }},\n", digest.alg()));
+    }
+    text.push_str("]\n");
+    let golden = Golden::parse(&text, &crate::Limits::DEFAULT).unwrap().ima.unwrap();
+    let index = FileIndex::new(&golden);
+    (golden, index)
+}
+
+fn content(n: usize) -> Digest {
+    HashAlg::Sha256.hash(&[&n.to_le_bytes()])
+}
+
+fn here(index: &FileIndex, asked: &[(&str, Digest)]) -> Vec<Option<u32>> {
+    let mut batch = Batch::default();
+    batch.asked.extend(
+        asked
+            .iter()
+            .map(|(path, digest)| Some(Asked { path: path.as_bytes(), digest: *digest, verity: false })),
+    );
+    index.here(&mut batch);
+    batch.places
+}
+
+#[test]
+fn every_file_of_a_large_document_is_found_at_its_place() {
+    let paths: Vec<String> = (0..5_000).map(|n| format!("/usr/lib/{:05}", n)).collect();
+    let files: Vec<(&str, Digest)> =
+        paths.iter().enumerate().map(|(n, path)| (path.as_str(), content(n))).collect();
+    let (golden, index) = index(&files);
+    for chunk in files.chunks(32) {
+        for ((path, digest), place) in chunk.iter().zip(here(&index, chunk)) {
+            let file = &golden.files[usize::try_from(place.unwrap()).unwrap()];
+            assert_eq!((file.path.as_str(), file.digest), (*path, *digest));
+        }
+    }
+}
+
+#[test]
+fn a43a_a_golden_path_with_another_content_is_not_there() {
+    let (_, index) = index(&[("/bin/a", content(1)), ("/bin/b", content(2))]);
+    assert_eq!(
+        here(&index, &[("/bin/a", content(2)), ("/bin/a", content(3)), ("/bin/c", content(1))]),
+        [None; 3]
+    );
+}
+
+#[test]
+fn one_content_at_many_paths_and_many_contents_at_one_path() {
+    let many: Vec<String> = (0..300).map(|n| format!("/etc/empty-{n:03}")).collect();
+    let mut files: Vec<(&str, Digest)> = many.iter().map(|path| (path.as_str(), content(0))).collect();
+    files.extend((1..300).map(|n| ("/bin/updated", content(n))));
+    let (golden, index) = index(&files);
+    let found = here(&index, &files);
+    assert!(found.iter().all(Option::is_some));
+    assert_eq!(here(&index, &[("/bin/updated", content(0)), ("/etc/empty-000", content(1))]), [None, None]);
+    let asked = Asked { path: b"/tmp/copy", digest: content(0), verity: false };
+    assert_eq!(index.elsewhere(&golden, &asked).unwrap().path, "/etc/empty-000");
+}
+
+#[test]
+fn the_digest_of_a_tree_is_not_that_of_the_content() {
+    let (_, index) = index(&[("/bin/a", content(1))]);
+    let mut batch = Batch::default();
+    batch.asked = vec![Some(Asked { path: b"/bin/a", digest: content(1), verity: true }), None];
+    index.here(&mut batch);
+    assert_eq!(batch.places, [None, None]);
+}
+
+#[test]
+fn a_document_without_files_knows_none() {
+    let index = FileIndex::default();
+    assert_eq!(here(&index, &[("/bin/a", content(1))]), [None]);
+}
