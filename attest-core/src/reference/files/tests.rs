@@ -71,8 +71,8 @@ fn one_content_at_many_paths_and_many_contents_at_one_path() {
 #[test]
 fn the_digest_of_a_tree_is_not_that_of_the_content() {
     let (_, index) = index(&[("/bin/a", content(1))]);
-    let mut batch = Batch::default();
-    batch.asked = vec![Some(Asked { path: b"/bin/a", digest: content(1), verity: true }), None];
+    let asked = Asked { path: b"/bin/a", digest: content(1), verity: true };
+    let mut batch = Batch { asked: vec![Some(asked), None], ..Batch::default() };
     index.here(&mut batch);
     assert_eq!(batch.places, [None, None]);
 }
