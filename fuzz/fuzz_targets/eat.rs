@@ -16,11 +16,16 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(key.identity(), TokenKey::vouched(bytes, &limits).expect("the same bytes").identity());
     }
     let Ok(token) = Token::parse(bytes, &limits) else { return };
-    assert!(serde_json_size(token.claims().shown()) < 64 * bytes.len() + 4096, "claims larger than what said them");
+    assert!(
+        serde_json_size(token.claims().shown()) < 64 * bytes.len() + 4096,
+        "claims larger than what said them"
+    );
     let nonce = token.claims().nonce.clone().unwrap_or_else(|| vec![0; 32]);
     let key = TokenKey::vouched(KEY, &limits).expect("a good key");
     let challenge = Challenge::offline(Nonce::given(&nonce).expect("8 to 64 bytes"));
-    assert!(AuthenticToken::authenticate(token, &key, challenge, Timestamp::from_unix(1_790_000_000)).is_err());
+    assert!(
+        AuthenticToken::authenticate(token, &key, challenge, Timestamp::from_unix(1_790_000_000)).is_err()
+    );
 });
 
 fn serde_json_size(claims: &serde_json::Map<String, serde_json::Value>) -> usize {

@@ -24,7 +24,12 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = list.findings(&Limits::DEFAULT);
     let key: SignerKey = key_from_pem(KEY).expect("a key");
     for entry in list.entries() {
-        let _ = (entry.template_digest(HashAlg::Sha256), entry.name(), entry.buffer(), entry.appended_signature());
+        let _ = (
+            entry.template_digest(HashAlg::Sha256),
+            entry.name(),
+            entry.buffer(),
+            entry.appended_signature(),
+        );
         if let (Some(told), Some(Ok(signature))) =
             (entry.file_digest(), entry.signature().map(FileSignature::parse))
         {
