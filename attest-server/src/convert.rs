@@ -3,7 +3,9 @@
 use attest_core::{
     Digest, HashAlg, Timestamp,
     appraise::{
-        Part, Reason, RootCause, Status, SubVerdict, TokenVerdict, TrustVector, Verdict, verdict::Proven,
+        Part, Reason, RootCause, Status, SubVerdict, TokenVerdict, TrustVector, Verdict,
+        comparison::{FirstDifference, Relation, Side},
+        verdict::Proven,
     },
     evidence::PcrValues,
     reference::GoldenSource,
@@ -144,6 +146,7 @@ pub(crate) fn verdict(verdict: &Verdict, judged_at: Timestamp, development: bool
         device_id: verdict.device.clone().unwrap_or_default(),
         judged: judged.collect(),
         proven: verdict.proven.as_ref().map(proven),
+        first_difference: verdict.first_difference.as_ref().map(first_difference),
         tokens: verdict.tokens.iter().map(token).collect(),
     }
 }
@@ -210,6 +213,7 @@ fn reason(reason: &Reason) -> v1::Reason {
         part: part.to_owned(),
         token: reason.token.clone().unwrap_or_default(),
         log: reason.log.unwrap_or_default().to_owned(),
+        explanation: reason.explanation.map(|known| known.as_str().to_owned()).unwrap_or_default(),
     }
 }
 
@@ -221,6 +225,36 @@ fn cause(root: &RootCause) -> v1::Cause {
         event: root.event,
         explains: root.explains.iter().map(|e| v1::Effect { pcr: e.pcr, event: e.event }).collect(),
         or: root.or.iter().map(|cause| cause.as_str().to_owned()).collect(),
+        perhaps: root.perhaps.iter().map(|cause| cause.as_str().to_owned()).collect(),
+        unproven: root.unproven,
+    }
+}
+
+fn first_difference(first: &FirstDifference) -> v1::FirstDifference {
+    let relation = match first.relation {
+        Relation::Same => "same",
+        Relation::Changed => "changed",
+        Relation::Missing => "missing",
+        Relation::Extra => "extra",
+    };
+    v1::FirstDifference {
+        pcr: first.pcr,
+        event: first.event,
+        position: first.position,
+        relation: relation.to_owned(),
+        component: first.component.clone(),
+        expected: first.expected.as_ref().map(extend),
+        got: first.got.as_ref().map(extend),
+        cause: first.cause.map(|cause| cause.as_str().to_owned()).unwrap_or_default(),
+    }
+}
+
+fn extend(side: &Side) -> v1::Extend {
+    v1::Extend {
+        event: side.event,
+        component: side.component.clone(),
+        digest: side.digest.clone(),
+        about: side.about.clone(),
     }
 }
 
@@ -244,5 +278,77 @@ fn proven(proven: &Proven) -> v1::Proven {
         restart_count: proven.clock.restart_count,
         safe: proven.clock.safe,
         firmware_version: proven.firmware_version.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use attest_core::appraise::{Cause, Code, Explanation, Severity};
+
+    use super::*;
+
+    #[test]
+    fn a_cause_loses_nothing_on_its_way() {
+        let root = RootCause {
+            or: Some(Cause::FirmwareSettings),
+            component: Some("firmware.code".to_owned()),
+            pcr: Some(0),
+            event: Some(3),
+            perhaps: vec![Cause::OptionRomChange, Cause::HardwareChange],
+            unproven: true,
+            ..RootCause::new(Cause::FirmwareUpdate)
+        };
+        let sent = cause(&root);
+        assert_eq!((sent.cause.as_str(), sent.component.as_str()), ("firmware_update", "firmware.code"));
+        assert_eq!(sent.or, ["firmware_settings"]);
+        assert_eq!(sent.perhaps, ["option_rom_change", "hardware_change"]);
+        assert!(sent.unproven && !cause(&RootCause::new(Cause::FirmwareUpdate)).unproven);
+    }
+
+    #[test]
+    fn an_explanation_is_named_as_in_json() {
+        let mut found = Reason::new(Code::ReplayMismatch, Severity::Refuse, Part::Boot, "words");
+        assert_eq!(reason(&found).explanation, "");
+        found.explanation = Some(Explanation::StoppedEarly);
+        assert_eq!(reason(&found).explanation, "stopped_early");
+    }
+
+    #[test]
+    fn a_golden_extend_that_is_missing_has_one_side() {
+        let side = Side {
+            event: None,
+            component: "kernel".to_owned(),
+            digest: "ab".to_owned(),
+            about: "vmlinuz".to_owned(),
+        };
+        let mut first = FirstDifference {
+            pcr: 4,
+            event: None,
+            position: 9,
+            relation: Relation::Missing,
+            component: "kernel".to_owned(),
+            expected: Some(side),
+            got: None,
+            cause: None,
+        };
+        let sent = first_difference(&first);
+        assert_eq!((sent.pcr, sent.event, sent.position), (4, None, 9));
+        assert_eq!(
+            (sent.relation.as_str(), sent.component.as_str(), sent.cause.as_str()),
+            ("missing", "kernel", "")
+        );
+        let extend = v1::Extend {
+            event: None,
+            component: "kernel".to_owned(),
+            digest: "ab".to_owned(),
+            about: "vmlinuz".to_owned(),
+        };
+        assert_eq!((sent.expected, sent.got), (Some(extend), None));
+        // The same names as in JSON.
+        for relation in [Relation::Same, Relation::Changed, Relation::Missing, Relation::Extra] {
+            first.relation = relation;
+            let name = serde_json::to_value(relation).unwrap();
+            assert_eq!(name, first_difference(&first).relation.as_str());
+        }
     }
 }

@@ -32,7 +32,11 @@ const PCRS: &str = include_str!("../../../tests/fixtures/boots/sb-grub/pcrs.json
 
 /// The captured boot's PCR values.
 pub(crate) fn pcrs() -> PcrValues {
-    let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(PCRS).unwrap();
+    pcrs_of(PCRS)
+}
+
+pub(crate) fn pcrs_of(json: &str) -> PcrValues {
+    let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap();
     let mut values = PcrValues::new();
     for (bank, pcrs) in json {
         let alg = HashAlg::from_name(&bank).unwrap();
@@ -189,6 +193,15 @@ pub(crate) async fn enrolled() -> (Server, Clients, SoftTpm, String) {
 
 /// The captured good boot, quoted by this TPM for this challenge.
 pub(crate) fn answer(challenge: &v1::CreateChallengeResponse, tpm: &SoftTpm) -> v1::Evidence {
+    answer_with(challenge, tpm, &pcrs())
+}
+
+/// The same with other registers.
+pub(crate) fn answer_with(
+    challenge: &v1::CreateChallengeResponse,
+    tpm: &SoftTpm,
+    pcrs: &PcrValues,
+) -> v1::Evidence {
     let selection: Vec<_> = challenge
         .selection
         .iter()
@@ -197,7 +210,7 @@ pub(crate) fn answer(challenge: &v1::CreateChallengeResponse, tpm: &SoftTpm) -> 
             (HashAlg::from_name(&bank.bank).unwrap(), pcrs.collect())
         })
         .collect();
-    let (attest, signature) = tpm.quote(&challenge.nonce, &selection, &pcrs());
+    let (attest, signature) = tpm.quote(&challenge.nonce, &selection, pcrs);
     v1::Evidence {
         attest,
         signature,

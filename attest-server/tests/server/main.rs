@@ -1,5 +1,6 @@
 //! The server as clients see it: in this process, over real sockets.
 
+mod causes;
 mod enrollment;
 mod harness;
 mod incremental;
