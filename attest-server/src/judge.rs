@@ -1,10 +1,15 @@
 //! Evidence in, signed verdict out: the one place where the shell calls the verification.
 
-use std::{borrow::Cow, collections::BTreeMap, io, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 use attest_core::{
     Limits, Timestamp,
-    appraise::{Context, LastSeen, Policy, Verdict},
+    appraise::{Context, LastSeen, Policy, PolicyError, Verdict},
     authenticate::{
         self, AttestationKey, AuthenticEvidence, AuthenticToken, Challenge, ImaCheckpoint, Nonce, TokenKey,
     },
@@ -31,11 +36,14 @@ use crate::{
     file,
     service::Refusal,
     signer::FileSigner,
-    store::{Device, StoredChallenge, TpmClock},
+    store::{Device, Lease, StoredChallenge, TpmClock},
 };
 
 /// Where IMA measures to: always asked for, because a list that does not lead there is the only trace of some attacks.
 const IMA_PCR: u8 = 10;
+
+/// A policy is a page of text.
+const POLICY_BYTES: u64 = 64 << 10;
 
 /// Banks by name, and the PCRs of each.
 pub(crate) type Selection = Vec<(String, Vec<u32>)>;
@@ -56,6 +64,9 @@ pub enum Error {
     /// A golden document is refused.
     #[error("family {0}: {1}")]
     Golden(String, golden::Error),
+    /// A policy cannot be read.
+    #[error("family {0}: {1}: {2}")]
+    Policy(String, PathBuf, PolicyError),
     /// The configured PCRs cannot be quoted.
     #[error("family {0}: pcrs: {1}")]
     Pcrs(String, String),
@@ -81,6 +92,8 @@ pub(crate) struct Case {
     pub(crate) challenge: StoredChallenge,
     pub(crate) evidence: SentEvidence,
     pub(crate) last_clock: Option<TpmClock>,
+    /// The counters behind the device's last affirming verdict.
+    pub(crate) lease: Option<Lease>,
     /// How far the device's IMA list was proven and judged, as this server stored it.
     pub(crate) ima_checkpoint: Option<ImaCheckpoint>,
     /// The keys that sign the device's tokens, as they were enrolled.
@@ -100,7 +113,6 @@ pub(crate) struct Judgement {
 
 pub(crate) struct Judge {
     families: BTreeMap<String, Family>,
-    policy: Policy,
     signer: FileSigner,
     issuer: String,
     lifetime_seconds: u64,
@@ -109,6 +121,7 @@ pub(crate) struct Judge {
 
 struct Family {
     references: ReferenceSet,
+    policy: Policy,
     overlays: Option<PathBuf>,
     selection: Selection,
     /// When the golden document counts.
@@ -162,7 +175,6 @@ impl Judge {
             config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family, now)?)));
         Ok(Self {
             families: families.collect::<Result<_, Error>>()?,
-            policy: Policy::default(),
             signer,
             issuer,
             lifetime_seconds: config.token.lifetime_seconds,
@@ -192,13 +204,13 @@ impl Judge {
 
     /// Judges a case and signs what it says. A device that is refused is a judgement; an error is about us or our configuration.
     pub(crate) fn judge(&self, case: Case) -> Result<Judgement, Refusal> {
-        let Case { device, challenge, evidence, last_clock, ima_checkpoint, token_keys, now } = case;
+        let Case { device, challenge, evidence, last_clock, lease, ima_checkpoint, token_keys, now } = case;
         let family = self.families.get(&device.family).ok_or(Refusal::FamilyUnknown)?;
         let context = Context {
             family: device.family.clone(),
             development: self.development,
             last_seen: last_clock.map(last_seen),
-            lease: None,
+            lease: lease.and_then(|lease| counting(lease, &device, now)),
             revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
         };
         // A50: what was good when the server started may be over by now.
@@ -206,11 +218,10 @@ impl Judge {
             tracing::error!(family = device.family, %error, "the golden document does not count");
             Refusal::ServerFault { code: error.code() }
         })?;
-        let references = &family.references;
+        let (references, policy) = (&family.references, &family.policy);
         let limits = Limits::DEFAULT;
         let (key, confirmation, challenge) = prepare(&device, &challenge, &limits)?;
-        let refuse =
-            |code, detail: &str| self.policy.refuse(code, detail, references.source().clone(), &context);
+        let refuse = |code, detail: &str| policy.refuse(code, detail, references.source().clone(), &context);
         let token_keys = enrolled_token_keys(&device, &token_keys, &limits)?;
         let mut clock = None;
         let ima_after = position(evidence.ima_list_offset, ima_checkpoint.as_ref())?;
@@ -228,12 +239,15 @@ impl Judge {
                         let quote = proven.quote();
                         clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
                         let tokens = prove_tokens(&proven, &evidence.tokens, &token_keys, now, &limits);
-                        // What was sent together is proven together or not at all.
-                        match tokens.and_then(|all| Ok((all, family.for_device(&device, now, &limits)?))) {
-                            Ok((tokens, references)) => {
-                                self.policy.appraise_with_tokens(&proven, &tokens, &references, &context)
+                        match (tokens, family.for_device(&device, now, &limits)) {
+                            // What was sent together is proven together or not at all.
+                            (Err((code, detail)), _) => refuse(code, &detail),
+                            (Ok(_), Err((code, detail))) => {
+                                policy.refuse_overlay(code, &detail, &proven, references, &context)
                             }
-                            Err((code, detail)) => refuse(code, &detail),
+                            (Ok(tokens), Ok(references)) => {
+                                policy.appraise_with_tokens(&proven, &tokens, &references, &context)
+                            }
                         }
                     }
                 }
@@ -408,7 +422,17 @@ fn read_family(name: &str, family: &config::Family, now: Timestamp) -> Result<Fa
     };
     pcr_selection(&selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
     let references = ReferenceSet::development(golden).map_err(refused)?;
-    Ok(Family { references, overlays: family.overlays.clone(), selection, validity })
+    let policy = match &family.policy {
+        Some(path) => read_policy(name, path)?,
+        None => Policy::default(),
+    };
+    Ok(Family { references, policy, overlays: family.overlays.clone(), selection, validity })
+}
+
+fn read_policy(name: &str, path: &Path) -> Result<Policy, Error> {
+    let text = file::read_text(path, POLICY_BYTES)
+        .map_err(|error| Error::File(name.to_owned(), path.to_owned(), error))?;
+    Policy::parse(&text).map_err(|error| Error::Policy(name.to_owned(), path.to_owned(), error))
 }
 
 /// What the document judges, and IMA's PCR, in every bank that may judge.
@@ -417,6 +441,13 @@ fn selection_for(golden: &Golden) -> Selection {
     pcrs.sort_unstable();
     pcrs.dedup();
     golden.banks.iter().map(|bank| (bank.name().to_owned(), pcrs.clone())).collect()
+}
+
+/// The lease's counters, if it is of the key that signs now and its verdict still counts.
+fn counting(lease: Lease, device: &Device, now: Timestamp) -> Option<ClockInfo> {
+    let Lease { ak_name, clock, reset_count, restart_count, safe, expires_at } = lease;
+    let counts = ak_name == device.identity.ak_name && now <= expires_at;
+    counts.then_some(ClockInfo { clock, reset_count, restart_count, safe })
 }
 
 fn last_seen(stored: TpmClock) -> LastSeen {
@@ -434,7 +465,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::dice;
+    use crate::{dice, store::Identity};
 
     #[test]
     fn a13_a_hundred_thousand_nonces_are_different() {
@@ -450,6 +481,35 @@ mod tests {
         assert_eq!(HashSet::from(all).len(), 3);
         let hash = digest::digest(&digest::SHA256, &[&[1; 32][..], b"dev-1a"].concat());
         assert_eq!(all[0], hash.as_ref());
+    }
+
+    #[test]
+    fn a40_a_lease_counts_for_its_own_key_until_its_verdict_expires() {
+        let at = Timestamp::from_unix;
+        let identity =
+            Identity { ek_identity: vec![1], ek_certificate_sha256: vec![2], ak_name: vec![0, 11, 3] };
+        let device = Device {
+            id: "dev-1".to_owned(),
+            family: "debian".to_owned(),
+            identity,
+            ak_public: vec![],
+            enrolled_at: at(1),
+            revoked: None,
+            refused_registrations: 0,
+            last: None,
+        };
+        let lease = |ak_name: &[u8]| Lease {
+            ak_name: ak_name.to_vec(),
+            clock: 9,
+            reset_count: 5,
+            restart_count: 2,
+            safe: true,
+            expires_at: at(100),
+        };
+        let counters = ClockInfo { clock: 9, reset_count: 5, restart_count: 2, safe: true };
+        assert_eq!(counting(lease(&[0, 11, 3]), &device, at(100)), Some(counters));
+        assert_eq!(counting(lease(&[0, 11, 3]), &device, at(101)), None, "expired");
+        assert_eq!(counting(lease(&[0, 11, 4]), &device, at(100)), None, "another AK");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Findings about the evidence as a whole, the golden values and the log.
 
 use super::finding::{Code, Part, Reason, Severity};
-use super::policy::{Context, LastSeen, Policy, Taken};
+use super::policy::{Context, LastSeen, Policy, Reset, Taken};
 use crate::authenticate::quote::AuthenticQuote;
 use crate::authenticate::{AuthenticEvidence, Outcome};
 use crate::evidence::tcg_event;
@@ -83,15 +83,20 @@ fn about_counters(
 }
 
 /// PCRs that were reset without a boot (a flaw of a sleep state, the TPM's reset line) can be filled with golden values: only the counters
-/// tell. A boot that nobody expected looks the same, so while a credential for the time before still counts, neither affirms.
+/// tell. A boot looks the same, so where devices do not boot on their own, the policy lets neither affirm while the credential for the time
+/// before still counts.
 fn within_lease(lease: ClockInfo, now: ClockInfo, policy: &Policy) -> Option<Reason> {
+    let severity = match policy.reset_within_lease() {
+        Reset::Accept => return None,
+        Reset::Refuse => Severity::Refuse,
+        Reset::Warn => Severity::Warn,
+    };
     let explain = format!(
         "the TPM was reset or restarted (counters {}/{}, now {}/{}) while the verdict given before still counts, and nobody said that it \
          would be: PCRs that are reset without a boot look like this",
         lease.reset_count, lease.restart_count, now.reset_count, now.restart_count
     );
     let has_moved = (lease.reset_count, lease.restart_count) != (now.reset_count, now.restart_count);
-    let severity = taken(policy.reset_within_lease());
     has_moved.then(|| Reason::new(Code::ResetWithinLease, severity, Part::Boot, explain))
 }
 

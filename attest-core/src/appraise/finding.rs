@@ -131,6 +131,8 @@ names! {
         OtherBankMismatch = "other_bank_mismatch",
         /// The golden values carry an overlay that was verified for another device.
         OverlayDeviceMismatch = "overlay_device_mismatch",
+        /// The device's overlay does not count; the detail says why.
+        OverlayRefused = "overlay_refused",
         /// A PCR has events that the golden document does not judge.
         PcrNotJudged = "pcr_not_judged",
         /// A judged PCR is not quoted.

@@ -170,6 +170,36 @@ impl Policy {
             ima_checkpoint: None,
         }
     }
+
+    /// The verdict on authentic evidence of a device whose overlay does not count: refused without a look at what it booted, because what
+    /// would be golden for it is not known. What the quote proves of itself stays. `code` is the stable code of
+    /// [`overlay::Error`](crate::reference::overlay::Error) or of the shell that could not read it.
+    #[must_use]
+    pub fn refuse_overlay(
+        &self,
+        code: &'static str,
+        detail: &str,
+        evidence: &AuthenticEvidence<'_>,
+        references: &ReferenceSet,
+        context: &Context,
+    ) -> Verdict {
+        let mut reason = Reason::new(Code::OverlayRefused, Severity::Refuse, Part::Evidence, detail);
+        reason.detail_code = Some(code);
+        let mut reasons = facts::about_evidence(evidence, self, context);
+        reasons.push(reason);
+        let parts = statuses(&reasons, references.golden().ima.is_some());
+        let vectors = vector::vectors(evidence, &Boot::default(), &reasons, parts, references.golden());
+        Verdict {
+            status: Status::Contraindicated,
+            trust_vector: vectors.whole,
+            boot: SubVerdict { status: parts.0, trust_vector: vectors.boot },
+            runtime: SubVerdict { status: parts.1, trust_vector: vectors.runtime },
+            device: device(evidence.quote().subject()),
+            proven: Some(proven(evidence)),
+            reasons,
+            ..self.refuse(code, detail, references.source().clone(), context)
+        }
+    }
 }
 
 /// The truth table. `Warn` about the evidence or the golden values is for people and lowers nothing; about a part it lowers the part.

@@ -24,5 +24,5 @@ mod words;
 
 pub use crate::reference::GoldenSource;
 pub use finding::{Cause, Code, Explanation, Part, Reason, RootCause, Severity};
-pub use policy::{Context, LastSeen, POLICY_FORMAT, Policy, PolicyError, Taken};
+pub use policy::{Context, LastSeen, POLICY_FORMAT, Policy, PolicyError, Reset, Taken};
 pub use verdict::{Status, SubVerdict, TokenVerdict, TrustVector, Verdict};

@@ -18,24 +18,36 @@ pub enum Taken {
     Warn,
 }
 
+/// How a TPM is taken that was reset or restarted while the device's last affirming verdict still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reset {
+    /// A boot like any other: for devices that may boot whenever they want.
+    Accept,
+    /// It refuses, until that verdict has expired.
+    Refuse,
+    /// It lowers the boot to `warning`, until that verdict has expired.
+    Warn,
+}
+
 /// What must be judged, and how findings are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     must_judge: Vec<u8>,
     clock_unsafe: Taken,
     firmware_version_changed: Taken,
-    reset_within_lease: Taken,
+    reset_within_lease: Reset,
 }
 
 impl Default for Policy {
-    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns, and so does a reset within a
-    /// lease, which lowers the boot to `warning`.
+    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns. A boot within a lease is
+    /// one like any other: most devices boot when they want, and every golden value is asked of each boot.
     fn default() -> Self {
         Self {
             must_judge: vec![0, 4, 7],
             clock_unsafe: Taken::Warn,
             firmware_version_changed: Taken::Warn,
-            reset_within_lease: Taken::Warn,
+            reset_within_lease: Reset::Accept,
         }
     }
 }
@@ -83,7 +95,7 @@ struct RawPolicy {
     must_judge: Vec<u8>,
     clock_unsafe: Option<Taken>,
     firmware_version_changed: Option<Taken>,
-    reset_within_lease: Option<Taken>,
+    reset_within_lease: Option<Reset>,
 }
 
 impl Policy {
@@ -104,7 +116,7 @@ impl Policy {
             must_judge: raw.must_judge,
             clock_unsafe: raw.clock_unsafe.unwrap_or(Taken::Warn),
             firmware_version_changed: raw.firmware_version_changed.unwrap_or(Taken::Warn),
-            reset_within_lease: raw.reset_within_lease.unwrap_or(Taken::Warn),
+            reset_within_lease: raw.reset_within_lease.unwrap_or(Reset::Accept),
         })
     }
 
@@ -126,9 +138,9 @@ impl Policy {
         self.firmware_version_changed
     }
 
-    /// How a TPM is taken that was reset or restarted while an earlier verdict still counts. Neither way affirms.
+    /// How a TPM is taken that was reset or restarted while an earlier verdict still counts.
     #[must_use]
-    pub const fn reset_within_lease(&self) -> Taken {
+    pub const fn reset_within_lease(&self) -> Reset {
         self.reset_within_lease
     }
 }
@@ -143,8 +155,8 @@ pub struct Context {
     /// What the same AK's last authentic quote said. Counters of different keys are not comparable (TPM 2.0 Part 1, clock
     /// obfuscation for keys outside the endorsement and platform hierarchies).
     pub last_seen: Option<LastSeen>,
-    /// The TPM's counters in the quote of the same AK behind the last affirming verdict, while that still counts and the device is not
-    /// expected to boot meanwhile. `None`: any boot is an expected one.
+    /// The TPM's counters in the quote of the same AK behind the last affirming verdict, while that still counts. `None`: there is no
+    /// such verdict. What a boot meanwhile means, [`Policy::reset_within_lease`] says.
     pub lease: Option<ClockInfo>,
     /// Why the device is revoked, if it is.
     pub revoked: Option<String>,

@@ -1,7 +1,7 @@
 //! Rules: a slot may vary only as its rule says, by bytes that the slot's own digest covers. One good boot with sound values, and the lies
 //! that would use a rule as a door.
 
-use attest_core::appraise::{Cause, Code, Severity, Status, Verdict};
+use attest_core::appraise::{Cause, Code, Part, Policy, Severity, Status, Verdict};
 use attest_core::evidence::tcg_event::Database;
 use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{Golden, Order, Rule, RuleKind};
@@ -621,6 +621,29 @@ fn the_overlay_of_another_device() {
     let verdict = Sent::by(&device).judge_by(&overlaid, &Default::default(), &context());
     assert_eq!(verdict.status, Status::Contraindicated);
     assert!(verdict.reasons.iter().any(|r| r.code == Code::OverlayDeviceMismatch), "{verdict:#?}");
+}
+
+/// The quote is good and says so; the overlay is not, and that is what refuses.
+#[test]
+fn an_overlay_that_does_not_count_has_its_own_code() {
+    let family = family();
+    let device = Values::default().boot();
+    let sent = Sent::by(&device);
+    let proven = sent.authenticate().unwrap();
+    let context = context();
+    let policy = Policy::default();
+    let verdict = policy.refuse_overlay("overlay_expired", "over", &proven, &family.references, &context);
+    let refusing: Vec<_> = verdict.reasons.iter().filter(|r| r.severity == Severity::Refuse).collect();
+    let [reason] = refusing.as_slice() else { panic!("{refusing:#?}") };
+    assert_eq!((reason.code, reason.detail_code), (Code::OverlayRefused, Some("overlay_expired")));
+    assert_eq!(reason.part, Part::Evidence);
+    let statuses = (verdict.status, verdict.boot.status, verdict.runtime.status);
+    assert_eq!(statuses, (Status::Contraindicated, Status::Contraindicated, Status::Contraindicated));
+    let whole = verdict.trust_vector;
+    assert_ne!(whole.instance_identity, 99, "the key is the device's");
+    assert_eq!((whole.configuration, whole.executables), (96, 96));
+    let ak_name = proven.quote().key_name().map(hex::encode);
+    assert_eq!(verdict.proven.unwrap().ak_name, ak_name);
 }
 
 #[test]

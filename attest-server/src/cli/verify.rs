@@ -146,9 +146,10 @@ fn judge(
     let tokens = sent.iter().map(|(token, key)| token::authenticate_beside(&evidence, token, key, limits));
     // What was sent together is proven together or not at all.
     let tokens = tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
-    let references = overlaid(references, overlay, &evidence, limits)
-        .map_err(|error| (error.code(), error.to_string()))?;
-    Ok(policy.appraise_with_tokens(&evidence, &tokens, &references, context))
+    Ok(match overlaid(references, overlay, &evidence, limits) {
+        Ok(references) => policy.appraise_with_tokens(&evidence, &tokens, &references, context),
+        Err(error) => policy.refuse_overlay(error.code(), &error.to_string(), &evidence, references, context),
+    })
 }
 
 fn show(verdict: &Verdict, ear: Option<&str>, out: &mut Output) {

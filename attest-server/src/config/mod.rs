@@ -231,6 +231,9 @@ pub enum LogFormat {
 pub struct Family {
     /// Its golden document, TOML. Documents that nobody signed are for development: every verdict says so.
     pub golden: PathBuf,
+    /// A policy document, TOML: what must be judged, and how findings are taken that machines also have for good reasons. The default
+    /// policy if absent.
+    pub policy: Option<PathBuf>,
     /// A folder with signed overlays, each named for its device's AK: `NAME.jws`, the name in hexadecimal. Read when the device is judged.
     pub overlays: Option<PathBuf>,
     /// The PCRs that a quote must cover, by bank; what the golden document judges if absent.

@@ -92,10 +92,11 @@ async fn judge_and_record(
     let device_id = challenge.device_id.clone();
     let device = shared.store.device(device_id.clone()).await?.ok_or(Refusal::DeviceUnknown)?;
     let last_clock = shared.store.clock(device_id.clone()).await?;
+    let lease = shared.store.lease(device_id.clone()).await?;
     let stored = shared.store.ima_checkpoint(device_id.clone()).await?;
     let ima_checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
     let token_keys = shared.store.token_keys(device_id.clone()).await?;
-    let case = Case { device, challenge, evidence, last_clock, ima_checkpoint, token_keys, now };
+    let case = Case { device, challenge, evidence, last_clock, lease, ima_checkpoint, token_keys, now };
     let worker = Arc::clone(&shared);
     let judgement = match place.run(move || worker.judge.judge(case)).await? {
         Ok(judgement) => judgement,

@@ -75,8 +75,9 @@ pub trait Store: Send + Sync + 'static {
     /// The public keys that sign a device's tokens, as they were enrolled.
     async fn token_keys(&self, device_id: String) -> Result<Vec<Vec<u8>>, Error>;
 
-    /// Keeps a verdict unless a newer one is there, and the clock that its quote proved unless a later one is there. `Ok(false)`: the device
-    /// is revoked and the verdict does not refuse it, because it was begun before; nothing was kept, and nobody may see it.
+    /// Keeps a verdict unless a newer one is there, and the clock that its quote proved unless a later one is there; if the verdict affirms,
+    /// the clock is the device's lease, too, unless a later one is. `Ok(false)`: the device is revoked and the verdict does not refuse it,
+    /// because it was begun before; nothing was kept, and nobody may see it.
     async fn record_verdict(
         &self,
         device_id: String,
@@ -95,6 +96,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest clock.
     async fn clock(&self, device_id: String) -> Result<Option<TpmClock>, Error>;
+
+    /// The counters behind the last affirming verdict, expired or not.
+    async fn lease(&self, device_id: String) -> Result<Option<Lease>, Error>;
 
     /// Drops enrolments and challenges that expired before `now`.
     async fn purge(&self, now: Timestamp) -> Result<(), Error>;
@@ -257,6 +261,23 @@ pub struct StoredVerdict {
     pub ear_jwt: String,
     /// The signed result as CWT.
     pub ear_cwt: Vec<u8>,
+}
+
+/// What the quote behind a device's last affirming verdict said about its TPM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Name of the AK that signed. Counters of different keys are not comparable.
+    pub ak_name: Vec<u8>,
+    /// TPMS_CLOCK_INFO.clock, milliseconds.
+    pub clock: u64,
+    /// TPMS_CLOCK_INFO.resetCount.
+    pub reset_count: u32,
+    /// TPMS_CLOCK_INFO.restartCount.
+    pub restart_count: u32,
+    /// TPMS_CLOCK_INFO.safe.
+    pub safe: bool,
+    /// When that verdict's EAR expires.
+    pub expires_at: Timestamp,
 }
 
 /// What an authentic quote said about its TPM.

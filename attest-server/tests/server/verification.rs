@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tonic::Code;
 
 use crate::{
-    harness::{FAMILY, Server, answer, check_ear, enrolled, refusal, refusing, sha256, subject_key},
+    harness::{Server, answer, check_ear, enrolled, refusal, refusing, sha256, subject_key},
     soft_tpm::SoftTpm,
 };
 
@@ -300,35 +300,4 @@ async fn devices_come_in_pages() {
     let request = v1::ListRequest { page_token: "x".to_owned(), ..v1::ListRequest::default() };
     let result = clients.devices.list(request).await;
     assert_eq!(refusal(result), is(Code::InvalidArgument, "page_token_malformed"));
-}
-
-/// A device's own digests come from its file in the family's folder. One that is no overlay is not left out: the device is refused. Other
-/// devices' files do not matter.
-#[tokio::test]
-async fn an_overlay_that_is_none_refuses_its_device() {
-    let server = Server::start_with(|config| {
-        let folder = config.data_directory.with_file_name("overlays");
-        std::fs::create_dir_all(&folder).unwrap();
-        config.families.get_mut(FAMILY).unwrap().overlays = Some(folder);
-    })
-    .await;
-    let mut clients = server.clients().await;
-    let mut tpm = SoftTpm::new(&server.maker);
-    let device_id = clients.enroll(&mut tpm).await.unwrap();
-    let verdict = clients.attest(&device_id, &tpm).await.unwrap().verdict.unwrap();
-    assert_eq!(verdict.status(), v1::Status::Affirming, "no overlay: {:#?}", verdict.reasons);
-    assert_eq!(verdict.golden.unwrap().overlay_sha256, "");
-
-    let folder = server.config.families[FAMILY].overlays.clone().unwrap();
-    let ak_name = verdict.proven.unwrap().ak_name;
-    std::fs::write(folder.join(format!("{}.jws", "00".repeat(34))), "e30.e30.AA").unwrap();
-    let verdict = clients.attest(&device_id, &tpm).await.unwrap().verdict.unwrap();
-    assert_eq!(verdict.status(), v1::Status::Affirming, "another device's");
-    for (text, code) in
-        [("no overlay", "overlay_form_unexpected"), ("e30.e30.AA", "overlay_algorithm_unexpected")]
-    {
-        std::fs::write(folder.join(format!("{ak_name}.jws")), text).unwrap();
-        let verdict = clients.attest(&device_id, &tpm).await.unwrap().verdict.unwrap();
-        assert_eq!(refusing(&verdict), [code]);
-    }
 }

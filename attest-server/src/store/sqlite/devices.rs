@@ -3,7 +3,9 @@
 use attest_core::{Timestamp, appraise::Status};
 use sqlx::{Row as _, SqliteConnection, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
 
-use super::{Device, Error, StoredVerdict, TpmClock, identity, seconds, time, unsigned, writer::Change};
+use super::{
+    Device, Error, StoredVerdict, TpmClock, identity, leases, seconds, time, unsigned, writer::Change,
+};
 
 pub(super) async fn one(executor: impl SqliteExecutor<'_>, id: &str) -> Result<Option<Device>, Error> {
     let row = sqlx::query(
@@ -154,7 +156,11 @@ impl Change for Record {
         .execute(&mut *connection)
         .await?;
         if let Some(clock) = self.clock {
-            record_clock(connection, &self.device_id, &clock).await?;
+            record_clock(&mut *connection, &self.device_id, &clock).await?;
+            // A40: only what affirms, so that a second try after a reset is held against the same counters.
+            if v.status == Status::Affirming.as_str() {
+                leases::keep(connection, &self.device_id, &clock, v.expires_at).await?;
+            }
         }
         Ok(true)
     }
@@ -208,7 +214,7 @@ fn device(row: &SqliteRow) -> Result<Device, Error> {
     })
 }
 
-fn wide(row: &SqliteRow, column: &'static str) -> Result<u64, Error> {
+pub(super) fn wide(row: &SqliteRow, column: &'static str) -> Result<u64, Error> {
     let bytes: Vec<u8> = row.try_get(column)?;
     Ok(u64::from_be_bytes(bytes.try_into().map_err(|_| Error::Damaged(column))?))
 }

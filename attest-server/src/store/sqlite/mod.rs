@@ -3,6 +3,7 @@
 mod challenges;
 mod devices;
 mod enrollments;
+mod leases;
 mod schema;
 mod token_keys;
 mod writer;
@@ -16,8 +17,8 @@ use sqlx::{
 };
 
 use super::{
-    Device, Error, Identity, PendingEnrollment, Spending, Standing, Store, StoredChallenge, StoredVerdict,
-    TokenKeyStanding, TpmClock,
+    Device, Error, Identity, Lease, PendingEnrollment, Spending, Standing, Store, StoredChallenge,
+    StoredVerdict, TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 
@@ -148,6 +149,10 @@ impl Store for SqliteStore {
 
     async fn clock(&self, device_id: String) -> Result<Option<TpmClock>, Error> {
         devices::clock(&self.readers, &device_id).await
+    }
+
+    async fn lease(&self, device_id: String) -> Result<Option<Lease>, Error> {
+        leases::of_device(&self.readers, &device_id).await
     }
 
     async fn purge(&self, now: Timestamp) -> Result<(), Error> {

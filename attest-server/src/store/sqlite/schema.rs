@@ -10,18 +10,26 @@ use sqlx::{
 use super::Error;
 
 /// Number, name, statements.
-const STEPS: [(i64, &str, &str); 4] = [
+pub(super) const STEPS: [(i64, &str, &str); 5] = [
     (1, "first", include_str!("../../../migrations/0001_first.sql")),
     (2, "enrollment ek", include_str!("../../../migrations/0002_enrollment_ek.sql")),
     (3, "ima checkpoint", include_str!("../../../migrations/0003_ima_checkpoint.sql")),
     (4, "token key", include_str!("../../../migrations/0004_token_key.sql")),
+    (5, "lease", include_str!("../../../migrations/0005_lease.sql")),
 ];
 
 /// Brings a database, new or of any earlier version, up to date. A database of a later version is refused and left as it is.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let steps: Vec<Migration> = STEPS
-        .into_iter()
-        .map(|(number, name, sql)| {
+    apply(connection, &STEPS).await
+}
+
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    steps: &[(i64, &'static str, &'static str)],
+) -> Result<(), Error> {
+    let steps: Vec<Migration> = steps
+        .iter()
+        .map(|&(number, name, sql)| {
             let sql = SqlSafeStr::into_sql_str(sql);
             Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, sql, false)
         })

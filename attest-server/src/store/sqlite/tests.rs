@@ -289,3 +289,73 @@ async fn a_database_of_a_later_version_is_refused() {
     connection.close().await.unwrap();
     assert!(matches!(SqliteStore::open(&path).await, Err(Error::Migration(_))));
 }
+
+const fn clock(reset_count: u32, clock: u64) -> TpmClock {
+    TpmClock { clock, reset_count, restart_count: 1, safe: true, firmware_version: 7 }
+}
+
+/// The lease of device 1.
+fn lease(reset_count: u32, clock: u64, expires_at: Timestamp) -> Option<Lease> {
+    let ak_name = enrollment(1).identity.ak_name;
+    Some(Lease { ak_name, clock, reset_count, restart_count: 1, safe: true, expires_at })
+}
+
+#[tokio::test]
+async fn a40_only_an_affirming_verdict_moves_the_lease() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    let id = || "dev-1".to_owned();
+    assert_eq!(store.lease(id()).await.unwrap(), None);
+    for status in ["contraindicated", "warning", "none"] {
+        store.record_verdict(id(), verdict(status, NOW), Some(clock(1, 9))).await.unwrap();
+        assert_eq!(store.lease(id()).await.unwrap(), None, "{status}");
+    }
+    store.record_verdict(id(), verdict("affirming", NOW), None).await.unwrap();
+    assert_eq!(store.lease(id()).await.unwrap(), None, "no clock was proven");
+    store.record_verdict(id(), verdict("affirming", NOW), Some(clock(2, 300))).await.unwrap();
+    let kept = lease(2, 300, NOW.plus(60));
+    assert_eq!(store.lease(id()).await.unwrap(), kept);
+    for status in ["contraindicated", "warning", "none"] {
+        store.record_verdict(id(), verdict(status, NOW.plus(1)), Some(clock(3, 9))).await.unwrap();
+        assert_eq!(store.lease(id()).await.unwrap(), kept, "{status}");
+    }
+    // An older quote whose judging took longer.
+    store.record_verdict(id(), verdict("affirming", NOW.plus(2)), Some(clock(2, 256))).await.unwrap();
+    assert_eq!(store.lease(id()).await.unwrap(), kept);
+    store.record_verdict(id(), verdict("affirming", NOW.plus(2)), Some(clock(3, 10))).await.unwrap();
+    let kept = lease(3, 10, NOW.plus(62));
+    assert_eq!(store.lease(id()).await.unwrap(), kept);
+
+    store.close().await;
+    let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
+    assert_eq!(store.lease(id()).await.unwrap(), kept, "a restart");
+}
+
+/// A database as the program before this one left it.
+#[tokio::test]
+async fn a59_leases_of_the_previous_schema_are_taken_over() {
+    let folder = folder();
+    let path = folder.path().join("attest.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    schema::apply(&mut connection, &schema::STEPS[..4]).await.unwrap();
+    for (number, status) in [(1, "affirming"), (2, "contraindicated"), (3, "warning")] {
+        let rows = format!(
+            "INSERT INTO device VALUES ('dev-{number}', 'debian', x'010{number}', x'020{number}', x'00', x'030{number}', x'00', 1, NULL, NULL, 0); \
+             INSERT INTO verdict VALUES ('dev-{number}', '{status}', 1000000, 1000060, x'01', 'jwt', x'02'); \
+             INSERT INTO device_clock VALUES ('dev-{number}', x'000000000000012c', 2, 1, 1, x'0000000000000007');"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(store.lease("dev-1".to_owned()).await.unwrap(), lease(2, 300, NOW.plus(60)));
+    for id in ["dev-2", "dev-3"] {
+        assert_eq!(store.lease(id.to_owned()).await.unwrap(), None, "{id}");
+        assert!(store.device(id.to_owned()).await.unwrap().is_some());
+    }
+    let affirming = verdict("affirming", NOW.plus(1));
+    assert!(store.record_verdict("dev-1".to_owned(), affirming, Some(clock(3, 1))).await.unwrap());
+    assert_eq!(store.lease("dev-1".to_owned()).await.unwrap(), lease(3, 1, NOW.plus(61)));
+}
