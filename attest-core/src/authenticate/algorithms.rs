@@ -1,5 +1,5 @@
 //! Which cryptography checks the signatures of quotes: values of the trait that rustls and webpki use, so that another implementation
-//! comes in from outside. ring unless told otherwise.
+//! comes in from outside: `webpki::aws_lc_rs` has values of the same names for AWS-LC. ring unless told otherwise.
 
 use rustls_pki_types::SignatureVerificationAlgorithm;
 
@@ -49,21 +49,6 @@ impl Algorithms {
         rsapss_sha256: webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
         rsapss_sha384: webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
         rsapss_sha512: webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-    };
-
-    /// AWS-LC's.
-    #[cfg(feature = "aws-lc-rs")]
-    pub const AWS_LC_RS: Self = Self {
-        ecdsa_p256_sha256: webpki::aws_lc_rs::ECDSA_P256_SHA256,
-        ecdsa_p256_sha384: webpki::aws_lc_rs::ECDSA_P256_SHA384,
-        ecdsa_p384_sha256: webpki::aws_lc_rs::ECDSA_P384_SHA256,
-        ecdsa_p384_sha384: webpki::aws_lc_rs::ECDSA_P384_SHA384,
-        rsassa_sha256: webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
-        rsassa_sha384: webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
-        rsassa_sha512: webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
-        rsapss_sha256: webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-        rsapss_sha384: webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-        rsapss_sha512: webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
     };
 
     pub(super) const fn rsa(&self, scheme: SignatureScheme) -> Option<Algorithm> {
