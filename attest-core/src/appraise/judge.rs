@@ -5,6 +5,7 @@ use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
 use super::report::first_difference;
 use super::roots::{measured_again, merge, root_causes, sort};
+use super::status::{evidence_refuses, status, statuses};
 use super::verdict::{
     ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict,
 };
@@ -111,8 +112,8 @@ impl Policy {
         let revoked = reasons.iter().any(|reason| reason.code == Code::Revoked);
         let identity = vector::instance_identity(subject.unwrap_or(&Subject::Vouched), revoked);
         let of_tokens = judged.verdicts(&reasons, identity);
-        let refuses = reasons.iter().any(|r| r.part == Part::Evidence && r.severity == Severity::Refuse);
-        let start = if refuses { Status::Contraindicated } else { Status::None };
+        // Alone, the evidence as a whole: no part of a boot is judged.
+        let start = status(evidence_refuses(&reasons), None, false);
         let nothing = SubVerdict { status: Status::None, trust_vector: TrustVector::default() };
         let vectors = of_tokens.iter().map(|token| token.verdict.trust_vector);
         Verdict {
@@ -200,30 +201,6 @@ impl Policy {
             ..self.refuse(code, detail, references.source().clone(), context)
         }
     }
-}
-
-/// The truth table. `Warn` about the evidence or the golden values is for people and lowers nothing; about a part it lowers the part.
-///
-/// | worst about evidence | worst about the part | golden values | status |
-/// |---|---|---|---|
-/// | refuse | any | any | contraindicated |
-/// | – | refuse | any | contraindicated |
-/// | – | – | no | none |
-/// | – | warn | yes | warning |
-/// | – | – | yes | affirming |
-fn statuses(reasons: &[Reason], ima_is_golden: bool) -> (Status, Status) {
-    let worst = |part: Part| reasons.iter().filter(|r| r.part == part).map(|r| r.severity).max();
-    let evidence_refuses = worst(Part::Evidence) == Some(Severity::Refuse);
-    let status = |part: Part, is_judged: bool| match (evidence_refuses, worst(part), is_judged) {
-        (true, ..) | (_, Some(Severity::Refuse), _) => Status::Contraindicated,
-        (_, _, false) => Status::None,
-        (_, Some(Severity::Warn), true) => Status::Warning,
-        (_, Some(Severity::Info) | None, true) => Status::Affirming,
-    };
-    let boot = status(Part::Boot, true);
-    let runtime = status(Part::Runtime, ima_is_golden);
-    // Runtime is never better than the boot that it stands on.
-    (boot, if runtime == Status::None { runtime } else { runtime.worst(boot) })
 }
 
 fn components(index: &Index, boot: &Boot, reasons: &[Reason], boot_status: Status) -> Vec<ComponentVerdict> {

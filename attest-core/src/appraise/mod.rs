@@ -16,6 +16,7 @@ mod report;
 mod roots;
 mod runtime;
 mod sequence;
+mod status;
 mod token;
 mod unexplained;
 mod vector;

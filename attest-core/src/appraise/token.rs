@@ -1,6 +1,7 @@
 //! Tokens: what a device's own attester says, held against the golden document's `[[token]]` sections.
 
 use super::finding::{Code, Part, Reason, Severity};
+use super::status::{evidence_refuses, status};
 use super::verdict::{Status, SubVerdict, TokenVerdict, TrustVector};
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
 use crate::digest::HashAlg;
@@ -431,20 +432,12 @@ fn same(got: &[(u16, crate::Digest)], golden: &[(u16, crate::Digest)]) -> bool {
 impl Tokens {
     /// Each token's own verdict, by the truth table of the parts.
     pub(super) fn verdicts(&self, reasons: &[Reason], identity: i8) -> Vec<TokenVerdict> {
-        let evidence_refuses =
-            reasons.iter().any(|r| r.part == Part::Evidence && r.severity == Severity::Refuse);
+        let evidence_refuses = evidence_refuses(reasons);
         let one = |judged: &Judged| {
-            let own = || {
-                let is_own =
-                    |r: &&Reason| r.part == Part::Token && r.token.as_deref() == Some(judged.name.as_str());
-                reasons.iter().filter(is_own)
-            };
-            let status = match (evidence_refuses, own().map(|r| r.severity).max(), judged.has_golden) {
-                (true, ..) | (_, Some(Severity::Refuse), _) => Status::Contraindicated,
-                (_, _, false) => Status::None,
-                (_, Some(Severity::Warn), true) => Status::Warning,
-                (_, Some(Severity::Info) | None, true) => Status::Affirming,
-            };
+            let is_own =
+                |r: &&Reason| r.part == Part::Token && r.token.as_deref() == Some(judged.name.as_str());
+            let worst = reasons.iter().filter(is_own).map(|reason| reason.severity).max();
+            let status = status(evidence_refuses, worst, judged.has_golden);
             TokenVerdict {
                 name: judged.name.clone(),
                 profile: judged.profile,
