@@ -1,4 +1,4 @@
-//! What was found: one [`Reason`] per fact, with a stable code, and the [`RootCause`]s behind them.
+//! What was found: one [`Reason`] per fact, with a stable code. The causes behind them are [`RootCause`](super::RootCause)s.
 
 use core::fmt;
 
@@ -355,57 +355,6 @@ impl Reason {
             explain: explain.into(),
             cause: None,
             explanation: None,
-        }
-    }
-}
-
-/// Where a consequence of a root cause shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Explained {
-    /// The PCR that moved.
-    pub pcr: u32,
-    /// The event in it, if one can be named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event: Option<u32>,
-}
-
-/// A root cause, with what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RootCause {
-    /// The most likely cause.
-    pub cause: Cause,
-    /// Another cause that the evidence cannot tell from it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub or: Option<Cause>,
-    /// The component in which it shows first.
-    pub component: Option<String>,
-    /// The PCR in which it shows first.
-    pub pcr: Option<u32>,
-    /// The event in which it shows first.
-    pub event: Option<u32>,
-    /// Everything else that it explains.
-    pub explains: Vec<Explained>,
-    /// Further causes that could hide behind what it explains: nothing would tell them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub perhaps: Vec<Cause>,
-    /// Only the log says so: no quoted PCR proves it.
-    #[serde(skip_serializing_if = "core::ops::Not::not")]
-    pub unproven: bool,
-}
-
-impl RootCause {
-    /// A cause with nothing but its name.
-    #[must_use]
-    pub const fn new(cause: Cause) -> Self {
-        Self {
-            cause,
-            or: None,
-            component: None,
-            pcr: None,
-            event: None,
-            explains: Vec::new(),
-            perhaps: Vec::new(),
-            unproven: false,
         }
     }
 }

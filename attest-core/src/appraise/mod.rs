@@ -3,6 +3,7 @@
 mod align;
 mod boot;
 mod carried;
+mod cause;
 pub mod comparison;
 mod difference;
 mod evidence;
@@ -24,6 +25,7 @@ pub mod verdict;
 mod words;
 
 pub use crate::reference::GoldenSource;
-pub use finding::{Cause, Code, Explanation, Part, Reason, RootCause, Severity};
+pub use cause::{Explained, RootCause};
+pub use finding::{Cause, Code, Explanation, Part, Reason, Severity};
 pub use policy::{Context, LastSeen, POLICY_FORMAT, Policy, PolicyError, Reset, Taken};
 pub use verdict::{Status, SubVerdict, TokenVerdict, TrustVector, Verdict};

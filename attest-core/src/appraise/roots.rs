@@ -1,8 +1,9 @@
 //! The root causes of a verdict: one for each cause, the difference that tells it best as its root, the others as what it explains.
 
+use super::cause::{Explained, RootCause};
 use super::comparison::Side;
 use super::difference::{Difference, Hint, Kind};
-use super::finding::{Cause, Explained, RootCause};
+use super::finding::Cause;
 use crate::authenticate::ima::BootAggregate;
 use crate::authenticate::{AuthenticEvidence, AuthenticIma};
 use crate::digest::HashAlg;

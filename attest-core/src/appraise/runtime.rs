@@ -2,8 +2,9 @@
 
 use super::boot::Boot;
 use super::carried::{carried, kept};
+use super::cause::RootCause;
 use super::files::Files;
-use super::finding::{Cause, Code, Part, Reason, RootCause, Severity};
+use super::finding::{Cause, Code, Part, Reason, Severity};
 use crate::authenticate::ima::{BootAggregate, ToldAggregate, Unproven};
 use crate::authenticate::{AuthenticEvidence, AuthenticIma, ImaCheckpoint, Judged};
 use crate::digest::HashAlg;

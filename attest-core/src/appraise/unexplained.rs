@@ -1,7 +1,8 @@
 //! Quoted PCRs that the logs do not explain: each refuses, with the likely cause and what known thing would lead to its value.
 
+use super::cause::{Explained, RootCause};
 use super::explanation::{Lead, Search};
-use super::finding::{Cause, Code, Explained, Explanation, Part, Reason, RootCause, Severity};
+use super::finding::{Cause, Code, Explanation, Part, Reason, Severity};
 use crate::authenticate::{AuthenticEvidence, Outcome};
 use crate::digest::HashAlg;
 use crate::limits::Limits;

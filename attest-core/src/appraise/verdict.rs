@@ -2,8 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
+use super::cause::RootCause;
 use super::comparison::{Comparison, FirstDifference};
-use super::finding::{Part, Reason, RootCause, Severity};
+use super::finding::{Part, Reason, Severity};
 use crate::authenticate::ImaCheckpoint;
 use crate::evidence::tpm::ClockInfo;
 use crate::reference::GoldenSource;

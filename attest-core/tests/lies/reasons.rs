@@ -1,6 +1,6 @@
 //! A refusal says where it is, what was there, what would have been right, and why it may be so.
 
-use attest_core::appraise::finding::Explained;
+use attest_core::appraise::Explained;
 use attest_core::appraise::{Cause, Code, Policy, Reason, Status, Verdict};
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
 use attest_core::reference::ReferenceSet;
