@@ -72,6 +72,7 @@ pub mod limits;
 pub mod reader;
 pub mod reference;
 pub mod result;
+mod rsa_numbers;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;

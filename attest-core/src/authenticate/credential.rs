@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::signature::{self, VerifyingKey};
 use crate::HashAlg;
 use crate::evidence::tpm::{EccCurve, Public, Symmetric};
+use crate::rsa_numbers::RsaNumbers;
 
 const TPM_ALG_AES: u16 = 0x0006;
 const TPM_ALG_CFB: u16 = 0x0043;
@@ -115,7 +116,7 @@ pub fn make_credential(
     }
     let cipher = Cipher::new(ek.symmetric())?;
     let (seed, encrypted_secret) = match VerifyingKey::new(&ek.key())? {
-        VerifyingKey::Rsa { modulus, exponent, .. } => rsa_seed(alg, &modulus, &exponent, rng)?,
+        VerifyingKey::Rsa { numbers, .. } => rsa_seed(alg, &numbers, rng)?,
         VerifyingKey::Ecc { curve, point } => ecc_seed(alg, curve, &point, rng)?,
     };
 
@@ -138,10 +139,11 @@ pub fn make_credential(
 type Seed = (Zeroizing<Vec<u8>>, Vec<u8>);
 
 /// Part 1, annex "RSA": the seed is drawn and encrypted with OAEP, hash and mask by the key's name algorithm.
-fn rsa_seed(alg: HashAlg, modulus: &[u8], exponent: &[u8], rng: &dyn SecureRandom) -> Result<Seed, Error> {
+fn rsa_seed(alg: HashAlg, ek: &RsaNumbers, rng: &dyn SecureRandom) -> Result<Seed, Error> {
     let mut seed = Zeroizing::new(vec![0; alg.size()]);
     rng.fill(&mut seed).map_err(|_| Error::RandomnessFailed)?;
-    let key = RsaPublicKey::new(BigUint::from_bytes_be(modulus), BigUint::from_bytes_be(exponent))
+    let number = BigUint::from_bytes_be;
+    let key = RsaPublicKey::new(number(ek.modulus()), number(ek.exponent()))
         .map_err(|_| Error::EkNumbersInvalid)?;
     let padding = match alg {
         HashAlg::Sha256 => Oaep::new_with_label::<rsa::sha2::Sha256, _>(IDENTITY),

@@ -220,7 +220,7 @@ fn certified_key(spki: &[u8], public: &Public<'_>) -> Result<VerifyingKey, Error
         return Err(Error::PublicMismatch);
     }
     match &certified {
-        VerifyingKey::Rsa { modulus, .. } if roca::is_vulnerable(modulus) => Err(Error::KeyRoca),
+        VerifyingKey::Rsa { numbers, .. } if roca::is_vulnerable(numbers.modulus()) => Err(Error::KeyRoca),
         _ => Ok(certified),
     }
 }

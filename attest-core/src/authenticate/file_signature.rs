@@ -140,9 +140,10 @@ impl SignerKey {
             VerifyingKey::Ecc { curve: EccCurve::NistP384, point } => {
                 Key::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| KeyError)?)
             }
-            VerifyingKey::Rsa { modulus, exponent, .. } => {
+            VerifyingKey::Rsa { numbers, .. } => {
                 let number = rsa::BigUint::from_bytes_be;
-                Key::Rsa(rsa::RsaPublicKey::new(number(modulus), number(exponent)).map_err(|_| KeyError)?)
+                let (n, e) = (number(numbers.modulus()), number(numbers.exponent()));
+                Key::Rsa(rsa::RsaPublicKey::new(n, e).map_err(|_| KeyError)?)
             }
         };
         let spki = spki::encode(&key);

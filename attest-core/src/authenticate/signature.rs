@@ -4,11 +4,7 @@ use super::algorithms::Algorithms;
 use crate::HashAlg;
 use crate::der;
 use crate::evidence::tpm::{EccCurve, PublicKey, Signature, SignatureScheme, SignatureValue, SigningAlg};
-
-/// The smallest and largest modulus accepted, in bytes: 2048 to 4096 bits.
-const MODULUS_BYTES: core::ops::RangeInclusive<usize> = 256..=512;
-/// The smallest public exponent accepted: FIPS 186-5 wants more than 2^16, and TPMs take 65537 unless told otherwise.
-const EXPONENT_MIN: u32 = 65537;
+use crate::rsa_numbers::{RsaNumbers, Weak};
 
 /// Why a key cannot check signatures, or a signature does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,8 +80,8 @@ impl Error {
 pub(crate) enum VerifyingKey {
     /// `04 ‖ x ‖ y`.
     Ecc { curve: EccCurve, point: Vec<u8> },
-    /// Modulus and exponent, big-endian without leading zeros, and both as RSAPublicKey (RFC 8017, appendix A.1.1).
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8>, public_key: Vec<u8> },
+    /// The numbers, and both as RSAPublicKey (RFC 8017, appendix A.1.1).
+    Rsa { numbers: RsaNumbers, public_key: Vec<u8> },
 }
 
 impl VerifyingKey {
@@ -99,20 +95,14 @@ impl VerifyingKey {
                 Ok(Self::Ecc { curve, point })
             }
             PublicKey::Rsa { exponent, modulus } => {
-                let full = modulus.first().is_some_and(|first| *first >= 0x80);
-                let odd = modulus.last().is_some_and(|last| last % 2 == 1);
-                if !(full && odd && MODULUS_BYTES.contains(&modulus.len())) {
-                    return Err(Error::ModulusUnsupported { bytes: modulus.len() });
-                }
-                if exponent < EXPONENT_MIN || exponent.is_multiple_of(2) {
-                    return Err(Error::ExponentUnsupported { got: exponent });
-                }
-                let zeros = exponent.leading_zeros().div_euclid(8);
-                let exponent = exponent.to_be_bytes().into_iter().skip(usize::try_from(zeros).unwrap_or(0));
-                let exponent: Vec<u8> = exponent.collect();
-                let numbers = [der::unsigned(modulus), der::unsigned(&exponent)].concat();
-                let public_key = der::tlv(der::SEQUENCE, &numbers);
-                Ok(Self::Rsa { modulus: modulus.to_vec(), exponent, public_key })
+                let big_endian: Vec<u8> =
+                    exponent.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+                let numbers = RsaNumbers::new(modulus, &big_endian).map_err(|weak| match weak {
+                    Weak::Exponent => Error::ExponentUnsupported { got: exponent },
+                    Weak::Modulus => Error::ModulusUnsupported { bytes: modulus.len() },
+                })?;
+                let public_key = numbers.public_key();
+                Ok(Self::Rsa { numbers, public_key })
             }
         }
     }

@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value as Json;
 
 use super::claims::{Claim, Label, Node};
+use crate::rsa_numbers::RsaNumbers;
 use crate::{HashAlg, Limits, evidence::json};
 
 mod spki;
@@ -30,10 +31,10 @@ pub enum Error {
     /// A JWK Set without a key that can verify ES256.
     #[error("no ES256 key in the key set")]
     NoKey,
-    /// An RSA modulus outside 2048 to 4096 bits, or an even or small exponent.
-    #[error("RSA key of {bits} bits")]
+    /// An RSA modulus that is not one of 2048 to 4096 bits in whole bytes, or an exponent that is even, small or longer than 32 bits.
+    #[error("an RSA modulus of {bits} bits, or its exponent, is not one that counts")]
     RsaWeak {
-        /// Length of the modulus.
+        /// Length of the modulus as it was written.
         bits: usize,
     },
     /// Not SubjectPublicKeyInfo, DER, of a known kind.
@@ -64,7 +65,7 @@ enum Kind {
     P256 { x: [u8; 32], y: [u8; 32] },
     P384 { x: [u8; 48], y: [u8; 48] },
     Ed25519 { x: [u8; 32] },
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa(RsaNumbers),
 }
 
 impl PublicKey {
@@ -111,7 +112,10 @@ impl PublicKey {
             Kind::Ed25519 { x } => {
                 vec![(KTY, Claim::Choice("OKP", 1)), (CRV, Claim::Choice("Ed25519", 6)), (X, bytes(x))]
             }
-            Kind::Rsa { n, e } => vec![(KTY, Claim::Choice("RSA", 3)), (N, bytes(n)), (E, bytes(e))],
+            Kind::Rsa(rsa) => {
+                let (n, e) = (bytes(rsa.modulus()), bytes(rsa.exponent()));
+                vec![(KTY, Claim::Choice("RSA", 3)), (N, n), (E, e)]
+            }
         })
     }
 

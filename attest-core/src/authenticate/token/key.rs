@@ -5,14 +5,12 @@ use sha2::Digest as _;
 
 use super::super::Subject;
 use crate::evidence::eat::Algorithm;
+use crate::rsa_numbers::RsaNumbers;
 use crate::{Limits, der};
 
 mod cose;
 mod jwk;
 mod pem;
-
-/// The smallest and largest modulus, in bytes: 2048 to 4096 bits (RFC 8230, section 2; RFC 7518, section 3.5).
-const MODULUS_BYTES: core::ops::RangeInclusive<usize> = 256..=512;
 
 /// Why bytes are not a key that may sign tokens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,11 +87,7 @@ pub(super) enum Numbers {
     P256(Vec<u8>),
     P384(Vec<u8>),
     P521(Vec<u8>),
-    /// Modulus and exponent, big-endian without leading zeros.
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
+    Rsa(RsaNumbers),
 }
 
 /// A public key that may sign a device's tokens, and on whose word it is that device's.
@@ -157,7 +151,7 @@ impl TokenKey {
             Numbers::P256(point) => (b"P-256", [point, &[]]),
             Numbers::P384(point) => (b"P-384", [point, &[]]),
             Numbers::P521(point) => (b"P-521", [point, &[]]),
-            Numbers::Rsa { n, e } => (b"RSA", [n, e]),
+            Numbers::Rsa(rsa) => (b"RSA", [rsa.modulus(), rsa.exponent()]),
         };
         for part in [kind, parts[0], parts[1]] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -179,7 +173,7 @@ impl TokenKey {
                 | (Numbers::P256(_), Algorithm::Es256)
                 | (Numbers::P384(_), Algorithm::Es384)
                 | (Numbers::P521(_), Algorithm::Es512)
-                | (Numbers::Rsa { .. }, Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512)
+                | (Numbers::Rsa(_), Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512)
         )
     }
 
@@ -190,7 +184,7 @@ impl TokenKey {
             Numbers::P256(_) => "ES256",
             Numbers::P384(_) => "ES384",
             Numbers::P521(_) => "ES512",
-            Numbers::Rsa { .. } => "PS256, PS384 or PS512",
+            Numbers::Rsa(_) => "PS256, PS384 or PS512",
         };
         self.alg.as_ref().map_or_else(|| fitting.to_owned(), Algorithm::to_string)
     }
@@ -205,13 +199,14 @@ impl TokenKey {
             (Numbers::P256(point), Algorithm::Es256) => plain(&r::ECDSA_P256_SHA256_FIXED, point),
             (Numbers::P384(point), Algorithm::Es384) => plain(&r::ECDSA_P384_SHA384_FIXED, point),
             (Numbers::P521(point), Algorithm::Es512) => p521(point, message, signature),
-            (Numbers::Rsa { n, e }, alg) => {
+            (Numbers::Rsa(rsa), alg) => {
                 let with = match alg {
                     Algorithm::Ps256 => &r::RSA_PSS_2048_8192_SHA256,
                     Algorithm::Ps384 => &r::RSA_PSS_2048_8192_SHA384,
                     Algorithm::Ps512 => &r::RSA_PSS_2048_8192_SHA512,
                     _ => return false,
                 };
+                let (n, e) = (rsa.modulus(), rsa.exponent());
                 RsaPublicKeyComponents { n, e }.verify(with, message, signature).is_ok()
             }
             _ => false,
@@ -235,23 +230,18 @@ impl Numbers {
         Ok([&[4], x, y].concat())
     }
 
-    /// This key, if its numbers are ones that count.
+    /// An RSA key, if its numbers are ones that count.
+    fn rsa(n: &[u8], e: &[u8]) -> Result<Self, Error> {
+        RsaNumbers::new(n, e).map(Self::Rsa).map_err(|_| Error::RsaWeak { bytes: n.len() })
+    }
+
+    /// This key, if its point is one that counts.
     fn check(self) -> Result<Self, Error> {
         let is_on_curve = match &self {
-            Self::Ed25519(_) => true,
+            Self::Ed25519(_) | Self::Rsa(_) => true,
             Self::P256(point) => point.len() == 65,
             Self::P384(point) => point.len() == 97,
             Self::P521(point) => p521::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok(),
-            Self::Rsa { n, e } => {
-                let full = n.first().is_some_and(|first| *first >= 0x80);
-                let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
-                // 65537 is the smallest odd number of three bytes that has no smaller spelling.
-                let exponent = matches!(e.len(), 3 | 4) && e.first().is_some_and(|first| *first > 0);
-                if !(full && odd(n) && odd(e) && exponent && MODULUS_BYTES.contains(&n.len())) {
-                    return Err(Error::RsaWeak { bytes: n.len() });
-                }
-                true
-            }
         };
         if is_on_curve { Ok(self) } else { Err(Error::PointUnsupported) }
     }

@@ -3,6 +3,7 @@
 
 use super::{Error, Kind};
 use crate::der::{self, Der};
+use crate::rsa_numbers::RsaNumbers;
 
 // SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 66 bytes, 0 unused bits } (RFC 5480)
 pub(super) const P256_PREFIX: &[u8] =
@@ -37,17 +38,7 @@ fn point<const N: usize>(bytes: &[u8]) -> Option<([u8; N], [u8; N])> {
 
 /// An RSA key from its unsigned big-endian numbers.
 pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Kind, Error> {
-    let leading = n.first().map_or(0, |byte| byte.leading_zeros());
-    let bits = n.len().saturating_mul(8).saturating_sub(usize::try_from(leading).unwrap_or_default());
-    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
-    // 3 and other small exponents are left to the past; above 2^32 nobody is interoperable.
-    let exponent_fits = matches!(e.len(), 3 | 4) && e.first() != Some(&0);
-    // A leading zero byte would be a second spelling of the same key, with another thumbprint.
-    let minimal = leading < 8;
-    if !(2048..=4096).contains(&bits) || !minimal || !odd(n) || !odd(e) || !exponent_fits {
-        return Err(Error::RsaWeak { bits });
-    }
-    Ok(Kind::Rsa { n: n.to_vec(), e: e.to_vec() })
+    RsaNumbers::new(n, e).map(Kind::Rsa).map_err(|_| Error::RsaWeak { bits: n.len().saturating_mul(8) })
 }
 
 fn rsa_numbers(spki: &[u8]) -> Result<(&[u8], &[u8]), der::Error> {

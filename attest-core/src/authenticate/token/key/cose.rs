@@ -47,7 +47,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<(Numbers, Option<Alg
         (Some(2), Some(1)) => Numbers::P256(point(32)?),
         (Some(2), Some(2)) => Numbers::P384(point(48)?),
         (Some(2), Some(3)) => Numbers::P521(point(66)?),
-        (Some(3), _) => Numbers::Rsa { n: number(-1)?.to_vec(), e: number(-2)?.to_vec() },
+        (Some(3), _) => Numbers::rsa(number(-1)?, number(-2)?)?,
         (Some(4), _) => return Err(Error::Symmetric),
         (Some(_), _) => return Err(Error::Unsupported),
         (None, _) => return Err(malformed("the COSE_Key has no `kty` that is a number")),

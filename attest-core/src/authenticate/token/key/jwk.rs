@@ -30,7 +30,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<(Numbers, Option<Alg
         (Some("OKP"), Some("Ed25519")) => {
             Numbers::Ed25519(number("x")?.try_into().map_err(|_| Error::PointUnsupported)?)
         }
-        (Some("RSA"), _) => Numbers::Rsa { n: number("n")?, e: number("e")? },
+        (Some("RSA"), _) => Numbers::rsa(&number("n")?, &number("e")?)?,
         (Some("oct"), _) => return Err(Error::Symmetric),
         (Some(_), _) => return Err(Error::Unsupported),
         (None, _) if key.contains_key("keys") => return Err(malformed("a set of keys: which one is meant?")),

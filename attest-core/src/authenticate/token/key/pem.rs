@@ -56,9 +56,9 @@ pub(super) fn subject_public_key(spki: &[u8]) -> Result<Numbers, Error> {
                 return Err(Error::Malformed { detail: "NULL with something in it" });
             }
             let mut numbers = Der::only(key, der::SEQUENCE)?.inside();
-            let (n, e) = (numbers.unsigned()?.to_vec(), numbers.unsigned()?.to_vec());
+            let (n, e) = (numbers.unsigned()?, numbers.unsigned()?);
             numbers.finished()?;
-            Numbers::Rsa { n, e }
+            Numbers::rsa(n, e)?
         }
         OID_EC_PUBLIC_KEY => {
             let uncompressed = key.first() == Some(&4);
