@@ -14,9 +14,10 @@ use attest_proto::v1;
 use prost::Message as _;
 
 use crate::{
+    challenge::IssuedChallenge,
     judge::SentEvidence,
     service::Refusal,
-    store::{Device, StoredChallenge, StoredVerdict},
+    store::{Device, StoredVerdict},
 };
 
 /// 24 PCRs in each of the 16 banks that a TPM may have.
@@ -65,16 +66,18 @@ fn malformed_pcrs(detail: &str) -> Refusal {
 }
 
 /// The device's side of a challenge.
-pub(crate) fn challenge(challenge: &StoredChallenge, ima_list_offset: u64) -> v1::CreateChallengeResponse {
-    let banks =
-        challenge.selection.iter().map(|(bank, pcrs)| v1::PcrBank { bank: bank.clone(), pcrs: pcrs.clone() });
+pub(crate) fn challenge(
+    challenge_id: String,
+    challenge: IssuedChallenge,
+    ima_list_offset: u64,
+) -> v1::CreateChallengeResponse {
     v1::CreateChallengeResponse {
-        challenge_id: challenge.id.clone(),
-        server_random: challenge.server_random.clone(),
-        selection: banks.collect(),
-        nonce: challenge.nonce.clone(),
+        challenge_id,
+        nonce: challenge.nonce().to_vec(),
+        expires_at: Some(timestamp(challenge.expires_at())),
+        server_random: challenge.server_random,
+        selection: challenge.selection.into_iter().map(|(bank, pcrs)| v1::PcrBank { bank, pcrs }).collect(),
         ima_list_offset,
-        expires_at: Some(timestamp(challenge.expires_at)),
     }
 }
 

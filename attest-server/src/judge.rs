@@ -7,6 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{
+    challenge::{Counters, IssuedChallenge, Selection},
+    config::{self, Config},
+    file,
+    service::Refusal,
+    signer::FileSigner,
+    store::{Device, Lease, TpmClock},
+};
 use attest_core::{
     Limits, Timestamp,
     appraise::{Context, LastSeen, Policy, PolicyError, Verdict},
@@ -29,24 +37,12 @@ use attest_core::{
     },
     result::{Ear, PublicKey, ResultContext, Sign, VerifierId, VerifyingKey},
 };
-use ring::digest;
-
-use crate::{
-    config::{self, Config},
-    file,
-    service::Refusal,
-    signer::FileSigner,
-    store::{Device, Lease, StoredChallenge, TpmClock},
-};
 
 /// Where IMA measures to: always asked for, because a list that does not lead there is the only trace of some attacks.
 const IMA_PCR: u8 = 10;
 
 /// A policy is a page of text.
 const POLICY_BYTES: u64 = 64 << 10;
-
-/// Banks by name, and the PCRs of each.
-pub(crate) type Selection = Vec<(String, Vec<u32>)>;
 
 /// Why families cannot be judged. The operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +85,7 @@ pub(crate) struct SentEvidence {
 /// One device's answer to one spent challenge.
 pub(crate) struct Case {
     pub(crate) device: Device,
-    pub(crate) challenge: StoredChallenge,
+    pub(crate) challenge: IssuedChallenge,
     pub(crate) evidence: SentEvidence,
     pub(crate) last_clock: Option<TpmClock>,
     /// The counters behind the device's last affirming verdict.
@@ -209,7 +205,7 @@ impl Judge {
         let context = Context {
             family: device.family.clone(),
             development: self.development,
-            last_seen: last_clock.map(last_seen),
+            last_seen: last_clock.map(|latest| last_seen(latest, challenge.counters)),
             lease: lease.and_then(|lease| counting(lease, &device, now)),
             revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
         };
@@ -312,30 +308,10 @@ fn position(offset: u64, checkpoint: Option<&ImaCheckpoint>) -> Result<Option<Po
     position.map(Some).ok_or(Refusal::WholeListWanted { because: "ima_other_position" })
 }
 
-/// What the quote must carry: SHA-256(server random ‖ device id ‖ subject public key). The first two have fixed lengths, so no two triples
-/// give the same bytes.
-pub(crate) fn nonce(server_random: &[u8; 32], device_id: &str, subject_public_key: &[u8]) -> [u8; 32] {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    hash.update(server_random);
-    hash.update(device_id.as_bytes());
-    hash.update(subject_public_key);
-    let mut nonce = [0; 32];
-    nonce.copy_from_slice(hash.finish().as_ref());
-    nonce
-}
-
-/// Whether a token can carry this key.
-pub(crate) fn check_subject_key(spki: &[u8]) -> Result<(), Refusal> {
-    PublicKey::from_spki_der(spki).map(drop).map_err(|error| Refusal::Malformed {
-        code: "subject_key_malformed",
-        detail: format!("subject_public_key: {error}"),
-    })
-}
-
-/// The keys and the question, out of what we stored ourselves: if they are not good, the store is not.
+/// The keys and the question, out of what we stored or gave out ourselves: if they are not good, we are at fault.
 fn prepare(
     device: &Device,
-    challenge: &StoredChallenge,
+    challenge: &IssuedChallenge,
     limits: &Limits,
 ) -> Result<(AttestationKey, PublicKey, Challenge), Refusal> {
     let damaged = |what: &str| {
@@ -350,9 +326,9 @@ fn prepare(
         .map_err(|_| damaged("attestation key"))?;
     let confirmation =
         PublicKey::from_spki_der(&challenge.subject_public_key).map_err(|_| damaged("subject key"))?;
-    let nonce = Nonce::new(&challenge.nonce).map_err(|_| damaged("nonce"))?;
+    let nonce = Nonce::new(&challenge.nonce()).map_err(|_| damaged("nonce"))?;
     let selection = pcr_selection(&challenge.selection).map_err(|_| damaged("selection"))?;
-    Ok((key, confirmation, Challenge::issued(nonce, selection, challenge.expires_at)))
+    Ok((key, confirmation, Challenge::issued(nonce, selection, challenge.expires_at())))
 }
 
 /// The device's token keys: what was stored was checked when it was enrolled.
@@ -450,8 +426,12 @@ fn counting(lease: Lease, device: &Device, now: Timestamp) -> Option<ClockInfo> 
     counts.then_some(ClockInfo { clock, reset_count, restart_count, safe })
 }
 
-fn last_seen(stored: TpmClock) -> LastSeen {
-    let TpmClock { clock, reset_count, restart_count, safe, firmware_version } = stored;
+/// What the counters must not fall behind: the latest boot that is known, and what was known of it when the challenge was made. Two answers of
+/// one boot may overtake one another, and the older one's clock did not go back.
+fn last_seen(latest: TpmClock, at_challenge: Option<Counters>) -> LastSeen {
+    let TpmClock { reset_count, safe, firmware_version, .. } = latest;
+    let of_this_boot = at_challenge.filter(|known| known.reset_count == reset_count);
+    let (clock, restart_count) = of_this_boot.map_or((0, 0), |known| (known.clock, known.restart_count));
     LastSeen { clock: ClockInfo { clock, reset_count, restart_count, safe }, firmware_version }
 }
 
@@ -462,26 +442,8 @@ fn tpm_clock(info: ClockInfo, firmware_version: u64) -> TpmClock {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
-    use crate::{dice, store::Identity};
-
-    #[test]
-    fn a13_a_hundred_thousand_nonces_are_different() {
-        let (device, key) = ("dev-00000000000000000000000000000000", [7; 91]);
-        let nonces = (0..100_000).map(|_| nonce(&dice::bytes().unwrap(), device, &key));
-        assert_eq!(nonces.collect::<HashSet<_>>().len(), 100_000);
-    }
-
-    #[test]
-    fn a28_the_nonce_binds_device_and_key() {
-        let nonce = |device: &str, key: &[u8]| super::nonce(&[1; 32], device, key);
-        let all = [nonce("dev-1", b"a"), nonce("dev-2", b"a"), nonce("dev-1", b"b")];
-        assert_eq!(HashSet::from(all).len(), 3);
-        let hash = digest::digest(&digest::SHA256, &[&[1; 32][..], b"dev-1a"].concat());
-        assert_eq!(all[0], hash.as_ref());
-    }
+    use crate::store::Identity;
 
     #[test]
     fn a40_a_lease_counts_for_its_own_key_until_its_verdict_expires() {
@@ -510,6 +472,23 @@ mod tests {
         assert_eq!(counting(lease(&[0, 11, 3]), &device, at(100)), Some(counters));
         assert_eq!(counting(lease(&[0, 11, 3]), &device, at(101)), None, "expired");
         assert_eq!(counting(lease(&[0, 11, 4]), &device, at(100)), None, "another AK");
+    }
+
+    #[test]
+    fn a16_counters_are_held_against_the_latest_boot_and_what_the_challenge_knew_of_it() {
+        let latest =
+            TpmClock { clock: 900, reset_count: 5, restart_count: 3, safe: true, firmware_version: 7 };
+        let seen = |at_challenge: Option<(u32, u32, u64)>| {
+            let counters =
+                |(reset_count, restart_count, clock)| Counters { reset_count, restart_count, clock };
+            let seen = last_seen(latest, at_challenge.map(counters));
+            assert_eq!((seen.firmware_version, seen.clock.safe), (7, true));
+            (seen.clock.reset_count, seen.clock.restart_count, seen.clock.clock)
+        };
+        assert_eq!(seen(Some((5, 3, 900))), (5, 3, 900), "nothing came between");
+        assert_eq!(seen(Some((5, 2, 400))), (5, 2, 400), "another answer of this boot came between");
+        assert_eq!(seen(Some((4, 9, 800))), (5, 0, 0), "the first answer of this boot came between");
+        assert_eq!(seen(None), (5, 0, 0), "the device's first answer came between");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The shell around `attest-core`: bytes in and out, clock, dice, disk.
 
+mod challenge;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -11,6 +12,7 @@ mod http;
 mod intake;
 mod judge;
 mod listener;
+mod secret_file;
 pub mod server;
 mod service;
 pub mod signer;
@@ -21,3 +23,4 @@ mod workers;
 
 pub use enroll::RootsError;
 pub use judge::Error as JudgeError;
+pub use secret_file::Error as SecretFileError;

@@ -18,6 +18,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::{
+    challenge::ChallengeKey,
     clock,
     config::{self, Config},
     enroll,
@@ -25,6 +26,7 @@ use crate::{
     intake::Intake,
     judge::{self, Judge},
     listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener},
+    secret_file,
     service::{DevicesService, EnrollmentService, Shared, VerifierService},
     signer::{self, FileSigner},
     store::{self, SqliteStore, Store},
@@ -57,6 +59,9 @@ pub enum Error {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// The key of challenges.
+    #[error("challenge key {0}")]
+    ChallengeKey(secret_file::Error),
     /// The data directory cannot be made.
     #[error("data directory {0}: {1}")]
     DataDirectory(PathBuf, io::Error),
@@ -118,6 +123,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         _ => (None, None),
     };
     let signer = FileSigner::open(&config.signing_key_path())?;
+    let challenge_key = ChallengeKey::open(&config.challenge_key_path()).map_err(Error::ChallengeKey)?;
     let ek_roots = enroll::read_roots(&config.enrollment.ek_roots)?;
     let path = config.store_path();
     let store = SqliteStore::open(&path).await.map_err(|error| Error::Store(path, error))?;
@@ -148,6 +154,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         workers: Workers::new(limits.verifications, limits.verifications_waiting),
         store: Arc::new(store),
         judge,
+        challenge_key,
         ek_roots,
         config,
     });

@@ -1,9 +1,7 @@
 //! The key that signs results: ES256, in a file of its own.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -14,22 +12,18 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
+use crate::secret_file;
+
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file cannot be read or written.
-    #[error("signing key {0}: {1}")]
-    File(PathBuf, io::Error),
+    /// The file cannot be read or made, or others can read it.
+    #[error("signing key {0}")]
+    File(#[from] secret_file::Error),
     /// The file holds no P-256 key in PKCS #8.
     #[error("signing key {0}: not a P-256 key in PKCS #8 (DER)")]
     NotAKey(PathBuf),
-    /// No key could be made.
-    #[error("a signing key could not be made")]
-    NotMade,
-    /// Others can read the file.
-    #[error("signing key {0}: its mode is {1:o}; only its owner may have access (chmod 600)")]
-    TooOpen(PathBuf, u32),
 }
 
 /// The key in memory.
@@ -45,15 +39,8 @@ impl FileSigner {
     /// # Errors
     /// See [`Error`]. A file that others can read is refused: the key in it may be known.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        match read(path) {
-            Ok(pkcs8) => Self::from_pkcs8(&pkcs8).ok_or_else(|| Error::NotAKey(path.to_owned())),
-            Err(Error::File(_, error)) if error.kind() == io::ErrorKind::NotFound => {
-                let pkcs8 = generate()?;
-                create(path, &pkcs8).map_err(|error| Error::File(path.to_owned(), error))?;
-                Self::from_pkcs8(&pkcs8).ok_or(Error::NotMade)
-            }
-            Err(error) => Err(error),
-        }
+        let pkcs8 = secret_file::read_or_make(path, generate)?;
+        Self::from_pkcs8(&pkcs8).ok_or_else(|| Error::NotAKey(path.to_owned()))
     }
 
     fn from_pkcs8(pkcs8: &[u8]) -> Option<Self> {
@@ -76,46 +63,18 @@ impl Sign for FileSigner {
     }
 }
 
-fn generate() -> Result<Zeroizing<Vec<u8>>, Error> {
+fn generate() -> io::Result<Zeroizing<Vec<u8>>> {
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-        .map_err(|_| Error::NotMade)?;
+        .map_err(|_| io::Error::other("a signing key could not be made"))?;
     Ok(Zeroizing::new(document.as_ref().to_vec()))
-}
-
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let failed = |error| Error::File(path.to_owned(), error);
-    let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(Error::TooOpen(path.to_owned(), mode));
-    }
-    // Room for any PKCS #8 of this kind, so that the buffer does not grow and leave copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
-    io::Read::read_to_end(&mut io::Read::take(file, 4_000), &mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// The key is on the disk, whole, before anything is signed with it: a name is given to a file that is complete.
-fn create(path: &Path, pkcs8: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let draft = path.with_extension("new");
-    // A draft that a crash left behind was never used.
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(pkcs8)?;
-    file.sync_all()?;
-    // Unlike a rename, a link does not replace a key that another process made meanwhile.
-    fs::hard_link(&draft, path)?;
-    fs::remove_file(&draft)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    };
 
     use super::*;
 
@@ -136,7 +95,7 @@ mod tests {
         let path = folder.path().join("key.p8");
         FileSigner::open(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(FileSigner::open(&path), Err(Error::TooOpen(_, 0o640))));
+        assert!(matches!(FileSigner::open(&path), Err(Error::File(secret_file::Error::TooOpen(_, 0o640)))));
     }
 
     #[test]

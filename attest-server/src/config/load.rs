@@ -199,9 +199,8 @@ impl Config {
         const DAY: u64 = 86_400;
         let l = &self.limits;
         let narrow = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let ranges: [(&str, u64, u64, u64); 13] = [
+        let ranges: [(&str, u64, u64, u64); 12] = [
             ("challenge.expires_seconds", self.challenge.expires_seconds, 1, 3_600),
-            ("challenge.max_open_per_device", self.challenge.max_open_per_device.into(), 1, 1 << 20),
             ("enrollment.expires_seconds", self.enrollment.expires_seconds, 1, 3_600),
             ("enrollment.max_open", self.enrollment.max_open.into(), 1, 1 << 24),
             ("limits.connections", narrow(l.connections), 1, 1 << 20),

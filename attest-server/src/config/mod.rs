@@ -144,13 +144,13 @@ impl Default for Enrollment {
 pub struct Challenge {
     /// How long a device has to answer.
     pub expires_seconds: u64,
-    /// Challenges of one device that may be open at a time.
-    pub max_open_per_device: u32,
+    /// The file of the key by which the server knows its own challenges; in the data directory if absent. Servers that share a store share it.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for Challenge {
     fn default() -> Self {
-        Self { expires_seconds: 120, max_open_per_device: 256 }
+        Self { expires_seconds: 120, key: None }
     }
 }
 
@@ -245,6 +245,12 @@ impl Config {
     #[must_use]
     pub fn store_path(&self) -> PathBuf {
         self.store.path.clone().unwrap_or_else(|| self.data_directory.join("attest.db"))
+    }
+
+    /// The file of the key by which the server knows its own challenges.
+    #[must_use]
+    pub fn challenge_key_path(&self) -> PathBuf {
+        self.challenge.key.clone().unwrap_or_else(|| self.data_directory.join("challenge.key"))
     }
 
     /// The file of the key that signs results.

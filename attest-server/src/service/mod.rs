@@ -8,7 +8,8 @@ mod verifier;
 use std::sync::Arc;
 
 use crate::{
-    config::Config, dice, enroll::EkRoots, judge::Judge, listener::Peer, store::Store, workers::Workers,
+    challenge::ChallengeKey, config::Config, dice, enroll::EkRoots, judge::Judge, listener::Peer,
+    store::Store, workers::Workers,
 };
 
 pub(crate) use devices::DevicesService;
@@ -21,12 +22,12 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) judge: Judge,
+    pub(crate) challenge_key: ChallengeKey,
     pub(crate) ek_roots: EkRoots,
     pub(crate) workers: Workers,
 }
 
 const DEVICE: &str = "dev";
-const CHALLENGE: &str = "chl";
 const ENROLLMENT: &str = "enr";
 
 /// A58: nothing that is not shaped like an id of ours is looked up or logged.

@@ -67,9 +67,6 @@ pub(crate) enum Refusal {
         /// Which part.
         code: &'static str,
     },
-    /// As many challenges of this device are open as may be.
-    #[error("too many challenges of this device are open")]
-    TooManyChallenges,
     /// As many enrolments are open as may be, over all devices or of this one's endorsement key.
     #[error("too many enrolments are open")]
     TooManyEnrollments,
@@ -101,7 +98,6 @@ impl Refusal {
             Self::EnrollmentUnknown => "enrollment_unknown",
             Self::FamilyUnknown => "family_unknown",
             Self::Overloaded => "overloaded",
-            Self::TooManyChallenges => "too_many_challenges",
             Self::TooManyEnrollments => "too_many_enrollments",
             Self::VerdictNone => "verdict_none",
             Self::WholeListWanted { .. } => "ima_whole_list_wanted",
@@ -126,7 +122,7 @@ impl Refusal {
             Self::DeviceIdMalformed | Self::Malformed { .. } => Code::InvalidArgument,
             Self::Overloaded => Code::Unavailable,
             Self::ServerFault { .. } => Code::Internal,
-            Self::TooManyChallenges | Self::TooManyEnrollments => Code::ResourceExhausted,
+            Self::TooManyEnrollments => Code::ResourceExhausted,
         }
     }
 }

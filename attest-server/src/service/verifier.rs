@@ -8,12 +8,13 @@ use attest_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{CHALLENGE, Refusal, Shared, device_id};
+use super::{Refusal, Shared, device_id};
 use crate::{
+    challenge::{IssuedChallenge, check_subject_key},
     clock::{self, Timestamp},
-    convert, dice,
-    judge::{Case, SentEvidence, check_subject_key, nonce},
-    store::{Spending, StoredChallenge, StoredVerdict},
+    convert,
+    judge::{Case, SentEvidence},
+    store::{Spending, StoredVerdict},
     workers::Place,
 };
 
@@ -38,42 +39,34 @@ impl VerifierService {
             return Err(Refusal::DeviceRevoked);
         }
         let selection = shared.judge.selection(&device.family).ok_or(Refusal::FamilyUnknown)?;
-        let now = clock::now();
-        let server_random = dice::bytes::<32>()?;
-        let challenge = StoredChallenge {
-            id: dice::name(CHALLENGE)?,
-            nonce: nonce(&server_random, &device.id, &request.subject_public_key).to_vec(),
-            device_id: device.id.clone(),
-            server_random: server_random.to_vec(),
-            subject_public_key: request.subject_public_key,
-            selection,
-            expires_at: now.plus(shared.config.challenge.expires_seconds),
-        };
-        let stored = shared.store.ima_checkpoint(challenge.device_id.clone()).await?;
+        let known = shared.store.clock(device.id.clone()).await?;
+        let expires_at = clock::now().plus(shared.config.challenge.expires_seconds);
+        let stored = shared.store.ima_checkpoint(device.id.clone()).await?;
         let checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
-        let reply = convert::challenge(&challenge, checkpoint.map_or(0, |known| known.position().bytes));
-        let max_open = shared.config.challenge.max_open_per_device;
-        if !shared.store.open_challenge(challenge, now, max_open).await? {
-            return Err(Refusal::TooManyChallenges);
-        }
-        Ok(reply)
+        let challenge =
+            IssuedChallenge::new(device.id, request.subject_public_key, selection, known, expires_at)?;
+        let name = shared.challenge_key.name(&challenge).map_err(|error| {
+            tracing::error!(%error, "a challenge could not be encoded");
+            Refusal::ServerFault { code: "challenge_not_encoded" }
+        })?;
+        Ok(convert::challenge(name, challenge, checkpoint.map_or(0, |known| known.position().bytes)))
     }
 
     async fn verify(&self, request: VerifyRequest) -> Result<VerifyResponse, Refusal> {
-        if !dice::is_name(CHALLENGE, &request.challenge_id) {
-            return Err(Refusal::ChallengeUnknown);
-        }
+        let challenge = self.shared.challenge_key.recognise(&request.challenge_id);
+        let challenge = challenge.ok_or(Refusal::ChallengeUnknown)?;
         let evidence = convert::evidence(request.evidence.unwrap_or_default())?;
         // A server that has too much to do says so before it spends the challenge.
         let place = self.shared.workers.admit()?;
-        let now = clock::now();
-        let challenge = match self.shared.store.spend_challenge(request.challenge_id, now).await? {
-            Spending::Spent(challenge) => challenge,
-            Spending::SpentBefore => return Err(Refusal::ChallengeSpent),
-            Spending::Unknown => return Err(Refusal::ChallengeUnknown),
-        };
-        if now > challenge.expires_at {
+        let (now, expires_at) = (clock::now(), challenge.expires_at());
+        if now > expires_at {
             return Err(Refusal::ChallengeExpired);
+        }
+        match self.shared.store.spend_challenge(challenge.server_random.clone(), expires_at).await? {
+            Spending::Spent => {}
+            Spending::SpentBefore => return Err(Refusal::ChallengeSpent),
+            Spending::Forgotten => return Err(Refusal::ChallengeExpired),
+            Spending::Full => return Err(Refusal::Overloaded),
         }
         // A task of its own: a client that goes away after spending its challenge does not keep a refusal from being recorded.
         let shared = Arc::clone(&self.shared);
@@ -85,7 +78,7 @@ impl VerifierService {
 async fn judge_and_record(
     shared: Arc<Shared>,
     place: Place,
-    challenge: StoredChallenge,
+    challenge: IssuedChallenge,
     evidence: SentEvidence,
     now: Timestamp,
 ) -> Result<VerifyResponse, Refusal> {

@@ -1,4 +1,4 @@
-//! What outlives a request: devices, open enrolments, open challenges, last verdicts.
+//! What outlives a request: devices, open enrolments, spent challenges, last verdicts.
 
 mod sqlite;
 
@@ -43,16 +43,9 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Standing, Error>;
 
-    /// Keeps a challenge. `Ok(false)`: the device has `max_open` open ones already, and nothing was kept.
-    async fn open_challenge(
-        &self,
-        challenge: StoredChallenge,
-        now: Timestamp,
-        max_open: u32,
-    ) -> Result<bool, Error>;
-
-    /// Spends a challenge, expired or not.
-    async fn spend_challenge(&self, id: String, now: Timestamp) -> Result<Spending, Error>;
+    /// Spends the challenge of this number: of all who ask for it, one gets [`Spending::Spent`]. It is kept until `expires_at` at least, and
+    /// once it is forgotten, no challenge that expires so early can be spent any more, whatever becomes of the clock.
+    async fn spend_challenge(&self, number: Vec<u8>, expires_at: Timestamp) -> Result<Spending, Error>;
 
     /// One device.
     async fn device(&self, id: String) -> Result<Option<Device>, Error>;
@@ -100,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
     /// The counters behind the last affirming verdict, expired or not.
     async fn lease(&self, device_id: String) -> Result<Option<Lease>, Error>;
 
-    /// Drops enrolments and challenges that expired before `now`.
+    /// Drops enrolments and spent challenges that expired before `now`.
     async fn purge(&self, now: Timestamp) -> Result<(), Error>;
 
     /// Ends all work; what was acknowledged is on the disk.
@@ -195,34 +188,17 @@ pub struct PendingEnrollment {
     pub expires_at: Timestamp,
 }
 
-/// A challenge that was given out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredChallenge {
-    /// Its name.
-    pub id: String,
-    /// The only device that may answer it.
-    pub device_id: String,
-    /// The server's half of the nonce.
-    pub server_random: Vec<u8>,
-    /// SubjectPublicKeyInfo, DER.
-    pub subject_public_key: Vec<u8>,
-    /// What the quote must carry.
-    pub nonce: Vec<u8>,
-    /// Banks by name, and the PCRs of each, as asked for.
-    pub selection: Vec<(String, Vec<u32>)>,
-    /// Void at this time.
-    pub expires_at: Timestamp,
-}
-
 /// What became of an attempt to spend a challenge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spending {
-    /// It was open and is spent now. It may have expired.
-    Spent(StoredChallenge),
+    /// It expires no later than one that was spent and is forgotten: it may be that one.
+    Forgotten,
+    /// More are kept than may be.
+    Full,
+    /// It is spent now.
+    Spent,
     /// It had been spent before.
     SpentBefore,
-    /// There is none of that name.
-    Unknown,
 }
 
 /// A known device.

@@ -17,8 +17,8 @@ use sqlx::{
 };
 
 use super::{
-    Device, Error, Identity, Lease, PendingEnrollment, Spending, Standing, Store, StoredChallenge,
-    StoredVerdict, TokenKeyStanding, TpmClock,
+    Device, Error, Identity, Lease, PendingEnrollment, Spending, Standing, Store, StoredVerdict,
+    TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 
@@ -87,17 +87,8 @@ impl Store for SqliteStore {
         self.writer.write(enrollments::Admit { id, enrollment, now }).await
     }
 
-    async fn open_challenge(
-        &self,
-        challenge: StoredChallenge,
-        now: Timestamp,
-        max_open: u32,
-    ) -> Result<bool, Error> {
-        self.writer.write(challenges::Open { challenge, now, max_open }).await
-    }
-
-    async fn spend_challenge(&self, id: String, now: Timestamp) -> Result<Spending, Error> {
-        self.writer.write(challenges::Spend { id, now }).await
+    async fn spend_challenge(&self, number: Vec<u8>, expires_at: Timestamp) -> Result<Spending, Error> {
+        self.writer.write(challenges::Spend { number, expires_at }).await
     }
 
     async fn device(&self, id: String) -> Result<Option<Device>, Error> {

@@ -20,16 +20,19 @@ fn enrollment(number: u8) -> PendingEnrollment {
     }
 }
 
-fn challenge(id: &str) -> StoredChallenge {
-    StoredChallenge {
-        id: id.to_owned(),
-        device_id: "dev-1".to_owned(),
-        server_random: id.as_bytes().to_vec(),
-        subject_public_key: vec![1],
-        nonce: vec![2; 32],
-        selection: vec![("sha256".to_owned(), vec![0, 7])],
-        expires_at: NOW.plus(60),
-    }
+/// The number of a challenge.
+fn number(byte: u8) -> Vec<u8> {
+    vec![byte; 32]
+}
+
+async fn spend(store: &SqliteStore, byte: u8, expires_at: Timestamp) -> Spending {
+    store.spend_challenge(number(byte), expires_at).await.unwrap()
+}
+
+async fn kept(store: &SqliteStore) -> (i64, i64) {
+    let counted = sqlx::query_scalar("SELECT count(*) FROM spent_challenge").fetch_one(&store.readers);
+    let written = sqlx::query_scalar("SELECT kept FROM challenge_ledger").fetch_one(&store.readers);
+    (counted.await.unwrap(), written.await.unwrap())
 }
 
 fn verdict(status: &str, judged_at: Timestamp) -> StoredVerdict {
@@ -57,10 +60,10 @@ fn folder() -> tempfile::TempDir {
 async fn a_challenge_is_spent_once() {
     let folder = folder();
     let store = with_device(&folder).await;
-    assert!(store.open_challenge(challenge("a"), NOW, 9).await.unwrap());
-    assert_eq!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::Spent(challenge("a")));
-    assert_eq!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::SpentBefore);
-    assert_eq!(store.spend_challenge("b".to_owned(), NOW).await.unwrap(), Spending::Unknown);
+    assert_eq!(spend(&store, 1, NOW).await, Spending::Spent);
+    assert_eq!(spend(&store, 1, NOW).await, Spending::SpentBefore);
+    assert_eq!(spend(&store, 1, NOW.plus(9)).await, Spending::SpentBefore, "whatever its expiry");
+    assert_eq!(spend(&store, 2, NOW).await, Spending::Spent);
 }
 
 #[tokio::test]
@@ -68,17 +71,16 @@ async fn of_many_spenders_on_two_stores_one_wins() {
     let folder = folder();
     let one = with_device(&folder).await;
     let other = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
-    assert!(one.open_challenge(challenge("a"), NOW, 9).await.unwrap());
     let (one, other) = (std::sync::Arc::new(one), std::sync::Arc::new(other));
     let tasks: Vec<_> = (0..20)
         .map(|n| {
             let store = if n % 2 == 0 { one.clone() } else { other.clone() };
-            tokio::spawn(async move { store.spend_challenge("a".to_owned(), NOW).await.unwrap() })
+            tokio::spawn(async move { spend(&store, 1, NOW).await })
         })
         .collect();
     let mut won = 0;
     for task in tasks {
-        won += usize::from(matches!(task.await.unwrap(), Spending::Spent(_)));
+        won += usize::from(task.await.unwrap() == Spending::Spent);
     }
     assert_eq!(won, 1);
 }
@@ -87,29 +89,62 @@ async fn of_many_spenders_on_two_stores_one_wins() {
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let folder = folder();
     let store = with_device(&folder).await;
-    assert!(store.open_challenge(challenge("open"), NOW, 9).await.unwrap());
-    assert!(store.open_challenge(challenge("spent"), NOW, 9).await.unwrap());
-    store.spend_challenge("spent".to_owned(), NOW).await.unwrap();
+    assert_eq!(spend(&store, 1, NOW).await, Spending::Spent);
     store.close().await;
-    assert!(matches!(store.spend_challenge("open".to_owned(), NOW).await, Err(Error::Closed)));
+    assert!(matches!(store.spend_challenge(number(2), NOW).await, Err(Error::Closed)));
 
     let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
-    assert_eq!(store.spend_challenge("spent".to_owned(), NOW).await.unwrap(), Spending::SpentBefore);
-    assert_eq!(
-        store.spend_challenge("open".to_owned(), NOW).await.unwrap(),
-        Spending::Spent(challenge("open"))
-    );
+    assert_eq!(spend(&store, 1, NOW).await, Spending::SpentBefore);
+    assert_eq!(spend(&store, 2, NOW).await, Spending::Spent);
     assert!(store.device("dev-1".to_owned()).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn open_challenges_of_a_device_are_bounded() {
+async fn a12_a_clock_that_was_set_back_does_not_bring_a_spent_challenge_back() {
     let folder = folder();
     let store = with_device(&folder).await;
-    assert!(store.open_challenge(challenge("a"), NOW, 1).await.unwrap());
-    assert!(!store.open_challenge(challenge("b"), NOW, 1).await.unwrap());
-    // Not by expired ones.
-    assert!(store.open_challenge(challenge("b"), NOW.plus(60), 1).await.unwrap());
+    assert_eq!(spend(&store, 1, NOW).await, Spending::Spent);
+    assert_eq!(spend(&store, 2, NOW.plus(9)).await, Spending::Spent);
+    store.purge(NOW.plus(5)).await.unwrap();
+    assert_eq!(spend(&store, 1, NOW).await, Spending::Forgotten);
+    assert_eq!(
+        spend(&store, 3, NOW.plus(1)).await,
+        Spending::Spent,
+        "no later than what was forgotten, not than the purge"
+    );
+    assert_eq!(spend(&store, 2, NOW.plus(9)).await, Spending::SpentBefore, "kept until it expires");
+    store.purge(NOW.plus(2)).await.unwrap();
+    store.purge(NOW).await.unwrap();
+    store.close().await;
+
+    let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
+    assert_eq!(spend(&store, 1, NOW).await, Spending::Forgotten);
+    assert_eq!(spend(&store, 3, NOW.plus(1)).await, Spending::Forgotten);
+    assert_eq!(spend(&store, 4, NOW.plus(2)).await, Spending::Spent);
+}
+
+#[tokio::test]
+async fn a53_spent_challenges_are_counted_and_bounded() {
+    let folder = folder();
+    let store = with_device(&folder).await;
+    for byte in [1, 2, 2, 3] {
+        spend(&store, byte, NOW.plus(u64::from(byte))).await;
+    }
+    assert_eq!(kept(&store).await, (3, 3));
+    store.purge(NOW.plus(3)).await.unwrap();
+    assert_eq!(kept(&store).await, (1, 1));
+    store.close().await;
+
+    let path = folder.path().join("attest.db");
+    let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    let full = sqlx::query("UPDATE challenge_ledger SET kept = ?").bind(challenges::MOST - 1);
+    full.execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(spend(&store, 4, NOW.plus(4)).await, Spending::Spent);
+    assert_eq!(spend(&store, 5, NOW.plus(5)).await, Spending::Full);
+    store.purge(NOW.plus(5)).await.unwrap();
+    assert_eq!(spend(&store, 5, NOW.plus(5)).await, Spending::Spent);
 }
 
 #[tokio::test]
@@ -238,26 +273,26 @@ async fn about_a_revoked_device_only_refusals_are_kept() {
 async fn a_change_that_fails_takes_nothing_with_it() {
     let folder = folder();
     let store = with_device(&folder).await;
-    // The second has the same id; they share a commit or not, as it happens.
+    // The second has no number that may be one; they share a commit or not, as it happens.
     let (a, b, c) = tokio::join!(
-        store.open_challenge(challenge("a"), NOW, 9),
-        store.open_challenge(challenge("a"), NOW, 9),
-        store.open_challenge(challenge("c"), NOW, 9),
+        store.spend_challenge(number(1), NOW),
+        store.spend_challenge(vec![2; 31], NOW),
+        store.spend_challenge(number(3), NOW),
     );
-    assert!(a.unwrap() && b.is_err() && c.unwrap());
-    assert!(matches!(store.spend_challenge("c".to_owned(), NOW).await.unwrap(), Spending::Spent(_)));
+    assert_eq!((a.unwrap(), b.is_err(), c.unwrap()), (Spending::Spent, true, Spending::Spent));
+    assert_eq!(kept(&store).await, (2, 2));
 }
 
 #[tokio::test]
 async fn purging_drops_what_expired() {
     let folder = folder();
     let store = with_device(&folder).await;
-    store.open_challenge(challenge("a"), NOW, 9).await.unwrap();
+    spend(&store, 1, NOW.plus(60)).await;
     store.open_enrollment(enrollment(2), NOW, 9).await.unwrap();
     store.purge(NOW.plus(60)).await.unwrap();
-    assert!(matches!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::Spent(_)));
+    assert_eq!(kept(&store).await, (1, 1));
     store.purge(NOW.plus(61)).await.unwrap();
-    assert_eq!(store.spend_challenge("a".to_owned(), NOW).await.unwrap(), Spending::Unknown);
+    assert_eq!(kept(&store).await, (0, 0));
     assert_eq!(store.take_enrollment("session-2".to_owned()).await.unwrap(), None);
 }
 

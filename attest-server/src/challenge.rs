@@ -1,0 +1,170 @@
+//! What a device is asked. The server gives challenges out and keeps none of them: the name of a challenge is the challenge itself, under a
+//! MAC that only this server can make. So whoever asks for many fills nothing and keeps no device from its own; what is kept is which
+//! ones were answered, until they would have expired anyway.
+
+use std::{io, path::Path};
+
+use attest_core::{Timestamp, result::PublicKey};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{digest, hmac};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{
+    dice::{self, NoRandomness},
+    secret_file,
+    service::Refusal,
+    store::TpmClock,
+};
+
+/// Banks by name, and the PCRs of each.
+pub(crate) type Selection = Vec<(String, Vec<u32>)>;
+
+const PREFIX: &str = "chl-";
+
+/// A name. A challenge for an RSA-4096 key and every bank there is takes some 4,000 bytes.
+const NAME_BYTES: usize = 8_192;
+
+/// What the MAC is over begins with this, so that the key says nothing else, now or later.
+const PURPOSE: &[u8] = b"attest challenge 1\0";
+
+const KEY_BYTES: usize = 32;
+const MAC_BYTES: usize = 32;
+
+/// A question to one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssuedChallenge {
+    /// The only device that may answer it.
+    pub(crate) device_id: String,
+    /// The server's half of the nonce. No two challenges have the same.
+    #[serde(with = "in_hex")]
+    pub(crate) server_random: Vec<u8>,
+    /// SubjectPublicKeyInfo, DER.
+    #[serde(with = "in_hex")]
+    pub(crate) subject_public_key: Vec<u8>,
+    /// Banks by name, and the PCRs of each, as asked for.
+    pub(crate) selection: Selection,
+    /// What was known of the TPM's counters when the challenge was made.
+    pub(crate) counters: Option<Counters>,
+    /// Void after this time, in seconds since 1970-01-01T00:00:00Z.
+    expires_at: u64,
+}
+
+/// What a quote says of the boot that it was made in (TPMS_CLOCK_INFO).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counters {
+    pub(crate) reset_count: u32,
+    pub(crate) restart_count: u32,
+    /// Milliseconds.
+    pub(crate) clock: u64,
+}
+
+impl From<TpmClock> for Counters {
+    fn from(known: TpmClock) -> Self {
+        let TpmClock { clock, reset_count, restart_count, .. } = known;
+        Self { reset_count, restart_count, clock }
+    }
+}
+
+impl IssuedChallenge {
+    /// A new question.
+    pub(crate) fn new(
+        device_id: String,
+        subject_public_key: Vec<u8>,
+        selection: Selection,
+        known: Option<TpmClock>,
+        expires_at: Timestamp,
+    ) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            device_id,
+            server_random: dice::bytes::<32>()?.to_vec(),
+            subject_public_key,
+            selection,
+            counters: known.map(Counters::from),
+            expires_at: expires_at.unix(),
+        })
+    }
+
+    /// What the quote must carry.
+    pub(crate) fn nonce(&self) -> [u8; 32] {
+        nonce(&self.server_random, &self.device_id, &self.subject_public_key)
+    }
+
+    /// Void after this time.
+    pub(crate) const fn expires_at(&self) -> Timestamp {
+        Timestamp::from_unix(self.expires_at)
+    }
+}
+
+/// SHA-256(server random ‖ device id ‖ subject public key). The first two have fixed lengths, so no two triples give the same bytes.
+fn nonce(server_random: &[u8], device_id: &str, subject_public_key: &[u8]) -> [u8; 32] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(server_random);
+    hash.update(device_id.as_bytes());
+    hash.update(subject_public_key);
+    let mut nonce = [0; 32];
+    nonce.copy_from_slice(hash.finish().as_ref());
+    nonce
+}
+
+/// Whether a result can carry this key.
+pub(crate) fn check_subject_key(spki: &[u8]) -> Result<(), Refusal> {
+    PublicKey::from_spki_der(spki).map(drop).map_err(|error| Refusal::Malformed {
+        code: "subject_key_malformed",
+        detail: format!("subject_public_key: {error}"),
+    })
+}
+
+/// The key by which the server knows its own challenges. Who has it can choose a nonce, and so have it answered beforehand; servers that
+/// share a store share it.
+pub(crate) struct ChallengeKey(hmac::Key);
+
+impl ChallengeKey {
+    /// Reads the key, or makes one if there is no such file.
+    pub(crate) fn open(path: &Path) -> Result<Self, secret_file::Error> {
+        let random = || {
+            let bytes = dice::bytes::<KEY_BYTES>().map_err(io::Error::other)?;
+            Ok(Zeroizing::new(bytes.to_vec()))
+        };
+        let bytes = secret_file::read_or_make(path, random)?;
+        Self::new(&bytes).ok_or_else(|| secret_file::Error::NotOurs(path.to_owned()))
+    }
+
+    fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == KEY_BYTES).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
+    }
+
+    /// The name that goes to the device, and comes back with its answer.
+    pub(crate) fn name(&self, challenge: &IssuedChallenge) -> Result<String, serde_json::Error> {
+        let body = serde_json::to_vec(challenge)?;
+        let mac = hmac::sign(&self.0, &[PURPOSE, &body].concat());
+        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([mac.as_ref(), &body].concat())))
+    }
+
+    /// The challenge of this name, if this server gave it out. Whether it has expired or was answered is not asked.
+    pub(crate) fn recognise(&self, name: &str) -> Option<IssuedChallenge> {
+        let sealed = name.strip_prefix(PREFIX).filter(|_| name.len() <= NAME_BYTES)?;
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (mac, body) = sealed.split_at_checked(MAC_BYTES)?;
+        hmac::verify(&self.0, &[PURPOSE, body].concat(), mac).ok()?;
+        // Ours, and yet of another form: given out by another version.
+        serde_json::from_slice(body).ok()
+    }
+}
+
+mod in_hex {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        hex::decode(String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;
