@@ -4,10 +4,12 @@
 //! needed; bytes after the end; nesting, sizes and counts above the [`Limits`]. Keys are integers, text or byte strings only, which is
 //! what COSE, CWT, EAT and CoRIM use, and what makes "the same key" a plain comparison.
 
+mod error;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use error::Error;
 pub use write::encode;
 pub(crate) use write::{encoded_len, head, head_len, key_len};
 
@@ -66,111 +68,6 @@ pub enum Integers {
     /// In any of the widths, lengths included. For profiles that say so by name only: the payload of tokens after RFC 9783, whose
     /// verifier "MUST be a variation-tolerant CBOR decoder" (section 5.1.1).
     AnyWidth,
-}
-
-/// Why the bytes are not CBOR as it is read here. Every offset is in bytes from the start of the input.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The key at this offset stands in its map already.
-    #[error("offset {offset}: this key stands in its map already")]
-    DuplicateKey {
-        /// Where the second one begins.
-        offset: usize,
-    },
-    /// A string, array or map without a length, or a stray "break".
-    #[error("offset {offset}: indefinite length")]
-    IndefiniteLength {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// A key that is no integer, text or byte string.
-    #[error("offset {offset}: a key that is neither an integer nor a string")]
-    KeyTypeUnexpected {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// More bytes than the value needs.
-    #[error("offset {offset}: not the shortest encoding")]
-    NotMinimal {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// An encoding that RFC 8949 reserves or calls not well-formed.
-    #[error("offset {offset}: reserved encoding")]
-    ReservedEncoding {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// A text string that is not UTF-8.
-    #[error("offset {offset}: text is not UTF-8")]
-    TextNotUtf8 {
-        /// Where its content begins.
-        offset: usize,
-    },
-    /// Nested deeper than [`Limits::nesting`].
-    #[error("offset {offset}: nested deeper than {limit}")]
-    TooDeep {
-        /// Where the item too deep begins.
-        offset: usize,
-        /// The bound.
-        limit: usize,
-    },
-    /// More items than [`Limits::items`].
-    #[error("offset {offset}: more than {limit} items")]
-    TooManyItems {
-        /// Where the bound was passed.
-        offset: usize,
-        /// The bound.
-        limit: usize,
-    },
-    /// Bytes after the end of the item.
-    #[error("{left} bytes after the end at offset {offset}")]
-    TrailingBytes {
-        /// Where the item ended.
-        offset: usize,
-        /// How many follow.
-        left: usize,
-    },
-    /// The input ends inside an item, or an item claims more than there is.
-    #[error(transparent)]
-    Truncated(#[from] Truncated),
-}
-
-impl Error {
-    /// Where, in bytes from the start of the input.
-    #[must_use]
-    pub const fn offset(&self) -> usize {
-        match self {
-            Self::DuplicateKey { offset }
-            | Self::IndefiniteLength { offset }
-            | Self::KeyTypeUnexpected { offset }
-            | Self::NotMinimal { offset }
-            | Self::ReservedEncoding { offset }
-            | Self::TextNotUtf8 { offset }
-            | Self::TooDeep { offset, .. }
-            | Self::TooManyItems { offset, .. }
-            | Self::TrailingBytes { offset, .. }
-            | Self::Truncated(Truncated { offset, .. }) => *offset,
-        }
-    }
-
-    /// Stable text.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::DuplicateKey { .. } => "cbor_duplicate_key",
-            Self::IndefiniteLength { .. } => "cbor_indefinite_length",
-            Self::KeyTypeUnexpected { .. } => "cbor_key_type_unexpected",
-            Self::NotMinimal { .. } => "cbor_not_minimal",
-            Self::ReservedEncoding { .. } => "cbor_reserved_encoding",
-            Self::TextNotUtf8 { .. } => "cbor_text_not_utf8",
-            Self::TooDeep { .. } => "cbor_too_deep",
-            Self::TooManyItems { .. } => "cbor_too_many_items",
-            Self::TrailingBytes { .. } => "cbor_trailing_bytes",
-            Self::Truncated(_) => "cbor_truncated",
-        }
-    }
 }
 
 /// Reads exactly one item that fills `bytes`.

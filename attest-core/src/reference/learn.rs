@@ -1,22 +1,25 @@
 //! A draft golden document from known-good boots. A draft: people review it, and it is never trusted in silence.
 
+mod doubts;
+mod error;
+mod measured;
 mod rules;
 
+pub use error::Error;
+pub use measured::{Measured, files_of, ima_files};
 pub use rules::{Advice, Proposal, proposals};
 
 use super::component;
 use super::golden::{
-    self, Accepted, Evidence, Golden, ImaBuffer, ImaFile, ImaGolden, ImaSigner, NotJudged, Order, Rule,
-    RuleKind, Sequence, Slot, Variant, in_variant, may_be_judged,
+    Accepted, Evidence, Golden, ImaSigner, NotJudged, Order, Rule, RuleKind, Sequence, Slot, Variant,
+    in_variant, may_be_judged,
 };
 use super::overlay::OverlaySigner;
-use crate::authenticate::file_signature::{KeyId, SignerKey};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::cel::Record;
-use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, FileDigest, FileSignature, ImaLog};
-use crate::evidence::tcg_event::SecureBootState;
-use crate::evidence::tcg_log::{Event, EventLog, Finding};
-use crate::evidence::{Extend, Severity, UserspaceLog};
+use crate::evidence::tcg_log::{Event, EventLog};
+use crate::evidence::{Extend, UserspaceLog};
+use doubts::{refuse_findings, refuse_weakness};
 use rules::Rules;
 
 /// PCRs judged unless told otherwise: the firmware's, and shim's. 11–13 and 15 are added where they have events.
@@ -40,15 +43,6 @@ pub struct Boot<'b, 'a> {
     pub files: Option<&'b Measured>,
 }
 
-/// What IMA measured in a known-good boot.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Measured {
-    /// The files that no golden key has signed, ascending, each once.
-    pub files: Vec<ImaFile>,
-    /// The buffers, ascending, each once.
-    pub buffers: Vec<ImaBuffer>,
-}
-
 /// What a person decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
@@ -64,78 +58,6 @@ pub struct Choices {
     pub per_device: Vec<String>,
     /// Who may sign overlays.
     pub overlay_signers: Vec<OverlaySigner>,
-}
-
-/// Why nothing is learned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The boots have no bank above SHA-1 in common.
-    #[error("the boots have no bank above SHA-1 in common")]
-    BanksDisjoint,
-    /// What was learned does not fit together.
-    #[error(transparent)]
-    Golden(#[from] golden::Error),
-    /// The log has a finding that would refuse the device.
-    #[error("boot `{boot}`: {detail} (event {event:?}): a log that would be refused is not golden")]
-    LogRefused {
-        /// Which boot.
-        boot: String,
-        /// The finding's code.
-        code: &'static str,
-        /// In words.
-        detail: String,
-        /// The event.
-        event: Option<u32>,
-    },
-    /// No boot was given.
-    #[error("no known-good boot is given")]
-    NoBoot,
-    /// A PCR that nothing golden extends would have to be judged.
-    #[error("boot `{boot}`: PCR {pcr} has events, but no image in PCR 4 is known to make them")]
-    NobodyMeasures {
-        /// Which boot.
-        boot: String,
-        /// The PCR.
-        pcr: u8,
-    },
-    /// What a component means must be the same on every device.
-    #[error("`{component}` may not differ from device to device")]
-    NotPerDevice {
-        /// Which.
-        component: String,
-    },
-    /// No slot of the boots can carry the rule: there is none, or its bytes do not parse.
-    #[error("rule {rule}: the boots have no measurement that it can own")]
-    RuleFitsNothing {
-        /// Which.
-        rule: &'static str,
-    },
-    /// The boots have a weakness that nobody accepted.
-    #[error("boot `{boot}`: {weakness}: accept it by name, or take a better boot")]
-    WeaknessNotAccepted {
-        /// Which boot.
-        boot: String,
-        /// Which weakness.
-        weakness: &'static str,
-    },
-}
-
-impl Error {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::BanksDisjoint => "learn_banks_disjoint",
-            Self::Golden(error) => error.code(),
-            Self::LogRefused { .. } => "learn_log_refused",
-            Self::NoBoot => "learn_no_boot",
-            Self::NobodyMeasures { .. } => "learn_nobody_measures",
-            Self::NotPerDevice { .. } => "learn_not_per_device",
-            Self::RuleFitsNothing { .. } => "learn_rule_fits_nothing",
-            Self::WeaknessNotAccepted { .. } => "learn_weakness_not_accepted",
-        }
-    }
 }
 
 /// Makes a draft: each distinct value of PCR 0–3, 6 and 7 becomes an alternative, each distinct boot a variant.
@@ -170,7 +92,7 @@ pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<
         add(&mut golden, boot, names, &rules)?;
     }
     golden.sequences.sort_by_key(|s| s.pcr);
-    golden.ima = ima(boots, &golden, choices);
+    golden.ima = measured::golden(boots, &golden, choices);
     golden.validate()?;
     Ok(golden)
 }
@@ -201,49 +123,6 @@ impl<'b> Boot<'b, '_> {
     fn records(&self, pcr: u8) -> impl Iterator<Item = &'b Record> {
         self.userspace.into_iter().flat_map(move |log| log.extends(pcr))
     }
-}
-
-fn refuse_findings(boot: &Boot<'_, '_>) -> Result<(), Error> {
-    let refused = |code, detail: String, event| {
-        Err(Error::LogRefused { boot: boot.name.to_owned(), code, detail, event })
-    };
-    let told = boot.userspace.map(UserspaceLog::findings).unwrap_or_default();
-    if let Some(finding) = told.iter().find(|finding| finding.severity() == Severity::Refuse) {
-        return refused(finding.code(), finding.kind.to_string(), finding.record);
-    }
-    let refuses = |finding: &&Finding| finding.severity() == Severity::Refuse;
-    match boot.log.findings().iter().find(refuses) {
-        None => Ok(()),
-        Some(finding) => refused(finding.code(), finding.kind.to_string(), finding.event),
-    }
-}
-
-fn refuse_weakness(boot: &Boot<'_, '_>, choices: &Choices) -> Result<(), Error> {
-    for weakness in weaknesses(boot.log) {
-        if choices.accepted.iter().all(|accepted| accepted.weakness != weakness) {
-            return Err(Error::WeaknessNotAccepted { boot: boot.name.to_owned(), weakness });
-        }
-    }
-    Ok(())
-}
-
-/// Weaknesses that the log itself shows.
-fn weaknesses(log: &EventLog<'_>) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    if crate::evidence::tcg_event::secure_boot(log) != Some(true) {
-        found.push("secure_boot_off");
-    }
-    let names = component::names(log);
-    let is_validation_state = |(event, name): (&Event<'_>, &String)| {
-        event.pcr == 14 && event.is_extended() && name == "mok.validation_state"
-    };
-    if log.events().iter().zip(&names).any(is_validation_state) {
-        found.push("shim_validation_off");
-    }
-    if SecureBootState::of(log).may_hold_test_keys() {
-        found.push("test_keys");
-    }
-    found
 }
 
 /// The PCRs that a draft from these boots judges, ascending. A quote vouches for a boot if it covers all of them.
@@ -397,25 +276,6 @@ fn measured_by(sequences: &mut [Sequence], boot: &Boot<'_, '_>) -> Result<(), Er
     Ok(())
 }
 
-fn ima(boots: &[Boot<'_, '_>], golden: &Golden, choices: &Choices) -> Option<ImaGolden> {
-    let measured = || boots.iter().filter_map(|boot| boot.files);
-    let mut files: Vec<ImaFile> = measured().flat_map(|measured| &measured.files).cloned().collect();
-    files.sort();
-    files.dedup();
-    // Lists of nothing but boot_aggregate have no file to judge by.
-    if files.is_empty() && (choices.signers.is_empty() || measured().next().is_none()) {
-        return None;
-    }
-    let mut buffers: Vec<ImaBuffer> = measured().flat_map(|measured| &measured.buffers).cloned().collect();
-    buffers.sort();
-    buffers.dedup();
-    let cmdlines = golden.variants.iter().flat_map(|v| &v.sequences).flat_map(|s| &s.slots);
-    let mut words = cmdlines.filter(|s| s.component.contains("cmdline")).flat_map(|s| s.about.split(' '));
-    let policy = words.find(|word| word.starts_with("ima_policy=")).map(ToOwned::to_owned);
-    let signers = choices.signers.clone();
-    Some(ImaGolden { measurement_policy: policy, files, signers, buffers, ..ImaGolden::strict() })
-}
-
 impl Sequence {
     /// Whether both account for the same extends.
     fn same_values(&self, other: &Self) -> bool {
@@ -427,46 +287,4 @@ impl Sequence {
             && self.slots.len() == other.slots.len()
             && self.slots.iter().zip(&other.slots).all(same)
     }
-}
-
-/// What an IMA list says, as golden values: every entry that names a file or a buffer and its digest, violations and boot_aggregate left
-/// out.
-#[must_use]
-pub fn ima_files(list: &ImaLog<'_>) -> Measured {
-    files_of(list.entries(), &[])
-}
-
-/// The same of some entries, such as those that a quote proves, and without the files that one of these keys has signed.
-#[must_use]
-pub fn files_of<'e>(entries: impl Iterator<Item = Entry<'e>>, signers: &[ImaSigner]) -> Measured {
-    let keys: Vec<SignerKey> = signers.iter().filter_map(ImaSigner::public_key).collect();
-    let mut measured = Measured::default();
-    for entry in entries {
-        if entry.is_violation() || entry.name() == Some(BOOT_AGGREGATE) {
-            continue;
-        }
-        let name = entry.name().and_then(|name| String::from_utf8(name.to_vec()).ok());
-        let (Some(name), Some(told)) = (name, entry.file_digest()) else { continue };
-        let Some(digest) = told.typed() else { continue };
-        if entry.has_buffer() {
-            if digest.alg().hash(&[entry.buffer().unwrap_or_default()]) == digest {
-                let about = String::new();
-                measured.buffers.push(ImaBuffer { name, digest, about });
-            }
-        } else if !is_signed(&entry, &told, &keys) {
-            let verity = told.kind == Some("verity");
-            measured.files.push(ImaFile { path: name, digest, verity, required: false });
-        }
-    }
-    measured.files.sort();
-    measured.files.dedup();
-    measured.buffers.sort();
-    measured.buffers.dedup();
-    measured
-}
-
-fn is_signed(entry: &Entry<'_>, told: &FileDigest<'_>, keys: &[SignerKey]) -> bool {
-    let Some(Ok(signature)) = entry.signature().map(FileSignature::parse) else { return false };
-    let mut named = keys.iter().filter(|key| key.keyid() == KeyId(signature.keyid));
-    named.any(|key| key.verify(&signature, told).is_ok())
 }

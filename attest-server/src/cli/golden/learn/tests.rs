@@ -1,4 +1,6 @@
+use attest_core::HashAlg;
 use attest_core::reference::Golden;
+use attest_core::reference::golden::Evidence;
 use clap::Parser;
 
 use super::*;
