@@ -1,9 +1,10 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::evidence::cbor::{self, Key, Value, encode};
 use crate::limits::Limits;
 use crate::{Digest, HashAlg, Timestamp};
+
+mod comparisons;
+mod hostile;
 
 type V = Value<'static>;
 
@@ -331,132 +332,4 @@ fn corim_faults() {
     assert_eq!(with(4, map([(0, tag(1, int(2))), (1, tag(1, int(1)))])), Err("corim_validity_reversed"));
     assert_eq!(with(5, array([map([(0, text("n"))])])), Err("corim_field_missing"));
     assert_eq!(with(-9, Value::Null), Ok(()));
-}
-
-#[test]
-fn offsets_count_from_the_start_of_the_whole_input() {
-    let broken = corim(&reference(map([(11, int(5))])));
-    let written = encode(&broken);
-    let error = Corim::parse(&written, &Limits::DEFAULT).unwrap_err();
-    let at = written.len() - 1;
-    assert_eq!(written[at], 5);
-    assert_eq!(error, Error::TypeUnexpected { offset: at, what: "name", expected: "a text string" });
-    // Not strict CBOR inside a byte string: the offset is not the one inside.
-    let inner = Value::Bytes(b"\xa1\x18\x01\x00");
-    let written = encode(&tag(501, map([(0, text("id")), (1, array([tag(506, inner)]))])));
-    let error = Corim::parse(&written, &Limits::DEFAULT).unwrap_err();
-    assert_eq!(error, Error::Cbor(cbor::Error::NotMinimal { offset: written.len() - 3 }));
-}
-
-#[test]
-fn a46_the_same_key_twice_inside_a_tag() {
-    let inner = Value::Bytes(b"\xa2\x01\x00\x01\x00");
-    let written = encode(&tag(501, map([(0, text("id")), (1, array([tag(506, inner)]))])));
-    let error = Corim::parse(&written, &Limits::DEFAULT).unwrap_err();
-    assert_eq!(error, Error::Cbor(cbor::Error::DuplicateKey { offset: written.len() - 2 }));
-}
-
-#[test]
-fn a47_items_are_counted_over_all_that_is_packed() {
-    let limits = Limits { corim_items: 100, ..Limits::DEFAULT };
-    let nulls: &'static [u8] = Box::leak(encode(&Value::Array(vec![Value::Null; 60])).into_boxed_slice());
-    let many = |tags: usize| {
-        let tags = (0..tags).map(|_| tag(506, Value::Bytes(nulls))).collect();
-        encode(&tag(501, map([(0, text("id")), (1, Value::Array(tags))])))
-    };
-    // The first is too little to be a CoMID, the second too much to be read at all.
-    assert_eq!(Corim::parse(&many(1), &limits).unwrap_err().code(), "corim_type_unexpected");
-    let good = leaked(&reference(map([(1, int(1))])));
-    let tags: Vec<V> = (0..20).map(|_| tag(506, good.clone())).collect();
-    let written = encode(&tag(501, map([(0, text("id")), (1, Value::Array(tags))])));
-    assert!(Corim::parse(&written, &Limits::DEFAULT).is_ok());
-    assert_eq!(Corim::parse(&written, &limits).unwrap_err().code(), "cbor_too_many_items");
-}
-
-#[test]
-fn a47_too_long_too_many_too_deep() {
-    let written = encode(&corim(&reference(map([(1, int(1))]))));
-    let limits = Limits { golden_bytes: written.len() - 1, ..Limits::DEFAULT };
-    assert_eq!(
-        Corim::parse(&written, &limits).unwrap_err(),
-        Error::TooLarge { got: written.len(), limit: written.len() - 1 }
-    );
-    assert_eq!(Comid::parse(&written, &limits).unwrap_err().code(), "corim_too_large");
-    assert_eq!(SignedCorim::parse(&written, &limits).unwrap_err().code(), "corim_too_large");
-    let tags = vec![tag(505, bytes(b"")); Limits::DEFAULT.corim_tags + 1];
-    let many = tag(501, map([(0, text("id")), (1, Value::Array(tags))]));
-    assert_eq!(parse(&many), Err(Error::TooManyTags { got: 1_025, limit: 1_024 }));
-    assert_eq!(
-        Corim::parse(&[0xd9, 0x01, 0xf5].repeat(30_000), &Limits::DEFAULT).unwrap_err().code(),
-        "cbor_too_deep"
-    );
-}
-
-#[test]
-fn a50_a_signed_corim_is_not_read_as_an_unsigned_one() {
-    for signed in [tag(18, array([])), tag(502, tag(18, array([]))), tag(500, tag(502, Value::Null))] {
-        assert_eq!(parse(&signed), Err(Error::Signed));
-    }
-}
-
-#[test]
-fn comparisons_of_the_specification() {
-    let of = |alg: HashAlg, byte: u8| alg.hash(&[&[byte]]);
-    let (a, b) = (of(HashAlg::Sha256, 1), of(HashAlg::Sha256, 2));
-    let strong = of(HashAlg::Sha384, 1);
-    let known = |digests: &[Digest]| digests.iter().copied().map(TaggedDigest::Known).collect::<Vec<_>>();
-    assert!(accepts(&known(&[a]), &[a]));
-    assert!(accepts(&known(&[a, strong]), &[a]));
-    assert!(accepts(&known(&[a]), &[strong, a]));
-    assert!(!accepts(&known(&[a]), &[b]));
-    assert!(!accepts(&known(&[a]), &[strong]), "no algorithm in common");
-    assert!(!accepts(&known(&[a, strong]), &[a, of(HashAlg::Sha384, 9)]), "one of two differs");
-    assert!(!accepts(&[], &[a]));
-    assert!(!accepts(&[TaggedDigest::Named("x", b"y")], &[a]));
-    assert!(Svn::Exactly(3).accepts(3) && !Svn::Exactly(3).accepts(4));
-    assert!(Svn::AtLeast(3).accepts(3) && Svn::AtLeast(3).accepts(4) && !Svn::AtLeast(3).accepts(2));
-    let masked = RawValue { value: &[0x12, 0x34], mask: Some(&[0xff, 0x0f]) };
-    assert!(masked.accepts(&[0x12, 0xf4]) && !masked.accepts(&[0x12, 0x35]) && !masked.accepts(&[0x12]));
-    let whole = RawValue { value: &[0x12], mask: None };
-    assert!(whole.accepts(&[0x12]) && !whole.accepts(&[0x13]) && !whole.accepts(&[0x12, 0]));
-    assert!(!RawValue { value: &[1, 2], mask: Some(&[0]) }.accepts(&[3, 4]), "a mask of another length");
-    let range = IntRange { min: Some(-1), max: Some(1) };
-    assert!(range.accepts(-1) && range.accepts(1) && !range.accepts(2) && !range.accepts(-2));
-    assert!(IntRange { min: None, max: None }.accepts(i128::MIN));
-}
-
-#[test]
-fn an_environment_covers_those_that_say_at_least_the_same() {
-    let class = |vendor, model| Class { id: None, vendor, model, layer: None, index: None };
-    let of = |class, instance| Environment { class, instance, group: None };
-    let acme = of(Some(class(Some("ACME"), None)), None);
-    let one = of(Some(class(Some("ACME"), Some("RoadRunner"))), Some(Identifier::Bytes(b"1")));
-    assert!(acme.covers(&one) && acme.covers(&acme) && !one.covers(&acme));
-    assert!(!of(Some(class(Some("Other"), None)), None).covers(&one));
-    assert!(!acme.covers(&of(None, Some(Identifier::Bytes(b"1")))));
-}
-
-proptest! {
-    #[test]
-    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = Corim::parse(&bytes, &Limits::DEFAULT);
-        let _ = Comid::parse(&bytes, &Limits::DEFAULT);
-        let _ = SignedCorim::parse(&bytes, &Limits::DEFAULT);
-    }
-
-    /// A good one with one byte changed: read or refused, and where it is refused at a place, the place is inside.
-    #[test]
-    fn a52_a_changed_byte_or_a_cut(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
-        let mut written = encode(&corim(&reference(map([(2, array([sha256()])), (1, tag(553, int(7)))]))));
-        let whole = written.clone();
-        let at = at.index(written.len());
-        written[at] = byte;
-        for bytes in [&written[..], &whole[..cut.index(whole.len())]] {
-            if let Err(error) = Corim::parse(bytes, &Limits::DEFAULT) {
-                prop_assert!(error.offset().is_none_or(|offset| offset <= bytes.len()), "{error}");
-            }
-        }
-        let end = cut.index(whole.len());
-        prop_assert!(Corim::parse(&whole[..end], &Limits::DEFAULT).is_err());
-    }
 }

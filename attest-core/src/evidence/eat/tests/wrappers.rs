@@ -1,0 +1,98 @@
+//! Submodules, and what is wrapped around a token: detached bundles and conceptual message wrappers.
+
+use super::*;
+
+#[test]
+fn submodules_are_claims_tokens_or_digests() {
+    let nested = Sign1::new(&map(plain_claims())).bytes();
+    let submods = Value::Map(vec![
+        (text("os"), map([(270, text("Acme OS"))])),
+        (text("se"), bytes(&nested)),
+        (text("jwt"), text("[\"JWT\",\"a.b.c\"]")),
+        (text("far"), Value::Array(vec![int(-16), bytes([1; 32])])),
+    ]);
+    let token = cwt(&with(plain_claims(), 266, Some(submods))).unwrap();
+    let kinds: Vec<_> = token.submods().iter().map(|s| &s.kind).collect();
+    assert_eq!(kinds[0].claims().unwrap().swname.as_deref(), Some("Acme OS"));
+    assert_eq!(kinds[1], &SubmoduleKind::Token { form: "cwt" });
+    assert_eq!(kinds[2], &SubmoduleKind::Token { form: "jwt" });
+    assert!(matches!(kinds[3], SubmoduleKind::Detached { claims: None, .. }));
+    let refused =
+        |value| cwt(&with(plain_claims(), 266, Some(Value::Map(vec![(text("x"), value)])))).is_err();
+    assert!(refused(int(1)) && refused(bytes([1])) && refused(text("x")));
+    assert!(refused(Value::Array(vec![int(-14), bytes([1; 20])])), "SHA-1");
+    assert!(refused(Value::Array(vec![int(-16), bytes([1; 31])])));
+}
+
+fn bundle(set: &Value, name: &str) -> Value {
+    let digest = crate::HashAlg::Sha256.hash(&[&encode(set)]);
+    let submods = Value::Map(vec![(text("audio"), Value::Array(vec![int(-16), bytes(digest.as_bytes())]))]);
+    let main = Sign1::new(&with(plain_claims(), 266, Some(submods))).bytes();
+    let sets = Value::Map(vec![(text(name), bytes(encode(set)))]);
+    Value::Array(vec![bytes(main), sets])
+}
+
+#[test]
+fn a_detached_bundle_is_one_token_and_what_it_digests() {
+    let set = map([(270, text("Audio OS"))]);
+    for tagged in [false, true] {
+        let value = bundle(&set, "audio");
+        let value = if tagged { Value::Tag(602, Box::new(value)) } else { value };
+        let token = parse(&encode(&value)).unwrap();
+        let claims = token.submods()[0].kind.claims().unwrap();
+        assert_eq!(claims.swname.as_deref(), Some("Audio OS"));
+        assert_eq!(token.wrappers, ["bundle"]);
+    }
+    let unexpected = Error::DetachedUnexpected { name: "video".into() };
+    assert_eq!(parse(&encode(&bundle(&set, "video"))).unwrap_err(), unexpected);
+    let Value::Array(mut parts) = bundle(&set, "audio") else { panic!() };
+    parts[1] = Value::Map(vec![(text("audio"), bytes(encode(&map([(270, text("Other OS"))]))))]);
+    let mismatch = Error::DetachedDigestMismatch { name: "audio".into() };
+    assert_eq!(parse(&encode(&Value::Array(parts.clone()))).unwrap_err(), mismatch);
+    parts[1] = map([]);
+    assert!(matches!(parse(&encode(&Value::Array(parts))), Err(Error::WrapperMalformed { .. })));
+}
+
+#[test]
+fn a_cmw_is_one_token_and_its_type() {
+    let cwt = Sign1::new(&map(plain_claims())).bytes();
+    let untagged = Sign1 { tags: &[], ..Sign1::new(&map(plain_claims())) }.bytes();
+    let record = |kind: Value, message: &[u8]| Value::Array(vec![kind, bytes(message)]);
+    let text_type = text("application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"");
+    for value in [
+        record(int(263), &cwt),
+        record(text_type, &untagged),
+        Value::Array(vec![int(61), bytes(&cwt), int(4)]),
+        // TN(263) of RFC 9277.
+        Value::Tag(1_668_546_817 + 264, Box::new(bytes(&cwt))),
+        Value::Map(vec![
+            (text("__cmwc_t"), text("tag:example.com,2026:x")),
+            (int(1), record(int(263), &cwt)),
+        ]),
+    ] {
+        let token = parse(&encode(&value)).unwrap_or_else(|error| panic!("{value:?}: {error}"));
+        assert!(!token.wrappers.is_empty());
+    }
+    let jwt = jws(Signer::P256, "ES256", r#"{"alg":"ES256"}"#, "{}");
+    let json = format!(r#"["application/eat+jwt","{}"]"#, base64url(&jwt));
+    assert_eq!(parse(json.as_bytes()).unwrap().format(), Format::Jwt);
+    assert_eq!(parse(format!(r#"{{"a":{json}}}"#).as_bytes()).unwrap().wrappers, ["cmw collection"]);
+    let kind = |value: &Value| parse(&encode(value)).unwrap_err();
+    assert!(matches!(kind(&record(int(9999), &cwt)), Error::WrapperTypeUnexpected { .. }));
+    assert!(matches!(kind(&record(text("application/rim+cose"), &cwt)), Error::WrapperTypeUnexpected { .. }));
+    assert!(matches!(kind(&record(int(264), &cwt)), Error::WrapperMalformed { .. }), "a CWT called a JWT");
+    assert!(matches!(kind(&record(int(265), &cwt)), Error::WrapperMalformed { .. }), "no bundle");
+    // Indicators: evidence must be among them, and 0 is none.
+    assert!(matches!(
+        kind(&Value::Array(vec![int(263), bytes(&cwt), int(8)])),
+        Error::WrapperTypeUnexpected { .. }
+    ));
+    assert!(matches!(
+        kind(&Value::Array(vec![int(263), bytes(&cwt), int(0)])),
+        Error::WrapperMalformed { .. }
+    ));
+    let two = Value::Map(vec![(int(1), record(int(263), &cwt)), (int(2), record(int(263), &cwt))]);
+    assert_eq!(kind(&two), Error::WrapperNotSingle { count: 2 });
+    let deep = (0..5).fold(cwt.clone(), |inner, _| encode(&record(int(263), &inner)));
+    assert_eq!(parse(&deep).unwrap_err(), Error::WrapperTooDeep { limit: 4 });
+}
