@@ -36,6 +36,10 @@ pub struct Limits {
     pub token_bytes: usize,
     /// Wrappers around one token: a CMW around a bundle is two, a collection one more.
     pub wrappers: usize,
+    /// Tokens in one token, at any depth. A phone has a secure element, a TEE and some radios; each costs a signature check per enrolled key.
+    pub nested_tokens: usize,
+    /// Tokens in tokens: a secure element in a TEE in a device is two. Each is read once, so the work is linear in the bytes for each level.
+    pub nested_depth: usize,
     /// Nesting of arrays, maps and tags in CBOR, of arrays and objects in JSON. COSE in CoRIM in a token stays below 12.
     pub nesting: usize,
     /// Items in one CBOR or JSON text, keys counted. An item costs one byte of input and some 50 bytes of memory.
@@ -85,6 +89,8 @@ impl Limits {
         selections: 16,
         token_bytes: 64 << 10,
         wrappers: 4,
+        nested_tokens: 8,
+        nested_depth: 3,
         nesting: 16,
         items: 65_536,
         certificate_bytes: 8_192,

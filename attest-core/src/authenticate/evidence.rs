@@ -6,7 +6,7 @@ use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
 use super::replay::{Replay, Stories};
 use super::story::Logs;
-use super::token::{self, AuthenticToken, TokenKey};
+use super::token::{self, AuthenticToken};
 use super::{AttestationKey, Challenge};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::bundle::{self, Bundle, FirmwareLog};
@@ -171,13 +171,13 @@ impl<'a> AuthenticEvidence<'a> {
     ///
     /// # Errors
     /// [`token::Error`].
-    pub fn authenticate_token(
+    pub fn authenticate_token<'k>(
         &self,
         token: Token,
-        key: &TokenKey,
+        keys: impl Into<token::Keys<'k>>,
         now: Timestamp,
     ) -> Result<AuthenticToken, token::Error> {
-        AuthenticToken::prove(token, key, self.quote.nonce().clone(), now)
+        AuthenticToken::prove(token, keys.into(), self.quote.nonce(), now)
     }
 
     /// The quote.

@@ -59,26 +59,65 @@ pub fn empty(family: &str) -> Golden {
 /// [`Error`].
 pub fn add(golden: &mut Golden, tokens: &[(&str, &AuthenticToken)]) -> Result<(), Error> {
     for (name, token) in tokens {
-        let claims = token.claims();
-        refuse_insecure(name, claims)?;
-        let profile = claims.profile.name().map(str::to_owned);
-        let at = golden.tokens.iter().position(|section| section.profile == profile);
-        let mut section = at.map(|at| golden.tokens.swap_remove(at)).unwrap_or_else(|| TokenGolden {
-            name: section_name(profile.as_deref()).to_owned(),
-            profile,
-            boot_seed: claims.bootseed.is_some(),
-            oem_boot: claims.oemboot == Some(true),
-            ..TokenGolden::default()
-        });
-        learn(&mut section, name, claims);
-        golden.tokens.push(section);
+        for token in token.with_nested() {
+            add_one(golden, name, token)?;
+        }
     }
     golden.tokens.sort_by(|a, b| a.name.cmp(&b.name));
     golden.validate()?;
     Ok(())
 }
 
-fn section_name(profile: Option<&str>) -> &'static str {
+fn add_one(golden: &mut Golden, name: &str, token: &AuthenticToken) -> Result<(), Error> {
+    let claims = token.claims();
+    if let Some(unproven) = token.unproven().first() {
+        let detail = format!("nothing of its submodule `{}` is proven", unproven.path.join("/"));
+        return Err(Error::Insecure { name: name.to_owned(), detail });
+    }
+    refuse_insecure(name, claims)?;
+    let (profile, submodule) = (claims.profile.name().map(str::to_owned), token.path().to_vec());
+    let is_its = |section: &TokenGolden| section.profile == profile && section.submodule == submodule;
+    let at = golden.tokens.iter().position(is_its);
+    let mut section = at.map(|at| golden.tokens.swap_remove(at)).unwrap_or_else(|| TokenGolden {
+        name: free_name(golden, &section_name(profile.as_deref(), &submodule)),
+        profile,
+        submodule,
+        boot_seed: claims.bootseed.is_some(),
+        oem_boot: claims.oemboot == Some(true),
+        ..TokenGolden::default()
+    });
+    learn(&mut section, name, claims);
+    golden.tokens.push(section);
+    Ok(())
+}
+
+/// The longest name that leaves room for a number.
+const NAME: usize = 28;
+
+/// The submodules' names as far as a section's name may hold them, else what the profile is called.
+fn section_name(profile: Option<&str>, submodule: &[String]) -> String {
+    if submodule.is_empty() {
+        return profile_name(profile).to_owned();
+    }
+    let plain = |char: char| match char.to_ascii_lowercase() {
+        char if char.is_ascii_lowercase() || char.is_ascii_digit() || "._-".contains(char) => char,
+        _ => '-',
+    };
+    let name: String = submodule.join(".").chars().map(plain).take(NAME).collect();
+    if name.is_empty() { profile_name(profile).to_owned() } else { name }
+}
+
+/// The name, with a number if it is taken or is that of another part of the result.
+fn free_name(golden: &Golden, name: &str) -> String {
+    let is_taken =
+        |name: &str| matches!(name, "boot" | "runtime") || golden.tokens.iter().any(|t| t.name == name);
+    let numbered = (2..100).map(|number| format!("{name}-{number}"));
+    let mut names = core::iter::once(name.to_owned()).chain(numbered);
+    // Were all of them taken, validation would refuse the second of one name.
+    names.find(|name| !is_taken(name)).unwrap_or_else(|| name.to_owned())
+}
+
+fn profile_name(profile: Option<&str>) -> &'static str {
     match profile.and_then(PsaProfile::from_name) {
         None => "eat",
         Some(PsaProfile::Tfm) => "psa",

@@ -1,17 +1,18 @@
 //! A token that this key signed over our nonce, and that counts now.
 
 pub mod key;
+mod nested;
 #[cfg(test)]
 mod tests;
 
 pub use key::TokenKey;
+pub use nested::{Keys, Unproven};
 
 use super::Subject;
 use super::challenge::{self, Challenge, Nonce};
 use crate::Timestamp;
-use crate::evidence::eat::{
-    self, Algorithm, Claims, Format, Profile, PsaProfile, SubmoduleKind, Tagging, Token,
-};
+use crate::evidence::eat::{self, Algorithm, Claims, Format, Profile, PsaProfile, Tagging, Token};
+use nested::Question;
 
 /// How far the attester's clock and ours may be apart, in seconds. It is granted to `iat` and `nbf` only: what has expired has expired.
 pub const SKEW_SECONDS: u64 = 60;
@@ -36,6 +37,9 @@ pub enum Error {
         /// The token's algorithm.
         got: String,
     },
+    /// A submodule is the digest of claims that did not come with the token.
+    #[error("of this submodule there is a digest only, its claims did not come with the token")]
+    DetachedMissing,
     /// `exp` has come.
     #[error("expired at {expired}, it is {now}")]
     Expired {
@@ -47,6 +51,9 @@ pub enum Error {
     /// The token is not even well-formed, or not as its profile says.
     #[error(transparent)]
     Malformed(#[from] eat::Error),
+    /// A nested token is signed by none of the given keys, or by that of a token around it.
+    #[error("another attester's token, signed by none of the keys that may sign it")]
+    NestedKeyMissing,
     /// The token is not an answer to this challenge.
     #[error(transparent)]
     Nonce(#[from] challenge::Error),
@@ -73,8 +80,10 @@ impl Error {
         match self {
             Self::AlgorithmMismatch { .. } => "token_algorithm_mismatch",
             Self::AlgorithmNotOfProfile { .. } => "token_algorithm_not_of_profile",
+            Self::DetachedMissing => "submodule_detached",
             Self::Expired { .. } => "token_expired",
             Self::Malformed(error) => error.code(),
+            Self::NestedKeyMissing => "token_nested_key_missing",
             Self::Nonce(error) => error.code(),
             Self::NotYetValid { .. } => "token_not_yet_valid",
             Self::SignatureInvalid => "signature_invalid",
@@ -91,6 +100,9 @@ pub struct AuthenticToken {
     nonce: Nonce,
     subject: Subject,
     key_identity: [u8; 32],
+    path: Vec<String>,
+    nested: Vec<Self>,
+    unproven: Vec<Unproven>,
 }
 
 /// What people should know about an authentic token, though nothing of it refuses.
@@ -99,16 +111,6 @@ pub struct AuthenticToken {
 pub enum Remark {
     /// The token brings a key or a certificate; it was not looked at.
     KeyIgnored,
-    /// The token holds another attester's token, whose signature was not checked: nothing of it is believed.
-    SubmoduleUnproven {
-        /// Its name.
-        name: String,
-    },
-    /// The token holds the digest of claims that did not come with it.
-    SubmoduleDetached {
-        /// Its name.
-        name: String,
-    },
     /// A CWT without a tag, or a PSA token with another one than 18 (RFC 9783, 5.1.1).
     TagUnexpected,
     /// The token came in wrappers, which prove nothing.
@@ -124,8 +126,6 @@ impl Remark {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::KeyIgnored => "token_key_ignored",
-            Self::SubmoduleUnproven { .. } => "submodule_unproven",
-            Self::SubmoduleDetached { .. } => "submodule_detached",
             Self::TagUnexpected => "token_tag_unexpected",
             Self::Wrapped { .. } => "token_wrapped",
         }
@@ -138,14 +138,6 @@ impl Remark {
             Self::KeyIgnored => {
                 "the token brings a key or certificate of its own, which counts for nothing".to_owned()
             }
-            Self::SubmoduleUnproven { name } => {
-                format!("submodule `{name}` is a token of another attester, whose signature was not checked")
-            }
-            Self::SubmoduleDetached { name } => {
-                format!(
-                    "of submodule `{name}` there is a digest only, its claims did not come with the token"
-                )
-            }
             Self::TagUnexpected => "the token is not tagged as its format says: 18, or 61 and 18".to_owned(),
             Self::Wrapped { wrappers } => format!("taken out of: {wrappers}"),
         }
@@ -153,31 +145,46 @@ impl Remark {
 }
 
 impl AuthenticToken {
-    /// Proves a token: algorithm, signature, nonce, times. Token and challenge are spent. A `kid` or a certificate in the token choose no
-    /// key: the caller says whose key it is.
+    /// Proves a token: algorithm, signature, nonce, times; then the tokens in it, each with a key of its own. Token and challenge are spent. A
+    /// `kid` or a certificate in the token choose no key: the caller says whose key it is.
     ///
     /// # Errors
-    /// [`Error`].
-    pub fn authenticate(
+    /// [`Error`] about the token itself. A token in it that is not proven is no error: it is among the [`unproven`](Self::unproven), and the
+    /// appraisal refuses it.
+    pub fn authenticate<'k>(
         token: Token,
-        key: &TokenKey,
+        keys: impl Into<Keys<'k>>,
         challenge: Challenge,
         now: Timestamp,
     ) -> Result<Self, Error> {
         challenge.check_expiry(now)?;
-        Self::prove(token, key, challenge.into_nonce(), now)
+        Self::prove(token, keys.into(), &challenge.into_nonce(), now)
     }
 
     /// The same for a token that comes beside a quote and answers the same question.
-    pub(super) fn prove(token: Token, key: &TokenKey, nonce: Nonce, now: Timestamp) -> Result<Self, Error> {
-        check_algorithm(&token, key)?;
-        // A48: exactly one nonce, of exactly these bytes; the parser lets no second one through.
-        nonce.check(token.claims.nonce.as_deref().unwrap_or_default())?;
-        if !key.verifies(&token.algorithm, &token.signed, &token.signature) {
-            return Err(Error::SignatureInvalid);
+    pub(super) fn prove(token: Token, keys: Keys<'_>, nonce: &Nonce, now: Timestamp) -> Result<Self, Error> {
+        check(&token, keys.own, nonce, now)?;
+        Ok(Self::of(token, keys.own, Vec::new(), &[], Question { keys: keys.nested, nonce, now }))
+    }
+
+    /// A token that was checked, and what is in it. `around` are the keys of the tokens around it.
+    fn of(
+        token: Token,
+        key: &TokenKey,
+        path: Vec<String>,
+        around: &[[u8; 32]],
+        question: Question<'_>,
+    ) -> Self {
+        let within = question.ask(&token.claims, &path, &[around, &[key.identity()]].concat());
+        Self {
+            token,
+            nonce: question.nonce.clone(),
+            subject: key.subject().clone(),
+            key_identity: key.identity(),
+            path,
+            nested: within.proven,
+            unproven: within.unproven,
         }
-        check_times(&token.claims, now)?;
-        Ok(Self { token, nonce, subject: key.subject().clone(), key_identity: key.identity() })
     }
 
     /// What the token claims: said by the holder of the key, now.
@@ -216,6 +223,30 @@ impl AuthenticToken {
         &self.key_identity
     }
 
+    /// The names of the submodules that lead to it, the outermost first: none for a token that came by itself.
+    #[must_use]
+    pub fn path(&self) -> &[String] {
+        &self.path
+    }
+
+    /// Tokens in this one that are proven, too; those in them are theirs.
+    #[must_use]
+    pub fn nested(&self) -> &[Self] {
+        &self.nested
+    }
+
+    /// Itself and every proven token in it, the outer one first.
+    #[must_use]
+    pub fn with_nested(&self) -> Vec<&Self> {
+        core::iter::once(self).chain(self.nested.iter().flat_map(Self::with_nested)).collect()
+    }
+
+    /// Submodules of which nothing is proven: tokens that no key signed, claims that did not come.
+    #[must_use]
+    pub fn unproven(&self) -> &[Unproven] {
+        &self.unproven
+    }
+
     /// What people should know.
     #[must_use]
     pub fn remarks(&self) -> Vec<Remark> {
@@ -230,18 +261,19 @@ impl AuthenticToken {
         if self.token.tagging == Tagging::Untagged || (is_psa && self.token.tagging != Tagging::Sign1) {
             remarks.push(Remark::TagUnexpected);
         }
-        for submod in self.token.submods() {
-            let name = submod.name.clone();
-            match &submod.kind {
-                SubmoduleKind::Token { .. } => remarks.push(Remark::SubmoduleUnproven { name }),
-                SubmoduleKind::Detached { claims: None, .. } => {
-                    remarks.push(Remark::SubmoduleDetached { name })
-                }
-                _ => {}
-            }
-        }
         remarks
     }
+}
+
+/// That this key signed this token in answer to our nonce, and that it counts now.
+fn check(token: &Token, key: &TokenKey, nonce: &Nonce, now: Timestamp) -> Result<(), Error> {
+    check_algorithm(token, key)?;
+    // A48: exactly one nonce, of exactly these bytes; the parser lets no second one through.
+    nonce.check(token.claims.nonce.as_deref().unwrap_or_default())?;
+    if !key.verifies(&token.algorithm, &token.signed, &token.signature) {
+        return Err(Error::SignatureInvalid);
+    }
+    check_times(&token.claims, now)
 }
 
 /// A45: the algorithm is the key's, and one that the profile allows (RFC 9783, 5.2: the TFM profile has ECDSA alone).

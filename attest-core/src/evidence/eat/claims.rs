@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::error::{Error, cut};
+use super::nested::Nesting;
 use super::psa::{self, Psa, PsaProfile};
 use super::shown;
 use super::submods::{self, Submodule};
@@ -120,7 +121,7 @@ impl Claims {
     }
 
     /// Reads a claims set.
-    pub(super) fn parse(node: Node<'_>) -> Result<Self, Error> {
+    pub(super) fn parse(node: Node<'_>, nesting: &mut Nesting<'_>) -> Result<Self, Error> {
         let profile = profile(node)?;
         let is_old = profile == Profile::Psa(PsaProfile::Iot1);
         let nonce_label = if is_old { &psa::OLD_NONCE } else { &label::NONCE };
@@ -145,7 +146,7 @@ impl Claims {
             exp: time(node, &label::EXP)?,
             nbf: time(node, &label::NBF)?,
             iat: time(node, &label::IAT)?,
-            submods: submods::parse(node)?,
+            submods: submods::parse(node, nesting)?,
             psa: None,
             shown: shown::claims(node),
             profile,

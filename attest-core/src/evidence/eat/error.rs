@@ -107,6 +107,18 @@ pub enum Error {
         /// What is wrong, by line and column of the decoded part.
         error: json::Error,
     },
+    /// Tokens in tokens, deeper than [`Limits::nested_depth`](crate::Limits::nested_depth).
+    #[error("tokens in tokens, more than {limit} deep")]
+    NestedTooDeep {
+        /// The bound.
+        limit: usize,
+    },
+    /// More nested tokens than [`Limits::nested_tokens`](crate::Limits::nested_tokens).
+    #[error("more than {limit} nested tokens")]
+    NestedTooMany {
+        /// The bound.
+        limit: usize,
+    },
     /// The nonce has a length that EAT or the profile does not allow.
     #[error("the nonce has {got} bytes, not {expected}")]
     NonceLength {
@@ -209,6 +221,8 @@ impl Error {
             Self::FormUnexpected { .. } => "token_form_unexpected",
             Self::HeaderMalformed { .. } => "token_header_malformed",
             Self::Json { error, .. } => error.code(),
+            Self::NestedTooDeep { .. } => "token_nested_too_deep",
+            Self::NestedTooMany { .. } => "token_nested_too_many",
             Self::NonceLength { .. } => "nonce_length",
             Self::NonceMalformed => "nonce_malformed",
             Self::NonceNotSingle { .. } => "nonce_not_single",

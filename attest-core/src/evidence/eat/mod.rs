@@ -11,6 +11,7 @@
 //! | three parts of base64url | JWT |
 //! | tag 602, or an array of a token and a map | detached EAT bundle (RFC 9711, section 5) |
 //! | array of type, value and indicator; map or object of such; tag from 1668546817 | CMW (RFC 9999, section 3) |
+//! | a token in `submods` of another | the same, tagged, or a JSON selector (RFC 9711, section 4.2.18.3) |
 //! | COSE_Mac0, COSE_Encrypt0, … | refused: a public key does not vouch for them |
 
 mod algorithm;
@@ -18,6 +19,7 @@ mod claims;
 mod cose;
 mod envelope;
 mod error;
+mod nested;
 mod psa;
 mod shown;
 mod submods;

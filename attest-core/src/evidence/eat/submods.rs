@@ -3,10 +3,11 @@
 use super::claims::{Claims, label};
 use super::cose;
 use super::error::Error;
-use super::token::cwt_claims;
+use super::nested::{self, Nesting};
+use super::token::{Token, cwt_claims};
+use crate::HashAlg;
 use crate::evidence::json;
 use crate::evidence::node::Node;
-use crate::{HashAlg, Limits};
 
 /// One submodule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +33,9 @@ pub enum SubmoduleKind {
         /// The claims with that digest, if a bundle held them.
         claims: Option<Box<Claims>>,
     },
-    /// A token of another attester, signed by a key that the outer signature says nothing about.
-    Token {
-        /// `cwt`, `jwt` or `bundle`, as it says itself.
-        form: &'static str,
-    },
+    /// A token of another attester, signed by a key that the outer signature says nothing about (4.2.18.3); or why what stands there cannot be
+    /// read as one.
+    Token(Result<Box<Token>, Error>),
 }
 
 impl SubmoduleKind {
@@ -46,50 +45,48 @@ impl SubmoduleKind {
         match self {
             Self::Claims(claims) => Some(claims),
             Self::Detached { claims, .. } => claims.as_deref(),
-            Self::Token { .. } => None,
+            Self::Token(_) => None,
         }
     }
 }
 
 /// The submodules of a claims set.
-pub(super) fn parse(node: Node<'_>) -> Result<Vec<Submodule>, Error> {
+pub(super) fn parse(node: Node<'_>, nesting: &mut Nesting<'_>) -> Result<Vec<Submodule>, Error> {
     let Some(all) = node.get(&label::SUBMODS) else { return Ok(Vec::new()) };
     let malformed = Error::ClaimMalformed { claim: "submods", expected: "a map of text to submodules" };
     let all = all.members().filter(|all| !all.is_empty()).ok_or(malformed)?;
-    all.into_iter().map(|(name, node)| Ok(Submodule { name: name.to_owned(), kind: kind(node)? })).collect()
+    let one = |(name, node): (&str, _)| Ok(Submodule { name: name.to_owned(), kind: kind(node, nesting)? });
+    all.into_iter().map(one).collect()
 }
 
-fn kind(node: Node<'_>) -> Result<SubmoduleKind, Error> {
+fn kind(node: Node<'_>, nesting: &mut Nesting<'_>) -> Result<SubmoduleKind, Error> {
     let malformed = Error::ClaimMalformed { claim: "submods", expected: "claims, a token or a digest each" };
     if node.is_map() {
-        return Ok(SubmoduleKind::Claims(Box::new(Claims::parse(node)?)));
+        return Ok(SubmoduleKind::Claims(Box::new(Claims::parse(node, nesting)?)));
     }
+    let token = |read: Result<_, _>| Ok(SubmoduleKind::Token(read?));
     match node {
-        // CBOR: a token is bytes if it is CBOR and text if it is JSON; a digest is an array.
+        // CBOR: a token is bytes if it is CBOR, and a JSON selector as text if it is JSON; a digest is an array.
         Node::Cbor(_) => match (node.bytes(), node.text(), node.items()) {
-            (Some(token), ..) if cose::is_tagged(&token) => Ok(SubmoduleKind::Token { form: "cwt" }),
-            (_, Some(text), _) if text.trim_start().starts_with('[') => {
-                Ok(SubmoduleKind::Token { form: "jwt" })
+            (Some(bytes), ..) if cose::is_tagged(&bytes) => token(nested::tagged(&bytes, nesting)),
+            (_, Some(text), _) => {
+                let selector = json::parse(text.as_bytes(), nesting.limits).map_err(|_| malformed.clone())?;
+                token(nested::selected(&selector, nesting).ok_or(malformed)?)
             }
             (.., Some(parts)) => digest(&parts).ok_or(malformed),
             _ => Err(malformed),
         },
-        // JSON: [type, value].
-        Node::Json(_) => {
-            let parts = node.items().ok_or(malformed.clone())?;
-            let [selector, value] = parts.as_slice() else { return Err(malformed) };
-            match selector.text() {
-                Some("JWT") if value.text().is_some() => Ok(SubmoduleKind::Token { form: "jwt" }),
-                Some("CBOR") if value.bytes().is_some() => Ok(SubmoduleKind::Token { form: "cwt" }),
-                Some("BUNDLE") if value.items().is_some() => Ok(SubmoduleKind::Token { form: "bundle" }),
-                Some("DIGEST") => value.items().and_then(|parts| digest(&parts)).ok_or(malformed),
-                _ => Err(malformed),
+        Node::Json(value) => match node.items().as_deref() {
+            Some([selector, parts]) if selector.text() == Some("DIGEST") => {
+                parts.items().and_then(|parts| digest(&parts)).ok_or(malformed)
             }
-        }
+            Some(_) => token(nested::selected(value, nesting).ok_or(malformed)?),
+            None => Err(malformed),
+        },
     }
 }
 
-/// Detached-Submodule-Digest: an algorithm of the registry "COSE Algorithms" by number or name, and the digest. SHA-1 is none that counts.
+/// Detached-Submodule-Digest (4.2.18.2): an algorithm of the registry "COSE Algorithms" by number or name, and the digest. SHA-1 is none that counts.
 fn digest(parts: &[Node<'_>]) -> Option<SubmoduleKind> {
     let [alg, digest] = parts else { return None };
     let alg = match (alg.integer(), alg.text()) {
@@ -107,7 +104,7 @@ fn digest(parts: &[Node<'_>]) -> Option<SubmoduleKind> {
 pub(super) fn attach(
     claims: &mut Claims,
     detached: &[(String, Vec<u8>)],
-    limits: &Limits,
+    nesting: &mut Nesting<'_>,
 ) -> Result<(), Error> {
     for (name, bytes) in detached {
         let unexpected = || Error::DetachedUnexpected { name: super::error::cut(name, 64) };
@@ -118,16 +115,19 @@ pub(super) fn attach(
         if alg.hash(&[bytes]).as_bytes() != digest.as_slice() {
             return Err(Error::DetachedDigestMismatch { name: super::error::cut(name, 64) });
         }
-        *claims = Some(Box::new(read(bytes, limits)?));
+        *claims = Some(Box::new(read(bytes, nesting)?));
     }
     Ok(())
 }
 
 /// A bundle in CBOR holds CBOR, one in JSON holds JSON, whatever the token in it is. No claims set in CBOR begins like text.
-fn read(bytes: &[u8], limits: &Limits) -> Result<Claims, Error> {
+fn read(bytes: &[u8], nesting: &mut Nesting<'_>) -> Result<Claims, Error> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return cwt_claims(bytes, 0, limits);
+        return cwt_claims(bytes, 0, nesting);
     }
-    let value = json::parse(bytes, limits).map_err(|error| Error::Json { offset: 0, error })?;
-    if value.is_object() { Claims::parse(Node::Json(&value)) } else { Err(Error::NotClaims { offset: 0 }) }
+    let value = json::parse(bytes, nesting.limits).map_err(|error| Error::Json { offset: 0, error })?;
+    if !value.is_object() {
+        return Err(Error::NotClaims { offset: 0 });
+    }
+    Claims::parse(Node::Json(&value), nesting)
 }

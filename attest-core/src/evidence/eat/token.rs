@@ -3,8 +3,10 @@
 use super::claims::Claims;
 use super::envelope::Tagging;
 use super::error::Error;
+use super::nested::Nesting;
 use super::submods::{self, Submodule};
-use super::{Algorithm, wrapper};
+use super::wrapper::{self, Unwrapped};
+use super::Algorithm;
 use crate::Limits;
 use crate::evidence::cbor::{self, Integers, Value};
 use crate::evidence::json;
@@ -31,7 +33,7 @@ impl Format {
 }
 
 /// A token that is well-formed and as its profile says, and not believed: nobody has looked at its signature.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub(crate) format: Format,
     pub(crate) tagging: Tagging,
@@ -56,20 +58,26 @@ impl Token {
         let text = bytes.trim_ascii();
         let is_text = text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
         let unwrapped = wrapper::unwrap(if is_text { text } else { bytes }, limits)?;
-        let envelope = wrapper::open(&unwrapped, limits)?;
+        Self::read(&unwrapped, &mut Nesting::of(limits))
+    }
+
+    /// Reads a token that is out of its wrappers.
+    pub(super) fn read(unwrapped: &Unwrapped, nesting: &mut Nesting<'_>) -> Result<Self, Error> {
+        let limits = nesting.limits;
+        let envelope = wrapper::open(unwrapped, limits)?;
         let at = envelope.payload_offset;
         let mut claims = match envelope.format {
-            Format::Cwt => cwt_claims(&envelope.payload, at, limits)?,
+            Format::Cwt => cwt_claims(&envelope.payload, at, nesting)?,
             Format::Jwt => {
                 let value = json::parse(&envelope.payload, limits);
                 let value = value.map_err(|error| Error::Json { offset: at, error })?;
                 if !value.is_object() {
                     return Err(Error::NotClaims { offset: at });
                 }
-                Claims::parse(Node::Json(&value))?
+                Claims::parse(Node::Json(&value), nesting)?
             }
         };
-        submods::attach(&mut claims, &unwrapped.detached, limits)?;
+        submods::attach(&mut claims, &unwrapped.detached, nesting)?;
         Ok(Self {
             format: envelope.format,
             tagging: envelope.tagging,
@@ -78,7 +86,7 @@ impl Token {
             signature: envelope.signature,
             claims,
             carries_key: envelope.carries_key,
-            wrappers: unwrapped.wrappers,
+            wrappers: unwrapped.wrappers.clone(),
         })
     }
 
@@ -109,21 +117,21 @@ impl Token {
 
 /// Claims in CBOR. Integers may be longer than needed only where the profile says so (A46): the PSA ones, whose attesters may be too
 /// small to encode otherwise (RFC 9783, 5.1.1).
-pub(super) fn cwt_claims(payload: &[u8], offset: usize, limits: &Limits) -> Result<Claims, Error> {
-    match cbor::parse_at(payload, offset, limits, Integers::Minimal) {
-        Ok(value) => claims_of(&value, offset),
+pub(super) fn cwt_claims(payload: &[u8], offset: usize, nesting: &mut Nesting<'_>) -> Result<Claims, Error> {
+    match cbor::parse_at(payload, offset, nesting.limits, Integers::Minimal) {
+        Ok(value) => claims_of(&value, offset, nesting),
         Err(strict @ cbor::Error::NotMinimal { .. }) => {
-            let value = cbor::parse_at(payload, offset, limits, Integers::AnyWidth)?;
-            let claims = claims_of(&value, offset)?;
+            let value = cbor::parse_at(payload, offset, nesting.limits, Integers::AnyWidth)?;
+            let claims = claims_of(&value, offset, nesting)?;
             if claims.psa().is_some() { Ok(claims) } else { Err(strict.into()) }
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn claims_of(value: &Value<'_>, offset: usize) -> Result<Claims, Error> {
+fn claims_of(value: &Value<'_>, offset: usize, nesting: &mut Nesting<'_>) -> Result<Claims, Error> {
     match value {
-        Value::Map(_) => Claims::parse(Node::Cbor(value)),
+        Value::Map(_) => Claims::parse(Node::Cbor(value), nesting),
         _ => Err(Error::NotClaims { offset }),
     }
 }

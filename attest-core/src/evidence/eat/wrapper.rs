@@ -15,6 +15,7 @@ use crate::evidence::json;
 const TAG_UCCS: u64 = 601;
 /// Tag of a detached EAT bundle (RFC 9711, section 5).
 const TAG_BUNDLE: u64 = 602;
+const UNSIGNED: Error = Error::CoseKindUnsupported { kind: "claims set that nobody signed" };
 /// The first and last tag that the TN() transform makes of a content format (RFC 9277, appendix B).
 const TAG_CMW: core::ops::RangeInclusive<u64> = 1_668_546_817..=1_668_612_095;
 /// The name that is no label in a collection (RFC 9999, section 3.3).
@@ -32,6 +33,18 @@ pub(super) struct Unwrapped {
     pub(super) wrappers: Vec<&'static str>,
 }
 
+impl Unwrapped {
+    const fn of(token: Vec<u8>, form: Form) -> Self {
+        Self { token, form, detached: Vec::new(), wrappers: Vec::new() }
+    }
+}
+
+impl From<Layer> for Unwrapped {
+    fn from(layer: Layer) -> Self {
+        Self { token: layer.bytes, form: layer.form, detached: layer.detached, wrappers: vec![layer.name] }
+    }
+}
+
 /// What a wrapper says that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -43,8 +56,7 @@ pub(super) enum Form {
 
 /// Takes every wrapper off.
 pub(super) fn unwrap(bytes: &[u8], limits: &Limits) -> Result<Unwrapped, Error> {
-    let mut out =
-        Unwrapped { token: bytes.to_vec(), form: Form::Any, detached: Vec::new(), wrappers: Vec::new() };
+    let mut out = Unwrapped::of(bytes.to_vec(), Form::Any);
     loop {
         if out.token.len() > limits.token_bytes {
             return Err(Error::TooLong { len: out.token.len(), limit: limits.token_bytes });
@@ -86,7 +98,7 @@ fn layer(bytes: &[u8], form: Form, limits: &Limits) -> Result<Option<Layer>, Err
     match bytes.first() {
         None => Err(Error::FormUnexpected { offset: 0 }),
         // A COSE_Sign1 without tags begins like a record. Arrays that are none are looked at here.
-        Some(0x80..=0x9b | 0xa0..=0xbb | 0xc0..=0xdb) => cbor_layer(&cbor::parse(bytes, limits)?, form),
+        Some(0x80..=0x9b | 0xa0..=0xbb | 0xc0..=0xdb) => cbor_layer(&cbor::parse(bytes, limits)?, form, limits),
         Some(b'[' | b'{') => {
             let value = json::parse(bytes, limits).map_err(|error| Error::Json { offset: 0, error })?;
             json_layer(&value).map(Some)
@@ -95,10 +107,10 @@ fn layer(bytes: &[u8], form: Form, limits: &Limits) -> Result<Option<Layer>, Err
     }
 }
 
-fn cbor_layer(value: &Value<'_>, form: Form) -> Result<Option<Layer>, Error> {
+fn cbor_layer(value: &Value<'_>, form: Form, limits: &Limits) -> Result<Option<Layer>, Error> {
     match value {
-        Value::Tag(TAG_UCCS, _) => Err(Error::CoseKindUnsupported { kind: "claims set that nobody signed" }),
-        Value::Tag(TAG_BUNDLE, bundle) => cbor_bundle(bundle).map(Some),
+        Value::Tag(TAG_UCCS, _) => Err(UNSIGNED),
+        Value::Tag(TAG_BUNDLE, bundle) => cbor_bundle(bundle, limits).map(Some),
         Value::Tag(tag, message) if TAG_CMW.contains(tag) => {
             let Value::Bytes(message) = **message else {
                 return Err(malformed("a CMW tag around something else than a byte string"));
@@ -106,7 +118,9 @@ fn cbor_layer(value: &Value<'_>, form: Form) -> Result<Option<Layer>, Error> {
             Ok(Some(Layer::new("cmw", (message.to_vec(), content_format(content_format_of(*tag))?))))
         }
         Value::Array(parts) => match parts.as_slice() {
-            [_, Value::Map(_)] if matches!(form, Form::Any | Form::Bundle) => cbor_bundle(value).map(Some),
+            [_, Value::Map(_)] if matches!(form, Form::Any | Form::Bundle) => {
+                cbor_bundle(value, limits).map(Some)
+            }
             [kind, Value::Bytes(message)] | [kind, Value::Bytes(message), Value::Integer(_)] => {
                 record_indicator(parts.get(2).and_then(Value::as_integer))?;
                 let form = match kind {
@@ -128,7 +142,7 @@ fn cbor_layer(value: &Value<'_>, form: Form) -> Result<Option<Layer>, Error> {
             if !matches!(message, Value::Array(_) | Value::Map(_) | Value::Tag(..)) {
                 return Err(malformed("a collection of something else than messages"));
             }
-            match cbor_layer(message, Form::Any)? {
+            match cbor_layer(message, Form::Any, limits)? {
                 Some(layer) if layer.name != "bundle" => Ok(Some(Layer { name: "cmw collection", ..layer })),
                 _ => Err(malformed("a collection of something else than messages")),
             }
@@ -137,8 +151,8 @@ fn cbor_layer(value: &Value<'_>, form: Form) -> Result<Option<Layer>, Error> {
     }
 }
 
-/// CBOR: the token as bytes, or as text a JSON selector (RFC 9711, 4.2.18.2).
-fn cbor_bundle(value: &Value<'_>) -> Result<Layer, Error> {
+/// CBOR: the token as bytes, or as text a JSON selector (RFC 9711, 4.2.18.3).
+fn cbor_bundle(value: &Value<'_>, limits: &Limits) -> Result<Layer, Error> {
     let Value::Array(parts) = value else { return Err(malformed("a bundle is an array")) };
     let [main, Value::Map(sets)] = parts.as_slice() else {
         return Err(malformed("a bundle is a token and a map of claims sets"));
@@ -146,7 +160,7 @@ fn cbor_bundle(value: &Value<'_>) -> Result<Layer, Error> {
     let main = match main {
         Value::Bytes(token) => (token.to_vec(), Form::Cwt),
         Value::Text(text) => {
-            let value = json::parse(text.as_bytes(), &Limits::DEFAULT);
+            let value = json::parse(text.as_bytes(), limits);
             selector(&value.map_err(|error| Error::Json { offset: 0, error })?)?
         }
         _ => return Err(malformed("a bundle's token is neither bytes nor text")),
@@ -161,13 +175,7 @@ fn cbor_bundle(value: &Value<'_>) -> Result<Layer, Error> {
 fn json_layer(value: &Json) -> Result<Layer, Error> {
     match value {
         Json::Array(parts) => match parts.as_slice() {
-            [main @ Json::Array(_), Json::Object(sets)] => {
-                let sets = sets.iter().map(|(name, set)| {
-                    let set = set.as_str().ok_or(malformed("a detached claims set is no text"))?;
-                    Ok((name.clone(), base64url(set, 0)?))
-                });
-                bundle(selector(main)?, sets.collect::<Result<_, Error>>()?)
-            }
+            [main @ Json::Array(_), Json::Object(sets)] => json_bundle(main, sets),
             [Json::String(kind), Json::String(message)]
             | [Json::String(kind), Json::String(message), Json::Number(_)] => {
                 if let Some(indicator) = parts.get(2) {
@@ -195,7 +203,40 @@ fn json_layer(value: &Json) -> Result<Layer, Error> {
     }
 }
 
-/// JSON-Selector (RFC 9711, 4.2.18.2): what stands in for CBOR's tags.
+fn json_bundle(main: &Json, sets: &serde_json::Map<String, Json>) -> Result<Layer, Error> {
+    let sets = sets.iter().map(|(name, set)| {
+        let set = set.as_str().ok_or(malformed("a detached claims set is no text"))?;
+        Ok((name.clone(), base64url(set, 0)?))
+    });
+    bundle(selector(main)?, sets.collect::<Result<_, Error>>()?)
+}
+
+/// A token or bundle in CBOR that stands in another token: nothing but its tag tells which (RFC 9711, 4.2.18.3). No CMW is among the choices.
+pub(super) fn tagged(bytes: &[u8], limits: &Limits) -> Result<Unwrapped, Error> {
+    match cbor::parse(bytes, limits)? {
+        Value::Tag(TAG_BUNDLE, bundle) => Ok(cbor_bundle(&bundle, limits)?.into()),
+        Value::Tag(TAG_UCCS, _) => Err(UNSIGNED),
+        _ => Ok(Unwrapped::of(bytes.to_vec(), Form::Cwt)),
+    }
+}
+
+/// A token or bundle that a JSON selector names in another token (RFC 9711, 4.2.18.3); `None` if it is none.
+pub(super) fn selected(selector: &Json, limits: &Limits) -> Option<Result<Unwrapped, Error>> {
+    match selector.as_array()?.as_slice() {
+        [Json::String(kind), Json::String(token)] => match kind.as_str() {
+            "JWT" => Some(Ok(Unwrapped::of(token.as_bytes().to_vec(), Form::Jwt))),
+            "CBOR" => Some(base64url(token, 0).and_then(|token| tagged(&token, limits))),
+            _ => None,
+        },
+        [Json::String(kind), Json::Array(parts)] if kind == "BUNDLE" => match parts.as_slice() {
+            [main, Json::Object(sets)] => Some(json_bundle(main, sets).map(Unwrapped::from)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// JSON-Selector (RFC 9711, 4.2.18.3): what stands in for CBOR's tags.
 fn selector(value: &Json) -> Result<(Vec<u8>, Form), Error> {
     let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
     match parts {

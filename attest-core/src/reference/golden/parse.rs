@@ -80,7 +80,10 @@ impl Golden {
             return Err(Error::Value { place, got: String::new(), expected: "a family's name" });
         }
         unique("tokens", self.tokens.iter().map(|token| token.name.clone()))?;
-        unique("tokens' profiles", self.tokens.iter().map(|t| t.profile.clone().unwrap_or_default()))?;
+        let place = |token: &TokenGolden| {
+            format!("{} {:?}", token.profile.as_deref().unwrap_or_default(), token.submodule)
+        };
+        unique("tokens' profiles", self.tokens.iter().map(place))?;
         self.tokens.iter().try_for_each(TokenGolden::validate)?;
         unique("variants", self.variants.iter().map(|v| v.name.clone()))?;
         unique("sequences", self.sequences.iter().map(|s| format!("PCR {} {}", s.pcr, s.name)))?;

@@ -20,6 +20,8 @@ pub struct TokenGolden {
     pub name: String,
     /// The profile that the token names; `None` for tokens that name none.
     pub profile: Option<String>,
+    /// Where the token stands in another: the names of the submodules that lead to it, the outermost first. None for a token that comes by itself.
+    pub submodule: Vec<String>,
     /// Known implementations (`psa-implementation-id`), 32 bytes each.
     pub implementation_ids: Vec<Vec<u8>>,
     /// States of the root of trust that are good.
@@ -75,6 +77,8 @@ pub struct TokenComponent {
 pub(super) struct RawToken {
     name: String,
     profile: Option<String>,
+    #[serde(default)]
+    submodule: Vec<String>,
     #[serde(default)]
     implementation_id: Vec<String>,
     lifecycle: Option<Vec<String>>,
@@ -166,6 +170,7 @@ impl TokenGolden {
             variants: raw.variant.into_iter().map(|v| variant(v, &place)).collect::<Result<_, _>>()?,
             name: raw.name,
             profile: raw.profile,
+            submodule: raw.submodule,
         };
         token.validate()?;
         Ok(token)
@@ -260,6 +265,7 @@ impl TokenGolden {
             line("profile", quoted(profile));
         }
         let lists = [
+            ("submodule", !self.submodule.is_empty(), texts(&self.submodule)),
             ("implementation_id", !self.implementation_ids.is_empty(), hexes(&self.implementation_ids)),
             (
                 "lifecycle",

@@ -14,8 +14,8 @@ fn submodules_are_claims_tokens_or_digests() {
     let token = cwt(&with(plain_claims(), 266, Some(submods))).unwrap();
     let kinds: Vec<_> = token.submods().iter().map(|s| &s.kind).collect();
     assert_eq!(kinds[0].claims().unwrap().swname.as_deref(), Some("Acme OS"));
-    assert_eq!(kinds[1], &SubmoduleKind::Token { form: "cwt" });
-    assert_eq!(kinds[2], &SubmoduleKind::Token { form: "jwt" });
+    assert!(matches!(kinds[1], SubmoduleKind::Token(Ok(_))));
+    assert!(matches!(kinds[2], SubmoduleKind::Token(Err(_))));
     assert!(matches!(kinds[3], SubmoduleKind::Detached { claims: None, .. }));
     let refused =
         |value| cwt(&with(plain_claims(), 266, Some(Value::Map(vec![(text("x"), value)])))).is_err();
