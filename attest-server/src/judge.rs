@@ -7,6 +7,7 @@ use attest_core::{
     appraise::{Context, Verdict},
     authenticate::{
         self, AttestationKey, AuthenticEvidence, AuthenticToken, Challenge, ImaCheckpoint, Nonce, TokenKey,
+        token::Keys,
     },
     evidence::{
         PcrValues,
@@ -267,7 +268,8 @@ fn enrolled_token_keys(
     stored.iter().map(key).collect()
 }
 
-/// A27a: a token is held against a key of this device alone. Which one, the request says; no other one is tried.
+/// A27a: a token is held against a key of this device alone. Which one, the request says; no other one is tried. A token in it is by another of
+/// the device's keys.
 fn prove_tokens(
     proven: &AuthenticEvidence<'_>,
     sent: &[(Vec<u8>, Vec<u8>)],
@@ -284,7 +286,9 @@ fn prove_tokens(
             return Err(("token_key_unknown", detail.to_owned()));
         };
         let token = Token::parse(token, limits).map_err(|error| (error.code(), error.to_string()))?;
-        proven.authenticate_token(token, key, now).map_err(|error| (error.code(), error.to_string()))
+        proven
+            .authenticate_token(token, Keys { own: key, nested: keys }, now)
+            .map_err(|error| (error.code(), error.to_string()))
     };
     sent.iter().map(one).collect()
 }

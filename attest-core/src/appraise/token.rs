@@ -8,8 +8,9 @@ pub(super) use self::verdict::worse;
 
 use self::claims::Judge;
 use super::finding::{Code, Part, Reason, Severity};
+use crate::authenticate::token::Unproven;
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
-use crate::reference::golden::Golden;
+use crate::reference::golden::{Golden, TokenGolden};
 
 /// What was found about all tokens: findings about the evidence as a whole, and one judgement a token.
 pub(super) struct Tokens {
@@ -26,18 +27,19 @@ struct Judged {
     profile: Option<&'static str>,
 }
 
-/// Judges every token, and misses those that the golden document has a section for.
+/// Judges every token, those in tokens like those that came by themselves, and misses those that the golden document has a section for.
 pub(super) fn judge(
     tokens: &[AuthenticToken],
     evidence: Option<&AuthenticEvidence<'_>>,
     golden: &Golden,
 ) -> Tokens {
     let mut out = Tokens { reasons: Vec::new(), judged: Vec::new() };
-    for (at, token) in tokens.iter().enumerate() {
+    for (at, token) in tokens.iter().flat_map(AuthenticToken::with_nested).enumerate() {
         out.reasons.extend(together(token, tokens, evidence));
         let profile = token.claims().profile.name();
-        let section = golden.tokens.iter().find(|section| section.profile.as_deref() == profile);
+        let section = golden.tokens.iter().find(|section| is_for(section, token));
         let name = section.map_or_else(|| format!("token-{at}"), |section| section.name.clone());
+        out.reasons.extend(token.unproven().iter().map(|part| not_proven(&name, part)));
         match section {
             None => out.reasons.push(not_judged(&name)),
             Some(_) if out.judged.iter().any(|known| known.name == name) => {
@@ -79,6 +81,20 @@ pub(super) fn judge(
         }
     }
     out
+}
+
+/// Whether these are the golden values of this token: of its profile, and for its place in another.
+fn is_for(section: &TokenGolden, token: &AuthenticToken) -> bool {
+    section.profile.as_deref() == token.claims().profile.name() && section.submodule == token.path()
+}
+
+/// A part that only says that it is one of the device: what it would say, and what it leaves out, nobody knows.
+fn not_proven(name: &str, part: &Unproven) -> Reason {
+    let path = part.path.join("/");
+    let explain =
+        format!("nothing of the submodule `{path}` is proven: {} ({})", part.error, part.error.code());
+    let reason = Reason::new(Code::TokenSubmoduleUnproven, Severity::Refuse, Part::Token, explain);
+    Reason { token: Some(name.to_owned()), component: Some(format!("{name}.{path}")), ..reason }
 }
 
 /// A27a: a token counts beside a quote, or beside another token, only if its key is enrolled to the same device, and it answers the same

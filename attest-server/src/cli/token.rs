@@ -1,9 +1,9 @@
 //! `attest token`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
-use attest_core::authenticate::token::{self, AuthenticToken, TokenKey};
+use attest_core::authenticate::token::{self, AuthenticToken, Keys, TokenKey, Unproven};
 use attest_core::authenticate::{Challenge, Nonce};
 use attest_core::evidence::eat::{self, Lifecycle};
 use clap::Args;
@@ -22,6 +22,9 @@ pub(super) struct Token {
     /// The key that must have signed it: PEM, JWK or COSE_Key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// A key that may have signed a token in it, another attester's: of a secure element, or of another part with keys of its own
+    #[arg(long, value_name = "FILE")]
+    nested_key: Vec<PathBuf>,
     /// The nonce that was sent to the device
     #[arg(long, value_name = "HEX")]
     nonce: Option<String>,
@@ -54,17 +57,16 @@ impl From<token::Error> for Refused {
 impl Token {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
-        let bytes = read_file(&self.file, limits.token_bytes)?;
-        let key = read_file(&self.key, limits.public_key_bytes)?;
-        let token = eat::Token::parse(&bytes, &limits);
+        let sent = Sent::read(&self.file, &self.key, &self.nested_key, &limits)?;
+        let token = eat::Token::parse(&sent.token, &limits);
         let format = token.as_ref().ok().map(|token| token.format().name());
         let proven = token
             .map_err(|error| Refused::from(token::Error::Malformed(error)))
-            .and_then(|token| prove(token, &key, self.nonce.as_deref(), &limits));
+            .and_then(|token| sent.prove(token, self.nonce.as_deref(), &limits));
         Ok(match proven {
             Ok(token) => {
                 show(&token, out);
-                Exit::Good
+                if unproven(&token).next().is_none() { Exit::Good } else { Exit::Refused }
             }
             Err(refused) => {
                 refuse(&refused, format, out);
@@ -74,40 +76,72 @@ impl Token {
     }
 }
 
-/// A token, read and proven.
-pub(super) fn authenticate(
-    bytes: &[u8],
-    key: &[u8],
-    nonce: Option<&str>,
-    limits: &Limits,
-) -> Result<AuthenticToken, Refused> {
-    let token = eat::Token::parse(bytes, limits).map_err(token::Error::Malformed)?;
-    prove(token, key, nonce, limits)
+/// A token, the key that must have signed it, and those that may have signed tokens in it, as their files hold them.
+pub(super) struct Sent {
+    token: Vec<u8>,
+    key: Vec<u8>,
+    nested: Vec<Vec<u8>>,
 }
 
-/// A token that came beside a quote: it carries the quote's nonce.
-pub(super) fn authenticate_beside(
-    evidence: &attest_core::authenticate::AuthenticEvidence<'_>,
-    bytes: &[u8],
-    key: &[u8],
-    limits: &Limits,
-) -> Result<AuthenticToken, Refused> {
-    let key = TokenKey::vouched(key, limits).map_err(|e| Refused::before(e.code(), &e))?;
-    let token = eat::Token::parse(bytes, limits).map_err(token::Error::Malformed)?;
-    Ok(evidence.authenticate_token(token, &key, clock::now())?)
+impl Sent {
+    pub(super) fn read(
+        token: &Path,
+        key: &Path,
+        nested: &[PathBuf],
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
+        let key_file = |path: &Path| read_file(path, limits.public_key_bytes);
+        Ok(Self {
+            token: read_file(token, limits.token_bytes)?,
+            key: key_file(key)?,
+            nested: nested.iter().map(|path| key_file(path)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Read and proven.
+    pub(super) fn authenticate(
+        &self,
+        nonce: Option<&str>,
+        limits: &Limits,
+    ) -> Result<AuthenticToken, Refused> {
+        let token = eat::Token::parse(&self.token, limits).map_err(token::Error::Malformed)?;
+        self.prove(token, nonce, limits)
+    }
+
+    /// The same beside a quote: it carries the quote's nonce.
+    pub(super) fn authenticate_beside(
+        &self,
+        evidence: &attest_core::authenticate::AuthenticEvidence<'_>,
+        limits: &Limits,
+    ) -> Result<AuthenticToken, Refused> {
+        let (own, nested) = self.keys(limits)?;
+        let token = eat::Token::parse(&self.token, limits).map_err(token::Error::Malformed)?;
+        Ok(evidence.authenticate_token(token, Keys { own: &own, nested: &nested }, clock::now())?)
+    }
+
+    fn prove(
+        &self,
+        token: eat::Token,
+        nonce: Option<&str>,
+        limits: &Limits,
+    ) -> Result<AuthenticToken, Refused> {
+        let (own, nested) = self.keys(limits)?;
+        let nonce = hex::decode(nonce.unwrap_or_default())
+            .map_err(|e| Refused::before("nonce_not_hexadecimal", &format!("--nonce: {e}")))?;
+        let nonce = Nonce::given(&nonce).map_err(|e| Refused::before(e.code(), &e))?;
+        let (keys, challenge) = (Keys { own: &own, nested: &nested }, Challenge::offline(nonce));
+        Ok(AuthenticToken::authenticate(token, keys, challenge, clock::now())?)
+    }
+
+    fn keys(&self, limits: &Limits) -> Result<(TokenKey, Vec<TokenKey>), Refused> {
+        let read = |key: &Vec<u8>| TokenKey::vouched(key, limits).map_err(|e| Refused::before(e.code(), &e));
+        Ok((read(&self.key)?, self.nested.iter().map(read).collect::<Result<_, _>>()?))
+    }
 }
 
-fn prove(
-    token: eat::Token,
-    key: &[u8],
-    nonce: Option<&str>,
-    limits: &Limits,
-) -> Result<AuthenticToken, Refused> {
-    let key = TokenKey::vouched(key, limits).map_err(|e| Refused::before(e.code(), &e))?;
-    let nonce = hex::decode(nonce.unwrap_or_default())
-        .map_err(|e| Refused::before("nonce_not_hexadecimal", &format!("--nonce: {e}")))?;
-    let nonce = Nonce::given(&nonce).map_err(|e| Refused::before(e.code(), &e))?;
-    Ok(AuthenticToken::authenticate(token, &key, Challenge::offline(nonce), clock::now())?)
+/// The submodules of which nothing is proven, of this token and of those in it.
+fn unproven(token: &AuthenticToken) -> impl Iterator<Item = &Unproven> {
+    token.with_nested().into_iter().flat_map(AuthenticToken::unproven)
 }
 
 fn refuse(refused: &Refused, format: Option<&str>, out: &mut Output) {
@@ -135,7 +169,7 @@ fn refuse(refused: &Refused, format: Option<&str>, out: &mut Output) {
 }
 
 /// What an authentic token says that a person should hear about, each with its code.
-pub(super) fn findings(token: &AuthenticToken) -> Vec<(&'static str, &'static str, String)> {
+fn findings(token: &AuthenticToken) -> Vec<(&'static str, &'static str, String)> {
     let claims = token.claims();
     let mut findings: Vec<_> =
         token.remarks().into_iter().map(|remark| (remark.code(), "info", remark.detail())).collect();
@@ -149,35 +183,76 @@ pub(super) fn findings(token: &AuthenticToken) -> Vec<(&'static str, &'static st
         let detail = format!("the root of trust is in the state {}, not secured", psa.lifecycle.name());
         findings.push(("token_lifecycle_insecure", "warn", detail));
     }
+    findings.extend(token.unproven().iter().map(|part| {
+        let detail = format!("nothing of the submodule `{}` is proven: {}", part.path.join("/"), part.error);
+        (part.error.code(), "refuse", detail)
+    }));
     findings
+}
+
+/// A proven token in another.
+fn nested(token: &AuthenticToken) -> Value {
+    json!({
+        "path": token.path(),
+        "format": token.format().name(),
+        "profile": token.claims().profile.name(),
+        "algorithm": token.algorithm().name(),
+        "claims": token.claims().shown(),
+    })
 }
 
 fn show(token: &AuthenticToken, out: &mut Output) {
     let claims = token.claims();
     let nonce = hex::encode(token.nonce().as_bytes());
-    let findings = findings(token);
+    let all = token.with_nested();
+    let findings: Vec<_> = all.iter().flat_map(|token| findings(token)).collect();
+    let refused = unproven(token).next().map(|part| part.error.code());
     if out.wants_json() {
         let findings: Vec<Value> = findings
             .into_iter()
             .map(|(code, severity, detail)| json!({ "code": code, "severity": severity, "detail": detail }))
             .collect();
-        out.json(&json!({
-            "valid": true,
+        let mut document = json!({
+            "valid": refused.is_none(),
             "format": token.format().name(),
             "profile": claims.profile.name(),
             "algorithm": token.algorithm().name(),
             "nonce": nonce,
             "claims": claims.shown(),
             "findings": findings,
-        }));
+        });
+        if let Some(document) = document.as_object_mut() {
+            if all.len() > 1 {
+                document.insert("nested".into(), all.iter().skip(1).map(|token| nested(token)).collect());
+            }
+            if let Some(code) = refused {
+                document.insert("code".into(), json!(code));
+            }
+        }
+        out.json(&document);
         return;
     }
-    let verdict = out.paint(Style::Good, "valid");
+    let verdict = match refused {
+        None => out.paint(Style::Good, "valid"),
+        Some(_) => out.paint(Style::Bad, "not valid"),
+    };
     let profile = claims.profile.name().unwrap_or("no profile");
     out.line(format!("{verdict}  {} {}, {profile}", token.format().name(), token.algorithm()));
     print_claims(claims.shown(), 0, out);
+    for token in all.iter().skip(1) {
+        let profile = token.claims().profile.name().unwrap_or("no profile");
+        let heading =
+            format!("{}, {} {}, {profile}", token.path().join("/"), token.format().name(), token.algorithm());
+        out.line(format!("{}  {}", out.paint(Style::Good, "valid"), printable(&heading)));
+        print_claims(token.claims().shown(), 2, out);
+    }
     for (code, severity, detail) in findings {
-        let mark = out.paint(if severity == "warn" { Style::Warn } else { Style::Dim }, severity);
+        let style = match severity {
+            "refuse" => Style::Bad,
+            "warn" => Style::Warn,
+            _ => Style::Dim,
+        };
+        let mark = out.paint(style, severity);
         out.line(format!("{mark}  {} [{code}]", printable(&detail)));
     }
 }

@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::evidence::{EvidenceFlags, Files};
 use super::input::read_file;
-use super::{Exit, Failure, Output, token, verdict};
+use super::token::Sent;
+use super::{Exit, Failure, Output, verdict};
 use crate::clock;
 use crate::signer::FileSigner;
 
@@ -30,6 +31,9 @@ pub(super) struct Verify {
     /// The key that must have signed each token, in the same order
     #[arg(long, value_name = "FILE", requires = "token")]
     token_key: Vec<PathBuf>,
+    /// A key that may have signed a token in one of these, another attester's
+    #[arg(long, value_name = "FILE", requires = "token")]
+    nested_key: Vec<PathBuf>,
     /// The device family that is judged
     #[arg(long, value_name = "NAME")]
     family: String,
@@ -98,35 +102,29 @@ fn overlaid<'r>(
     Ok(Cow::Owned(references.with_overlay(&overlay)?))
 }
 
-/// A token's bytes and its key's.
-type SentToken = (Vec<u8>, Vec<u8>);
-
 /// Why nothing is proven: a stable code and words.
 type NotProven = (&'static str, String);
 
 impl Verify {
-    fn read_tokens(&self, limits: &Limits) -> Result<Vec<SentToken>, Failure> {
+    fn read_tokens(&self, limits: &Limits) -> Result<Vec<Sent>, Failure> {
         if self.token.len() != self.token_key.len() {
             let detail = "give one --token-key for each --token, in the same order";
             return Err(Failure::usage("count_mismatch", detail));
         }
         let both = self.token.iter().zip(&self.token_key);
-        both.map(|(token, key)| {
-            Ok((read_file(token, limits.token_bytes)?, read_file(key, limits.public_key_bytes)?))
-        })
-        .collect()
+        both.map(|(token, key)| Sent::read(token, key, &self.nested_key, limits)).collect()
     }
 
     fn judge_tokens(
         &self,
-        sent: &[SentToken],
+        sent: &[Sent],
         policy: &Policy,
         references: &ReferenceSet,
         context: &Context,
         limits: &Limits,
     ) -> Result<Verdict, NotProven> {
         let nonce = self.evidence.nonce.as_deref();
-        let tokens = sent.iter().map(|(token, key)| token::authenticate(token, key, nonce, limits));
+        let tokens = sent.iter().map(|token| token.authenticate(nonce, limits));
         let tokens =
             tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
         Ok(policy.appraise_tokens(&tokens, references, context))
@@ -135,7 +133,7 @@ impl Verify {
 
 fn judge(
     files: &Files,
-    sent: &[SentToken],
+    sent: &[Sent],
     overlay: Option<&str>,
     policy: &Policy,
     references: &ReferenceSet,
@@ -143,7 +141,7 @@ fn judge(
     limits: &Limits,
 ) -> Result<Verdict, NotProven> {
     let evidence = files.authenticate(limits).map_err(|error| (error.code(), error.detail()))?;
-    let tokens = sent.iter().map(|(token, key)| token::authenticate_beside(&evidence, token, key, limits));
+    let tokens = sent.iter().map(|token| token.authenticate_beside(&evidence, limits));
     // What was sent together is proven together or not at all.
     let tokens = tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
     Ok(match overlaid(references, overlay, &evidence, limits) {

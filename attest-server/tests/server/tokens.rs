@@ -29,7 +29,17 @@ impl Attester {
     }
 
     fn token(&self, nonce: &[u8]) -> Vec<u8> {
-        let claims = format!(r#"{{"eat_nonce":"{}","swname":"modem"}}"#, URL_SAFE_NO_PAD.encode(nonce));
+        self.sign(&format!(r#"{{"eat_nonce":"{}","swname":"modem"}}"#, URL_SAFE_NO_PAD.encode(nonce)))
+    }
+
+    /// A token with this other attester's in it.
+    fn token_around(&self, inner: &Self, nonce: &[u8]) -> Vec<u8> {
+        let (inner, nonce) = (inner.token(nonce), URL_SAFE_NO_PAD.encode(nonce));
+        let inner = String::from_utf8(inner).unwrap();
+        self.sign(&format!(r#"{{"eat_nonce":"{nonce}","submods":{{"se":["JWT","{inner}"]}}}}"#))
+    }
+
+    fn sign(&self, claims: &str) -> Vec<u8> {
         let signed =
             format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#), URL_SAFE_NO_PAD.encode(claims));
         let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
@@ -96,6 +106,34 @@ async fn a27a_a_token_of_another_device_counts_for_nothing() {
     let old = |_: &[u8]| v1::Token { token: own.token(&[9; 32]), key_identity };
     let verdict = attest_with(&mut clients, &device_id, &tpm, old).await;
     assert_eq!(detail(&verdict), "nonce_mismatch");
+}
+
+#[tokio::test]
+async fn a27a_a_token_in_a_token_is_by_another_key_of_the_device() {
+    let (_server, mut clients, tpm, device_id) = enrolled().await;
+    let (own, element, other) = (Attester::new(), Attester::new(), Attester::new());
+    let key_identity = own.enrol(&mut clients, &device_id).await.unwrap();
+    element.enrol(&mut clients, &device_id).await.unwrap();
+    let verdict = |inner: &'static str| {
+        let (own, inner) = (
+            &own,
+            match inner {
+                "element" => &element,
+                "own" => &own,
+                _ => &other,
+            },
+        );
+        let key_identity = key_identity.clone();
+        move |nonce: &[u8]| v1::Token { token: own.token_around(inner, nonce), key_identity }
+    };
+    let good = attest_with(&mut clients, &device_id, &tpm, verdict("element")).await;
+    assert_eq!(good.status(), v1::Status::Affirming, "{:#?}", good.reasons);
+    assert_eq!(good.tokens.len(), 2);
+    for inner in ["own", "other"] {
+        let bad = attest_with(&mut clients, &device_id, &tpm, verdict(inner)).await;
+        assert_eq!(bad.status(), v1::Status::Contraindicated, "{inner}");
+        assert_eq!(refusing(&bad), ["token_submodule_unproven"], "{inner}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What one token claims, held against its golden section.
 
 use super::super::finding::{Code, Part, Reason, Severity};
-use crate::evidence::eat::{Claims, DebugStatus, MeasurementResult, OemId, Psa, SubmoduleKind};
+use crate::evidence::eat::{Claims, DebugStatus, MeasurementResult, OemId, Psa};
 use crate::reference::golden::{Superseded, TokenGolden};
 
 pub(super) struct Judge<'g> {
@@ -159,22 +159,10 @@ impl Judge<'_> {
                 "measurements without golden values",
             );
         }
+        // A token in it is judged by itself, and a part that is not proven was refused before.
         for submod in claims.submods() {
-            let path = at(&submod.name);
-            match &submod.kind {
-                SubmoduleKind::Token { .. } => {
-                    let explain = "another attester's token, whose signature was not checked: nothing of it is believed";
-                    self.add(Code::TokenSubmoduleUnproven, Severity::Warn, &path, explain);
-                }
-                SubmoduleKind::Detached { claims: None, .. } => {
-                    let explain = "claims that did not come with the token";
-                    self.add(Code::TokenSubmoduleUnproven, Severity::Warn, &path, explain);
-                }
-                kind => {
-                    if let Some(claims) = kind.claims() {
-                        self.every_part(claims, &path, seed);
-                    }
-                }
+            if let Some(claims) = submod.kind.claims() {
+                self.every_part(claims, &at(&submod.name), seed);
             }
         }
     }

@@ -1,6 +1,7 @@
 use ciborium::Value;
 
 use crate::appraise::{Code, Context, Part, Policy, Severity, Status, Verdict};
+use crate::authenticate::token::Keys;
 use crate::authenticate::{AttestationKey, AuthenticEvidence, AuthenticToken, Challenge, Nonce, TokenKey};
 use crate::evidence::eat::Token;
 use crate::evidence::tcg_log::EventLog;
@@ -14,14 +15,17 @@ use crate::{Limits, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_unix(1_790_000_000);
 
+const ES256: (Signer, &str, i64) = (Signer::P256, "ES256", -7);
+const ES384: (Signer, &str, i64) = (Signer::P384, "ES384", -35);
+
 fn proven(claims: &Value) -> AuthenticToken {
-    by(&Signer::P256.key(), claims, &NONCE)
+    by(ES256, claims)
 }
 
-fn by(key: &TokenKey, claims: &Value, nonce: &[u8]) -> AuthenticToken {
-    let token = Token::parse(&Sign1::new(claims).bytes(), &Limits::DEFAULT).unwrap();
-    let challenge = Challenge::offline(Nonce::given(nonce).unwrap());
-    AuthenticToken::authenticate(token, key, challenge, NOW).unwrap()
+fn by(signer: (Signer, &'static str, i64), claims: &Value) -> AuthenticToken {
+    let token = Token::parse(&Sign1::of(signer, claims).bytes(), &Limits::DEFAULT).unwrap();
+    let challenge = Challenge::offline(Nonce::given(&NONCE).unwrap());
+    AuthenticToken::authenticate(token, &signer.0.key(), challenge, NOW).unwrap()
 }
 
 /// Golden values for tokens alone, learned from these claims.
@@ -213,13 +217,118 @@ fn measurements_in_another_format_are_named_or_judged_whole() {
     assert!(refusing(&judged(&without, &[proven(&own)])).contains(&Code::TokenMeasurementFailed));
 }
 
+/// A part that is not proven says nothing, and what it leaves out may be that it is open: without its claims there is no permission.
 #[test]
-fn a_submodule_that_nobody_proved_is_a_warning() {
-    let nested = Sign1::new(&map(plain_claims())).bytes();
-    let submods = Value::Map(vec![(text("se"), bytes(nested))]);
-    let verdict = judged(&learned(&map(psa_claims())), &[proven(&with(psa_claims(), 266, Some(submods)))]);
-    assert_eq!(verdict.status, Status::Warning);
-    assert_eq!(verdict.reasons.iter().filter(|r| r.code == Code::TokenSubmoduleUnproven).count(), 1);
+fn a_submodule_that_nobody_proved_is_refused() {
+    let nested = bytes(Sign1::of(ES384, &map(plain_claims())).bytes());
+    let detached = Value::Array(vec![int(-16), bytes([1; 32])]);
+    for part in [nested, detached] {
+        let submods = Value::Map(vec![(text("se"), part)]);
+        let token = proven(&with(psa_claims(), 266, Some(submods)));
+        let verdict = judged(&learned(&map(psa_claims())), &[token]);
+        assert_eq!(refusing(&verdict), [Code::TokenSubmoduleUnproven]);
+        assert_eq!(verdict.tokens[0].verdict.status, Status::Contraindicated);
+        assert_eq!(verdict.reasons[0].component.as_deref(), Some("psa.se"));
+    }
+}
+
+/// A device's token with a secure element's in it, at this place.
+fn with_element(place: &str, element: &Value) -> AuthenticToken {
+    with_elements(&[(place, element)])
+}
+
+fn with_elements(elements: &[(&str, &Value)]) -> AuthenticToken {
+    let one = |(place, claims): &(&str, &Value)| (text(place), bytes(Sign1::of(ES384, claims).bytes()));
+    let submods = Value::Map(elements.iter().map(one).collect());
+    let outer = Sign1::new(&with(psa_claims(), 266, Some(submods))).bytes();
+    let token = Token::parse(&outer, &Limits::DEFAULT).unwrap();
+    let challenge = Challenge::offline(Nonce::given(&NONCE).unwrap());
+    let (own, nested) = (Signer::P256.key(), [Signer::P384.key()]);
+    AuthenticToken::authenticate(token, Keys { own: &own, nested: &nested }, challenge, NOW).unwrap()
+}
+
+fn element(name: &str) -> Value {
+    map(plain_claims().into_iter().chain([(270, text(name)), (263, int(3))]))
+}
+
+fn learned_with_element() -> Golden {
+    let mut golden = learn_token::empty("sensor");
+    learn_token::add(&mut golden, &[("1.2.3", &with_element("se", &element("SE")))]).unwrap();
+    golden
+}
+
+#[test]
+fn a_nested_token_is_judged_like_any_other() {
+    let golden = learned_with_element();
+    assert_eq!(Golden::parse(&golden.to_toml(), &Limits::DEFAULT).unwrap(), golden);
+    let verdict = judged(&golden, &[with_element("se", &element("SE"))]);
+    assert_eq!(verdict.status, Status::Affirming, "{:?}", verdict.reasons);
+    let parts: Vec<_> =
+        verdict.tokens.iter().map(|token| (token.name.as_str(), token.verdict.status)).collect();
+    assert_eq!(parts, [("psa", Status::Affirming), ("se", Status::Affirming)]);
+    assert_eq!(ear(&verdict)["submods"]["se"]["ear_status"], "affirming");
+    let other = judged(&golden, &[with_element("se", &element("Other"))]);
+    assert_eq!(refusing(&other), [Code::TokenClaimUnexpected]);
+    let open = with([(270, text("SE"))].into_iter().chain(plain_claims()).collect(), 263, Some(int(0)));
+    assert_eq!(refusing(&judged(&golden, &[with_element("se", &open)])), [Code::TokenDebugEnabled]);
+}
+
+/// The golden values of one place are not those of another, and a token that is asked for may not come by itself, where nothing binds it.
+#[test]
+fn a27a_a_nested_token_counts_in_its_place_alone() {
+    let golden = learned_with_element();
+    assert_eq!(refusing(&judged(&golden, &[proven(&map(psa_claims()))])), [Code::TokenMissing]);
+    assert_eq!(refusing(&judged(&golden, &[with_element("tee", &element("SE"))])), [Code::TokenMissing]);
+    let beside = [proven(&map(psa_claims())), by(ES384, &element("SE"))];
+    assert_eq!(refusing(&judged(&golden, &beside)), [Code::TokenMissing]);
+    // One without golden values is shown, and not judged.
+    let both = [("se", &element("SE")), ("tee", &element("Other"))];
+    let verdict = judged(&golden, &[with_elements(&both)]);
+    let statuses: Vec<_> = verdict.tokens.iter().map(|token| token.verdict.status).collect();
+    assert_eq!(statuses, [Status::Affirming, Status::Affirming, Status::None]);
+    assert!(verdict.reasons.iter().any(|reason| reason.code == Code::TokenNotJudged));
+}
+
+#[test]
+fn a27a_a_nested_token_of_another_device() {
+    let limits = Limits::DEFAULT;
+    let key = |signer: Signer, device| TokenKey::enrolled(&signer.cose_key(), device, &limits).unwrap();
+    let submods = Value::Map(vec![(text("se"), bytes(Sign1::of(ES384, &element("SE")).bytes()))]);
+    let outer = Sign1::new(&with(psa_claims(), 266, Some(submods))).bytes();
+    let judge = |device| {
+        let token = Token::parse(&outer, &limits).unwrap();
+        let challenge = Challenge::offline(Nonce::given(&NONCE).unwrap());
+        let (own, nested) = (key(Signer::P256, "dev-a"), [key(Signer::P384, device)]);
+        let keys = Keys { own: &own, nested: &nested };
+        let token = AuthenticToken::authenticate(token, keys, challenge, NOW).unwrap();
+        refusing(&judged(&learned_with_element(), &[token]))
+    };
+    assert_eq!(judge("dev-a"), []);
+    assert_eq!(judge("dev-b"), [Code::TokenOfAnotherDevice]);
+}
+
+#[test]
+fn nothing_is_learned_from_a_part_that_is_not_proven() {
+    let submods = Value::Map(vec![(text("se"), bytes(Sign1::of(ES384, &map(plain_claims())).bytes()))]);
+    let token = proven(&with(psa_claims(), 266, Some(submods)));
+    let error = learn_token::add(&mut learn_token::empty("sensor"), &[("x", &token)]).unwrap_err();
+    assert!(matches!(error, learn_token::Error::Insecure { .. }));
+}
+
+#[test]
+fn sections_of_submodules_have_names_that_the_result_can_carry() {
+    let names = |places: &[&str]| {
+        let all: Vec<_> = places.iter().map(|place| element(place)).collect();
+        let elements: Vec<_> = places.iter().copied().zip(&all).collect();
+        let mut golden = learn_token::empty("sensor");
+        learn_token::add(&mut golden, &[("x", &with_elements(&elements))]).unwrap();
+        golden.tokens.iter().map(|token| token.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&["boot", "Secure Element", "secure-element"]),
+        ["boot-2", "psa", "secure-element", "secure-element-2"]
+    );
+    assert_eq!(names(&["", &"x".repeat(99)]), ["eat", "psa", &"x".repeat(28)]);
 }
 
 #[test]

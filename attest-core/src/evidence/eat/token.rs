@@ -1,12 +1,12 @@
 //! One token, parsed.
 
+use super::Algorithm;
 use super::claims::Claims;
 use super::envelope::Tagging;
 use super::error::Error;
 use super::nested::Nesting;
 use super::submods::{self, Submodule};
 use super::wrapper::{self, Unwrapped};
-use super::Algorithm;
 use crate::Limits;
 use crate::evidence::cbor::{self, Integers, Value};
 use crate::evidence::json;

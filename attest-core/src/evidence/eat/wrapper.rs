@@ -98,7 +98,9 @@ fn layer(bytes: &[u8], form: Form, limits: &Limits) -> Result<Option<Layer>, Err
     match bytes.first() {
         None => Err(Error::FormUnexpected { offset: 0 }),
         // A COSE_Sign1 without tags begins like a record. Arrays that are none are looked at here.
-        Some(0x80..=0x9b | 0xa0..=0xbb | 0xc0..=0xdb) => cbor_layer(&cbor::parse(bytes, limits)?, form, limits),
+        Some(0x80..=0x9b | 0xa0..=0xbb | 0xc0..=0xdb) => {
+            cbor_layer(&cbor::parse(bytes, limits)?, form, limits)
+        }
         Some(b'[' | b'{') => {
             let value = json::parse(bytes, limits).map_err(|error| Error::Json { offset: 0, error })?;
             json_layer(&value).map(Some)

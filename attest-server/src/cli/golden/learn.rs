@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::cli::evidence::EvidenceFlags;
 use crate::cli::input::read_file;
+use crate::cli::token::Sent;
 use crate::cli::{Exit, Failure, Output, printable};
 
 mod boots;
@@ -64,6 +65,9 @@ pub(super) struct Learn {
     /// Their nonces
     #[arg(long, value_name = "HEX", num_args = 1.., requires = "token")]
     token_nonce: Vec<String>,
+    /// Keys that may have signed tokens in these, other attesters'
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "token")]
+    nested_key: Vec<PathBuf>,
     /// Scheme of bare signatures
     #[arg(long, value_name = "SCHEME", requires = "attest")]
     signature_scheme: Option<String>,
@@ -155,12 +159,10 @@ impl Learn {
         let mut tokens = Vec::new();
         for ((file, key), nonce) in self.token.iter().zip(&self.token_key).zip(&self.token_nonce) {
             let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let (bytes, key) =
-                (read_file(file, limits.token_bytes)?, read_file(key, limits.public_key_bytes)?);
-            let token =
-                crate::cli::token::authenticate(&bytes, &key, Some(nonce), limits).map_err(|refused| {
-                    Failure::malformed(refused.code, format!("{}: {}", file.display(), refused.detail))
-                })?;
+            let sent = Sent::read(file, key, &self.nested_key, limits)?;
+            let token = sent.authenticate(Some(nonce), limits).map_err(|refused| {
+                Failure::malformed(refused.code, format!("{}: {}", file.display(), refused.detail))
+            })?;
             tokens.push((name, token));
         }
         let tokens: Vec<_> = tokens.iter().map(|(name, token)| (name.as_str(), token)).collect();

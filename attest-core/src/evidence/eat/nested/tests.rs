@@ -76,10 +76,8 @@ fn a_nested_bundle_brings_its_detached_claims() {
     // The same in JSON: the digest is of the text inside the base64url.
     let set = r#"{"swname":"Audio OS"}"#;
     let digest = crate::HashAlg::Sha256.hash(&[set.as_bytes()]);
-    let claims = format!(
-        r#"{{"submods":{{"audio":["DIGEST",["SHA-256","{}"]]}}}}"#,
-        base64url(digest.as_bytes())
-    );
+    let claims =
+        format!(r#"{{"submods":{{"audio":["DIGEST",["SHA-256","{}"]]}}}}"#, base64url(digest.as_bytes()));
     let main = jws(Signer::P256, "ES256", ES256, &claims);
     let in_json = format!(r#"["BUNDLE",[["JWT","{main}"],{{"audio":"{}"}}]]"#, base64url(set));
     for bytes in [around(text(&in_json)), jwt_around(&in_json).into_bytes()] {
