@@ -57,6 +57,12 @@ def cbor_bytes(value):
     return (bytes([0x40 | size]) if size < 24 else bytes([0x58, size]) if size < 256 else b"\x59" + struct.pack(">H", size)) + value
 
 
+def cbor_text(value):
+    encoded = bytearray(cbor_bytes(value.encode()))
+    encoded[0] |= 0x20
+    return bytes(encoded)
+
+
 def base64url(value):
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
@@ -74,6 +80,11 @@ def tokens():
         yield f"cmw-json-{name}", json.dumps(["application/eat+cwt", base64url(cwt)])
         yield f"cmw-cbor-{name}", b"\x82\x73application/eat+cwt" + cbor_bytes(cwt)
         yield f"cmw-collection-{name}", json.dumps({"rot": ["application/eat+cwt", base64url(cwt)]})
+        # Tokens in tokens (RFC 9711, section 4.2.18.3): CBOR in CBOR, a JSON selector as text, and one as JSON.
+        for form, nested in (("cbor", cbor_bytes(cwt)), ("text", cbor_text(json.dumps(["CBOR", base64url(cwt)])))):
+            outer = b"\xa1\x19\x01\x0a\xa1\x62se" + nested
+            outer = b"\xd2\x84" + cbor_bytes(b"\xa1\x01\x26") + b"\xa0" + cbor_bytes(outer) + cbor_bytes(bytes(64))
+            yield f"nested-{form}-{name}", outer
         yield f"bundle-{name}", b"\xd9\x02\x5a\x82" + cbor_bytes(cwt) + b"\xa1\x61x" + cbor_bytes(claims)
     header = base64url(b'{"alg":"ES256","typ":"eat+jwt"}')
     claims = {
@@ -84,6 +95,8 @@ def tokens():
     }
     jwt = ".".join([header, base64url(json.dumps(claims).encode()), base64url(bytes(64))])
     yield "jwt", jwt
+    inner = base64url(json.dumps({"submods": {"se": ["JWT", jwt], "bundle": ["BUNDLE", [["JWT", jwt], {}]]}}).encode())
+    yield "nested-jwt", ".".join([header, inner, base64url(bytes(64))])
     yield "cmw-jwt", json.dumps(["application/eat+jwt", base64url(jwt.encode())])
     yield "bundle-jwt", json.dumps([["JWT", jwt], {}])
 

@@ -1,6 +1,7 @@
 //! Any bytes as an attestation token (CWT, JWT, bundle, CMW) and as the key that signs one. None is authentic, for nobody signed it.
 #![no_main]
 
+use attest_core::authenticate::token::Keys;
 use attest_core::authenticate::{AuthenticToken, Challenge, Nonce, TokenKey};
 use attest_core::evidence::eat::Token;
 use attest_core::{Limits, Timestamp};
@@ -22,9 +23,11 @@ fuzz_target!(|bytes: &[u8]| {
     );
     let nonce = token.claims().nonce.clone().unwrap_or_else(|| vec![0; 32]);
     let key = TokenKey::vouched(KEY, &limits).expect("a good key");
+    let nested = [key.clone()];
+    let keys = Keys { own: &key, nested: &nested };
     let challenge = Challenge::offline(Nonce::given(&nonce).expect("8 to 64 bytes"));
     assert!(
-        AuthenticToken::authenticate(token, &key, challenge, Timestamp::from_unix(1_790_000_000)).is_err()
+        AuthenticToken::authenticate(token, keys, challenge, Timestamp::from_unix(1_790_000_000)).is_err()
     );
 });
 

@@ -69,7 +69,7 @@ enum Command {
     Quote(quote::Quote),
     Token(token::Token),
     Golden(golden::Golden),
-    Verify(verify::Verify),
+    Verify(Box<verify::Verify>),
     Serve(serve::Serve),
     Demo(demo::Demo),
 }

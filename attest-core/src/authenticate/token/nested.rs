@@ -50,7 +50,7 @@ impl Question<'_> {
     pub(super) fn ask(self, claims: &Claims, path: &[String], around: &[[u8; 32]]) -> Within {
         let mut within = Within::default();
         for submod in claims.submods() {
-            let path = [path, &[submod.name.clone()]].concat();
+            let path = [path, core::slice::from_ref(&submod.name)].concat();
             let error = match &submod.kind {
                 SubmoduleKind::Token(Ok(token)) => match self.prove(token, &path, around) {
                     Ok(token) => {
