@@ -18,13 +18,10 @@ pub(super) fn about_evidence(
     context: &Context,
 ) -> Vec<Reason> {
     let quote = evidence.quote();
-    let mut reasons = development(context);
+    let mut reasons = about_device(context);
     let mut add = |code, severity, explain: String| {
         reasons.push(Reason::new(code, severity, Part::Evidence, explain));
     };
-    if let Some(why) = &context.revoked {
-        add(Code::Revoked, Severity::Refuse, format!("the device is revoked: {why}"));
-    }
     if !quote.attributes_proven() {
         let explain = "the attestation key is a bare public key: nothing proves that it is restricted and lives in a TPM";
         add(Code::AkAttributesUnproven, Severity::Warn, explain.into());
@@ -113,18 +110,33 @@ pub(super) fn development(context: &Context) -> Vec<Reason> {
     context.development.then(mark).into_iter().collect()
 }
 
+/// What the caller knows, whatever the evidence is.
+fn about_device(context: &Context) -> Vec<Reason> {
+    let mut reasons = development(context);
+    if let Some(why) = &context.revoked {
+        let explain = format!("the device is revoked: {why}");
+        reasons.push(Reason::new(Code::Revoked, Severity::Refuse, Part::Evidence, explain));
+    }
+    reasons
+}
+
+/// Whether the golden values speak for devices like this one.
+fn other_family(golden: &Golden, context: &Context) -> Option<Reason> {
+    if golden.family == context.family {
+        return None;
+    }
+    let explain =
+        format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
+    Some(Reason::new(Code::FamilyMismatch, Severity::Refuse, Part::Evidence, explain))
+}
+
 /// Whether there is anything to compare with, and for whom it speaks.
 pub(super) fn about_golden(references: &ReferenceSet, policy: &Policy, context: &Context) -> Vec<Reason> {
     let golden = references.golden();
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<Reason> = other_family(golden, context).into_iter().collect();
     let mut add = |code, severity, explain: String| {
         reasons.push(Reason::new(code, severity, Part::Evidence, explain));
     };
-    if golden.family != context.family {
-        let explain =
-            format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
-        add(Code::FamilyMismatch, Severity::Refuse, explain);
-    }
     if golden.judged.is_empty() {
         add(Code::GoldenMissing, Severity::Refuse, "the golden document judges no PCR".into());
     }
@@ -231,27 +243,19 @@ pub(super) fn about_userspace(evidence: &AuthenticEvidence<'_>) -> Vec<Reason> {
     findings.iter().map(reason).collect()
 }
 
-/// The same for tokens that came without a quote.
+/// Tokens that came without a quote: the device, the golden values, and that no quote was wanted.
 pub(super) fn about_tokens(golden: &Golden, context: &Context) -> Vec<Reason> {
-    let mut reasons = development(context);
-    let mut refuse = |code, explain: String| {
-        reasons.push(Reason::new(code, Severity::Refuse, Part::Evidence, explain));
-    };
-    if let Some(why) = &context.revoked {
-        refuse(Code::Revoked, format!("the device is revoked: {why}"));
-    }
-    if golden.family != context.family {
-        let explain =
-            format!("the golden values are for `{}`, the device is a `{}`", golden.family, context.family);
-        refuse(Code::FamilyMismatch, explain);
-    }
+    let mut reasons = about_device(context);
+    reasons.extend(other_family(golden, context));
+    let mut refuse =
+        |code, explain| reasons.push(Reason::new(code, Severity::Refuse, Part::Evidence, explain));
     if golden.tokens.is_empty() {
-        refuse(Code::GoldenMissing, "the golden document judges no token".into());
+        refuse(Code::GoldenMissing, "the golden document judges no token");
     }
     if !golden.judged.is_empty() {
         let explain =
             "the golden values judge a boot, and there is no quote: what is left out is not passed over";
-        refuse(Code::QuoteMissing, explain.into());
+        refuse(Code::QuoteMissing, explain);
     }
     reasons
 }
