@@ -382,7 +382,6 @@ pub(super) fn superseded<'r>(
     event: Extend<'_, '_>,
     banks: &[HashAlg],
 ) -> Option<&'r str> {
-    let known = |bank: &HashAlg| references.index().superseded(&event.typed_digest(*bank)?);
-    let at = banks.iter().filter_map(known).min()?;
-    references.golden().superseded.get(at).map(|old| old.reason.as_str())
+    let digests = banks.iter().filter_map(|bank| event.typed_digest(*bank));
+    references.superseded(digests).map(|old| old.reason.as_str())
 }

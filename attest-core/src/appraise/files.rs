@@ -10,8 +10,9 @@ use crate::digest::Digest;
 use crate::evidence::ima_log::{Entry, FileDigest, FileSignature};
 use crate::evidence::text::Utf8;
 use crate::limits::Limits;
+use crate::reference::ReferenceSet;
 use crate::reference::files::{Asked, Batch, FileIndex};
-use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
+use crate::reference::golden::{ImaGolden, PathEffect, Response};
 
 /// How many entries are looked up together.
 const AT_ONCE: usize = 32;
@@ -20,7 +21,7 @@ const AT_ONCE: usize = 32;
 pub(super) struct Files<'g> {
     pub(super) rules: &'g ImaGolden,
     pub(super) index: &'g FileIndex,
-    pub(super) superseded: &'g [Superseded],
+    pub(super) references: &'g ReferenceSet,
 }
 
 /// What the entries come to.
@@ -212,7 +213,7 @@ impl Files<'_> {
                 )
             }));
         }
-        if let Some(old) = self.superseded.iter().find(|old| old.digests.contains(&digest)) {
+        if let Some(old) = self.references.superseded([digest]) {
             let explain = format!("{} is superseded ({})", shown(name), old.reason);
             let cause = Some(Cause::FileChanged);
             let got = Some(digest.to_string());

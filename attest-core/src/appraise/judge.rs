@@ -49,7 +49,7 @@ impl Policy {
         reasons.extend(boot.reasons.iter().cloned());
         let runtime = runtime::judge(evidence, references);
         reasons.extend(runtime.reasons);
-        let tokens = token::judge(tokens, Some(evidence), golden);
+        let tokens = token::judge(tokens, Some(evidence), references);
         reasons.extend(tokens.reasons.iter().cloned());
         reasons.push(facts::limits());
 
@@ -106,7 +106,7 @@ impl Policy {
     ) -> Verdict {
         let golden = references.golden();
         let mut reasons = facts::about_tokens(golden, context);
-        let judged = token::judge(tokens, None, golden);
+        let judged = token::judge(tokens, None, references);
         reasons.extend(judged.reasons.iter().cloned());
         let subject = tokens.first().map(AuthenticToken::subject);
         let revoked = reasons.iter().any(|reason| reason.code == Code::Revoked);

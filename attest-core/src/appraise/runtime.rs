@@ -51,7 +51,7 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
     reasons.extend(about_entries.iter().cloned());
     let Some(rules) = &golden.ima else { return Runtime { reasons, checkpoint: None } };
     reasons.extend(nothing_to_judge(evidence, ima, rules));
-    let files = Files { rules, index: references.files(), superseded: &golden.superseded };
+    let files = Files { rules, index: references.files(), references };
     let found = files.judge(ima, about_files, before.judged);
     about_entries.extend(found.about_entries.iter().cloned());
     reasons.extend(found.about_entries);

@@ -10,7 +10,8 @@ use self::claims::Judge;
 use super::finding::{Code, Part, Reason, Severity};
 use crate::authenticate::token::Unproven;
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
-use crate::reference::golden::{Golden, TokenGolden};
+use crate::reference::ReferenceSet;
+use crate::reference::golden::TokenGolden;
 
 /// What was found about all tokens: findings about the evidence as a whole, and one judgement a token.
 pub(super) struct Tokens {
@@ -31,8 +32,9 @@ struct Judged {
 pub(super) fn judge(
     tokens: &[AuthenticToken],
     evidence: Option<&AuthenticEvidence<'_>>,
-    golden: &Golden,
+    references: &ReferenceSet,
 ) -> Tokens {
+    let golden = references.golden();
     let mut out = Tokens { reasons: Vec::new(), judged: Vec::new() };
     for (at, token) in tokens.iter().flat_map(AuthenticToken::with_nested).enumerate() {
         out.reasons.extend(together(token, tokens, evidence));
@@ -49,7 +51,7 @@ pub(super) fn judge(
                 continue;
             }
             Some(section) => {
-                let mut judge = Judge { section, superseded: &golden.superseded, reasons: Vec::new() };
+                let mut judge = Judge { section, references, reasons: Vec::new() };
                 judge.token(token.claims());
                 out.reasons.extend(judge.reasons);
             }

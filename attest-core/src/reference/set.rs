@@ -6,9 +6,10 @@ use serde::Serialize;
 use sha2::Digest as _;
 
 use super::files::FileIndex;
-use super::golden::{Error, Evidence, Golden, Sequence};
+use super::golden::{Error, Evidence, Golden, Sequence, Superseded};
 use super::index::{Index, SequenceId};
 use super::overlay::{self, Home, Overlay, OverlaySlot};
+use crate::digest::Digest;
 
 /// Where the golden values came from. Development values mark every verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -161,6 +162,12 @@ impl ReferenceSet {
 
     pub(crate) const fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The first word of the document on one of these digests that were good once. A look-up: a device says as many as it likes.
+    pub(crate) fn superseded(&self, digests: impl IntoIterator<Item = Digest>) -> Option<&Superseded> {
+        let at = digests.into_iter().filter_map(|digest| self.index.superseded(&digest)).min()?;
+        self.golden.superseded.get(at)
     }
 
     /// Its golden files, ready for look-up.

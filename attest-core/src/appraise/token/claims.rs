@@ -2,11 +2,12 @@
 
 use super::super::finding::{Code, Part, Reason, Severity};
 use crate::evidence::eat::{Claims, DebugStatus, MeasurementResult, OemId, Psa};
-use crate::reference::golden::{Superseded, TokenGolden};
+use crate::reference::ReferenceSet;
+use crate::reference::golden::TokenGolden;
 
 pub(super) struct Judge<'g> {
     pub(super) section: &'g TokenGolden,
-    pub(super) superseded: &'g [Superseded],
+    pub(super) references: &'g ReferenceSet,
     pub(super) reasons: Vec<Reason>,
 }
 

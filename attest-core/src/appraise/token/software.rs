@@ -57,10 +57,9 @@ impl Judge<'_> {
                 self.compared(code, Severity::Refuse, &name(&golden.kind), explain, expected, None);
             }
             Difference::Unexpected(got, golden) => {
-                let old = self
-                    .superseded
-                    .iter()
-                    .find(|old| old.digests.iter().any(|d| d.as_bytes() == got.value.as_slice()));
+                // A component's value does not say which hash made it.
+                let digests = HashAlg::ALL.into_iter().filter_map(|alg| Digest::new(alg, &got.value));
+                let old = self.references.superseded(digests);
                 let (code, explain) = match (old, golden) {
                     (Some(old), _) => (
                         Code::Superseded,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::HashAlg;
 use crate::reference::ReferenceSet;
-use crate::reference::golden::{Evidence, Order, Rule, Slot, Variant};
+use crate::reference::golden::{Evidence, Order, Rule, Slot, Superseded, Variant};
 
 const BANKS: [HashAlg; 2] = [HashAlg::Sha256, HashAlg::Sha384];
 
@@ -163,4 +163,25 @@ fn components_are_named_once_and_separators_not_at_all() {
     };
     assert_eq!(names(index.alternative(0).unwrap()), ["firmware.code"]);
     assert_eq!(names(references.variants()[0].ids[0]), ["boot_loader", "kernel"]);
+}
+
+/// Digests of two words of the document, of one, and of none; in more than one bank.
+#[test]
+fn a_superseded_digest_is_found_as_if_all_were_read() {
+    let digest = |n: u8, bank: HashAlg| bank.hash(&[&[n % 40]]);
+    let superseded = (0..60_u8).map(|n| Superseded {
+        component: "kernel".into(),
+        digests: BANKS.iter().map(|bank| digest(n, *bank)).take(usize::from(n % 3)).collect(),
+        reason: format!("word {n}"),
+    });
+    let golden = Golden { superseded: superseded.collect(), ..good().golden().clone() };
+    let references = ReferenceSet::development(golden.clone()).unwrap();
+    for (one, other) in (0..45).flat_map(|one| [(one, one), (one, 44 - one)]) {
+        let asked = [digest(one, BANKS[0]), digest(other, BANKS[1])];
+        let read =
+            golden.superseded.iter().find(|old| asked.iter().any(|digest| old.digests.contains(digest)));
+        assert_eq!(references.superseded(asked), read, "{one} {other}");
+    }
+    assert_eq!(references.superseded([HashAlg::Sha256.hash(&[b"never"])]), None);
+    assert_eq!(references.superseded([]), None);
 }
