@@ -1,5 +1,5 @@
 //! Lists of 100,000 entries, as ratios to the bare hashing that they demand, measured in the same run: replay, a whole verdict with an
-//! allow-list of as many files, and a verdict on what was measured since the last one.
+//! allow-list of as many files, a verdict on files that are golden elsewhere, and one on what was measured since the last one.
 //!
 //! The floor is one hash of each entry's data and one extend, over the very same bytes. Rounds alternate, so a machine that slows down
 //! slows all of them.
@@ -31,17 +31,19 @@ const SHA256: HashAlg = HashAlg::Sha256;
 fn main() {
     let machine = Machine::new();
     let references = ReferenceSet::development(golden()).expect("fits");
-    let whole = list(ENTRIES + NEW);
+    let whole = list(ENTRIES + NEW, path);
     let sent = machine.evidence(&whole);
+    let moved = list(ENTRIES + NEW, elsewhere);
+    let sent_moved = machine.evidence(&moved);
     let checkpoint = {
-        let first = list(ENTRIES);
+        let first = list(ENTRIES, path);
         let verdict = machine.verdict(&machine.evidence(&first), &first, None, &references);
         verdict.ima_checkpoint.expect("a good list")
     };
     let after = usize::try_from(checkpoint.position().bytes).expect("small");
     let data: Vec<(usize, usize)> = extents(&whole);
-    let (mut floor, mut parse, mut replay, mut verdict, mut derived, mut part) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut floor, mut parse, mut replay, mut verdict, mut derived, mut part, mut other) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         floor.push(time(|| bare(&whole, &data)));
         parse.push(time(|| drop(black_box(parsed(&whole)))));
@@ -52,6 +54,7 @@ fn main() {
         verdict.push(time(|| drop(black_box(machine.verdict(&sent, &whole, None, &references)))));
         let blind = Sent { values: None, ..sent.clone() };
         derived.push(time(|| drop(black_box(machine.verdict(&blind, &whole, None, &references)))));
+        other.push(time(|| drop(black_box(machine.verdict(&sent_moved, &moved, None, &references)))));
         part.push(time(|| {
             let judged = machine.verdict(&sent, &whole[after..], Some(&checkpoint), &references);
             assert!(judged.ima_checkpoint.is_some(), "the part is good");
@@ -69,6 +72,7 @@ fn main() {
     told("replay to the quoted PCR 10", fastest(replay));
     told("bytes to verdict, all files golden", fastest(verdict));
     told("the same without PCR values", fastest(derived));
+    told("bytes to verdict, all files golden elsewhere", fastest(other));
     told("bytes to verdict, the last 100 entries alone", fastest(part));
 }
 
@@ -121,12 +125,17 @@ fn path(n: usize) -> String {
     format!("/usr/lib/x86_64-linux-gnu/package-{}/file-{n}.so", n % 97)
 }
 
+/// Where no file is golden, though its content is.
+fn elsewhere(n: usize) -> String {
+    format!("/tmp{}", path(n))
+}
+
 fn content(n: usize) -> Digest {
     SHA256.hash(&[&n.to_le_bytes()])
 }
 
 /// A list under `ima-ng` as kernels of today write it: boot_aggregate, then a file after the other.
-fn list(entries: usize) -> Vec<u8> {
+fn list(entries: usize, path: impl Fn(usize) -> String) -> Vec<u8> {
     let mut out = Vec::new();
     record(&mut out, "boot_aggregate", &Digest::zero(SHA256));
     (1..entries).for_each(|n| record(&mut out, &path(n), &content(n)));

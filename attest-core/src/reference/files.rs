@@ -1,8 +1,5 @@
 //! Golden files and signers, ready for look-up. Made once for a reference set: a device's list is looked up a hundred thousand times.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use super::golden::{ImaFile, ImaGolden, ImaSigner};
 use crate::authenticate::file_signature::{KeyId, SignerKey};
 use crate::digest::Digest;
@@ -10,17 +7,14 @@ use crate::digest::Digest;
 /// The files of a golden document by digest and by path, and its signers' keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FileIndex {
-    /// The files by content and path together: what almost every entry of a good list asks for. A power of two of slots, at most half
-    /// of them in use, each with the upper half of a hash and a place among `files`.
-    slots: Vec<Option<(u32, u32)>>,
+    /// The files by content and path together: what almost every entry of a good list asks for.
+    here: Slots,
+    /// The first file of each content.
+    by_content: Slots,
     /// The document's files where they are compared, without a step to the document.
     files: Vec<File>,
     /// The files' paths, one after the other.
     paths: Vec<u8>,
-    /// Places among the document's files, ascending by digest, then path.
-    order: Vec<u32>,
-    /// Where in `order` the digests begin that have these first eight bytes.
-    first: HashMap<u64, u32, BuildHasherDefault<FirstBytes>>,
     /// By place among the files: whether its path is a required one.
     is_required: Vec<bool>,
     /// By place among the signers.
@@ -36,6 +30,13 @@ struct File {
     path_len: u32,
 }
 
+impl File {
+    /// A digest of the bytes says nothing of the Merkle tree over them, and the other way round.
+    fn has_content_of(&self, asked: &Asked<'_>) -> bool {
+        self.digest == asked.digest && self.verity == asked.verity
+    }
+}
+
 /// What an entry of a list says about a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'e> {
@@ -46,13 +47,17 @@ pub(crate) struct Asked<'e> {
 }
 
 impl Asked<'_> {
-    /// A hash of all of it. Golden files alone stand in the slots, so nobody who chooses paths can make them crowd.
+    /// A hash of the content alone, which is as uniform as the digest.
+    fn content_hash(&self) -> u64 {
+        first_bytes(&self.digest)
+    }
+
+    /// A hash of content and path.
     fn hash(&self) -> u64 {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
         let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(ODD).rotate_left(29);
         let (words, rest) = self.path.as_chunks::<8>();
-        let hash =
-            words.iter().fold(first_bytes(&self.digest), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        let hash = words.iter().fold(self.content_hash(), |hash, word| mix(hash, u64::from_le_bytes(*word)));
         let rest = rest.iter().fold(1, |sum: u64, byte| sum.wrapping_shl(8) | u64::from(*byte));
         mix(hash, rest)
     }
@@ -66,6 +71,37 @@ pub(crate) struct Batch<'e> {
     /// What [`FileIndex::here`] found.
     pub(crate) places: Vec<Option<u32>>,
     same: Vec<bool>,
+}
+
+/// Places by hash. A power of two of slots, at most half of them in use, each with the upper half of a hash and a place among the files.
+/// Golden files alone stand in them, so nobody who chooses what is asked for can make them crowd.
+#[derive(Clone, Debug, Default)]
+struct Slots(Vec<Option<(u32, u32)>>);
+
+impl Slots {
+    fn for_as_many_as(files: usize) -> Self {
+        Self(vec![None; files.saturating_mul(2).next_power_of_two().max(2)])
+    }
+
+    fn put(&mut self, hash: u64, place: u32) {
+        let free = self.from(hash).find(|at| self.0.get(*at).is_some_and(Option::is_none));
+        if let Some(slot) = free.and_then(|at| self.0.get_mut(at)) {
+            *slot = Some((upper(hash), place));
+        }
+    }
+
+    /// The slots in the order in which they are looked at.
+    fn from(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
+        let last = self.0.len().saturating_sub(1);
+        let start = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & last;
+        (0..=last).map(move |step| start.wrapping_add(step) & last)
+    }
+
+    /// The places with this hash.
+    fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+        let used = self.from(hash).map_while(|at| self.0.get(at).copied().flatten());
+        used.filter(move |(half, _)| *half == upper(hash)).map(|(_, place)| place)
+    }
 }
 
 fn upper(hash: u64) -> u32 {
@@ -82,26 +118,6 @@ pub(crate) struct Signer {
     pub(crate) sha256: Digest,
 }
 
-/// Digests are uniform already, and only golden ones are kept, which no attacker chooses: their first bytes are hash enough.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.iter().rev() {
-            self.0 = self.0.wrapping_shl(8) | u64::from(*chunk);
-        }
-    }
-
-    fn write_u64(&mut self, first: u64) {
-        self.0 = first;
-    }
-}
-
 fn first_bytes(digest: &Digest) -> u64 {
     digest.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
@@ -109,17 +125,6 @@ fn first_bytes(digest: &Digest) -> u64 {
 impl FileIndex {
     pub(crate) fn new(golden: &ImaGolden) -> Self {
         let files = &golden.files;
-        let file = |place: u32| usize::try_from(place).ok().and_then(|at| files.get(at));
-        let mut order: Vec<u32> = (0..u32::try_from(files.len()).unwrap_or(u32::MAX)).collect();
-        order.sort_by_cached_key(|place| {
-            file(*place).map(|file| (first_bytes(&file.digest), file.digest, *place))
-        });
-        let mut first = HashMap::with_capacity_and_hasher(order.len(), BuildHasherDefault::default());
-        for (at, place) in order.iter().enumerate() {
-            if let (Some(file), Ok(at)) = (file(*place), u32::try_from(at)) {
-                first.entry(first_bytes(&file.digest)).or_insert(at);
-            }
-        }
         let mut is_required = Vec::with_capacity(files.len());
         for same_path in files.chunk_by(|one, other| one.path == other.path) {
             let required = same_path.iter().any(|file| file.required);
@@ -131,11 +136,10 @@ impl FileIndex {
         };
         let signers = golden.signers.iter().map(signer).collect();
         let mut index = Self {
-            slots: Vec::new(),
+            here: Slots::for_as_many_as(files.len()),
+            by_content: Slots::for_as_many_as(files.len()),
             files: Vec::new(),
             paths: Vec::new(),
-            order,
-            first,
             is_required,
             signers,
         };
@@ -144,7 +148,6 @@ impl FileIndex {
     }
 
     fn fill(&mut self, files: &[ImaFile]) {
-        self.slots = vec![None; files.len().saturating_mul(2).next_power_of_two().max(2)];
         for (place, file) in (0_u32..).zip(files) {
             let asked = Asked { path: file.path.as_bytes(), digest: file.digest, verity: file.verity };
             // No document is long enough to be cut here (`Limits::golden_bytes`).
@@ -152,25 +155,11 @@ impl FileIndex {
             let (path_at, path_len) = (cut(self.paths.len()), cut(asked.path.len()));
             self.files.push(File { digest: asked.digest, verity: asked.verity, path_at, path_len });
             self.paths.extend(asked.path);
-            let hash = asked.hash();
-            let free = self.from(hash).find(|at| self.slots.get(*at).is_some_and(Option::is_none));
-            if let Some(slot) = free.and_then(|at| self.slots.get_mut(at)) {
-                *slot = Some((upper(hash), place));
+            self.here.put(asked.hash(), place);
+            if self.with_content(&asked).is_none() {
+                self.by_content.put(asked.content_hash(), place);
             }
         }
-    }
-
-    /// The slots in the order in which they are looked at.
-    fn from(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
-        let last = self.slots.len().saturating_sub(1);
-        let start = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & last;
-        (0..=last).map(move |step| start.wrapping_add(step) & last)
-    }
-
-    /// The files with this hash.
-    fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        let used = self.from(hash).map_while(|at| self.slots.get(at).copied().flatten());
-        used.filter(move |(half, _)| *half == upper(hash)).map(|(_, place)| place)
     }
 
     /// For each of these: the place of the golden file with this content at this path, if there is one. Step by step for all of them, so
@@ -178,7 +167,7 @@ impl FileIndex {
     pub(crate) fn here(&self, batch: &mut Batch<'_>) {
         let Batch { asked, places, same } = batch;
         places.clear();
-        places.extend(asked.iter().map(|asked| self.candidates(asked.as_ref()?.hash()).next()));
+        places.extend(asked.iter().map(|asked| self.here.candidates(asked.as_ref()?.hash()).next()));
         same.clear();
         same.extend(asked.iter().zip(&*places).map(|(asked, place)| {
             let file = place.and_then(|place| self.file(place));
@@ -188,7 +177,7 @@ impl FileIndex {
             let (Some(asked), Some(first)) = (asked, *place) else { continue };
             if !(*same && self.is(first, asked)) {
                 // Another file has the same hash.
-                *place = self.candidates(asked.hash()).find(|place| self.is(*place, asked));
+                *place = self.here.candidates(asked.hash()).find(|place| self.is(*place, asked));
             }
         }
     }
@@ -202,18 +191,18 @@ impl FileIndex {
             let from = usize::try_from(file.path_at).ok()?;
             self.paths.get(from..from.checked_add(usize::try_from(file.path_len).ok()?)?)
         };
-        self.file(place).is_some_and(|file| {
-            file.digest == asked.digest && file.verity == asked.verity && path(file) == Some(asked.path)
-        })
+        self.file(place).is_some_and(|file| file.has_content_of(asked) && path(file) == Some(asked.path))
     }
 
-    /// Another path at which this content is golden.
+    /// The first path at which this content is golden, whatever the entry's own.
     pub(crate) fn elsewhere<'g>(&self, golden: &'g ImaGolden, asked: &Asked<'_>) -> Option<&'g ImaFile> {
-        let at = self.first.get(&first_bytes(&asked.digest))?;
-        let candidates = self.order.get(usize::try_from(*at).ok()?..).unwrap_or_default();
-        let files = candidates.iter().map_while(|place| golden.files.get(usize::try_from(*place).ok()?));
-        let mut files = files.take_while(|file| first_bytes(&file.digest) == first_bytes(&asked.digest));
-        files.find(|file| file.digest == asked.digest && file.verity == asked.verity)
+        golden.files.get(usize::try_from(self.with_content(asked)?).ok()?)
+    }
+
+    /// The place of the first file with this content.
+    fn with_content(&self, asked: &Asked<'_>) -> Option<u32> {
+        let mut candidates = self.by_content.candidates(asked.content_hash());
+        candidates.find(|place| self.file(*place).is_some_and(|file| file.has_content_of(asked)))
     }
 
     /// The golden files at this path, whatever their content.

@@ -82,3 +82,19 @@ fn a_document_without_files_knows_none() {
     let index = FileIndex::default();
     assert_eq!(here(&index, &[("/bin/a", content(1))]), [None]);
 }
+
+/// The table answers as a reader of the whole document does: the first path of a content, by content and kind of digest.
+#[test]
+fn what_is_golden_elsewhere_is_the_first_file_of_its_content() {
+    let paths: Vec<String> = (0..400).map(|n| format!("/opt/{n:03}")).collect();
+    let files: Vec<(&str, Digest)> =
+        paths.iter().enumerate().map(|(n, path)| (path.as_str(), content(n % 90))).collect();
+    let (mut golden, _) = index(&files);
+    golden.files.iter_mut().step_by(7).for_each(|file| file.verity = true);
+    let index = FileIndex::new(&golden);
+    for (n, verity) in (0..100).flat_map(|n| [(n, false), (n, true)]) {
+        let asked = Asked { path: b"/tmp/copy", digest: content(n), verity };
+        let read = golden.files.iter().find(|file| file.digest == asked.digest && file.verity == verity);
+        assert_eq!(index.elsewhere(&golden, &asked), read, "{n} {verity}");
+    }
+}
