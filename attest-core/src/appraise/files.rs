@@ -12,7 +12,7 @@ use crate::evidence::text::Utf8;
 use crate::limits::Limits;
 use crate::reference::ReferenceSet;
 use crate::reference::files::{Asked, Batch, FileIndex};
-use crate::reference::golden::{ImaGolden, PathEffect, Response};
+use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
 
 /// How many entries are looked up together.
 const AT_ONCE: usize = 32;
@@ -196,6 +196,9 @@ impl Files<'_> {
         let told = entry.file_digest();
         let digest = told.and_then(|told| told.typed());
         let (Some(told), Some(digest)) = (told, digest) else { return Err(self.unknown(entry, None)) };
+        if let Some(old) = self.references.superseded([digest]) {
+            return Err(self.outdated(entry, name, &digest, old));
+        }
         if entry.has_buffer() {
             return self.buffer(entry, name, &digest);
         }
@@ -213,16 +216,6 @@ impl Files<'_> {
                 )
             }));
         }
-        if let Some(old) = self.references.superseded([digest]) {
-            let explain = format!("{} is superseded ({})", shown(name), old.reason);
-            let cause = Some(Cause::FileChanged);
-            let got = Some(digest.to_string());
-            return Err(Box::new(Reason {
-                cause,
-                got,
-                ..*about(entry, Code::Superseded, Severity::Refuse, explain)
-            }));
-        }
         let signature = self.signature(entry, &told, &digest, state);
         match signature {
             Some(Ok(())) => return Ok(Golden::Otherwise),
@@ -235,6 +228,19 @@ impl Files<'_> {
             return Err(Box::new(Reason { got, ..*about(entry, Code::FileMoved, Severity::Warn, explain) }));
         }
         self.path(entry, name, &digest, signature.and_then(Result::err))
+    }
+
+    /// A content that was good once: no path, no signature and no golden value that was left in the document makes it count.
+    fn outdated(&self, entry: &Entry<'_>, name: &[u8], digest: &Digest, old: &Superseded) -> Box<Reason> {
+        let explain = format!("{} is superseded ({})", shown(name), old.reason);
+        let golden = FileIndex::at_path(self.rules, name).iter().map(|file| file.digest);
+        Box::new(Reason {
+            component: Some(if entry.has_buffer() { "ima.buffers" } else { "ima.files" }.into()),
+            expected: golden.filter(|golden| golden != digest).map(|golden| golden.to_string()).collect(),
+            got: Some(digest.to_string()),
+            cause: Some(Cause::FileChanged),
+            ..*about(entry, Code::Superseded, Severity::Refuse, explain)
+        })
     }
 
     /// What stands after the digests and signatures: the path, which says little.

@@ -123,7 +123,8 @@ fn first_bytes(digest: &Digest) -> u64 {
 }
 
 impl FileIndex {
-    pub(crate) fn new(golden: &ImaGolden) -> Self {
+    /// `is_superseded` says which digests count no more, whatever the document has beside it.
+    pub(crate) fn new(golden: &ImaGolden, is_superseded: impl Fn(&Digest) -> bool) -> Self {
         let files = &golden.files;
         let mut is_required = Vec::with_capacity(files.len());
         for same_path in files.chunk_by(|one, other| one.path == other.path) {
@@ -143,11 +144,11 @@ impl FileIndex {
             is_required,
             signers,
         };
-        index.fill(files);
+        index.fill(files, is_superseded);
         index
     }
 
-    fn fill(&mut self, files: &[ImaFile]) {
+    fn fill(&mut self, files: &[ImaFile], is_superseded: impl Fn(&Digest) -> bool) {
         for (place, file) in (0_u32..).zip(files) {
             let asked = Asked { path: file.path.as_bytes(), digest: file.digest, verity: file.verity };
             // No document is long enough to be cut here (`Limits::golden_bytes`).
@@ -155,7 +156,9 @@ impl FileIndex {
             let (path_at, path_len) = (cut(self.paths.len()), cut(asked.path.len()));
             self.files.push(File { digest: asked.digest, verity: asked.verity, path_at, path_len });
             self.paths.extend(asked.path);
-            self.here.put(asked.hash(), place);
+            if !is_superseded(&asked.digest) {
+                self.here.put(asked.hash(), place);
+            }
             if self.with_content(&asked).is_none() {
                 self.by_content.put(asked.content_hash(), place);
             }

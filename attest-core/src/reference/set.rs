@@ -81,7 +81,9 @@ impl ReferenceSet {
             document_sha256: Some(hex::encode(document)),
             overlay_sha256: None,
         };
-        let files = Arc::new(golden.ima.as_ref().map(FileIndex::new).unwrap_or_default());
+        let is_superseded = |digest: &Digest| index.superseded(digest).is_some();
+        let files = golden.ima.as_ref().map(|ima| FileIndex::new(ima, is_superseded));
+        let files = Arc::new(files.unwrap_or_default());
         Ok(Self { golden: Arc::new(golden), variants, index, log_only, source, files, bound_to: None })
     }
 

@@ -155,6 +155,31 @@ fn a44_a_signature_excuses_neither_a_pinned_path_nor_a_superseded_content() {
     refused_only(&judge(&device, &golden), Code::Superseded);
 }
 
+/// The document withdraws a content and still has the file, or the buffer, beside it: the newer word counts, as it does for a boot.
+#[test]
+fn superseded_content_does_not_account_where_its_golden_value_was_left_in() {
+    let withdrawn = |golden: &mut Golden, content: &[u8]| {
+        let digests = vec![HashAlg::Sha256.hash(&[content])];
+        golden.superseded.push(Superseded { component: "x".into(), digests, reason: "CVE".into() });
+    };
+    let device = measured(signed("/usr/bin/tool", SIGNED, b""));
+    let mut golden = golden_with_files(&[&device]);
+    affirmed(&judge(&device, &golden));
+    withdrawn(&mut golden, SIGNED);
+    refused_only(&judge(&device, &golden), Code::Superseded);
+    assert!(golden.check().iter().any(|lint| lint.code == LintCode::SupersededStillGolden));
+
+    let device = measured(buffer("kexec-cmdline", b"quiet"));
+    let mut golden = golden_with(Vec::new());
+    let digest = HashAlg::Sha256.hash(&[b"quiet"]);
+    golden.ima.as_mut().unwrap().buffers =
+        vec![ImaBuffer { name: "kexec-cmdline".into(), digest, about: "quiet".into() }];
+    affirmed(&judge(&device, &golden));
+    withdrawn(&mut golden, b"quiet");
+    refused_only(&judge(&device, &golden), Code::Superseded);
+    assert!(golden.check().iter().any(|lint| lint.code == LintCode::SupersededStillGolden));
+}
+
 /// An fs-verity digest is that of a descriptor, which can be written to a file of its own.
 #[test]
 fn a44_an_fs_verity_digest_is_no_digest_of_content() {

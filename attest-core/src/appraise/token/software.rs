@@ -4,7 +4,7 @@ use super::super::finding::{Code, Severity};
 use super::claims::Judge;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::eat::{Claims, Component};
-use crate::reference::golden::{TokenComponent, TokenVariant};
+use crate::reference::golden::{Superseded, TokenComponent, TokenVariant};
 
 impl Judge<'_> {
     /// One variant explains all of the software: nothing of one release beside something of another.
@@ -22,9 +22,14 @@ impl Judge<'_> {
                 "the token carries measurements (CoSWID or another format), and no golden values for them";
             self.add(Code::TokenMeasurementsNotJudged, Severity::Warn, "measurements", explain);
         }
+        if let Some(old) = self.references.superseded(measured.iter().map(|(_, digest)| *digest)) {
+            let explain = format!("a measurement is an old one that no longer counts ({})", old.reason);
+            self.add(Code::Superseded, Severity::Refuse, "measurements", explain);
+        }
+        let counts = |component: &Component| self.superseded(component).is_none();
         let mut nearest: Option<(&TokenVariant, Vec<Difference<'_>>, bool)> = None;
         for variant in &self.section.variants {
-            let different = differences(components, &variant.components);
+            let different = differences(components, &variant.components, counts);
             let same = variant.measurements.is_empty() || same(&measured, &variant.measurements);
             if different.is_empty() && same {
                 return;
@@ -48,6 +53,12 @@ impl Judge<'_> {
         }
     }
 
+    /// The document's word on a component that was good once. Its value does not say which hash made it.
+    fn superseded(&self, component: &Component) -> Option<&Superseded> {
+        let digests = HashAlg::ALL.into_iter().filter_map(|alg| Digest::new(alg, &component.value));
+        self.references.superseded(digests)
+    }
+
     fn difference(&mut self, difference: &Difference<'_>, variant: &str) {
         let name = |kind: &Option<String>| kind.clone().unwrap_or_else(|| "component".to_owned());
         match difference {
@@ -57,10 +68,7 @@ impl Judge<'_> {
                 self.compared(code, Severity::Refuse, &name(&golden.kind), explain, expected, None);
             }
             Difference::Unexpected(got, golden) => {
-                // A component's value does not say which hash made it.
-                let digests = HashAlg::ALL.into_iter().filter_map(|alg| Digest::new(alg, &got.value));
-                let old = self.references.superseded(digests);
-                let (code, explain) = match (old, golden) {
+                let (code, explain) = match (self.superseded(got), golden) {
                     (Some(old), _) => (
                         Code::Superseded,
                         format!("`{}` is an old one that no longer counts ({})", name(&got.kind), old.reason),
@@ -96,12 +104,16 @@ enum Difference<'a> {
     Unexpected(&'a Component, Option<&'a TokenComponent>),
 }
 
-/// Each component uses up one golden one, and none is left over.
-fn differences<'a>(got: &'a [Component], golden: &'a [TokenComponent]) -> Vec<Difference<'a>> {
+/// Each component that counts uses up one golden one, and none is left over.
+fn differences<'a>(
+    got: &'a [Component],
+    golden: &'a [TokenComponent],
+    counts: impl Fn(&Component) -> bool,
+) -> Vec<Difference<'a>> {
     let mut left: Vec<&TokenComponent> = golden.iter().collect();
     let mut strange = Vec::new();
     for component in got {
-        match left.iter().position(|golden| is_same(component, golden)) {
+        match left.iter().position(|golden| counts(component) && is_same(component, golden)) {
             Some(at) => {
                 left.swap_remove(at);
             }

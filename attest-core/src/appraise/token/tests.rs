@@ -193,6 +193,9 @@ fn one_known_set_of_software_explains_all_of_it() {
     });
     let verdict = judged(&golden, &[proven(&software(&[("BL", 6, 9, "0"), ("PRoT", 2, 9, "1")]))]);
     assert_eq!(refusing(&verdict), [Code::Superseded]);
+    // The same word about a component that was left in the golden values: the newer word counts.
+    golden.superseded[0].digests = vec![crate::Digest::new(crate::HashAlg::Sha256, &[1; 32]).unwrap()];
+    assert_eq!(refusing(&judged(&golden, &[proven(&old)])), [Code::Superseded]);
 }
 
 #[test]

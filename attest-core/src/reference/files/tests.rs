@@ -13,7 +13,7 @@ fn index(files: &[(&str, Digest)]) -> (ImaGolden, FileIndex) {
     }
     text.push_str("]\n");
     let golden = Golden::parse(&text, &crate::Limits::DEFAULT).unwrap().ima.unwrap();
-    let index = FileIndex::new(&golden);
+    let index = FileIndex::new(&golden, |_| false);
     (golden, index)
 }
 
@@ -91,10 +91,17 @@ fn what_is_golden_elsewhere_is_the_first_file_of_its_content() {
         paths.iter().enumerate().map(|(n, path)| (path.as_str(), content(n % 90))).collect();
     let (mut golden, _) = index(&files);
     golden.files.iter_mut().step_by(7).for_each(|file| file.verity = true);
-    let index = FileIndex::new(&golden);
+    let index = FileIndex::new(&golden, |_| false);
     for (n, verity) in (0..100).flat_map(|n| [(n, false), (n, true)]) {
         let asked = Asked { path: b"/tmp/copy", digest: content(n), verity };
         let read = golden.files.iter().find(|file| file.digest == asked.digest && file.verity == verity);
         assert_eq!(index.elsewhere(&golden, &asked), read, "{n} {verity}");
     }
+}
+
+#[test]
+fn a_superseded_content_is_not_there_though_its_file_was_left_in() {
+    let (golden, _) = index(&[("/bin/a", content(1)), ("/bin/b", content(2))]);
+    let index = FileIndex::new(&golden, |digest| *digest == content(1));
+    assert_eq!(here(&index, &[("/bin/a", content(1)), ("/bin/b", content(2))]), [None, Some(1)]);
 }

@@ -1,6 +1,9 @@
 //! What a document says that a reviewer should hear about, though it is well-formed.
 
+use std::collections::BTreeSet;
+
 use super::{Evidence, Golden, Rule, Sequence, Slot};
+use crate::digest::Digest;
 
 /// Which kind of remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,11 +144,15 @@ impl Golden {
 
     fn check_superseded(&self, add: &mut impl FnMut(LintCode, String, String)) {
         let resolved = self.variants.iter().filter_map(|v| self.resolve(v).ok()).flatten();
-        let slots: Vec<_> = self.sequences.iter().cloned().chain(resolved).flat_map(|s| s.slots).collect();
+        let slots = self.sequences.iter().cloned().chain(resolved).flat_map(|sequence| sequence.slots);
+        let mut golden: BTreeSet<Digest> = slots.flat_map(|slot| slot.digests).collect();
+        if let Some(ima) = &self.ima {
+            golden.extend(ima.files.iter().map(|file| file.digest));
+            golden.extend(ima.buffers.iter().map(|buffer| buffer.digest));
+        }
         for old in &self.superseded {
-            if slots.iter().any(|slot| slot.digests.iter().any(|d| old.digests.contains(d))) {
-                let detail =
-                    format!("superseded ({}), yet golden: remove the variant that has it", old.reason);
+            if old.digests.iter().any(|digest| golden.contains(digest)) {
+                let detail = format!("superseded ({}), yet golden: remove what still has it", old.reason);
                 add(LintCode::SupersededStillGolden, old.component.clone(), detail);
             }
         }
