@@ -21,6 +21,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/diag.rs"]
+mod diag;
 
 mod certificates;
 mod corim;
@@ -30,3 +32,4 @@ mod inventory;
 mod log_lies;
 mod quotes;
 mod score;
+mod tokens;

@@ -1,24 +1,7 @@
 //! Claims and tokens from public projects: PSA and CCA claims, the examples of EAT and EAR, CMW, COSE and JWS vectors. What is not signed is
 //! signed here, by an encoder and signer that share nothing with the readers.
-//!
-//! The sets are kept outside of the project; without them the test says so and passes.
-#![allow(
-    clippy::allow_attributes,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used,
-    reason = "a test reads files, and a panic in it is a failed test"
-)]
 
-mod common;
-#[path = "common/diag.rs"]
-mod diag;
-
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use attest_core::authenticate::token::{self, AuthenticToken, TokenKey};
@@ -32,43 +15,53 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::Value as Json;
 
-/// Where the outcome here is not the one expected there: the end of the path, the code that must come out, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("psa-mac0.cbor", "cose_kind_unsupported", "a MAC: refused by a verifier of signatures"),
-    ("psa-mac0.diag", "cose_kind_unsupported", "a MAC: refused by a verifier of signatures"),
+use crate::diag;
+use crate::score::{Exception, Score, corpus, json, say};
+
+/// Where the outcome here is not the one expected there.
+const TOKENS: &[Exception] = &[
+    ("psa-mac0.cbor", "refused cose_kind_unsupported", "a MAC: refused by a verifier of signatures"),
+    ("psa-mac0.diag", "refused cose_kind_unsupported", "a MAC: refused by a verifier of signatures"),
     (
         "test-boot-seed-invalid-missing.json",
-        "-",
+        "accepted",
         "the defect is one of the first profile, the file is of the second",
     ),
-    ("psa.badinstance.json", "-", "the claims are good; that service does not know the instance"),
-    ("corim-psa-full.cbor", "wrapper_not_single", "a CoRIM"),
-    ("CcaPlatformClaimsAll.diag", "profile_unknown", "CCA is not judged here"),
-    ("CcaPlatformClaimsMandatoryOnly.diag", "profile_unknown", "CCA is not judged here"),
-    ("CcaPlatformLegacyClaimsMandatoryOnly.diag", "profile_unknown", "CCA is not judged here"),
-    ("bug-33-repro.cbor", "token_form_unexpected", "a CCA token: tag 399 around two tokens"),
-    ("cca-evidence.cbor", "token_form_unexpected", "a CCA token: tag 399 around two tokens"),
+    ("psa.badinstance.json", "accepted", "the claims are good; that service does not know the instance"),
+    ("corim-psa-full.cbor", "refused wrapper_not_single", "a CoRIM"),
+    ("CcaPlatformClaimsAll.diag", "refused profile_unknown", "CCA is not judged here"),
+    ("CcaPlatformClaimsMandatoryOnly.diag", "refused profile_unknown", "CCA is not judged here"),
+    ("CcaPlatformLegacyClaimsMandatoryOnly.diag", "refused profile_unknown", "CCA is not judged here"),
+    ("bug-33-repro.cbor", "refused token_form_unexpected", "a CCA token: tag 399 around two tokens"),
+    ("cca-evidence.cbor", "refused token_form_unexpected", "a CCA token: tag 399 around two tokens"),
     (
         "collection-cbor-mixed-keys.cbor",
-        "wrapper_not_single",
+        "refused wrapper_not_single",
         "a collection of two, and none of them a token",
     ),
-    ("collection-cbor-ok-2.cbor", "wrapper_type_unexpected", "a collection of something else than a token"),
-    ("coswid/hlos.diag", "token_form_unexpected", "a CoSWID, no token"),
-    ("Example-Payloads/submods.json", "claim_malformed", "a draft's example: base64url with padding"),
+    (
+        "collection-cbor-ok-2.cbor",
+        "refused wrapper_type_unexpected",
+        "a collection of something else than a token",
+    ),
+    ("coswid/hlos.diag", "refused token_form_unexpected", "a CoSWID, no token"),
+    ("Example-Payloads/submods.json", "refused claim_malformed", "a draft's example: base64url with padding"),
     (
         "Example-Payloads/submods.diag",
-        "claim_malformed",
+        "refused claim_malformed",
         "a draft's example: 271 was the software's name once",
     ),
-    ("deb.json", "token_algorithm_mismatch", "the main token is a MAC (HS256)"),
-    ("valid_cwt.diag", "signature_invalid", "the example's key is not published"),
-    ("valid_key_store.diag", "token_expired", "expired, when it was written"),
-    ("ext-teep-cbor-1.diag", "profile_unknown", "a result, no evidence"),
-    ("ext-teep-json-1.diag", "profile_unknown", "a result, no evidence"),
-    ("ext-veraison-cbor-1.diag", "profile_unknown", "a result, no evidence"),
-    ("ext-veraison-json-2.diag", "profile_unknown", "a result, no evidence"),
+    ("deb.json", "refused token_algorithm_mismatch", "the main token is a MAC (HS256)"),
+    ("valid_cwt.diag", "refused signature_invalid", "the example's key is not published"),
+    ("valid_key_store.diag", "refused token_expired", "expired, when it was written"),
+    ("ext-teep-cbor-1.diag", "refused profile_unknown", "a result, no evidence"),
+    ("ext-teep-json-1.diag", "refused profile_unknown", "a result, no evidence"),
+    ("ext-veraison-cbor-1.diag", "refused profile_unknown", "a result, no evidence"),
+    ("ext-veraison-json-2.diag", "refused profile_unknown", "a result, no evidence"),
 ];
+
+/// Files that there must be.
+const LEAST: usize = 64;
 
 /// Tokens that are signed, by veraison's example key.
 const SIGNED: [&str; 2] = ["psa-evidence.cbor", "psa.good.cbor"];
@@ -117,17 +110,14 @@ fn encode(value: &Value) -> Vec<u8> {
     out
 }
 
-/// The stable code of the judgement, with the token's own nonce as the one that was sent; `-` if it is good.
-fn judge(token: &[u8], key: &TokenKey) -> &'static str {
-    let parsed = match Token::parse(token, &Limits::DEFAULT) {
-        Ok(parsed) => parsed,
-        Err(error) => return error.code(),
-    };
+/// The stable code of a refusal, with the token's own nonce as the one that was sent.
+fn judge(token: &[u8], key: &TokenKey) -> Result<(), &'static str> {
+    let parsed = Token::parse(token, &Limits::DEFAULT).map_err(|error| error.code())?;
     let nonce = parsed.claims().nonce.clone().unwrap_or(vec![0; 32]);
     let challenge = Challenge::offline(Nonce::given(&nonce).unwrap());
     let now = Timestamp::from_unix(1_790_000_000);
     AuthenticToken::authenticate(parsed, key, challenge, now)
-        .map_or_else(|error| token::Error::code(&error), |_| "-")
+        .map_or_else(|error| Err(token::Error::code(&error)), |_| Ok(()))
 }
 
 /// The claims of a PSA token as veraison's tools write them in JSON, as CBOR of one profile.
@@ -190,7 +180,7 @@ fn psa_value(name: &str, value: &Json) -> Value {
 }
 
 /// Each way to make a token of a file.
-fn tokens(path: &Path, signer: &Signer) -> Vec<Vec<u8>> {
+fn made(path: &Path, signer: &Signer) -> Vec<Vec<u8>> {
     let bytes = std::fs::read(path).unwrap();
     let name = path.to_str().unwrap();
     let json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -215,60 +205,58 @@ fn tokens(path: &Path, signer: &Signer) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn claims_of_public_projects_come_out_as_expected() {
-    let Some(shared) = common::shared() else { return };
-    let corpus = shared.join("corpus");
-    let expected: Json =
-        serde_json::from_slice(&std::fs::read(corpus.join("expected/tokens_corim.json")).unwrap()).unwrap();
-    let (signer, mut failures, mut counts) = (Signer::new(), Vec::new(), [0_usize; 3]);
+fn tokens() {
+    let Some(root) = corpus() else { return };
+    let mut score = Score::new("tokens");
+    let signer = Signer::new();
     let key = signer.key();
-    let example = std::fs::read(corpus.join("all/veraison__evcli/misc/ec256.json")).unwrap();
-    let example = TokenKey::vouched(&example, &Limits::DEFAULT).unwrap();
-    for entry in expected.as_array().unwrap() {
-        let (file, kind) = (entry["file"].as_str().unwrap(), entry["kind"].as_str().unwrap());
-        let is_evidence =
-            matches!(kind, "psa-token" | "eat-cwt") || (kind == "cca-token" && !file.ends_with(".json"));
-        let is_example = kind == "ear" && file.ends_with(".diag");
-        let is_token = !file.ends_with(".der") && !file.ends_with("cca-endorsements.cbor");
-        if !((is_evidence || is_example) && is_token) {
+    let example = std::fs::read(root.join("all/veraison__evcli/misc/ec256.json")).expect("key");
+    let example = TokenKey::vouched(&example, &Limits::DEFAULT).expect("key");
+    for expected in json(&root.join("expected/tokens_corim.json")).as_array().expect("array") {
+        let file = expected["file"].as_str().expect("file");
+        if !is_token(file, expected["kind"].as_str().expect("kind")) {
             continue;
         }
-        let accept = entry["expect"] == "accept";
+        let accept = expected["expect"] == "accept";
         let key = if SIGNED.iter().any(|end| file.ends_with(end)) { &example } else { &key };
-        let codes: Vec<_> =
-            tokens(&corpus.join(file), &signer).iter().map(|token| judge(token, key)).collect();
-        let good = codes.iter().filter(|code| **code == "-").count();
-        let exception = EXCEPTIONS.iter().find(|(end, ..)| file.ends_with(end));
-        let as_said = match exception {
-            Some((_, code, _)) => codes.iter().all(|got| got == code),
-            // A file of claims of both profiles is bad in one of them at least, and good in all.
-            None if accept => good == codes.len() && good > 0,
-            None => good < codes.len(),
-        };
-        counts[usize::from(exception.is_some()) * 2 + usize::from(exception.is_none() && !accept)] += 1;
-        if !as_said {
-            failures.push(format!("{file}: {codes:?}, expected {}", entry["expect"]));
+        let made = made(&root.join(file), &signer);
+        let refused: Vec<_> = made.iter().filter_map(|token| judge(token, key).err()).collect();
+        // A file of claims of both profiles is bad in one of them at least, and good in all.
+        if !accept {
+            score.check(file, "accepted", !refused.is_empty());
+        }
+        for code in refused.iter().filter(|_| accept) {
+            score.check(file, &format!("refused {code}"), false);
+        }
+        if accept && refused.is_empty() {
+            score.check(file, "nothing to judge", !made.is_empty());
         }
     }
-    println!("tokens: {} accepted, {} refused, {} exceptions", counts[0], counts[1], counts[2]);
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(counts[0] > 10 && counts[1] > 20, "{counts:?}");
+    score.finish(TOKENS, LEAST);
+}
+
+fn is_token(file: &str, kind: &str) -> bool {
+    let is_evidence =
+        matches!(kind, "psa-token" | "eat-cwt") || (kind == "cca-token" && !file.ends_with(".json"));
+    let is_example = kind == "ear" && file.ends_with(".diag");
+    let is_another = file.ends_with(".der") || file.ends_with("cca-endorsements.cbor");
+    (is_evidence || is_example) && !is_another
 }
 
 /// The published token of RFC 9711's examples that is signed by a key of RFC 9052's key set would be one; these are other payloads, or have
 /// expired, and none may pass.
 #[test]
 fn a45_no_cose_example_is_a_token() {
-    let Some(shared) = common::shared() else { return };
-    let path = shared.join("corpus/expected/cose_examples.json");
-    let expected: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let Some(root) = corpus() else { return };
+    let mut score = Score::new("COSE examples as tokens");
     let key = Signer::new().key();
-    let mut codes = std::collections::BTreeMap::<&str, usize>::new();
-    for entry in expected.as_array().unwrap() {
-        let token = hex::decode(entry["cbor"].as_str().unwrap()).unwrap();
-        let code = judge(&token, &key);
-        assert_ne!(code, "-", "{}", entry["file"]);
-        *codes.entry(code).or_default() += 1;
+    let mut codes = BTreeMap::<&str, usize>::new();
+    for expected in json(&root.join("expected/cose_examples.json")).as_array().expect("array") {
+        let token = hex::decode(expected["cbor"].as_str().expect("cbor")).expect("hexadecimal");
+        let judged = judge(&token, &key);
+        score.check(expected["file"].as_str().expect("file"), "accepted", judged.is_err());
+        *codes.entry(judged.err().unwrap_or("accepted")).or_default() += 1;
     }
-    println!("COSE examples: {codes:?}");
+    say(&format!("COSE examples as tokens: {codes:?}"));
+    score.finish(&[], 65);
 }
