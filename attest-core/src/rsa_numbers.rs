@@ -9,7 +9,7 @@
 //!
 //! Certification authorities are not asked this: they are the caller's choice, and webpki wants 2048 to 8192 bits of them.
 
-use crate::der;
+use crate::der::{self, Der};
 
 /// Length of a modulus in bytes.
 const MODULUS_BYTES: core::ops::RangeInclusive<usize> = 256..=512;
@@ -62,6 +62,14 @@ impl RsaNumbers {
     pub(crate) fn public_key(&self) -> Vec<u8> {
         der::tlv(der::SEQUENCE, &[der::unsigned(&self.modulus), der::unsigned(&self.exponent)].concat())
     }
+}
+
+/// Modulus and exponent of an RSAPublicKey (RFC 8017, appendix A.1.1) that fills the bytes, without leading zeros, and not judged.
+pub(crate) fn read_public_key(bytes: &[u8]) -> Result<(&[u8], &[u8]), der::Error> {
+    let mut numbers = Der::only(bytes, der::SEQUENCE)?.inside();
+    let both = (numbers.unsigned()?, numbers.unsigned()?);
+    numbers.finished()?;
+    Ok(both)
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 use super::signature::VerifyingKey;
 use crate::der::{self, Der, tlv};
 use crate::evidence::tpm::{EccCurve, PublicKey};
+use crate::rsa_numbers::read_public_key;
 
-const OID_RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// RFC 8017, appendix C.
+pub(super) const OID_RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// id-RSAES-OAEP: older certificates of endorsement keys have it.
 const OID_RSAES_OAEP: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07];
-const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-const OID_P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+/// RFC 5480, appendix A.
+pub(super) const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(super) const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(super) const OID_P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
 
 /// Why bytes are not a public key that is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,11 +90,11 @@ pub(super) fn encode(key: &VerifyingKey) -> Vec<u8> {
 
 /// The key's own bytes, by whose hash it is named (RFC 5280, section 4.2.1.2).
 pub(super) fn key_bytes(spki: &[u8]) -> Result<&[u8], Error> {
-    parts(spki).map(|(_, key)| key)
+    Ok(parts(spki)?.1)
 }
 
 /// What stands in the AlgorithmIdentifier, and the key's own bytes.
-fn parts(spki: &[u8]) -> Result<(Der<'_>, &[u8]), Error> {
+pub(super) fn parts(spki: &[u8]) -> Result<(Der<'_>, &[u8]), der::Error> {
     let mut fields = Der::only(spki, der::SEQUENCE)?.inside();
     let algorithm = fields.expect(der::SEQUENCE)?.inside();
     let key = fields.bit_string()?;
@@ -121,9 +124,7 @@ fn read<'a>(mut algorithm: Der<'a>, key: &'a [u8]) -> Result<PublicKey<'a>, Erro
 
 /// RSAPublicKey (RFC 8017, appendix A.1.1).
 fn rsa(key: &[u8]) -> Result<PublicKey<'_>, Error> {
-    let mut fields = Der::only(key, der::SEQUENCE)?.inside();
-    let (modulus, exponent) = (fields.unsigned()?, fields.unsigned()?);
-    fields.finished()?;
+    let (modulus, exponent) = read_public_key(key)?;
     if exponent.len() > 4 {
         return Err(Error::ExponentTooLarge);
     }

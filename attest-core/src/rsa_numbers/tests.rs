@@ -1,6 +1,6 @@
 //! The bounds, from both sides.
 
-use super::{RsaNumbers, Weak};
+use super::{RsaNumbers, Weak, read_public_key};
 
 const F4: &[u8] = &[1, 0, 1];
 
@@ -54,4 +54,8 @@ fn the_numbers_stay_what_they_were() {
     assert_eq!((key.modulus(), key.exponent()), (&modulus(256)[..], F4));
     let der = [&[0x30, 0x82, 1, 10, 2, 0x82, 1, 1, 0][..], &modulus(256), &[2, 3, 1, 0, 1]].concat();
     assert_eq!(key.public_key(), der);
+    assert_eq!(read_public_key(&der), Ok((&modulus(256)[..], F4)));
+    assert!(read_public_key(&[&der[..], &[0]].concat()).is_err(), "something follows");
+    assert!(read_public_key(&[0x30, 9, 2, 1, 9, 2, 1, 3, 2, 1, 5]).is_err(), "a third number");
+    assert!(read_public_key(&[0x30, 6, 2, 1, 0x89, 2, 1, 3]).is_err(), "a negative one");
 }

@@ -26,9 +26,7 @@ impl<'a> FirmwareBlob<'a> {
 
     /// With a description in front.
     pub(super) fn parse2(data: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(data);
-        let len = usize::from(reader.u8().ok()?);
-        let description = Utf8(reader.bytes(len).ok()?);
+        let (reader, description) = described(data)?;
         Self::fields(reader, description)
     }
 
@@ -47,6 +45,14 @@ impl fmt::Display for FirmwareBlob<'_> {
     }
 }
 
+/// The description in front of the second forms, after its length in one byte, and what follows it.
+fn described(data: &[u8]) -> Option<(Reader<'_>, Utf8<'_>)> {
+    let mut reader = Reader::new(data);
+    let len = usize::from(reader.u8().ok()?);
+    let description = Utf8(reader.bytes(len).ok()?);
+    Some((reader, description))
+}
+
 /// Tables that the firmware hands over, by GUID (UEFI_HANDOFF_TABLE_POINTERS and its second form).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandoffTables<'a> {
@@ -61,9 +67,7 @@ impl<'a> HandoffTables<'a> {
     }
 
     pub(super) fn parse2(data: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(data);
-        let len = usize::from(reader.u8().ok()?);
-        let description = Utf8(reader.bytes(len).ok()?);
+        let (reader, description) = described(data)?;
         Self::fields(reader, description)
     }
 

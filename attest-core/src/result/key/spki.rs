@@ -3,7 +3,7 @@
 
 use super::{Error, Kind};
 use crate::der::{self, Der};
-use crate::rsa_numbers::RsaNumbers;
+use crate::rsa_numbers::{RsaNumbers, read_public_key};
 
 // SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 66 bytes, 0 unused bits } (RFC 5480)
 pub(super) const P256_PREFIX: &[u8] =
@@ -50,8 +50,5 @@ fn rsa_numbers(spki: &[u8]) -> Result<(&[u8], &[u8]), der::Error> {
     }
     let key = fields.bit_string()?;
     fields.finished()?;
-    let mut numbers = Der::only(key, der::SEQUENCE)?.inside();
-    let both = (numbers.unsigned()?, numbers.unsigned()?);
-    numbers.finished()?;
-    Ok(both)
+    read_public_key(key)
 }
