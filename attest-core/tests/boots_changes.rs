@@ -15,17 +15,15 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use attest_core::Limits;
 use attest_core::appraise::comparison::Relation;
-use attest_core::appraise::{Cause, Context, Policy, Status, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
-use attest_core::evidence::bundle::{Bundle, Evidence};
+use attest_core::appraise::{Cause, Status, Verdict};
 use attest_core::evidence::ima_log::ImaLog;
-use attest_core::evidence::pcr_values::PcrValues;
 use attest_core::evidence::tcg_log::EventLog;
-use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{self, Golden};
 use attest_core::reference::learn::{self, Boot, Choices};
-use attest_core::{Digest, HashAlg, Limits, Timestamp};
+
+use common::capture::{Capture, file, references};
 
 const FAMILY: &str = "debian-12-qemu";
 
@@ -113,7 +111,8 @@ fn each_planted_change_is_the_cause_and_nothing_else_is() {
 fn what_user_space_measured_is_read_from_its_log() {
     let golden = learn_from("own-uki", false);
     let log = read("own-uki-phase", "userspace.log");
-    let verdict = judge_with("own-uki-phase", "all", &golden, Some(&log));
+    let told = capture("own-uki-phase", "all").with_userspace_log(&log);
+    let verdict = told.judge(FAMILY, &references(&golden));
     let root = &verdict.causes[0];
     assert_eq!((root.cause, root.or, root.unproven), (Cause::UserspaceMeasurementChanged, None, false));
     assert_eq!((verdict.causes.len(), root.pcr), (1, Some(11)), "{:#?}", verdict.causes);
@@ -180,11 +179,6 @@ fn truth(json: &[u8]) -> Truth {
     }
 }
 
-fn read(scenario: &str, file: &str) -> Vec<u8> {
-    let path = changes().join(scenario).join(file);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn learn_from(scenario: &str, with_files: bool) -> Golden {
     let (log, list) = (read(scenario, "eventlog.bin"), read(scenario, "ima.bin"));
     let log = EventLog::parse(&log, &Limits::DEFAULT).expect("log");
@@ -199,46 +193,14 @@ fn learn_from(scenario: &str, with_files: bool) -> Golden {
     learn::learn(FAMILY, &[boot], &Choices::default()).expect("golden")
 }
 
-fn values(json: &[u8]) -> PcrValues {
-    let banks = common::pcrs(json).into_iter();
-    banks
-        .flat_map(|(bank, pcrs)| {
-            let alg = HashAlg::from_name(&bank).expect("bank");
-            pcrs.into_iter().map(move |(pcr, value)| {
-                (u8::try_from(pcr).expect("index"), Digest::from_hex(alg, &value).expect("digest"))
-            })
-        })
-        .collect()
+fn read(scenario: &str, name: &str) -> Vec<u8> {
+    file(&changes().join(scenario), name)
 }
 
 fn judge(scenario: &str, quote: &str, golden: &Golden) -> Verdict {
-    judge_with(scenario, quote, golden, None)
+    capture(scenario, quote).judge(FAMILY, &references(golden))
 }
 
-fn judge_with(scenario: &str, quote: &str, golden: &Golden, userspace_log: Option<&[u8]>) -> Verdict {
-    let key = if quote == "all" { "ecc" } else { quote };
-    let attest = read(scenario, &format!("quote-{quote}.attest"));
-    let signature = read(scenario, &format!("quote-{quote}.sig"));
-    let key = read(scenario, &format!("ak-{key}.pub"));
-    let nonce = hex::decode(read(scenario, "nonce.hex").trim_ascii()).expect("hex");
-    let (log, ima) = (read(scenario, "eventlog.bin"), read(scenario, "ima.bin"));
-    let evidence = Evidence {
-        userspace_log,
-        attest: &attest,
-        signature: &signature,
-        signature_scheme: None,
-        event_log: Some(&log),
-        ima: Some(&ima),
-        pcrs: Some(values(&read(scenario, "pcrs.json"))),
-        ..Evidence::default()
-    };
-    let bundle = Bundle::parse(evidence, &Limits::DEFAULT).expect("well-formed");
-    let key = AttestationKey::vouched_tpm(&key, &Limits::DEFAULT).expect("key");
-    let challenge = Challenge::offline(Nonce::given(&nonce).expect("nonce"));
-    let evidence =
-        AuthenticEvidence::authenticate(bundle, &key, challenge, Timestamp::from_unix(1_800_000_000));
-    let evidence = evidence.unwrap_or_else(|error| panic!("{scenario}: {error}"));
-    let references = ReferenceSet::development(golden.clone()).expect("a document that fits together");
-    let context = Context { family: FAMILY.into(), ..Context::default() };
-    Policy::default().appraise(&evidence, &references, &context)
+fn capture(scenario: &str, quote: &str) -> Capture {
+    Capture::read(&changes().join(scenario), quote).expect(scenario)
 }

@@ -14,16 +14,16 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use attest_core::appraise::{Cause, Code, Context, Policy, Severity, Status, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
-use attest_core::evidence::bundle::{Bundle, Evidence};
-use attest_core::evidence::pcr_values::PcrValues;
+use attest_core::appraise::{Cause, Code, Severity, Status, Verdict};
+use attest_core::evidence::bundle::Evidence;
 use attest_core::evidence::tcg_event::{Database, Whole};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::golden::{self, Golden, Rule, RuleKind};
 use attest_core::reference::learn::{self, Advice, Boot, Choices};
-use attest_core::reference::{ReferenceSet, overlay::OverlaySigner};
-use attest_core::{Digest, HashAlg, Limits, Timestamp};
+use attest_core::reference::overlay::OverlaySigner;
+use attest_core::{HashAlg, Limits};
+
+use common::capture::{Capture, file, references};
 
 const FAMILY: &str = "debian-12-qemu";
 
@@ -37,10 +37,6 @@ const ALL: [RuleKind; 8] = [
     RuleKind::BootEntry,
     RuleKind::BootOrder,
 ];
-
-fn read(folder: &Path, scenario: &str, file: &str) -> Vec<u8> {
-    std::fs::read(folder.join(scenario).join(file)).unwrap_or_else(|e| panic!("{scenario}/{file}: {e}"))
-}
 
 /// The boots with one planted change each, where the wider evidence is.
 fn changes() -> Option<PathBuf> {
@@ -56,7 +52,7 @@ fn try_learn(folder: &Path, scenarios: &[&str], choices: &Choices) -> Result<Gol
 }
 
 fn with_boots<T>(folder: &Path, scenarios: &[&str], then: impl FnOnce(&[Boot<'_, '_>]) -> T) -> T {
-    let bytes: Vec<Vec<u8>> = scenarios.iter().map(|s| read(folder, s, "eventlog.bin")).collect();
+    let bytes: Vec<Vec<u8>> = scenarios.iter().map(|s| file(&folder.join(s), "eventlog.bin")).collect();
     let logs: Vec<_> = bytes.iter().map(|log| EventLog::parse(log, &Limits::DEFAULT).expect("log")).collect();
     let evidence = golden::Evidence::Quoted;
     let boots: Vec<Boot<'_, '_>> = scenarios
@@ -76,37 +72,8 @@ fn learned(folder: &Path, scenarios: &[&str], rules: &[RuleKind]) -> Golden {
     golden
 }
 
-fn values(json: &[u8]) -> PcrValues {
-    let banks = common::pcrs(json).into_iter();
-    banks
-        .flat_map(|(bank, pcrs)| {
-            let alg = HashAlg::from_name(&bank).expect("bank");
-            pcrs.into_iter().map(move |(pcr, value)| {
-                (u8::try_from(pcr).expect("index"), Digest::from_hex(alg, &value).expect("digest"))
-            })
-        })
-        .collect()
-}
-
 fn judge(folder: &Path, scenario: &str, golden: &Golden) -> Verdict {
-    let file = |name: &str| read(folder, scenario, name);
-    let (attest, signature, log) = (file("quote-all.attest"), file("quote-all.sig"), file("eventlog.bin"));
-    let (ima, nonce) = (file("ima.bin"), hex::decode(file("nonce.hex").trim_ascii()).expect("hex"));
-    let evidence = Evidence {
-        attest: &attest,
-        signature: &signature,
-        event_log: Some(&log),
-        ima: Some(&ima),
-        pcrs: Some(values(&file("pcrs.json"))),
-        ..Evidence::default()
-    };
-    let bundle = Bundle::parse(evidence, &Limits::DEFAULT).expect("evidence");
-    let key = AttestationKey::vouched_tpm(&file("ak-ecc.pub"), &Limits::DEFAULT).expect("key");
-    let challenge = Challenge::offline(Nonce::given(&nonce).expect("nonce"));
-    let proven = AuthenticEvidence::authenticate(bundle, &key, challenge, Timestamp::from_unix(0));
-    let references = ReferenceSet::development(golden.clone()).expect("golden");
-    let context = Context { family: FAMILY.into(), ..Context::default() };
-    Policy::default().appraise(&proven.expect("authentic"), &references, &context)
+    Capture::read(&folder.join(scenario), "all").expect(scenario).judge(FAMILY, &references(golden))
 }
 
 /// Each refusing reason: PCR, component, cause.

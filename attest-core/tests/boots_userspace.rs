@@ -10,35 +10,34 @@
     reason = "a panic in it is a failed test"
 )]
 
-use std::path::Path;
+mod common;
+
+use std::path::{Path, PathBuf};
 
 use attest_core::appraise::{Cause, Code, Context, Policy, Severity, Status, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce, Outcome};
-use attest_core::evidence::bundle::{Bundle, Evidence};
-use attest_core::evidence::pcr_values::PcrValues;
+use attest_core::authenticate::{AuthenticEvidence, Outcome};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::evidence::userspace_log::Format;
 use attest_core::evidence::{Told, UserspaceLog};
-use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{self, Golden, LintCode};
 use attest_core::reference::learn::{self, Boot, Choices};
-use attest_core::{Digest, HashAlg, Limits, Timestamp};
+use attest_core::{HashAlg, Limits};
+
+use common::capture::{Capture, file, references};
 
 const FAMILY: &str = "debian-12-qemu";
 const LIMITS: Limits = Limits::DEFAULT;
 
-fn file(scenario: &str, file: &str) -> Vec<u8> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/changes");
-    let path = fixtures.join(scenario).join(file);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn folder(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/changes").join(scenario)
 }
 
 fn told() -> Vec<u8> {
-    file("own-uki-phase", "userspace.log")
+    file(&folder("own-uki-phase"), "userspace.log")
 }
 
 fn learned(scenario: &str, log: Option<&[u8]>) -> Golden {
-    let firmware = file(scenario, "eventlog.bin");
+    let firmware = file(&folder(scenario), "eventlog.bin");
     let firmware = EventLog::parse(&firmware, &LIMITS).unwrap();
     let log = log.map(|bytes| UserspaceLog::parse(bytes, &LIMITS).unwrap());
     let userspace = log.as_ref();
@@ -47,51 +46,17 @@ fn learned(scenario: &str, log: Option<&[u8]>) -> Golden {
     learn::learn(FAMILY, &[boot], &Choices::default()).unwrap()
 }
 
-/// The quote over PCR 0–15 in every bank, with these logs; `check` sees what was proven.
-fn with_evidence<T>(
-    log: Option<&[u8]>,
-    values: Option<PcrValues>,
-    check: impl FnOnce(&AuthenticEvidence<'_>) -> T,
-) -> Result<T, attest_core::authenticate::Error> {
-    let of = |name| file("own-uki-phase", name);
-    let (attest, signature) = (of("quote-all.attest"), of("quote-all.sig"));
-    let (firmware, ima) = (of("eventlog.bin"), of("ima.bin"));
-    let evidence = Evidence {
-        attest: &attest,
-        signature: &signature,
-        event_log: Some(&firmware),
-        ima: Some(&ima),
-        userspace_log: log,
-        pcrs: values,
-        ..Evidence::default()
-    };
-    let key = AttestationKey::vouched_tpm(&of("ak-ecc.pub"), &LIMITS).unwrap();
-    let nonce = hex::decode(of("nonce.hex").trim_ascii()).unwrap();
-    let challenge = Challenge::offline(Nonce::given(&nonce).unwrap());
-    let bundle = Bundle::parse(evidence, &LIMITS)?;
-    let evidence =
-        AuthenticEvidence::authenticate(bundle, &key, challenge, Timestamp::from_unix(1_800_000_000))?;
-    Ok(check(&evidence))
-}
-
-fn values() -> PcrValues {
-    let json: serde_json::Value = serde_json::from_slice(&file("own-uki-phase", "pcrs.json")).unwrap();
-    let mut values = PcrValues::new();
-    for (bank, pcrs) in json.as_object().unwrap() {
-        let alg = HashAlg::from_name(bank).unwrap();
-        for (pcr, value) in pcrs.as_object().unwrap() {
-            values.insert(pcr.parse().unwrap(), Digest::from_hex(alg, value.as_str().unwrap()).unwrap());
-        }
+/// The quote over PCR 0–15 in every bank, with this log of user space.
+fn capture(log: Option<&[u8]>) -> Capture {
+    let capture = Capture::read(&folder("own-uki-phase"), "all").expect("a quote");
+    match log {
+        None => capture,
+        Some(log) => capture.with_userspace_log(log),
     }
-    values
 }
 
 fn judge(log: Option<&[u8]>, golden: &Golden) -> Verdict {
-    let references = ReferenceSet::development(golden.clone()).unwrap();
-    let context = Context { family: FAMILY.into(), ..Context::default() };
-    let appraise =
-        |evidence: &AuthenticEvidence<'_>| Policy::default().appraise(evidence, &references, &context);
-    with_evidence(log, Some(values()), appraise).unwrap()
+    capture(log).judge(FAMILY, &references(golden))
 }
 
 /// Records of the log as it was, changed, and written again.
@@ -115,29 +80,30 @@ fn the_log_explains_what_the_firmware_does_not() {
     let log = told();
     let outcome = |log| {
         let of = |e: &AuthenticEvidence<'_>| [11, 15].map(|pcr| e.outcome(HashAlg::Sha256, pcr).unwrap());
-        with_evidence(log, Some(values()), of).unwrap()
+        capture(log).prove(of).unwrap()
     };
     let [in_11, in_15] = outcome(None);
     assert!(matches!(in_11, Outcome::Mismatch { .. }) && in_15 == Outcome::NoEvents);
     assert_eq!(outcome(Some(&log)), [Outcome::Match, Outcome::Match]);
     let all = |e: &AuthenticEvidence<'_>| e.outcomes().iter().all(|(_, _, outcome)| outcome.is_explained());
-    assert!(with_evidence(Some(&log), Some(values()), all).unwrap(), "in every bank");
+    assert!(capture(Some(&log)).prove(all).unwrap(), "in every bank");
 }
 
 #[test]
 fn without_values_the_logs_lead_to_them() {
     let log = told();
+    let values = capture(None).pcrs.unwrap();
     let same =
-        |e: &AuthenticEvidence<'_>| e.pcrs().iter().all(|(alg, pcr, v)| values().get(alg, pcr) == Some(v));
-    assert!(with_evidence(Some(&log), None, same).unwrap());
-    assert_eq!(with_evidence(None, None, same).unwrap_err().code(), "pcr_digest_mismatch");
+        |e: &AuthenticEvidence<'_>| e.pcrs().iter().all(|(alg, pcr, v)| values.get(alg, pcr) == Some(v));
+    assert!(capture(Some(&log)).without_values().prove(same).unwrap());
+    assert_eq!(capture(None).without_values().prove(same).unwrap_err().code(), "pcr_digest_mismatch");
 }
 
 #[test]
 fn a_story_is_the_firmwares_log_and_then_the_other() {
     let log = told();
     let order = |e: &AuthenticEvidence<'_>| e.extends(11).map(|extend| extend.told()).collect::<Vec<_>>();
-    let order = with_evidence(Some(&log), None, order).unwrap();
+    let order = capture(Some(&log)).without_values().prove(order).unwrap();
     let firmware = order.iter().filter(|told| **told == Told::ByFirmware).count();
     assert!(firmware > 0 && order.len() == firmware + 4);
     assert!(order.is_sorted_by_key(|told| *told == Told::ByUserspace));
@@ -266,12 +232,12 @@ fn a52_a_damaged_log_never_improves_the_verdict() {
     for at in (0..log.len()).step_by(97) {
         let mut damaged = log.clone();
         damaged[at] ^= 1;
-        let references = ReferenceSet::development(golden.clone()).unwrap();
+        let references = references(&golden);
         let context = Context { family: FAMILY.into(), ..Context::default() };
         let appraise = |evidence: &AuthenticEvidence<'_>| {
             Policy::default().appraise(evidence, &references, &context).status
         };
-        if let Ok(status) = with_evidence(Some(&damaged), Some(values()), appraise) {
+        if let Ok(status) = capture(Some(&damaged)).prove(appraise) {
             assert_eq!(status, Status::Contraindicated, "byte {at}");
         }
     }

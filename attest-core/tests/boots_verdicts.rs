@@ -16,16 +16,15 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use attest_core::appraise::{Cause, Code, Context, Policy, Severity, Status, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
-use attest_core::evidence::bundle::{Bundle, Evidence};
+use attest_core::appraise::{Cause, Code, Severity, Status, Verdict};
 use attest_core::evidence::ima_log::ImaLog;
-use attest_core::evidence::pcr_values::PcrValues;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{self, Golden, Replacement, Variant};
 use attest_core::reference::learn::{self, Boot, Choices};
-use attest_core::{Digest, HashAlg, Limits, Timestamp};
+use attest_core::{Digest, Limits};
+
+use common::capture::{Capture, references};
 
 const FAMILY: &str = "debian-12-qemu";
 
@@ -40,56 +39,19 @@ fn read(folder: &Path, scenario: &str, file: &str) -> Option<Vec<u8>> {
     std::fs::read(folder.join(scenario).join(file)).ok()
 }
 
-fn values(json: &[u8]) -> PcrValues {
-    let banks = common::pcrs(json).into_iter();
-    banks
-        .flat_map(|(bank, pcrs)| {
-            let alg = HashAlg::from_name(&bank).expect("bank");
-            pcrs.into_iter().map(move |(pcr, value)| {
-                (u8::try_from(pcr).expect("index"), Digest::from_hex(alg, &value).expect("digest"))
-            })
-        })
-        .collect()
-}
-
 /// Every way to present a boot's evidence, judged. They all say the same, and so there is one verdict; with the number of ways.
 fn judge(folder: &Path, scenario: &str, quotes: &[&str], references: &ReferenceSet) -> Option<Verdict> {
     let mut verdicts: Vec<(String, Verdict)> = Vec::new();
     for quote in quotes {
-        let key = if *quote == "all" { "ecc" } else { quote };
-        let Some(attest) = read(folder, scenario, &format!("quote-{quote}.attest")) else { continue };
-        let signature = read(folder, scenario, &format!("quote-{quote}.sig")).expect("signature");
-        let key = read(folder, scenario, &format!("ak-{key}.pub")).expect("key");
-        let nonce = read(folder, scenario, "nonce.hex").expect("nonce");
-        let nonce = hex::decode(nonce.trim_ascii()).expect("hex");
-        let log = read(folder, scenario, "eventlog.bin").expect("log");
-        let pcrs = values(&read(folder, scenario, "pcrs.json").expect("pcrs"));
+        let Some(mut capture) = Capture::read(&folder.join(scenario), quote) else { continue };
+        let values = capture.pcrs.clone();
         for list in ["ima.bin", "ima.ascii"] {
             let Some(ima) = read(folder, scenario, list) else { continue };
-            for pcrs in [Some(pcrs.clone()), None] {
-                let way = format!(
-                    "{scenario} {quote} {list} {}",
-                    if pcrs.is_some() { "values" } else { "derived" }
-                );
-                let evidence = Evidence {
-                    userspace_log: None,
-                    attest: &attest,
-                    signature: &signature,
-                    signature_scheme: None,
-                    event_log: Some(&log),
-                    ima: Some(&ima),
-                    pcrs,
-                    ..Evidence::default()
-                };
-                let bundle =
-                    Bundle::parse(evidence, &Limits::DEFAULT).unwrap_or_else(|e| panic!("{way}: {e}"));
-                let key = AttestationKey::vouched_tpm(&key, &Limits::DEFAULT).expect("key");
-                let challenge = Challenge::offline(Nonce::given(&nonce).expect("nonce"));
-                let now = Timestamp::from_unix(1_800_000_000);
-                let evidence = AuthenticEvidence::authenticate(bundle, &key, challenge, now);
-                let evidence = evidence.unwrap_or_else(|e| panic!("{way}: {e}"));
-                let context = Context { family: FAMILY.into(), ..Context::default() };
-                verdicts.push((way, Policy::default().appraise(&evidence, references, &context)));
+            capture.ima = ima;
+            for (pcrs, how) in [(values.clone(), "values"), (None, "derived")] {
+                capture.pcrs = pcrs;
+                let way = format!("{scenario} {quote} {list} {how}");
+                verdicts.push((way, capture.judge(FAMILY, references)));
             }
         }
     }
@@ -133,10 +95,6 @@ fn learn_with(folder: &Path, scenarios: &[&str], with_files: bool, choices: &Cho
         })
         .collect();
     learn::learn(FAMILY, &boots, choices).expect("golden")
-}
-
-fn references(golden: &Golden) -> ReferenceSet {
-    ReferenceSet::development(golden.clone()).expect("a document that fits together")
 }
 
 /// PCR and component of every refusing reason.

@@ -13,15 +13,15 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use attest_core::appraise::{Code, Context, Policy, Severity, Status, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
-use attest_core::evidence::bundle::{Bundle, Evidence};
+use attest_core::appraise::{Code, Severity, Status, Verdict};
+use attest_core::evidence::bundle::Evidence;
 use attest_core::evidence::tcg_log::EventLog;
-use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{self, Golden};
 use attest_core::reference::learn::{self, Boot, Choices};
 use attest_core::reference::predict::{Prediction, Replace, Request, Source, WarningCode, predict};
-use attest_core::{Digest, HashAlg, Limits, Timestamp};
+use attest_core::{Digest, HashAlg, Limits};
+
+use common::capture::{Capture, file, references};
 
 const FAMILY: &str = "f";
 const SHA256: &[HashAlg] = &[HashAlg::Sha256];
@@ -36,12 +36,8 @@ fn changes() -> Option<PathBuf> {
     common::shared().map(|shared| shared.join("changes"))
 }
 
-fn read(folder: &Path, file: &str) -> Vec<u8> {
-    std::fs::read(folder.join(file)).unwrap_or_else(|error| panic!("{}/{file}: {error}", folder.display()))
-}
-
 fn learn_from(folder: &Path) -> Golden {
-    let log = read(folder, "eventlog.bin");
+    let log = file(folder, "eventlog.bin");
     let log = EventLog::parse(&log, &Limits::DEFAULT).expect("log");
     let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
     let boot = Boot { name, log: &log, evidence: golden::Evidence::Quoted, files: None, userspace: None };
@@ -49,29 +45,8 @@ fn learn_from(folder: &Path) -> Golden {
 }
 
 fn judge(folder: &Path, golden: &Golden) -> Verdict {
-    let quote = if folder.join("quote-all.attest").exists() { "quote-all" } else { "quote-ecc" };
-    let [attest, signature, log, ima, key] =
-        [&format!("{quote}.attest"), &format!("{quote}.sig"), "eventlog.bin", "ima.bin", "ak-ecc.pub"]
-            .map(|file| read(folder, file));
-    let nonce = hex::decode(read(folder, "nonce.hex").trim_ascii()).expect("hex");
-    let evidence = Evidence {
-        attest: &attest,
-        signature: &signature,
-        signature_scheme: None,
-        event_log: Some(&log),
-        ima: Some(&ima),
-        ima_after: None,
-        userspace_log: None,
-        pcrs: None,
-    };
-    let bundle = Bundle::parse(evidence, &Limits::DEFAULT).expect("bundle");
-    let key = AttestationKey::vouched_tpm(&key, &Limits::DEFAULT).expect("key");
-    let challenge = Challenge::offline(Nonce::given(&nonce).expect("nonce"));
-    let now = Timestamp::from_unix(1_800_000_000);
-    let evidence = AuthenticEvidence::authenticate(bundle, &key, challenge, now).expect("authentic");
-    let references = ReferenceSet::development(golden.clone()).expect("fits together");
-    let context = Context { family: FAMILY.into(), ..Context::default() };
-    Policy::default().appraise(&evidence, &references, &context)
+    let capture = Capture::read(folder, "all").or_else(|| Capture::read(folder, "ecc")).expect("a quote");
+    capture.without_values().judge(FAMILY, &references(golden))
 }
 
 fn sha256(hex: &str) -> [Digest; 1] {
@@ -141,7 +116,7 @@ fn another_kernel_by_its_digests() {
 fn another_initrd_by_its_digest() {
     let (old, new) = (boots().join("sb-grub"), boots().join("sb-initrd"));
     let base = learn_from(&old);
-    let log = read(&new, "eventlog.bin");
+    let log = file(&new, "eventlog.bin");
     let log = EventLog::parse(&log, &Limits::DEFAULT).expect("log");
     let event = log.events().iter().rfind(|event| event.pcr == 9).expect("the initrd");
     let digests: Vec<Digest> = base.banks.iter().filter_map(|bank| event.typed_digest(*bank)).collect();
@@ -180,7 +155,7 @@ fn command_line_with_its_configuration() {
     let Some(changes) = changes() else { return };
     let (old, new) = (changes.join("base"), changes.join("cmdline"));
     let base = learn_from(&old);
-    let config = read(&new, "grub.cfg");
+    let config = file(&new, "grub.cfg");
     let line = "console=ttyS0 rdinit=/init rootfstype=ramfs lockdown=none apparmor=0";
     let replace =
         [with("kernel_cmdline", Source::Text(line)), with("grub.config", Source::File("grub.cfg", &config))];
@@ -192,7 +167,7 @@ fn configuration_with_a_comment() {
     let Some(changes) = changes() else { return };
     let (old, new) = (changes.join("base"), changes.join("grub-cfg-comment"));
     let base = learn_from(&old);
-    let config = read(&new, "grub.cfg");
+    let config = file(&new, "grub.cfg");
     let replace = [with("grub.config", Source::File("grub.cfg", &config))];
     let prediction = holds(&old, &new, &request(&base, &replace));
     assert_eq!(prediction.warnings.first().map(|w| w.code), Some(WarningCode::GrubCommandsKept));
@@ -229,7 +204,7 @@ fn sbat_level() {
 /// The contents of a variable that a boot measured, as an administrator has them in a file before.
 fn variable(folder: &Path, name: &str) -> Vec<u8> {
     use attest_core::evidence::tcg_event::Variable;
-    let log = read(folder, "eventlog.bin");
+    let log = file(folder, "eventlog.bin");
     let log = EventLog::parse(&log, &Limits::DEFAULT).expect("log");
     let variables =
         log.events().iter().filter(|event| event.pcr == 7).filter_map(|e| Variable::parse(e.data));

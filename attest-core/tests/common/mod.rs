@@ -9,6 +9,7 @@
     reason = "each test binary uses a part of this, and a panic in it is a failed test"
 )]
 
+pub(crate) mod capture;
 pub(crate) mod swtpm;
 
 use std::collections::BTreeMap;
