@@ -15,7 +15,6 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use attest_core::appraise::{Cause, Code, Severity, Status, Verdict};
-use attest_core::evidence::bundle::Evidence;
 use attest_core::evidence::tcg_event::{Database, Whole};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::golden::{self, Golden, Rule, RuleKind};

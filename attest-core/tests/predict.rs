@@ -14,7 +14,6 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use attest_core::appraise::{Code, Severity, Status, Verdict};
-use attest_core::evidence::bundle::Evidence;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::golden::{self, Golden};
 use attest_core::reference::learn::{self, Boot, Choices};
