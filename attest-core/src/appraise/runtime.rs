@@ -90,7 +90,8 @@ impl Before {
 /// Events of PCR 10 in the firmware's log: what IMA measured could be told there, where no file is judged.
 fn told_by_firmware(evidence: &AuthenticEvidence<'_>) -> Option<Reason> {
     let first = evidence.extends(IMA).next().map(|event| event.index())?;
-    let explain = "the firmware's log has events in PCR 10, which is IMA's: its list alone may explain it";
+    let explain =
+        "a log beside IMA's list has events in PCR 10, which is IMA's: its own list alone may explain it";
     let reason = Reason::new(Code::EventUnexpected, Severity::Refuse, Part::Runtime, explain);
     Some(Reason { pcr: Some(IMA_PCR), event: Some(first), component: Some("ima".into()), ..reason })
 }

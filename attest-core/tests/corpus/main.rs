@@ -24,6 +24,7 @@ mod common;
 #[path = "../common/diag.rs"]
 mod diag;
 
+mod cel;
 mod certificates;
 mod corim;
 mod event_logs;

@@ -2,6 +2,7 @@
 
 use super::content::{Content, Management, Systemd};
 use super::error::{Error, ErrorKind};
+use super::ima_tlv::ImaTlv;
 use super::record::{Digests, Record, Register, alg_name};
 use crate::Limits;
 use crate::digest::HashAlg;
@@ -127,7 +128,7 @@ fn content(kind: u64, value: Value<'_>) -> Result<Content, ErrorKind> {
             fields.end()?;
             Content::ImaTemplate { name, data }
         }
-        8 => Content::ImaTlv(bytes(&value, "content")?.to_vec()),
+        8 => Content::ImaTlv(ImaTlv::parse(bytes(&value, "content")?)?),
         9 => {
             let string = core::str::from_utf8(bytes(&value, "content")?);
             let string = string.map_err(|_| ErrorKind::value("content", "UTF-8"))?.to_owned();

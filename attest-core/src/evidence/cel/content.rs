@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use super::ima_tlv::ImaTlv;
+use crate::digest::Digest;
+use crate::evidence::ima_log::Entry;
 use crate::evidence::tcg_log::EventType;
 use crate::evidence::text::{Hex, Text, shortened};
 
@@ -18,8 +21,8 @@ pub enum Content {
         /// Its data, of which the digests are.
         data: Vec<u8>,
     },
-    /// `ima_tlv`.
-    ImaTlv(Vec<u8>),
+    /// `ima_tlv`: a measured file.
+    ImaTlv(ImaTlv),
     /// A type that is not known here, by its name or number.
     Other {
         /// The type.
@@ -114,11 +117,25 @@ impl Content {
         }
     }
 
+    /// What a digest of it should be; `None` where nobody says. A canonical event log in TLV may have hashed type and length with the value.
+    pub(super) fn is_of(&self, digest: &Digest, tlv_type: Option<u8>) -> bool {
+        let alg = digest.alg();
+        if let Self::ImaTemplate { name, data } = self {
+            // The first template pads the name that it hashes.
+            return Entry::told(name, data).template_digest(alg) == *digest;
+        }
+        let Some(value) = self.measured() else { return false };
+        let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
+        alg.hash(&[value]) == *digest
+            || tlv_type.is_some_and(|kind| alg.hash(&[&[kind], &length, value]) == *digest)
+    }
+
     /// The bytes that the digest should be of; `None` where nobody says.
-    pub(super) fn measured(&self) -> Option<&[u8]> {
+    fn measured(&self) -> Option<&[u8]> {
         match self {
             Self::Management(_) => None,
-            Self::ImaTemplate { data, .. } | Self::PcClient { data, .. } | Self::ImaTlv(data) => Some(data),
+            Self::ImaTemplate { data, .. } | Self::PcClient { data, .. } => Some(data),
+            Self::ImaTlv(file) => Some(&file.measured),
             Self::Other { value, .. } => value.as_deref(),
             Self::Systemd(systemd) => systemd.string.as_deref().map(str::as_bytes),
         }
@@ -148,8 +165,24 @@ impl fmt::Display for Content {
                 });
                 texts.try_for_each(|text| f.write_str(&text))
             }
-            Self::ImaTemplate { name, data } => write!(f, "{} {}", Text(name), Hex(data)),
-            Self::ImaTlv(data) => write!(f, "{}", Hex(data)),
+            Self::ImaTemplate { name, data } => {
+                let entry = Entry::told(name, data);
+                match (entry.file_digest(), entry.name()) {
+                    (Some(digest), Some(path)) => {
+                        let path = String::from_utf8_lossy(path);
+                        write!(
+                            f,
+                            "{} {} {}:{}",
+                            Text(name),
+                            Text(&path),
+                            Text(digest.algorithm),
+                            Hex(digest.bytes)
+                        )
+                    }
+                    _ => write!(f, "{} {}", Text(name), Hex(data)),
+                }
+            }
+            Self::ImaTlv(file) => write!(f, "{file}"),
             Self::Other { content_type, value } => {
                 write!(f, "{}", Text(content_type))?;
                 match value.as_deref().map(|value| (core::str::from_utf8(value), value)) {

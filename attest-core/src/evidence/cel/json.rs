@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::content::{Content, Management, StateTransition, Systemd};
 use super::error::{Error, ErrorKind};
+use super::ima_tlv::ImaTlv;
 use super::record::{Digests, Record, Register};
 use crate::Limits;
 use crate::digest::HashAlg;
@@ -198,7 +199,7 @@ fn typed_content(kind: String, content: Value, is_closed: bool) -> Result<Conten
             closed(fields)?;
             Content::ImaTemplate { name, data }
         }
-        ("ima_tlv", content) => Content::ImaTlv(hex_of(&content, "content")?),
+        ("ima_tlv", content) => Content::ImaTlv(ImaTlv::parse(&hex_of(&content, "content")?)?),
         // The canonical log has the measured string alone, in hexadecimal.
         ("systemd", Value::String(hex)) => {
             let string = String::from_utf8(hex_of(&Value::String(hex), "content")?);

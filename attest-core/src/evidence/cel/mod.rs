@@ -13,6 +13,7 @@
 mod cbor;
 mod content;
 mod error;
+mod ima_tlv;
 mod json;
 mod recnum;
 mod record;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use content::{Content, Management, StateTransition, Systemd};
 pub use error::{Error, ErrorKind};
+pub use ima_tlv::ImaTlv;
 pub use record::{Record, Register};
 
 pub(in crate::evidence) use json::element as json_record;

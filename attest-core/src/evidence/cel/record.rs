@@ -87,12 +87,7 @@ impl Record {
     #[must_use]
     pub fn is_authenticated(&self, alg: HashAlg) -> bool {
         let Some(digest) = self.digest(alg).filter(|_| self.is_extended()) else { return false };
-        let Some(value) = self.content.measured() else { return false };
-        if alg.hash(&[value]) == *digest {
-            return true;
-        }
-        let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
-        self.tlv_type.is_some_and(|kind| alg.hash(&[&[kind], &length, value]) == *digest)
+        self.content.is_of(digest, self.tlv_type)
     }
 
     /// Whether every digest that may judge covers the content; SHA-1 speaks only where it is alone.

@@ -11,6 +11,7 @@ use crate::reader::Truncated;
 
 mod content;
 mod hostile;
+mod ima;
 
 const LIMITS: Limits = Limits::DEFAULT;
 

@@ -2,6 +2,7 @@
 
 use super::content::{Content, Management, StateTransition, Systemd};
 use super::error::{Error, ErrorKind};
+use super::ima_tlv::ImaTlv;
 use super::record::{Digests, Record, Register, alg_name};
 use crate::Limits;
 use crate::digest::HashAlg;
@@ -104,7 +105,7 @@ fn content(kind: u8, value: Reader<'_>) -> Result<Content, ErrorKind> {
             let (name, data) = pair(value, "template_name", "template_data")?;
             Content::ImaTemplate { name: text(name.rest(), "template_name")?, data: data.rest().to_vec() }
         }
-        8 => Content::ImaTlv(bytes.to_vec()),
+        8 => Content::ImaTlv(ImaTlv::parse(bytes)?),
         9 => {
             let string = Some(text(bytes, "content")?);
             Content::Systemd(Systemd { string, ..Systemd::default() })

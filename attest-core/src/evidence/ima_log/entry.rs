@@ -46,6 +46,12 @@ pub(super) const IMA_NAME_BUFFER: usize = 256;
 pub(super) const IMA_DIGEST: usize = 20;
 
 impl<'e> Entry<'e> {
+    /// An entry that another log tells of: its template and data alone, and no violation.
+    pub(in crate::evidence) const fn told(template: &'e str, data: &'e [u8]) -> Self {
+        let template = Template(template.as_bytes());
+        Self { index: 0, offset: 0, pcr: 0, template_hash: &[u8::MAX], template, data }
+    }
+
     /// Whether the kernel reports that it could not measure faithfully: the file was open for writing, or changed.
     #[must_use]
     pub fn is_violation(&self) -> bool {

@@ -53,6 +53,11 @@ pub enum FindingKind {
     Empty,
     /// A record in a PCR that belongs to the firmware, other than systemd's separator, proven, once and last.
     FirmwarePcr,
+    /// Entries of IMA, which are judged in the kernel's own list alone.
+    ImaNotJudged {
+        /// How many.
+        count: usize,
+    },
     /// Records in NV indexes, which no quote of PCRs covers.
     NvIndexNotQuoted {
         /// How many.
@@ -80,6 +85,7 @@ impl FindingKind {
             Self::ContentTypeUnknown { .. } => "content_type_unknown",
             Self::Empty => "log_empty",
             Self::FirmwarePcr => "userspace_in_firmware_pcr",
+            Self::ImaNotJudged { .. } => "ima_not_judged_here",
             Self::NvIndexNotQuoted { .. } => "nv_index_not_quoted",
             Self::RegisterForeign => "register_foreign",
             Self::ResettablePcr => "resettable_pcr",
@@ -94,7 +100,7 @@ impl FindingKind {
         match self {
             Self::BootIdChanged | Self::Empty | Self::FirmwarePcr | Self::RegisterForeign => Severity::Refuse,
             Self::StateTransition(StateTransition::Kexec) => Severity::Refuse,
-            Self::StateTransition(_) | Self::TooMany { .. } => Severity::Warn,
+            Self::StateTransition(_) | Self::ImaNotJudged { .. } | Self::TooMany { .. } => Severity::Warn,
             Self::ContentTypeUnknown { .. } | Self::NvIndexNotQuoted { .. } | Self::ResettablePcr => {
                 Severity::Info
             }
@@ -112,6 +118,9 @@ impl fmt::Display for FindingKind {
             Self::Empty => f.write_str("the log of user space is empty"),
             Self::FirmwarePcr => {
                 f.write_str("user space extends a PCR of the firmware with something else than its one separator")
+            }
+            Self::ImaNotJudged { count } => {
+                write!(f, "{count} entries of IMA, which are judged in the kernel's own list alone: it is wanted")
             }
             Self::NvIndexNotQuoted { count } => {
                 write!(f, "{count} record(s) of NV indexes, which a quote of PCRs does not cover")
@@ -159,6 +168,12 @@ pub(super) fn inspect(records: &[Record], limits: &Limits) -> Vec<Finding> {
     let count = records.iter().filter(|record| matches!(record.register, Register::NvIndex(_))).count();
     if count > 0 {
         all.push(of_log(FindingKind::NvIndexNotQuoted { count }));
+    }
+    let is_ima =
+        |record: &&Record| matches!(record.content, Content::ImaTemplate { .. } | Content::ImaTlv(_));
+    let count = records.iter().filter(is_ima).count();
+    if count > 0 {
+        all.push(of_log(FindingKind::ImaNotJudged { count }));
     }
     if records.is_empty() {
         all.push(of_log(FindingKind::Empty));
