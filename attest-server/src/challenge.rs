@@ -118,7 +118,7 @@ pub(crate) fn check_subject_key(spki: &[u8]) -> Result<(), Refusal> {
 }
 
 /// The key by which the server knows its own challenges. Who has it can choose a nonce, and so have it answered beforehand; servers that
-/// share a store share it.
+/// share a store share it, and no others do: what one spends another must know.
 pub(crate) struct ChallengeKey(hmac::Key);
 
 impl ChallengeKey {

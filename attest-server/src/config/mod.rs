@@ -144,7 +144,8 @@ impl Default for Enrollment {
 pub struct Challenge {
     /// How long a device has to answer.
     pub expires_seconds: u64,
-    /// The file of the key by which the server knows its own challenges; in the data directory if absent. Servers that share a store share it.
+    /// The file of the key by which the server knows its own challenges; in the data directory if absent. Servers that share a store share it, and
+    /// no others.
     pub key: Option<PathBuf>,
 }
 
