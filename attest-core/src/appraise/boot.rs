@@ -216,14 +216,13 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
 
     /// PCR 4, 5, 8, 9 and 11–15: one variant must account for all of them.
     fn variants(&mut self, judged: &[Judged<'e, 'a>]) {
-        let variants = self.references.variants();
-        if variants.is_empty() {
+        if self.references.variants().len() == 0 {
             let explain = "the golden document has no variant of a boot";
             self.boot.reasons.push(Reason::new(Code::GoldenMissing, Severity::Refuse, Part::Boot, explain));
             return;
         }
         let found = Found::new(self, judged);
-        if let Some(variant) = found.explaining(variants) {
+        if let Some(variant) = found.explaining() {
             for (id, golden) in variant.ids.iter().zip(&variant.sequences) {
                 self.account(golden.pcr, *id);
                 if let Some(judged) = judged.iter().find(|judged| judged.pcr == golden.pcr) {
@@ -234,11 +233,11 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             self.boot.explained = true;
             return;
         }
-        if let Some(parts) = found.parts(variants) {
+        if let Some(parts) = found.parts() {
             let explain = words::variants_mixed(&parts);
             self.boot.reasons.push(Reason::new(Code::VariantsMixed, Severity::Refuse, Part::Boot, explain));
         }
-        let nearest = found.near(variants).min_by_key(|variant| distance(variant, judged));
+        let nearest = found.near().min_by_key(|variant| distance(variant, judged));
         let Some(nearest) = nearest else { return };
         self.boot.variant = Some(nearest.name.clone());
         nearest.ids.iter().zip(&nearest.sequences).for_each(|(id, s)| self.remember(s.pcr, *id));
@@ -252,7 +251,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
     /// What the log says of a PCR that it does not explain. Nobody proves it, so it judges nothing: it names causes that would otherwise
     /// hide behind the register's own.
     fn told(&mut self, diagnosis: &Diagnosis) {
-        let (golden, variants) = (self.references.golden(), self.references.variants());
+        let golden = self.references.golden();
         if !diagnosis.log_tells_more || !golden.judged.contains(&diagnosis.pcr) {
             return;
         }
@@ -262,8 +261,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         let judged = Judged { pcr: diagnosis.pcr, by, events, proven: false };
         let most = Limits::DEFAULT.compared;
         let (sequence, name) = if in_variant(judged.pcr) {
-            let known = variants.iter().find(|v| Some(&v.name) == self.boot.variant.as_ref());
-            let last = variants.iter().rev().take(most);
+            let known = self.boot.variant.as_ref().and_then(|name| self.references.variant_named(name));
+            let last = self.references.variants().rev().take(most);
             let nearest = || last.min_by_key(|variant| distance(variant, core::slice::from_ref(&judged)));
             let Some(variant) = known.or_else(nearest) else { return };
             (golden_for(variant, judged.pcr), variant.name.as_str())

@@ -105,10 +105,8 @@ impl<'b> Search<'b> {
             Some(Base { name: format!("{kind} `{name}`"), by_log: false, localities, steps })
         };
         let last = self.references.index().of_register(pcr).take(Limits::DEFAULT.compared);
-        let named = |variant: Option<u32>| {
-            let at = usize::try_from(variant?).ok()?;
-            self.references.variants().get(at).map(|variant| variant.name.as_str())
-        };
+        let named =
+            |variant: Option<u32>| self.references.variant(variant?).map(|variant| variant.name.as_str());
         let based = |(sequence, variant): (&'b Sequence, Option<u32>)| match named(variant) {
             Some(name) => base("variant", name, sequence),
             None => base("boot", &sequence.name, sequence),

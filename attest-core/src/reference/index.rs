@@ -12,9 +12,20 @@ use super::{ResolvedVariant, component};
 use crate::authenticate::replay::reset_value;
 use crate::digest::Digest;
 
-/// Finds the sequences and variants that can account for proven values.
+/// Finds the sequences and variants that can account for proven values. What a document brings is shared; a device's overlay adds its own,
+/// and costs what it changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
+    document: Arc<OfDocument>,
+    /// Sequences with a device's own digests, by number: alternatives in the place of the document's, those of variants behind them.
+    own: BTreeMap<u32, Known>,
+    /// Which variants have one of their own in the place of a sequence of the document.
+    left: BTreeMap<u32, Vec<u32>>,
+}
+
+/// What the document brings.
+#[derive(Clone, Debug, Default)]
+struct OfDocument {
     /// Every distinct sequence: alternatives first, then those of variants.
     sequences: Vec<Known>,
     /// Where to find sequences by the value that they lead to as written, sorted by register, value, sequence.
@@ -25,6 +36,8 @@ pub(crate) struct Index {
     valued: BTreeSet<u8>,
     /// How many of `sequences` are alternatives; they stand in the order of the document.
     alternatives: usize,
+    /// The alternatives, sorted by register and name.
+    by_name: Vec<u32>,
     /// Names of components by their number.
     components: Vec<String>,
     /// Superseded digests, sorted, with their positions in the document.
@@ -61,9 +74,8 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SequenceId(u32);
 
-impl Index {
-    /// Indexes a document and its variants, and lets variants share what is equal in them.
-    pub(crate) fn new(golden: &Golden, variants: &mut [ResolvedVariant]) -> Self {
+impl OfDocument {
+    fn new(golden: &Golden, variants: &mut [ResolvedVariant]) -> Self {
         let mut index = Self::default();
         let superseded = (0_u32..).zip(&golden.superseded);
         index.superseded =
@@ -74,6 +86,11 @@ impl Index {
             index.add(Arc::new(sequence.clone()), &mut numbers);
         }
         index.alternatives = index.sequences.len();
+        index.by_name = (0_u32..).zip(&index.sequences).map(|(id, _)| id).collect();
+        index.by_name.sort_by_cached_key(|id| {
+            let sequence = golden.sequences.get(usize::try_from(*id).unwrap_or(usize::MAX));
+            sequence.map(|sequence| (sequence.pcr, sequence.name.clone()))
+        });
         let mut known: BTreeMap<(Digest, usize), u32> = BTreeMap::new();
         for (at, variant) in (0_u32..).zip(variants) {
             for sequence in &mut variant.sequences {
@@ -109,7 +126,7 @@ impl Index {
                 known.insert((print, behind), id);
                 return id;
             };
-            if self.known(SequenceId(id)).is_some_and(|known| known.sequence == *sequence) {
+            if self.known(id).is_some_and(|known| known.sequence == *sequence) {
                 return id;
             }
         }
@@ -143,41 +160,20 @@ impl Index {
         self.sequences.get_mut(usize::try_from(id).ok()?)
     }
 
-    fn known(&self, id: SequenceId) -> Option<&Known> {
-        self.sequences.get(usize::try_from(id.0).ok()?)
+    fn known(&self, id: u32) -> Option<&Known> {
+        self.sequences.get(usize::try_from(id).ok()?)
     }
 
-    /// Whether a sequence of the register has a rule with values.
-    pub(crate) fn has_values(&self, pcr: u8) -> bool {
-        self.valued.contains(&pcr)
+    /// How many sequences there are: the number of the first one of a device's own.
+    fn count(&self) -> u32 {
+        u32::try_from(self.sequences.len()).unwrap_or(u32::MAX)
     }
 
-    /// The alternatives, in the order of the document.
-    pub(crate) fn all_alternatives(&self) -> impl DoubleEndedIterator<Item = &Sequence> {
-        self.sequences.get(..self.alternatives).unwrap_or_default().iter().map(|known| &*known.sequence)
-    }
-
-    /// Puts an alternative with a device's own digests in the place of the document's. Sequences with slots that differ from device to
-    /// device are never found by their value, so nothing else moves.
-    pub(crate) fn put(&mut self, id: SequenceId, sequence: Arc<Sequence>) {
-        if let Some(known) = self.known_mut(id.0) {
-            known.sequence = sequence;
-        }
-    }
-
-    /// The same for one variant, which no longer shares the sequence with others.
-    pub(crate) fn put_for(&mut self, variant: u32, id: SequenceId, sequence: Arc<Sequence>) -> SequenceId {
-        let Some(known) = self.known_mut(id.0) else { return id };
-        known.variants.retain(|at| *at != variant);
-        let own = Known { sequence, variants: vec![variant], ..known.clone() };
-        let new = u32::try_from(self.sequences.len()).unwrap_or(u32::MAX);
-        self.open.entry(own.sequence.pcr).or_default().push(new);
-        self.sequences.push(own);
-        SequenceId(new)
-    }
-
-    fn is_alternative(&self, id: u32) -> bool {
-        usize::try_from(id).is_ok_and(|id| id < self.alternatives)
+    /// Where the document says that this digest was good once.
+    fn superseded(&self, digest: &Digest) -> Option<usize> {
+        let from = self.superseded.partition_point(|(known, _)| known < digest);
+        let (_, at) = self.superseded.get(from).filter(|(known, _)| known == digest)?;
+        usize::try_from(*at).ok()
     }
 
     fn exactly(&self, pcr: u8, value: &Digest) -> impl Iterator<Item = u32> + '_ {
@@ -186,16 +182,81 @@ impl Index {
         let rest = self.values.get(from..).unwrap_or_default();
         rest.iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id)
     }
+}
+
+impl Index {
+    /// Indexes a document and its variants, and lets variants share what is equal in them.
+    pub(crate) fn new(golden: &Golden, variants: &mut [ResolvedVariant]) -> Self {
+        Self { document: Arc::new(OfDocument::new(golden, variants)), ..Self::default() }
+    }
+
+    fn known(&self, id: SequenceId) -> Option<&Known> {
+        self.own.get(&id.0).or_else(|| self.document.known(id.0))
+    }
+
+    /// The number of a sequence of the document, and the sequence, or the device's own in its place.
+    fn instead<'i>(&'i self, (at, known): (usize, &'i Known)) -> (u32, &'i Known) {
+        let id = u32::try_from(at).unwrap_or(u32::MAX);
+        (id, self.own.get(&id).unwrap_or(known))
+    }
+
+    /// Sequences of variants with a device's own digests.
+    fn own_of_variants(&self) -> impl DoubleEndedIterator<Item = (u32, &Known)> {
+        self.own.range(self.document.count()..).map(|(id, known)| (*id, known))
+    }
+
+    /// Whether a sequence of the register has a rule with values.
+    pub(crate) fn has_values(&self, pcr: u8) -> bool {
+        self.document.valued.contains(&pcr)
+    }
+
+    /// The alternatives, in the order of the document.
+    pub(crate) fn all_alternatives(&self) -> impl DoubleEndedIterator<Item = &Sequence> {
+        let document = self.document.sequences.get(..self.document.alternatives).unwrap_or_default();
+        document.iter().enumerate().map(|known| &*self.instead(known).1.sequence)
+    }
+
+    /// Puts an alternative with a device's own digests in the place of the document's. Sequences with slots that differ from device to
+    /// device are never found by their value, so nothing else moves.
+    pub(crate) fn put(&mut self, id: SequenceId, sequence: Arc<Sequence>) {
+        if let Some(known) = self.known(id) {
+            let own = Known { sequence, ..known.clone() };
+            self.own.insert(id.0, own);
+        }
+    }
+
+    /// The same for one variant, which no longer shares the sequence with others.
+    pub(crate) fn put_for(&mut self, variant: u32, id: SequenceId, sequence: Arc<Sequence>) -> SequenceId {
+        if let Some(own) = self.own.get_mut(&id.0) {
+            own.sequence = sequence;
+            return id;
+        }
+        let Some(known) = self.document.known(id.0) else { return id };
+        let Known { components, current, .. } = known;
+        let own =
+            Known { sequence, variants: vec![variant], components: components.clone(), current: *current };
+        let last = self.own.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+        let new = last.max(self.document.count());
+        self.own.insert(new, own);
+        self.left.entry(id.0).or_default().push(variant);
+        SequenceId(new)
+    }
+
+    fn is_alternative(&self, id: u32) -> bool {
+        usize::try_from(id).is_ok_and(|id| id < self.document.alternatives)
+    }
 
     /// Whether a golden sequence of this register, as it is written, leads to this value.
     pub(crate) fn leads_to(&self, pcr: u8, value: &Digest) -> bool {
-        self.exactly(pcr, value).next().is_some()
+        self.document.exactly(pcr, value).next().is_some()
     }
 
     /// The alternatives of a register, or the sequences of variants, that can lead to this value.
     fn proposed(&self, pcr: u8, value: &Digest, alternatives: bool) -> impl Iterator<Item = SequenceId> + '_ {
-        let open = self.open.get(&pcr).map(Vec::as_slice).unwrap_or_default();
-        let ids = self.exactly(pcr, value).chain(open.iter().copied());
+        let open = self.document.open.get(&pcr).map(Vec::as_slice).unwrap_or_default();
+        let own = self.own_of_variants().filter(move |(_, known)| known.sequence.pcr == pcr);
+        let own = own.map(|(id, _)| id);
+        let ids = self.document.exactly(pcr, value).chain(open.iter().copied()).chain(own);
         ids.filter(move |id| self.is_alternative(*id) == alternatives).map(SequenceId)
     }
 
@@ -214,6 +275,15 @@ impl Index {
         u32::try_from(at).ok().filter(|id| self.is_alternative(*id)).map(SequenceId)
     }
 
+    /// The first alternative of this register and name.
+    pub(crate) fn alternative_named(&self, pcr: u8, name: &str) -> Option<SequenceId> {
+        let by_name = &self.document.by_name;
+        let key =
+            |id: &u32| self.document.known(*id).map(|known| (known.sequence.pcr, &*known.sequence.name));
+        let from = by_name.partition_point(|id| key(id) < Some((pcr, name)));
+        by_name.get(from).filter(|id| key(id) == Some((pcr, name))).map(|id| SequenceId(*id))
+    }
+
     /// The sequence.
     pub(crate) fn sequence(&self, id: SequenceId) -> Option<&Sequence> {
         self.known(id).map(|known| &*known.sequence)
@@ -221,13 +291,23 @@ impl Index {
 
     /// The distinct sequences of a register, the last of the document first, each with the first variant that has it.
     pub(crate) fn of_register(&self, pcr: u8) -> impl Iterator<Item = (&Sequence, Option<u32>)> {
-        let known = self.sequences.iter().rev().filter(move |known| known.sequence.pcr == pcr);
-        known.map(|known| (&*known.sequence, known.variants.first().copied()))
+        let document = self.document.sequences.iter().enumerate().rev().map(|known| self.instead(known));
+        let known = self.own_of_variants().rev().chain(document);
+        let known = known.filter(move |(_, known)| known.sequence.pcr == pcr);
+        known.map(|(id, known)| (&*known.sequence, self.variants_with(SequenceId(id)).next()))
     }
 
     /// Positions of the variants that have this sequence, ascending.
-    pub(crate) fn variants_with(&self, id: SequenceId) -> &[u32] {
-        self.known(id).map(|known| known.variants.as_slice()).unwrap_or_default()
+    pub(crate) fn variants_with(&self, id: SequenceId) -> impl DoubleEndedIterator<Item = u32> + '_ {
+        let having = self.known(id).map(|known| known.variants.as_slice()).unwrap_or_default();
+        let left = self.left.get(&id.0).map(Vec::as_slice).unwrap_or_default();
+        having.iter().copied().filter(|at| !left.contains(at))
+    }
+
+    /// How many they are.
+    pub(crate) fn count_with(&self, id: SequenceId) -> usize {
+        let left = self.left.get(&id.0).map_or(0, Vec::len);
+        self.known(id).map_or(0, |known| known.variants.len().saturating_sub(left))
     }
 
     /// Whether extends that the sequence accounts for can have no superseded digest.
@@ -242,15 +322,19 @@ impl Index {
 
     /// Where the document says that this digest was good once.
     pub(crate) fn superseded(&self, digest: &Digest) -> Option<usize> {
-        let from = self.superseded.partition_point(|(known, _)| known < digest);
-        let (_, at) = self.superseded.get(from).filter(|(known, _)| known == digest)?;
-        usize::try_from(*at).ok()
+        self.document.superseded(digest)
+    }
+
+    /// How many sequences of its own this index has, where it shares all else with another one.
+    #[cfg(test)]
+    pub(crate) fn own_beside(&self, other: &Self) -> Option<usize> {
+        Arc::ptr_eq(&self.document, &other.document).then_some(self.own.len())
     }
 
     /// The name of a component.
     pub(crate) fn component(&self, number: u32) -> &str {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        self.components.get(at).map(String::as_str).unwrap_or_default()
+        self.document.components.get(at).map(String::as_str).unwrap_or_default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Golden values ready for appraisal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -35,14 +36,24 @@ pub struct GoldenSource {
 /// verdict made with it.
 #[derive(Clone, Debug)]
 pub struct ReferenceSet {
-    golden: Arc<Golden>,
-    variants: Vec<ResolvedVariant>,
+    shared: Arc<Shared>,
     index: Index,
-    log_only: bool,
+    /// Variants with a device's own digests, by their position in the document.
+    own_variants: BTreeMap<u32, ResolvedVariant>,
     source: GoldenSource,
-    files: Arc<FileIndex>,
     /// With an overlay: the attestation key's name of the only device that these values are for.
     bound_to: Option<Vec<u8>>,
+}
+
+/// What does not differ from device to device.
+#[derive(Debug)]
+struct Shared {
+    golden: Golden,
+    variants: Vec<ResolvedVariant>,
+    /// Positions of the variants, sorted by name.
+    by_name: Vec<u32>,
+    log_only: bool,
+    files: FileIndex,
 }
 
 /// A variant with everything that it inherits.
@@ -83,8 +94,13 @@ impl ReferenceSet {
         };
         let is_superseded = |digest: &Digest| index.superseded(digest).is_some();
         let files = golden.ima.as_ref().map(|ima| FileIndex::new(ima, is_superseded));
-        let files = Arc::new(files.unwrap_or_default());
-        Ok(Self { golden: Arc::new(golden), variants, index, log_only, source, files, bound_to: None })
+        let files = files.unwrap_or_default();
+        let mut by_name: Vec<(&str, u32)> =
+            variants.iter().zip(0_u32..).map(|(variant, at)| (variant.name.as_str(), at)).collect();
+        by_name.sort_unstable();
+        let by_name = by_name.into_iter().map(|(_, at)| at).collect();
+        let shared = Arc::new(Shared { golden, variants, by_name, log_only, files });
+        Ok(Self { shared, index, own_variants: BTreeMap::new(), source, bound_to: None })
     }
 
     /// The same values, with this device's own digests in the slots that the document gives away; for this device only.
@@ -105,7 +121,7 @@ impl ReferenceSet {
     }
 
     /// Puts one device's own digests in the place of the document's; nothing where there is no such slot.
-    fn put(&mut self, own: &OverlaySlot) {
+    pub(super) fn put(&mut self, own: &OverlaySlot) {
         let with_own = |sequence: &Sequence| {
             let mut sequence = sequence.clone();
             if let Some(slot) = sequence.slots.get_mut(own.slot) {
@@ -115,14 +131,14 @@ impl ReferenceSet {
         };
         match &own.home {
             Home::Sequence(name) => {
-                let at = self.sequences().position(|s| s.pcr == own.pcr && s.name == *name);
-                let Some(id) = at.and_then(|at| self.index.alternative(at)) else { return };
+                let Some(id) = self.index.alternative_named(own.pcr, name) else { return };
                 let Some(sequence) = self.index.sequence(id).map(with_own) else { return };
                 self.index.put(id, sequence);
             }
             Home::Variant(name) => {
-                let found = (0_u32..).zip(&mut self.variants).find(|(_, variant)| variant.name == *name);
-                let Some((at, variant)) = found else { return };
+                let Some((at, known)) = self.named(name) else { return };
+                let known = known.clone();
+                let variant = self.own_variants.entry(at).or_insert(known);
                 for (sequence, id) in variant.sequences.iter_mut().zip(&mut variant.ids) {
                     if sequence.pcr == own.pcr {
                         *sequence = with_own(sequence);
@@ -136,7 +152,7 @@ impl ReferenceSet {
     /// The document behind it, as people reviewed it: without an overlay's digests.
     #[must_use]
     pub fn golden(&self) -> &Golden {
-        &self.golden
+        &self.shared.golden
     }
 
     /// The alternatives of PCR 0–3, 6 and 7, in the order of the document.
@@ -152,14 +168,33 @@ impl ReferenceSet {
 
     /// Its variants, resolved, in the order of the document.
     #[must_use]
-    pub fn variants(&self) -> &[ResolvedVariant] {
-        &self.variants
+    pub fn variants(&self) -> impl ExactSizeIterator<Item = &ResolvedVariant> + DoubleEndedIterator {
+        let own = |at: usize| self.own_variants.get(&u32::try_from(at).ok()?);
+        self.shared.variants.iter().enumerate().map(move |(at, variant)| own(at).unwrap_or(variant))
+    }
+
+    /// The variant of this name.
+    #[must_use]
+    pub fn variant_named(&self, name: &str) -> Option<&ResolvedVariant> {
+        self.named(name).map(|(_, variant)| variant)
+    }
+
+    fn named(&self, name: &str) -> Option<(u32, &ResolvedVariant)> {
+        let name_of = |at: &u32| self.variant(*at).map(|variant| variant.name.as_str());
+        let from = self.shared.by_name.partition_point(|at| name_of(at) < Some(name));
+        let at = *self.shared.by_name.get(from)?;
+        self.variant(at).filter(|variant| variant.name == name).map(|variant| (at, variant))
+    }
+
+    /// The variant at this position of the document.
+    pub(crate) fn variant(&self, at: u32) -> Option<&ResolvedVariant> {
+        self.own_variants.get(&at).or_else(|| self.shared.variants.get(usize::try_from(at).ok()?))
     }
 
     /// Whether some of it was learned from a log that no quote covered.
     #[must_use]
-    pub const fn is_log_only(&self) -> bool {
-        self.log_only
+    pub fn is_log_only(&self) -> bool {
+        self.shared.log_only
     }
 
     pub(crate) const fn index(&self) -> &Index {
@@ -169,17 +204,24 @@ impl ReferenceSet {
     /// The first word of the document on one of these digests that were good once. A look-up: a device says as many as it likes.
     pub(crate) fn superseded(&self, digests: impl IntoIterator<Item = Digest>) -> Option<&Superseded> {
         let at = digests.into_iter().filter_map(|digest| self.index.superseded(&digest)).min()?;
-        self.golden.superseded.get(at)
+        self.shared.golden.superseded.get(at)
     }
 
     /// Its golden files, ready for look-up.
     pub(crate) fn files(&self) -> &FileIndex {
-        &self.files
+        &self.shared.files
     }
 
     /// Where it comes from.
     #[must_use]
     pub const fn source(&self) -> &GoldenSource {
         &self.source
+    }
+
+    /// How many variants and sequences of its own this set has, where it shares all else with another one.
+    #[cfg(test)]
+    pub(crate) fn own_beside(&self, other: &Self) -> Option<(usize, usize)> {
+        let sequences = self.index.own_beside(&other.index)?;
+        Arc::ptr_eq(&self.shared, &other.shared).then_some((self.own_variants.len(), sequences))
     }
 }

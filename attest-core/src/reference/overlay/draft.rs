@@ -87,12 +87,12 @@ impl Draft {
             slots.extend(take(&Home::Sequence(fitting.name.clone()), fitting, &events, golden));
         }
         let marked = |variant: &&ResolvedVariant| variant.sequences.iter().any(|s| is_marked(s));
-        if references.variants().iter().any(|v| marked(&v)) {
+        if references.variants().any(|v| marked(&v)) {
             let judged = |s: &&Arc<Sequence>| golden.judged.contains(&s.pcr);
             let fits_all = |variant: &&ResolvedVariant| {
                 variant.sequences.iter().filter(judged).all(|s| fits(s, &extends(s.pcr), golden))
             };
-            let variant = references.variants().iter().find(fits_all);
+            let variant = references.variants().find(fits_all);
             let first = golden.judged.iter().copied().find(|pcr| in_variant(*pcr));
             let variant = variant.ok_or(DraftError::OtherBoot { pcr: first.unwrap_or_default() })?;
             for sequence in variant.sequences.iter().filter(judged) {

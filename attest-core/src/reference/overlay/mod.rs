@@ -248,9 +248,12 @@ fn overlay_slot(raw: RawSlot, references: &ReferenceSet) -> Result<OverlaySlot, 
 
 fn find<'r>(references: &'r ReferenceSet, home: &Home, pcr: u8) -> Option<&'r Sequence> {
     match home {
-        Home::Sequence(name) => references.sequences().find(|s| s.pcr == pcr && s.name == *name),
+        Home::Sequence(name) => {
+            let index = references.index();
+            index.sequence(index.alternative_named(pcr, name)?)
+        }
         Home::Variant(name) => {
-            let variant = references.variants().iter().find(|v| v.name == *name)?;
+            let variant = references.variant_named(name)?;
             variant.sequences.iter().map(|s| &**s).find(|s| s.pcr == pcr)
         }
     }

@@ -137,7 +137,7 @@ fn only_the_named_slots_change() {
     let overlay = told(|p| p["slots"][0]["digests"]["sha256"] = json!(new)).unwrap();
     let (before, after) = (references(), references().with_overlay(&overlay).unwrap());
     let slots = |r: &ReferenceSet| -> Vec<Vec<Digest>> {
-        let grouped = r.variants().iter().flat_map(|v| &v.sequences).map(|s| &**s);
+        let grouped = r.variants().flat_map(|v| &v.sequences).map(|s| &**s);
         r.sequences().chain(grouped).flat_map(|s| &s.slots).map(|s| s.digests.clone()).collect()
     };
     let (before, after) = (slots(&before), slots(&after));
