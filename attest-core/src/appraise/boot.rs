@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::comparison::{self, Comparison};
 use super::difference::{Difference, Hint, Kind};
+use super::elsewhere::Elsewhere;
 use super::finding::{Code, Part, Reason, Severity};
 use super::found::Found;
 use super::sequence::{self, Basis};
@@ -51,6 +52,8 @@ pub(super) struct Judge<'r, 'e, 'a> {
     pub(super) references: &'r ReferenceSet,
     /// Made when the first difference has to be named: a good boot needs none.
     names: OnceCell<Vec<String>>,
+    /// Likewise.
+    elsewhere: OnceCell<Elsewhere>,
     /// Judged PCRs whose golden sequence has no superseded digest.
     current: BTreeSet<u8>,
     /// Components that are in `boot`.
@@ -69,6 +72,7 @@ pub(super) fn judge(
         evidence,
         references,
         names: OnceCell::new(),
+        elsewhere: OnceCell::new(),
         current: BTreeSet::new(),
         named: BTreeSet::new(),
         boot: Boot { rows_left: comparison::budget(), ..Boot::default() },
@@ -328,6 +332,11 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
                 self.boot.components.push((*number, pcr));
             }
         }
+    }
+
+    /// Where else a digest is golden.
+    pub(super) fn elsewhere(&self, digest: &Digest) -> Option<&str> {
+        self.elsewhere.get_or_init(|| Elsewhere::of(self.references)).place(digest)
     }
 
     pub(super) fn name(&self, extend: Extend<'_, '_>) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::{Cause, Code, Part, Reason, Severity};
+use super::finding::{Cause, Code, Explanation, Part, Reason, Severity};
 use super::runtime::is_boot_aggregate;
 use crate::authenticate::file_signature::{self, KeyId, SignerKey, key_in_buffer};
 use crate::authenticate::{AuthenticIma, Judged};
@@ -204,7 +204,10 @@ impl Files<'_> {
         }
         let at_path = FileIndex::at_path(self.rules, name);
         if !at_path.is_empty() {
+            let other = asked.and_then(|asked| self.index.elsewhere(self.rules, asked));
+            let content = other.map(|other| format!(", but has the golden content of {}", other.path));
             return Err(Box::new(Reason {
+                explanation: other.map(|_| Explanation::GoldenElsewhere),
                 expected: at_path.iter().map(|file| file.digest.to_string()).collect(),
                 got: Some(digest.to_string()),
                 cause: Some(Cause::FileChanged),
@@ -212,7 +215,7 @@ impl Files<'_> {
                     entry,
                     Code::FileChanged,
                     Severity::Refuse,
-                    format!("{} is not the golden file", shown(name)),
+                    format!("{} is not the golden file{}", shown(name), content.unwrap_or_default()),
                 )
             }));
         }

@@ -279,7 +279,7 @@ names! {
         EventRepeated = "event_repeated",
         /// The quoted value is the golden one: the boot is told wrong, or not told.
         Golden = "golden",
-        /// The digest is golden in another variant or another PCR.
+        /// The digest is golden in another variant or another PCR, the content at another path.
         GoldenElsewhere = "golden_elsewhere",
         /// The log speaks of another bank.
         OtherBank = "other_bank",
@@ -287,8 +287,6 @@ names! {
         StartupLocality = "startup_locality",
         /// The extends stop early.
         StoppedEarly = "stopped_early",
-        /// The digest is one that the document names as superseded.
-        Superseded = "superseded",
         /// The phases of the boot that systemd measures from user space.
         UserspacePhases = "userspace_phases",
     }

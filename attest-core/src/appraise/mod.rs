@@ -6,6 +6,7 @@ mod carried;
 mod cause;
 pub mod comparison;
 mod difference;
+mod elsewhere;
 mod evidence;
 mod explanation;
 mod files;

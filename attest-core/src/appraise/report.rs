@@ -4,7 +4,7 @@ use super::align::{Edit, align};
 use super::boot::{Boot, Judge, Judged, log_of, superseded};
 use super::comparison::{Builder, Comparison, FirstDifference, Relation, Row, Side, sides};
 use super::difference::{Difference, Hint, Kind, attribute};
-use super::finding::{Cause, Code, Part, Reason, Severity};
+use super::finding::{Cause, Code, Explanation, Part, Reason, Severity};
 use super::roots::{differs_in_path_alone, is_other_order, is_root};
 use super::sequence::{self, Basis};
 use super::words;
@@ -179,6 +179,14 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
             if let (Some(slot), Some(event)) = (slot, event) {
                 explain.push_str(&words::departure(slot, judged.by.departure(slot, event).as_deref()));
             }
+            let got = event.and_then(|event| event.typed_digest(bank));
+            let is_strange =
+                matches!(code, Code::GoldenMismatch | Code::EventUnexpected | Code::EventAppended);
+            let elsewhere = got.filter(|_| is_strange).and_then(|digest| self.elsewhere(&digest));
+            if let Some(place) = elsewhere {
+                explain.push_str(&words::golden_elsewhere(place));
+            }
+            let explanation = elsewhere.map(|_| Explanation::GoldenElsewhere);
             let digest = |slot: &Slot| slot.digest(bank).map(ToString::to_string);
             self.boot.reasons.push(Reason {
                 component: Some(name),
@@ -187,7 +195,8 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
                 event: index,
                 log,
                 expected: slot.and_then(digest).into_iter().collect(),
-                got: event.and_then(|event| event.typed_digest(bank)).map(|digest| digest.to_string()),
+                got: got.map(|digest| digest.to_string()),
+                explanation,
                 ..Reason::new(code, Severity::Refuse, Part::Boot, explain)
             });
         }

@@ -56,6 +56,11 @@ pub(super) fn departure(slot: &Slot, departure: Option<&str>) -> String {
     }
 }
 
+/// Where else a digest is golden: an older or newer boot's part, or one in another's place.
+pub(super) fn golden_elsewhere(place: &str) -> String {
+    format!("; the same digest is golden as {place}")
+}
+
 /// What a difference means.
 pub(super) fn difference(
     code: Code,

@@ -1,6 +1,6 @@
 //! Runtime integrity: what the IMA list says, as far as the quote proves it.
 
-use attest_core::appraise::{Cause, Code, Part, Policy, Severity, Status, Verdict};
+use attest_core::appraise::{Cause, Code, Explanation, Part, Policy, Severity, Status, Verdict};
 use attest_core::reference::golden::{Golden, Response};
 
 use super::device::{Device, Event, IPL, Measurement, SHA1, SHA256, SHA384, hash};
@@ -58,6 +58,24 @@ fn runtime_is_never_better_than_boot() {
     let verdict = judge(&odd, &ima_golden());
     assert_eq!((verdict.boot.status, verdict.runtime.status), (Status::Warning, Status::Warning));
     assert_eq!(verdict.trust_vector.executables, 3);
+}
+
+/// Another golden file in the place of one is refused, and told from an implant.
+#[test]
+fn a43a_a_golden_path_with_the_golden_content_of_another() {
+    let software = Software::default();
+    let [(path, own), (other, content)] = software.files[..2] else { panic!("two files") };
+    let told = |content: &str| {
+        let mut liar = good();
+        liar.ima(file(path, content));
+        let verdict = judge(&liar, &ima_golden());
+        runtime_refused(&verdict, Code::FileChanged);
+        let reason = find(&verdict, Code::FileChanged)[0].clone();
+        (reason.explanation, reason.explain.contains(other))
+    };
+    assert_ne!(own, content);
+    assert_eq!(told(content), (Some(Explanation::GoldenElsewhere), true));
+    assert_eq!(told("an implant"), (None, false));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use attest_core::appraise::{Code, Part, Reason, Severity, Status, Verdict};
+use attest_core::appraise::{Code, Explanation, Part, Reason, Severity, Status, Verdict};
 use attest_core::reference::golden::{Golden, Order, Rule, Sequence};
 
 use super::device::{BLOB, Device, EFI_ACTION, Event, NO_ACTION};
@@ -265,6 +265,17 @@ fn a38b_parts_of_two_known_good_boots() {
         assert_eq!(verdict.status, Status::Contraindicated);
         assert_eq!(verdict.golden.variant, None, "no variant explains it");
     }
+    // An initrd that is good with another kernel is told from one that nobody knows.
+    let told = |initrd| {
+        let verdict = judge(&Software { initrd, ..old.clone() }.boot(), &golden);
+        let about =
+            |reason: &&Reason| reason.component.as_deref().is_some_and(|name| name.contains("initrd"));
+        let reason = verdict.reasons.iter().find(about).expect("the initrd").clone();
+        assert_eq!((reason.code, reason.severity), (Code::GoldenMismatch, Severity::Refuse));
+        (reason.explanation, reason.explain.contains("in PCR 9 of `boot-2`"))
+    };
+    assert_eq!(told(new.initrd), (Some(Explanation::GoldenElsewhere), true));
+    assert_eq!(told("an initrd of nobody"), (None, false));
     // Every register alone is golden: PCR 4 and 9 of one boot, PCR 8 of the other.
     let verdict = judge(&Software { cmdline: new.cmdline, ..old }.boot(), &golden);
     refused(&verdict, Code::VariantsMixed);
