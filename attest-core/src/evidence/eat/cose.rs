@@ -27,7 +27,7 @@ const X5: core::ops::RangeInclusive<i128> = 32..=35;
 /// Header parameters that are understood, and so may be critical.
 const UNDERSTOOD: [i128; 5] = [ALG, CRIT, CONTENT_TYPE, KID, TYP];
 
-/// CoAP content formats of claims sets (RFC 8392, 9.4; RFC 9782, 6.4): application/cwt, application/eat+cwt, application/eat-ucs+cbor;
+/// CoAP content formats of claims sets (RFC 8392, 9.3; RFC 9782, 6): application/cwt, application/eat+cwt, application/eat-ucs+cbor;
 /// and application/cbor.
 const CONTENT_FORMATS: [i128; 4] = [60, 61, 263, 267];
 const MEDIA_TYPES: [&str; 5] = [
