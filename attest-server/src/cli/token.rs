@@ -286,3 +286,6 @@ fn print_claims(claims: &Map<String, Value>, indent: usize, out: &mut Output) {
 fn plain(value: &Value) -> String {
     printable(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
+
+#[cfg(test)]
+mod tests;
