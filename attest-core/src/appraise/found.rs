@@ -1,6 +1,7 @@
 //! Which golden sequences fit the registers of a boot, and which variants have them: by look-up, whatever the size of the document.
 
-use super::boot::{Judge, Judged};
+use super::boot::Judge;
+use super::judged::Judged;
 use super::sequence;
 use crate::limits::Limits;
 use crate::reference::index::{Index, SequenceId};

@@ -13,6 +13,7 @@ mod files;
 pub mod finding;
 mod found;
 mod judge;
+mod judged;
 mod policy;
 mod report;
 mod roots;

@@ -1,10 +1,11 @@
 //! The differences between one golden sequence and one PCR, as reasons, as causes and side by side.
 
 use super::align::{Edit, align};
-use super::boot::{Boot, Judge, Judged, log_of, superseded};
+use super::boot::{Boot, Judge, log_of, superseded};
 use super::comparison::{Builder, Comparison, FirstDifference, Relation, Row, Side, sides};
 use super::difference::{Difference, Hint, Kind, attribute};
 use super::finding::{Cause, Code, Explanation, Part, Reason, Severity};
+use super::judged::Judged;
 use super::roots::{differs_in_path_alone, is_other_order, is_root};
 use super::sequence::{self, Basis};
 use super::words;
