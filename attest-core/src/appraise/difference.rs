@@ -172,7 +172,6 @@ impl Facts {
         let hinted = |hint: Hint| any(&|d: &Difference| d.hint == hint);
         let lost_loader = any(&|d: &Difference| d.is_image(Kind::Missing, "boot_loader"));
         let image = |kind: Kind| any(&|d: &Difference| d.is_image(kind, ""));
-        let has_kernel_path = hinted(Hint::KernelPath);
         let changed = |cause: Cause| any(&|d: &Difference| d.own_cause() == cause);
         Self {
             is_other_software: lost_loader && image(Kind::Extra),
@@ -180,7 +179,7 @@ impl Facts {
             is_other_shim: any(&|d: &Difference| d.is_image(Kind::Changed, "boot_loader.shim")),
             one_volume: is_one_firmware_volume(all),
             has_hardware: changed(Cause::HardwareChange),
-            has_kernel_path,
+            has_kernel_path: hinted(Hint::KernelPath),
             is_secure_boot_on: hinted(Hint::SecureBootOn),
             has_file_entries: hinted(Hint::EntryOfFile),
         }

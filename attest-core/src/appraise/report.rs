@@ -56,8 +56,9 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         let (mut listed, mut more) = (0_usize, 0_usize);
         for (at, (edit, position)) in edits.iter().zip(positions).enumerate() {
             let place = match edit {
-                Edit::Same(slot, event) => {
-                    rows.push(self.row(edit, bank, &same_name(slot, *event), None));
+                // An event that is the golden one has the golden name.
+                Edit::Same(slot, _) => {
+                    rows.push(self.row(edit, bank, &slot.component, None));
                     continue;
                 }
                 Edit::Extra(event)
@@ -265,11 +266,6 @@ fn refined(
         }
         _ => hint,
     }
-}
-
-/// An event that is the golden one has the golden name.
-fn same_name(slot: &Slot, _: Extend<'_, '_>) -> String {
-    slot.component.clone()
 }
 
 fn code(edit: Edit<'_, '_, '_>, place: Place, superseded: bool, golden: &Sequence, by: &Basis) -> Code {

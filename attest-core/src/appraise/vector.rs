@@ -13,9 +13,9 @@ pub(super) struct Vectors {
     pub(super) runtime: TrustVector,
 }
 
-const APPROVED: i8 = 2;
-const APPROVED_BOOT: i8 = 3;
-const CONTRAINDICATED: i8 = 96;
+pub(super) const APPROVED: i8 = 2;
+pub(super) const APPROVED_BOOT: i8 = 3;
+pub(super) const CONTRAINDICATED: i8 = 96;
 
 /// Parts of the boot that are code; everything else is configuration.
 fn is_executable(component: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use super::super::finding::{Part, Reason};
 use super::super::status::{evidence_refuses, status};
+use super::super::vector::{APPROVED, APPROVED_BOOT, CONTRAINDICATED};
 use super::super::verdict::{Status, SubVerdict, TokenVerdict, TrustVector};
 use super::{Judged, Tokens};
 
@@ -25,14 +26,19 @@ impl Tokens {
     }
 }
 
-/// AR4SI's claims as for a boot (A60): 2 and 3 are approved, 96 contraindicated, 0 is no claim.
+/// AR4SI's claims with the values of a boot's (A60); 0 is no claim.
 fn vector(judged: &Judged, status: Status, identity: i8) -> TrustVector {
+    let if_judged = |is_judged: bool, claim: i8| if is_judged { claim } else { 0 };
     let (executables, hardware, configuration) = match status {
         Status::None => (0, 0, 0),
-        Status::Contraindicated => (96, if judged.judges_hardware { 96 } else { 0 }, 96),
-        Status::Affirming | Status::Warning => {
-            (if judged.judges_software { 3 } else { 0 }, if judged.judges_hardware { 2 } else { 0 }, 2)
+        Status::Contraindicated => {
+            (CONTRAINDICATED, if_judged(judged.judges_hardware, CONTRAINDICATED), CONTRAINDICATED)
         }
+        Status::Affirming | Status::Warning => (
+            if_judged(judged.judges_software, APPROVED_BOOT),
+            if_judged(judged.judges_hardware, APPROVED),
+            APPROVED,
+        ),
     };
     TrustVector {
         instance_identity: identity,
