@@ -109,6 +109,20 @@ class Build:
             print(f"{len(blamed)} mutants do not compile", flush=True)
             self.dropped |= blamed
             self.write()
+        return self.programs(messages)
+
+    def alone(self, mutant, targets):
+        """Builds the tests with one mutant in place of the text: for what is in no function. None if it does not compile."""
+        path = self.tree / mutant.file
+        before, original = path.read_text(), (ROOT / mutant.file).read_text()
+        switch = SWITCH if mutant.file.endswith("/src/lib.rs") else ""
+        path.write_text(original[: mutant.start] + mutant.put + original[mutant.end :] + switch)
+        good, messages, _ = self.cargo("test", "--no-run", *targets)
+        path.write_text(before)
+        return self.programs(messages) if good else None
+
+    @staticmethod
+    def programs(messages):
         made = [m for m in messages if m.get("reason") == "compiler-artifact" and m.get("executable") and m["profile"]["test"]]
         return [(m["target"]["name"], m["executable"]) for m in made]
 

@@ -5,7 +5,6 @@ mod signers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Cause, Code, Explanation, Part, Reason, Severity};
-use super::runtime::is_boot_aggregate;
 use crate::authenticate::file_signature::{self, KeyId, SignerKey};
 use crate::authenticate::{AuthenticIma, Judged};
 use crate::digest::Digest;
@@ -17,7 +16,7 @@ use crate::reference::files::{Asked, Batch, FileIndex};
 use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
 
 /// How many entries are looked up together.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
 /// The rules by which entries are judged.
 pub(super) struct Files<'g> {
@@ -32,10 +31,8 @@ pub(super) struct Found {
     pub(super) judged: Judged,
 }
 
-/// Why an entry is golden.
+/// Why an entry is golden that is no golden file.
 enum Golden {
-    /// It is the file at this place in the document.
-    File(u32),
     /// A golden key signed it, or it is a golden buffer.
     Otherwise,
     /// It stands under the pattern at this place.
@@ -69,24 +66,37 @@ impl Files<'_> {
             required: judged.required_found.iter().copied().collect(),
             by_path,
         };
-        // The first boot_aggregate has been judged as what it is; another one as a second kernel's.
-        let mut entries = ima.proven_entries().filter(|entry| !is_boot_aggregate(entry));
-        let (mut some, mut batch) = (Vec::new(), Batch::default());
+        let mut proven = ima.proven_digests();
+        let (mut some, mut others, mut batch) = (Vec::new(), Vec::new(), Batch::default());
         loop {
             some.clear();
-            some.extend(entries.by_ref().take(AT_ONCE));
+            batch.digests.clear();
+            for (at, digest) in proven.by_ref().take(AT_ONCE) {
+                some.push(at);
+                batch.digests.push(digest);
+            }
             if some.is_empty() {
                 break;
             }
+            self.index.in_whole(&mut batch);
+            others.clear();
+            for (at, place) in some.iter().zip(&batch.places) {
+                match place {
+                    Some(place) => state.required.extend(self.index.required(self.rules, *place)),
+                    None => others.extend(ima.list().entry(*at)),
+                }
+            }
+            // The first boot_aggregate has been judged as what it is; another one as a second kernel's.
+            others.retain(|entry| !entry.is_boot_aggregate());
             batch.asked.clear();
-            batch.asked.extend(some.iter().map(asked_by));
+            batch.asked.extend(others.iter().map(asked_by));
             self.index.here(&mut batch);
-            for ((entry, asked), here) in some.iter().zip(&batch.asked).zip(&batch.places) {
-                let reason = match self.entry(entry, asked.as_ref(), *here, &mut state) {
-                    Ok(Golden::File(place)) => {
-                        state.required.extend(self.index.required(self.rules, place));
-                        continue;
-                    }
+            for ((entry, asked), here) in others.iter().zip(&batch.asked).zip(&batch.places) {
+                if let Some(place) = here {
+                    state.required.extend(self.index.required(self.rules, *place));
+                    continue;
+                }
+                let reason = match self.entry(entry, asked.as_ref(), &mut state) {
                     Ok(Golden::Path(place)) => {
                         if let Some(count) = state.by_path.get_mut(place) {
                             *count = count.saturating_add(1);
@@ -124,9 +134,9 @@ impl Files<'_> {
             let reason = Reason::new(Code::FileByPathAlone, Severity::Info, Part::Runtime, explain);
             reasons.push(Reason { component: Some("ima.paths".into()), ..reason });
         }
-        for (place, file) in self.rules.files.iter().enumerate().filter(|(_, file)| file.required) {
-            let first = u32::try_from(place).ok().and_then(|place| self.index.required(self.rules, place));
-            if first.is_none_or(|first| !judged.required_found.contains(&first)) {
+        for (first, file) in self.index.all_required(self.rules) {
+            // In ascending order.
+            if judged.required_found.binary_search(&first).is_err() {
                 let explain = format!("{} is required, and was not measured", file.path);
                 let reason = Reason::new(Code::FileRequiredMissing, Severity::Refuse, Part::Runtime, explain);
                 reasons.push(Reason {
@@ -141,17 +151,13 @@ impl Files<'_> {
         reasons
     }
 
-    /// Why the entry is golden, or why it is not.
+    /// Why the entry is golden although it is no golden file, or why it is not.
     fn entry<'e>(
         &self,
         entry: &Entry<'e>,
         asked: Option<&Asked<'e>>,
-        here: Option<u32>,
         state: &mut State<'e>,
     ) -> Result<Golden, Box<Reason>> {
-        if let Some(place) = here {
-            return Ok(Golden::File(place));
-        }
         let name = entry.name().unwrap_or_default();
         if entry.is_violation() {
             // Its name is in no digest: no path may excuse it.

@@ -8,7 +8,7 @@ use super::finding::{Cause, Code, Part, Reason, Severity};
 use crate::authenticate::ima::{BootAggregate, ToldAggregate, Unproven};
 use crate::authenticate::{AuthenticEvidence, AuthenticIma, ImaCheckpoint, Judged};
 use crate::digest::HashAlg;
-use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, IMA_PCR};
+use crate::evidence::ima_log::{Entry, IMA_PCR};
 use crate::evidence::tcg_event::authenticated_everywhere;
 use crate::evidence::tcg_log::{Event, EventLog};
 use crate::limits::Limits;
@@ -50,7 +50,7 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
     about_entries.extend(second_kernel(evidence, ima, golden.ima.as_ref()));
     reasons.extend(about_entries.iter().cloned());
     let Some(rules) = &golden.ima else { return Runtime { reasons, checkpoint: None } };
-    reasons.extend(nothing_to_judge(evidence, ima, rules));
+    reasons.extend(nothing_to_judge(evidence, ima, rules, references));
     let files = Files { rules, index: references.files(), references };
     let found = files.judge(ima, about_files, before.judged);
     about_entries.extend(found.about_entries.iter().cloned());
@@ -104,8 +104,7 @@ fn second_kernel(
 ) -> Vec<Reason> {
     let is_resumed = ima.before().is_some();
     let first = ima.proven_entries().find(|entry| entry.pcr == IMA_PCR).map(|entry| entry.index);
-    let again = ima.proven_entries().filter(is_boot_aggregate);
-    let again = again.filter(|entry| is_resumed || Some(entry.index) != first);
+    let again = ima.proven_boot_aggregates().filter(|entry| is_resumed || Some(entry.index) != first);
     let reason = |entry: Entry<'_>| {
         let quoted = |alg, pcr| evidence.pcrs().get(alg, u8::try_from(pcr).ok()?);
         // The second kernel reads the same PCRs as the first, unless something was measured in between.
@@ -124,15 +123,12 @@ fn second_kernel(
     again.map(reason).take(Limits::DEFAULT.findings).collect()
 }
 
-pub(super) fn is_boot_aggregate(entry: &Entry<'_>) -> bool {
-    entry.name() == Some(BOOT_AGGREGATE)
-}
-
 /// Golden values for no file, or a list that nothing proves: judging them would affirm by saying nothing.
 fn nothing_to_judge(
     evidence: &AuthenticEvidence<'_>,
     ima: &AuthenticIma<'_>,
     rules: &ImaGolden,
+    references: &ReferenceSet,
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut add = |code, severity, explain: &str| {
@@ -143,7 +139,7 @@ fn nothing_to_judge(
         let explain = "the golden document has a section for measured files, and no file or signer in it";
         add(Code::GoldenMissing, Severity::Refuse, explain);
     }
-    if rules.files.iter().any(|file| file.digest.alg().strength() == 0) {
+    if references.files().has_weak() {
         add(
             Code::WeakBank,
             Severity::Warn,

@@ -1,12 +1,12 @@
 //! The IMA list against the quoted PCRs: which part of it the quote covers, and whether it belongs to this boot.
 
-use super::ima::{self, BootAggregate, PrefixMatch, Registers, ToldAggregate, Unproven};
+use super::ima::{self, BootAggregate, PrefixMatch, Registers, TemplateDigests, ToldAggregate, Unproven};
 use super::ima_checkpoint::{BankAt, ImaCheckpoint, Judged, selected};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::AuthenticQuote;
 use super::story::Logs;
 use crate::digest::{Digest, HashAlg};
-use crate::evidence::ima_log::{Entry, IMA_PCR, ImaLog};
+use crate::evidence::ima_log::{Entry, IMA_PCR, ImaLog, Plain};
 
 /// What the list says about a quoted PCR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,24 @@ struct Bank {
     prefix: Option<PrefixMatch>,
     /// Quoted PCRs that entries are in; where no prefix matches, with the value after the whole list.
     replayed: Vec<(u8, Digest)>,
+    noted: TemplateDigests,
+}
+
+/// The digest of an entry's data, which the quote proves, and the template by which the list tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DataDigest<'e> {
+    pub(crate) template: Plain,
+    pub(crate) sha256: &'e [u8; 32],
+}
+
+/// PCRs, a bit each.
+#[derive(Clone, Copy, Debug)]
+struct Pcrs(u32);
+
+impl Pcrs {
+    const fn has(self, pcr: u32) -> bool {
+        pcr < u32::BITS && self.0 & 1_u32.wrapping_shl(pcr) != 0
+    }
 }
 
 impl<'a> AuthenticIma<'a> {
@@ -157,15 +175,36 @@ impl<'a> AuthenticIma<'a> {
 
     /// The entries that the quote proves, in order; none where the list does not replay. Those that were judged before are not among them.
     pub fn proven_entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let (bank, end) = self.decides.map_or((None, 0), |(alg, prefix)| (Some(alg), prefix.end));
-        let proven = self.banks.iter().find(|b| Some(b.alg) == bank);
+        let (end, is_proven) = self.proven();
+        self.list.entries().take(end).filter(move |entry| is_proven.has(entry.pcr))
+    }
+
+    /// The positions of [`proven_entries`](Self::proven_entries), each with the digest of the entry's data where that is what proves it.
+    pub(crate) fn proven_digests(&self) -> impl Iterator<Item = (usize, Option<DataDigest<'_>>)> {
+        let (end, is_proven) = self.proven();
+        let deciding = self.decides.and_then(|(alg, _)| self.banks.iter().find(|bank| bank.alg == alg));
+        let entries = self.list.registers().take(end).enumerate();
+        entries.filter(move |(_, (pcr, _))| is_proven.has(*pcr)).map(move |(at, (_, plain))| {
+            let digest = || Some(DataDigest { template: plain?, sha256: deciding?.noted.get(at)? });
+            (at, digest())
+        })
+    }
+
+    /// Those among [`proven_entries`](Self::proven_entries) that are named `boot_aggregate`.
+    pub(crate) fn proven_boot_aggregates(&self) -> impl Iterator<Item = Entry<'_>> {
+        let (end, is_proven) = self.proven();
+        let before_end = self.list.boot_aggregates().take_while(move |at| *at < end);
+        before_end.filter_map(|at| self.list.entry(at)).filter(move |entry| is_proven.has(entry.pcr))
+    }
+
+    /// Where the proven part of the list ends, and the PCRs whose entries it proves.
+    fn proven(&self) -> (usize, Pcrs) {
+        let Some((alg, prefix)) = self.decides else { return (0, Pcrs(0)) };
+        let bank = self.banks.iter().find(|bank| bank.alg == alg);
+        let quoted = bank.into_iter().flat_map(|bank| &bank.replayed).map(|(pcr, _)| u32::from(*pcr));
         // PCR 16 and 20–23 can be reset by the running system: an entry there is worth nothing.
-        let is_quoted = move |pcr: u32| {
-            !matches!(pcr, 16 | 20..)
-                && proven
-                    .is_some_and(|bank| bank.replayed.iter().any(|(quoted, _)| u32::from(*quoted) == pcr))
-        };
-        self.list.entries().take(end).filter(move |entry| is_quoted(entry.pcr))
+        let lasting = quoted.filter(|pcr| !matches!(pcr, 16 | 20..));
+        (prefix.end, Pcrs(lasting.fold(0, |mask, pcr| mask | 1_u32.wrapping_shl(pcr))))
     }
 
     /// The whole list; what of it is proven, [`proven_entries`](Self::proven_entries) says.
@@ -187,11 +226,11 @@ impl Bank {
         let quoted = pcrs.iter().filter(|(bank, pcr, _)| *bank == alg && is_used(*pcr));
         let quoted: Vec<(u32, Digest)> = quoted.map(|(_, pcr, value)| (pcr.into(), value)).collect();
         let registers = before.map(|before| before.registers(alg));
+        let mut noted = TemplateDigests::default();
         let prefix = match &registers {
-            None => ima::prefix(list, alg, &quoted),
-            Some(Some(registers)) => ima::prefix_after(list, registers.clone(), &quoted),
-            // At the checkpoint no entry was in a quoted PCR of this bank.
-            Some(None) => ima::prefix(list, alg, &quoted),
+            Some(Some(registers)) => ima::prefix_after(list, registers.clone(), &quoted, &mut noted),
+            // At the checkpoint, if there is one, no entry was in a quoted PCR of this bank.
+            None | Some(None) => ima::prefix_noting(list, alg, &quoted, &mut noted),
         };
         // Where the whole list leads interests only when no part of it leads to the quoted values.
         let whole = prefix.is_none().then(|| {
@@ -203,7 +242,7 @@ impl Bank {
             let at = whole.as_ref().map_or(Some(*value), |whole| whole.value(*pcr))?;
             Some((u8::try_from(*pcr).ok()?, at))
         });
-        Self { alg, prefix, replayed: replayed.collect() }
+        Self { alg, prefix, replayed: replayed.collect(), noted }
     }
 }
 

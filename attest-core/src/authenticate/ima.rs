@@ -1,7 +1,7 @@
 //! An IMA list extended into PCRs, the part of it that a quote covers, and what ties it to the boot.
 
 use crate::digest::{Digest, HashAlg};
-use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, IMA_PCR, ImaLog};
+use crate::evidence::ima_log::{Entry, IMA_PCR, ImaLog};
 use crate::evidence::tcg_log::PCRS;
 
 const PCRS_USIZE: usize = 24;
@@ -43,10 +43,23 @@ impl Registers {
 
     /// Extends the entry's PCR and returns its new value.
     pub(super) fn extend(&mut self, entry: &Entry<'_>) -> Option<&Digest> {
-        let by = extended_by(entry, self.alg, self.padded);
+        self.extend_by(entry, &self.extended_by(entry))
+    }
+
+    fn extended_by(&self, entry: &Entry<'_>) -> Digest {
+        extended_by(entry, self.alg, self.padded)
+    }
+
+    /// Whether it is extended with the SHA-256 digests of entries' data.
+    const fn is_plain_sha256(&self) -> bool {
+        matches!(self.alg, HashAlg::Sha256) && !self.padded
+    }
+
+    fn extend_by(&mut self, entry: &Entry<'_>, by: &Digest) -> Option<&Digest> {
         let slot = self.values.get_mut(usize::try_from(entry.pcr).ok()?)?;
-        let old = slot.unwrap_or_else(|| reset(self.alg, entry.pcr));
-        Some(slot.insert(old.extended(by.as_bytes())))
+        let value = slot.get_or_insert_with(|| reset(self.alg, entry.pcr));
+        value.extend(by);
+        Some(value)
     }
 
     /// Extends every entry.
@@ -186,10 +199,46 @@ impl<'a, 'l> ImaReplay<'a, 'l> {
 #[must_use]
 pub fn prefix(log: &ImaLog<'_>, bank: HashAlg, quoted: &[(u32, Digest)]) -> Option<PrefixMatch> {
     let quoted: Vec<_> = quoted.iter().copied().filter(|(pcr, _)| log.is_in(*pcr)).collect();
+    prefix_noting(log, bank, &quoted, &mut TemplateDigests::default())
+}
+
+/// [`prefix`] with the digests that were computed on the way.
+pub(super) fn prefix_noting(
+    log: &ImaLog<'_>,
+    bank: HashAlg,
+    quoted: &[(u32, Digest)],
+    noted: &mut TemplateDigests,
+) -> Option<PrefixMatch> {
     // Kernels of today extend a bank's own digests: the other way is looked at only if that one leads nowhere.
-    let own = prefix_after(log, Registers::new(bank, false), &quoted);
-    let padded = || prefix_after(log, Registers::new(bank, true), &quoted);
-    own.or_else(|| if bank == HashAlg::Sha1 { None } else { padded() })
+    let own = prefix_after(log, Registers::new(bank, false), quoted, noted);
+    own.or_else(|| {
+        let is_other = bank != HashAlg::Sha1;
+        is_other.then(|| prefix_after(log, Registers::new(bank, true), quoted, noted)).flatten()
+    })
+}
+
+/// SHA-256 digests of entries' data by position, as far as a replay needed them: what is golden in whole need not be read again.
+#[derive(Debug, Default)]
+pub(super) struct TemplateDigests(Vec<[u8; 32]>);
+
+impl TemplateDigests {
+    /// Forgets what another way of extending noted.
+    fn begin(&mut self, log: &ImaLog<'_>, registers: &Registers) {
+        self.0 = if registers.is_plain_sha256() { Vec::with_capacity(log.len()) } else { Vec::new() };
+    }
+
+    fn note(&mut self, position: usize, digest: &Digest) {
+        if let (HashAlg::Sha256, Some(digest)) = (digest.alg(), digest.as_bytes().first_chunk()) {
+            // Entries between are in registers that nobody asked for.
+            self.0.resize(position, [0; 32]);
+            self.0.push(*digest);
+        }
+    }
+
+    /// That of the entry at this position; none, or zeros, where none was needed.
+    pub(super) fn get(&self, position: usize) -> Option<&[u8; 32]> {
+        self.0.get(position)
+    }
 }
 
 /// [`prefix`] in one way of extending, in one pass, from where an earlier part of the list led: then no entry may be new.
@@ -197,6 +246,7 @@ pub(super) fn prefix_after(
     log: &ImaLog<'_>,
     mut registers: Registers,
     quoted: &[(u32, Digest)],
+    noted: &mut TemplateDigests,
 ) -> Option<PrefixMatch> {
     let found = |end: usize, entries_covered: usize, padded: bool| {
         let left_over = log.len().saturating_sub(entries_covered);
@@ -211,12 +261,18 @@ pub(super) fn prefix_after(
     if agree(&registers) {
         return found(0, 0, padded);
     }
+    noted.begin(log, &registers);
+    let is_noted = registers.is_plain_sha256();
     let mut covered = 0_usize;
     for (position, entry) in log.entries().enumerate() {
         let Some((_, wanted)) = quoted.iter().find(|(pcr, _)| *pcr == entry.pcr) else { continue };
         covered = covered.saturating_add(1);
+        let by = registers.extended_by(&entry);
+        if is_noted {
+            noted.note(position, &by);
+        }
         // Every quoted PCR is looked at only where this entry's own agrees: once or twice in a list.
-        if registers.extend(&entry) == Some(wanted) && agree(&registers) {
+        if registers.extend_by(&entry, &by) == Some(wanted) && agree(&registers) {
             return found(position.saturating_add(1), covered, padded);
         }
     }
@@ -271,7 +327,7 @@ impl ToldAggregate {
     /// What an entry tells.
     #[must_use]
     pub fn of(entry: &Entry<'_>) -> Self {
-        let named = Some(entry).filter(|entry| entry.name() == Some(BOOT_AGGREGATE));
+        let named = Some(entry).filter(|entry| entry.is_boot_aggregate());
         let Some(told) = named.and_then(Entry::file_digest) else { return Self::Missing };
         if told.bytes.iter().all(|byte| *byte == 0) {
             return Self::AllZero;

@@ -21,6 +21,7 @@ pub mod token;
 mod x509;
 
 pub use algorithms::Algorithms;
+pub(crate) use authentic_ima::DataDigest;
 pub use authentic_ima::{AuthenticIma, Coverage, ImaOutcome};
 pub use challenge::{Challenge, Nonce};
 pub use evidence::{AuthenticEvidence, Error, Outcome};

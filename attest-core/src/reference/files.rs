@@ -1,13 +1,23 @@
 //! Golden files and signers, ready for look-up. Made once for a reference set: a device's list is looked up a hundred thousand times.
 
+mod slots;
+mod whole;
+
+use slots::Slots;
+use whole::WholeEntries;
+
 use super::golden::{ImaFile, ImaGolden, ImaSigner};
+use crate::authenticate::DataDigest;
 use crate::authenticate::file_signature::{KeyId, SignerKey};
 use crate::digest::Digest;
+use crate::evidence::ima_log::BOOT_AGGREGATE;
 
 /// The files of a golden document by digest and by path, and its signers' keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FileIndex {
-    /// The files by content and path together: what almost every entry of a good list asks for.
+    /// What almost every entry of a good list is.
+    whole: WholeEntries,
+    /// The files by content and path together.
     here: Slots,
     /// The first file of each content.
     by_content: Slots,
@@ -17,6 +27,10 @@ pub(crate) struct FileIndex {
     paths: Vec<u8>,
     /// By place among the files: whether its path is a required one.
     is_required: Vec<bool>,
+    /// The places of the files that are required.
+    required: Vec<u32>,
+    /// Whether a file is known by a digest that is too weak to judge by.
+    has_weak: bool,
     /// By place among the signers.
     signers: Vec<Signer>,
 }
@@ -66,46 +80,14 @@ impl Asked<'_> {
 /// Entries that are looked up together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch<'e> {
+    /// The digests of their data, where they are known.
+    pub(crate) digests: Vec<Option<DataDigest<'e>>>,
     /// What each of them says.
     pub(crate) asked: Vec<Option<Asked<'e>>>,
-    /// What [`FileIndex::here`] found.
+    /// What [`FileIndex::in_whole`] or [`FileIndex::here`] found.
     pub(crate) places: Vec<Option<u32>>,
+    first: Vec<Option<u32>>,
     same: Vec<bool>,
-}
-
-/// Places by hash. A power of two of slots, at most half of them in use, each with the upper half of a hash and a place among the files.
-/// Golden files alone stand in them, so nobody who chooses what is asked for can make them crowd.
-#[derive(Clone, Debug, Default)]
-struct Slots(Vec<Option<(u32, u32)>>);
-
-impl Slots {
-    fn for_as_many_as(files: usize) -> Self {
-        Self(vec![None; files.saturating_mul(2).next_power_of_two().max(2)])
-    }
-
-    fn put(&mut self, hash: u64, place: u32) {
-        let free = self.from(hash).find(|at| self.0.get(*at).is_some_and(Option::is_none));
-        if let Some(slot) = free.and_then(|at| self.0.get_mut(at)) {
-            *slot = Some((upper(hash), place));
-        }
-    }
-
-    /// The slots in the order in which they are looked at.
-    fn from(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
-        let last = self.0.len().saturating_sub(1);
-        let start = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & last;
-        (0..=last).map(move |step| start.wrapping_add(step) & last)
-    }
-
-    /// The places with this hash.
-    fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        let used = self.from(hash).map_while(|at| self.0.get(at).copied().flatten());
-        used.filter(move |(half, _)| *half == upper(hash)).map(|(_, place)| place)
-    }
-}
-
-fn upper(hash: u64) -> u32 {
-    u32::try_from(hash >> 32).unwrap_or_default()
 }
 
 /// A signer, as signatures name it.
@@ -136,19 +118,25 @@ impl FileIndex {
             Signer { keyid: signer.keyid, key, sha256: signer.key.sha256() }
         };
         let signers = golden.signers.iter().map(signer).collect();
+        let counts = |file: &ImaFile| !is_superseded(&file.digest) && file.path.as_bytes() != BOOT_AGGREGATE;
+        let places = (0_u32..).zip(files);
         let mut index = Self {
+            whole: WholeEntries::new(files, counts),
             here: Slots::for_as_many_as(files.len()),
             by_content: Slots::for_as_many_as(files.len()),
             files: Vec::new(),
             paths: Vec::new(),
             is_required,
+            required: places.filter_map(|(place, file)| file.required.then_some(place)).collect(),
+            has_weak: files.iter().any(|file| file.digest.alg().strength() == 0),
             signers,
         };
-        index.fill(files, is_superseded);
+        index.fill(files, counts);
         index
     }
 
-    fn fill(&mut self, files: &[ImaFile], is_superseded: impl Fn(&Digest) -> bool) {
+    /// `counts` says of which files the content at that path is golden.
+    fn fill(&mut self, files: &[ImaFile], counts: impl Fn(&ImaFile) -> bool) {
         for (place, file) in (0_u32..).zip(files) {
             let asked = Asked { path: file.path.as_bytes(), digest: file.digest, verity: file.verity };
             // No document is long enough to be cut here (`Limits::golden_bytes`).
@@ -156,7 +144,7 @@ impl FileIndex {
             let (path_at, path_len) = (cut(self.paths.len()), cut(asked.path.len()));
             self.files.push(File { digest: asked.digest, verity: asked.verity, path_at, path_len });
             self.paths.extend(asked.path);
-            if !is_superseded(&asked.digest) {
+            if counts(file) {
                 self.here.put(asked.hash(), place);
             }
             if self.with_content(&asked).is_none() {
@@ -165,10 +153,15 @@ impl FileIndex {
         }
     }
 
+    /// For each of these: the place of the golden file whose entry it is in whole, as its digest says.
+    pub(crate) fn in_whole(&self, batch: &mut Batch<'_>) {
+        self.whole.find(&batch.digests, &mut batch.first, &mut batch.places);
+    }
+
     /// For each of these: the place of the golden file with this content at this path, if there is one. Step by step for all of them, so
     /// that the memory that one waits for comes while the others are on their way.
     pub(crate) fn here(&self, batch: &mut Batch<'_>) {
-        let Batch { asked, places, same } = batch;
+        let Batch { asked, places, same, .. } = batch;
         places.clear();
         places.extend(asked.iter().map(|asked| self.here.candidates(asked.as_ref()?.hash()).next()));
         same.clear();
@@ -223,6 +216,17 @@ impl FileIndex {
         let is_required = *self.is_required.get(at)?;
         let path = golden.files.get(at).filter(|_| is_required)?.path.as_bytes();
         u32::try_from(golden.files.partition_point(|file| file.path.as_bytes() < path)).ok()
+    }
+
+    /// The files that are required, each with the place of the first file at its path.
+    pub(crate) fn all_required<'g>(&self, golden: &'g ImaGolden) -> impl Iterator<Item = (u32, &'g ImaFile)> {
+        let file = |place: u32| golden.files.get(usize::try_from(place).ok()?);
+        self.required.iter().filter_map(move |place| Some((self.required(golden, *place)?, file(*place)?)))
+    }
+
+    /// Whether a file is known by a digest that is too weak to judge by.
+    pub(crate) const fn has_weak(&self) -> bool {
+        self.has_weak
     }
 
     /// The signers, in the order of the document.

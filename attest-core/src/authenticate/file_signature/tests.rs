@@ -102,6 +102,10 @@ fn a44_a_signature_over_another_digest() {
         assert_eq!(key.verify(&signature, &told(&longer, None)), Err(Error::DigestOther));
         let short = FileDigest { kind: None, algorithm: "sha256", bytes: &longer.as_bytes()[..31] };
         assert_eq!(key.verify(&signature, &short), Err(Error::DigestOther));
+        // The very bytes that were signed, told as another hash's of the same length.
+        let signed = HashAlg::Sha256.hash(&[FILE]);
+        let renamed = FileDigest { kind: None, algorithm: "sm3_256", bytes: signed.as_bytes() };
+        assert_eq!(key.verify(&signature, &renamed), Err(Error::DigestOther));
         let unknown = FileDigest { kind: None, algorithm: "wp256", bytes: other.as_bytes() };
         assert_eq!(key.verify(&signature, &unknown), Err(Error::DigestOther));
     }

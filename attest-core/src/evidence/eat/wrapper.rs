@@ -54,14 +54,10 @@ pub(super) enum Form {
     Jwt,
 }
 
-/// Takes every wrapper off.
+/// Takes every wrapper off. Each is longer than what it holds, so the limit of a token's bytes holds for all.
 pub(super) fn unwrap(bytes: &[u8], limits: &Limits) -> Result<Unwrapped, Error> {
     let mut out = Unwrapped::of(bytes.to_vec(), Form::Any);
-    loop {
-        if out.token.len() > limits.token_bytes {
-            return Err(Error::TooLong { len: out.token.len(), limit: limits.token_bytes });
-        }
-        let Some(inner) = layer(&out.token, out.form, limits)? else { break };
+    while let Some(inner) = layer(&out.token, out.form, limits)? {
         // A bundle holds a signed token, and no second set of claims beside it.
         if inner.name == "bundle" && out.wrappers.contains(&"bundle") {
             return Err(malformed("a bundle in a bundle"));

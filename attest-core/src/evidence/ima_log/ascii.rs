@@ -36,6 +36,7 @@ pub(super) fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<ImaLog<'a>, 
         pcrs: out.pcrs,
         lines: out.lines,
         ambiguous: out.ambiguous,
+        aggregates: out.aggregates,
         before: Position::default(),
     })
 }
@@ -48,6 +49,7 @@ struct Rewrite {
     pcrs: u32,
     lines: Vec<u32>,
     ambiguous: Vec<u32>,
+    aggregates: Vec<u32>,
 }
 
 impl Rewrite {
@@ -85,24 +87,28 @@ impl Rewrite {
         if *self.hash_size.get_or_insert(line.hash.len()) != line.hash.len() {
             return Err(ErrorKind::Line { wrong: "template digest of another length" });
         }
-        let large = |_| ErrorKind::TooLarge { len: self.bytes.len(), most: len32(u32::MAX) };
+        let len = self.bytes.len();
+        let large = |_| ErrorKind::TooLarge { len, most: len32(u32::MAX) };
         let at = u32::try_from(self.bytes.len()).map_err(large)?;
         let data_len = u32::try_from(line.data.len()).map_err(large)?;
         self.lines.push(u32::try_from(offset).map_err(large)?);
         let Line { pcr, hash, template, data, .. } = line;
         let wrong = |_| ErrorKind::Line { wrong: "template name" };
-        let name_len = u8::try_from(template.0.len()).map_err(wrong)?;
+        let name_len = u8::try_from(template.name.len()).map_err(wrong)?;
         self.bytes.extend(pcr.to_le_bytes());
         self.bytes.extend(hash);
         self.bytes.extend(u32::from(name_len).to_le_bytes());
-        self.bytes.extend(template.0);
+        self.bytes.extend(template.name);
         if !template.is_ima() {
             self.bytes.extend(data_len.to_le_bytes());
         }
         self.bytes.extend(data);
         let pcr = u8::try_from(*pcr).map_err(|_| ErrorKind::PcrInvalid { pcr: *pcr })?;
         self.pcrs |= 1_u32.wrapping_shl(pcr.into());
-        self.records.push(Record { at, data_len, name_len, pcr });
+        if line.entry().is_boot_aggregate() {
+            self.aggregates.push(u32::try_from(self.records.len()).map_err(large)?);
+        }
+        self.records.push(Record { at, data_len, name_len, pcr, template: template.place() });
         Ok(())
     }
 }
@@ -136,14 +142,19 @@ impl<'a> Line<'a> {
         if !matches!(hash.len(), 20 | 32 | 48 | 64) {
             return Err(wrong("template digest"));
         }
-        let template = Template(part("template name")?);
-        if template.0.is_empty() || !template.0.iter().all(u8::is_ascii_graphic) {
+        let template = Template::new(part("template name")?);
+        if template.name.is_empty() || !template.name.iter().all(u8::is_ascii_graphic) {
             return Err(wrong("template name"));
         }
         let fields = template.fields().ok_or(ErrorKind::TemplateUnknown)?;
         let text = part("fields")?;
         let (data, is_ambiguous) = data(template, fields, text).ok_or(wrong("fields"))?;
         Ok(Self { pcr, hash, template, data, is_ambiguous })
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let Self { pcr, hash, template, data, .. } = self;
+        Entry { index: 0, offset: 0, pcr: *pcr, template_hash: hash, template: *template, data }
     }
 
     /// Whether the digest is that of the data, or the entry a violation.
@@ -154,14 +165,7 @@ impl<'a> Line<'a> {
             64 => &[HashAlg::Sha512],
             _ => &[HashAlg::Sha1],
         };
-        let entry = Entry {
-            index: 0,
-            offset: 0,
-            pcr: self.pcr,
-            template_hash: &self.hash,
-            template: self.template,
-            data: &self.data,
-        };
+        let entry = self.entry();
         entry.is_violation() || algs.iter().any(|alg| entry.template_digest(*alg).as_bytes() == self.hash)
     }
 }

@@ -1,5 +1,7 @@
 //! One entry of a list.
 
+use super::BOOT_AGGREGATE;
+use super::binary::push_field;
 use super::template::{Bytes, DigestOf, Field, Template, TextOf};
 use crate::digest::{Digest, HashAlg};
 use crate::reader::{Reader, len32};
@@ -47,8 +49,8 @@ pub(super) const IMA_DIGEST: usize = 20;
 
 impl<'e> Entry<'e> {
     /// An entry that another log tells of: its template and data alone, and no violation.
-    pub(in crate::evidence) const fn told(template: &'e str, data: &'e [u8]) -> Self {
-        let template = Template(template.as_bytes());
+    pub(in crate::evidence) fn told(template: &'e str, data: &'e [u8]) -> Self {
+        let template = Template::new(template.as_bytes());
         Self { index: 0, offset: 0, pcr: 0, template_hash: &[u8::MAX], template, data }
     }
 
@@ -85,21 +87,40 @@ impl<'e> Entry<'e> {
         })
     }
 
+    /// The first two fields: what was measured, and its name. The template's name is in no digest, so only where every template has them
+    /// may they be read, or a file's name could pass as its digest under a relabelled template.
+    fn digest_and_name(&self) -> Option<[(Field, &'e [u8]); 2]> {
+        // The kernel's own, but for the first, have a length before each field.
+        if let Some([first, second, ..]) = self.template.built_in().filter(|_| !self.template.is_ima()) {
+            let (digest, rest) = split_field(self.data)?;
+            let (name, _) = split_field(rest)?;
+            return Some([(*first, digest), (*second, name)]);
+        }
+        let mut fields = self.fields();
+        Some([fields.next()?, fields.next()?])
+    }
+
     /// The file's name, or `boot_aggregate` and the like, without its NUL.
     #[must_use]
     pub fn name(&self) -> Option<&'e [u8]> {
-        let is_name = |field| matches!(field, Field::Text(TextOf::Name | TextOf::ShortName));
-        // The template's name is in no digest: only where every template has the name may it be read, or a file's name could pass as its
-        // digest under a relabelled template.
-        let (_, name) = self.fields().nth(1).filter(|(field, _)| is_name(*field))?;
-        Some(name.strip_suffix(&[0]).unwrap_or(name))
+        let [_, (field, name)] = self.digest_and_name()?;
+        let is_name = matches!(field, Field::Text(TextOf::Name | TextOf::ShortName));
+        is_name.then(|| name.strip_suffix(&[0]).unwrap_or(name))
+    }
+
+    /// Whether it is named as the entry over the PCRs of the boot.
+    pub(crate) fn is_boot_aggregate(&self) -> bool {
+        self.name() == Some(BOOT_AGGREGATE)
     }
 
     /// The file's digest.
     #[must_use]
     pub fn file_digest(&self) -> Option<FileDigest<'e>> {
-        // The first field alone, for the reason that `name` gives.
-        self.fields().take(1).find_map(|(field, bytes)| match field {
+        let (field, bytes) = match self.digest_and_name() {
+            Some([first, _]) => first,
+            None => self.fields().next()?,
+        };
+        match field {
             Field::D => Some(FileDigest { kind: None, algorithm: "sha1", bytes }),
             Field::DNg(DigestOf::File) => {
                 let (algorithm, bytes) = named(bytes)?;
@@ -111,7 +132,7 @@ impl<'e> Entry<'e> {
                 Some(FileDigest { kind: Some(kind), algorithm, bytes })
             }
             _ => None,
-        })
+        }
     }
 
     /// The file's signature in its extended attribute, if it has one.
@@ -144,8 +165,28 @@ impl<'e> Entry<'e> {
     }
 }
 
+/// The data of a file's entry as kernels write it under the templates `ima-ng`, and `ima-sig` of a file without signature.
+pub(crate) fn file_data(path: &str, digest: &Digest) -> Option<[Vec<u8>; 2]> {
+    let mut without = Vec::new();
+    push_field(&mut without, &[digest.alg().name().as_bytes(), b":\0", digest.as_bytes()].concat())?;
+    push_field(&mut without, &[path.as_bytes(), &[0]].concat())?;
+    let mut with = without.clone();
+    push_field(&mut with, &[])?;
+    Some([without, with])
+}
+
+/// The bytes of a field after its length, and what follows.
+fn split_field(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = data.split_first_chunk()?;
+    rest.split_at_checked(len32(u32::from_le_bytes(*len)))
+}
+
 /// A hash's name before `:` and NUL, and what follows. A name that is not printable is none.
 fn named(field: &[u8]) -> Option<(&str, &[u8])> {
+    // What nearly every entry has, without a search.
+    if let Some(digest) = field.strip_prefix(b"sha256:\0") {
+        return Some(("sha256", digest));
+    }
     let at = field.windows(2).position(|pair| pair == b":\0")?;
     let (name, rest) = field.split_at_checked(at)?;
     let name =

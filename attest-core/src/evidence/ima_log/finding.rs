@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{BOOT_AGGREGATE, Entry, ImaLog};
+use super::{Entry, ImaLog};
 use crate::evidence::Severity;
 use crate::limits::Limits;
 
@@ -117,7 +117,7 @@ pub(super) fn inspect(log: &ImaLog<'_>, limits: &Limits) -> Vec<Finding> {
     let alg = log.template_alg();
     let mut violations = (0_usize, None);
     for (position, entry) in log.entries().enumerate() {
-        let is_aggregate = entry.name() == Some(BOOT_AGGREGATE);
+        let is_aggregate = entry.is_boot_aggregate();
         match position {
             0 if !is_aggregate => found.add(FindingKind::BootAggregateMissing, &entry),
             1.. if is_aggregate => found.add(FindingKind::BootAggregateRepeated, &entry),

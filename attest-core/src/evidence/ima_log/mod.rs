@@ -16,10 +16,12 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use entry::file_data;
 pub use entry::{Entry, FileDigest};
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, FindingKind};
 pub use signature::{FileSignature, SignatureError, SignatureOver};
+pub(crate) use template::Plain;
 pub use template::{Bytes, DigestOf, Field, Template, TextOf};
 
 use std::borrow::Cow;
@@ -58,6 +60,8 @@ pub struct ImaLog<'a> {
     lines: Vec<u32>,
     /// Entries whose text can be read in more than one way.
     ambiguous: Vec<u32>,
+    /// Entries that are named `boot_aggregate`, as places among the records.
+    aggregates: Vec<u32>,
     /// What came before, if this is the later part of a list.
     before: Position,
 }
@@ -80,6 +84,8 @@ struct Record {
     data_len: u32,
     name_len: u8,
     pcr: u8,
+    /// The template's place among the kernel's own.
+    template: Option<u8>,
 }
 
 impl<'a> ImaLog<'a> {
@@ -116,7 +122,7 @@ impl<'a> ImaLog<'a> {
     }
 
     fn binary(input: &'a [u8], before: Position, limits: &Limits) -> Result<Self, Error> {
-        let (records, pcrs) = binary::records(input, before, limits)?;
+        let binary::Records { records, pcrs, aggregates } = binary::records(input, before, limits)?;
         Ok(Self {
             format: Format::Binary,
             bytes: Cow::Borrowed(input),
@@ -125,6 +131,7 @@ impl<'a> ImaLog<'a> {
             pcrs,
             lines: Vec::new(),
             ambiguous: Vec::new(),
+            aggregates,
             before,
         })
     }
@@ -182,10 +189,21 @@ impl<'a> ImaLog<'a> {
         self.records.iter().enumerate().map(|(index, record)| self.view(index, record))
     }
 
+    /// The register of each entry in order, and whether its template is one that tells of files alone.
+    pub(crate) fn registers(&self) -> impl Iterator<Item = (u32, Option<Plain>)> + '_ {
+        self.records.iter().map(|record| (record.pcr.into(), Template::plain(record.template)))
+    }
+
     /// One entry.
     #[must_use]
     pub fn entry(&self, index: usize) -> Option<Entry<'_>> {
         Some(self.view(index, self.records.get(index)?))
+    }
+
+    /// The entries that are named `boot_aggregate`, as places in the list or its part: the first, and another for each kernel that went on
+    /// with the list. Told while the list was read, so that nobody reads all names for it again.
+    pub(crate) fn boot_aggregates(&self) -> impl Iterator<Item = usize> + '_ {
+        self.aggregates.iter().filter_map(|at| usize::try_from(*at).ok())
     }
 
     /// The hash of the list's own template digests, told by their size.
@@ -211,8 +229,9 @@ impl<'a> ImaLog<'a> {
     pub fn templates(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
         let mut last: &[u8] = &[];
-        for entry in
-            self.entries().filter(|entry| core::mem::replace(&mut last, entry.template.0) != entry.template.0)
+        for entry in self
+            .entries()
+            .filter(|entry| core::mem::replace(&mut last, entry.template.name) != entry.template.name)
         {
             names.insert(entry.template.name());
         }
@@ -244,12 +263,12 @@ impl<'a> ImaLog<'a> {
             let rest = self.bytes.get(at.checked_add(4)?..)?;
             let (template_hash, rest) = rest.split_at_checked(self.hash_size)?;
             let (template, rest) = rest.get(4..)?.split_at_checked(record.name_len.into())?;
-            let template = Template(template);
+            let template = Template::at(template, record.template);
             let data = if template.is_ima() { rest } else { rest.get(4..)? }.get(..len32(record.data_len))?;
             Some((template_hash, template, data))
         };
         // Every record was read from these bytes.
-        let (template_hash, template, data) = view().unwrap_or((&[], Template(&[]), &[]));
+        let (template_hash, template, data) = view().unwrap_or((&[], Template::at(&[], None), &[]));
         Entry {
             index: self.before.entries.saturating_add(index),
             offset,

@@ -53,33 +53,101 @@ pub enum TextOf {
     XattrNames,
 }
 
+/// The templates under which kernels tell of files by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plain {
+    /// `ima-ng`.
+    Ng,
+    /// `ima-sig`.
+    Sig,
+}
+
 /// A template by its name, or by the format that stands in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Template<'a>(pub(super) &'a [u8]);
+pub struct Template<'a> {
+    pub(super) name: &'a [u8],
+    /// Its place among the kernel's own: looked up once, for a list has a hundred thousand entries of a few templates.
+    place: Option<u8>,
+}
+
+const DIGEST: Field = Field::DNg(DigestOf::File);
+const NAME: Field = Field::Text(TextOf::Name);
+/// The kernel's own; [`Template::is_ima`] and [`Template::plain`] know places.
+const BUILT_IN: [(&[u8], &[Field]); 8] = [
+    (b"ima", &[Field::D, Field::Text(TextOf::ShortName)]),
+    (b"ima-ng", &[DIGEST, NAME]),
+    (b"ima-ngv2", &[Field::DNgV2, NAME]),
+    (b"ima-sig", &[DIGEST, NAME, Field::Hex(Bytes::Signature)]),
+    (b"ima-sigv2", &[Field::DNgV2, NAME, Field::Hex(Bytes::Signature)]),
+    (b"ima-buf", &[DIGEST, NAME, Field::Hex(Bytes::Buffer)]),
+    (
+        b"ima-modsig",
+        &[
+            DIGEST,
+            NAME,
+            Field::Hex(Bytes::Signature),
+            Field::DNg(DigestOf::FileWithoutSignature),
+            Field::Hex(Bytes::ModuleSignature),
+        ],
+    ),
+    (
+        b"evm-sig",
+        &[
+            DIGEST,
+            NAME,
+            Field::Hex(Bytes::EvmSignature),
+            Field::Text(TextOf::XattrNames),
+            Field::Hex(Bytes::Xattrs),
+            Field::Hex(Bytes::Xattrs),
+            Field::Uint(4),
+            Field::Uint(4),
+            Field::Uint(2),
+        ],
+    ),
+];
 
 impl<'a> Template<'a> {
+    /// The template of this name.
+    pub(super) fn new(name: &'a [u8]) -> Self {
+        let place = (0_u8..).zip(BUILT_IN).find_map(|(place, (known, _))| (known == name).then_some(place));
+        Self { name, place }
+    }
+
+    /// The template of this name, whose [`place`](Self::place) is known.
+    pub(super) const fn at(name: &'a [u8], place: Option<u8>) -> Self {
+        Self { name, place }
+    }
+
+    /// Its place among the kernel's own.
+    pub(super) const fn place(self) -> Option<u8> {
+        self.place
+    }
+
+    /// Which of the templates it is that tell of a file by its digest and name alone, and of a signature if there is one.
+    pub(super) const fn plain(place: Option<u8>) -> Option<Plain> {
+        match place {
+            Some(1) => Some(Plain::Ng),
+            Some(3) => Some(Plain::Sig),
+            _ => None,
+        }
+    }
+
     /// Its name as the list has it: `ima-ng`, `d-ng|n-ng`.
     #[must_use]
     pub fn name(self) -> &'a str {
         // Checked to be printable ASCII when the list was parsed.
-        core::str::from_utf8(self.0).unwrap_or_default()
+        core::str::from_utf8(self.name).unwrap_or_default()
     }
 
     /// The first template, which keeps no lengths and hashes the name in 256 bytes.
     #[must_use]
-    pub fn is_ima(self) -> bool {
-        self.0 == b"ima"
-    }
-
-    /// Whether it is one of the kernel's own, by its name.
-    pub(super) fn is_built_in(self) -> bool {
-        self.built_in().is_some()
+    pub const fn is_ima(self) -> bool {
+        matches!(self.place, Some(0))
     }
 
     /// Its fields, if the name or every part of the format is known.
     #[must_use]
     pub fn fields(self) -> Option<impl Iterator<Item = Field> + Clone + use<'a>> {
-        // A list has a hundred thousand entries of a few templates: the kernel's own are not read as formats each time.
         let (known, custom) = match self.built_in() {
             Some(known) => (known, ""),
             None => (&[][..], self.name()),
@@ -97,37 +165,9 @@ impl<'a> Template<'a> {
         }
     }
 
-    fn built_in(self) -> Option<&'static [Field]> {
-        use Field::{D, DNg, DNgV2, Hex, Text, Uint};
-        const DIGEST: Field = DNg(DigestOf::File);
-        const NAME: Field = Text(TextOf::Name);
-        Some(match self.0 {
-            b"ima" => &[D, Text(TextOf::ShortName)],
-            b"ima-ng" => &[DIGEST, NAME],
-            b"ima-ngv2" => &[DNgV2, NAME],
-            b"ima-sig" => &[DIGEST, NAME, Hex(Bytes::Signature)],
-            b"ima-sigv2" => &[DNgV2, NAME, Hex(Bytes::Signature)],
-            b"ima-buf" => &[DIGEST, NAME, Hex(Bytes::Buffer)],
-            b"ima-modsig" => &[
-                DIGEST,
-                NAME,
-                Hex(Bytes::Signature),
-                DNg(DigestOf::FileWithoutSignature),
-                Hex(Bytes::ModuleSignature),
-            ],
-            b"evm-sig" => &[
-                DIGEST,
-                NAME,
-                Hex(Bytes::EvmSignature),
-                Text(TextOf::XattrNames),
-                Hex(Bytes::Xattrs),
-                Hex(Bytes::Xattrs),
-                Uint(4),
-                Uint(4),
-                Uint(2),
-            ],
-            _ => return None,
-        })
+    /// The fields of one of the kernel's own.
+    pub(super) fn built_in(self) -> Option<&'static [Field]> {
+        BUILT_IN.get(usize::from(self.place?)).map(|(_, fields)| *fields)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::HashAlg;
+use crate::evidence::ima_log::{Plain, file_data};
 use crate::reference::Golden;
 
 fn index(files: &[(&str, Digest)]) -> (ImaGolden, FileIndex) {
@@ -70,11 +71,12 @@ fn one_content_at_many_paths_and_many_contents_at_one_path() {
 
 #[test]
 fn the_digest_of_a_tree_is_not_that_of_the_content() {
-    let (_, index) = index(&[("/bin/a", content(1))]);
+    let (golden, index) = index(&[("/bin/a", content(1))]);
     let asked = Asked { path: b"/bin/a", digest: content(1), verity: true };
     let mut batch = Batch { asked: vec![Some(asked), None], ..Batch::default() };
     index.here(&mut batch);
     assert_eq!(batch.places, [None, None]);
+    assert_eq!(index.elsewhere(&golden, &asked), None);
 }
 
 #[test]
@@ -104,4 +106,56 @@ fn a_superseded_content_is_not_there_though_its_file_was_left_in() {
     let (golden, _) = index(&[("/bin/a", content(1)), ("/bin/b", content(2))]);
     let index = FileIndex::new(&golden, |digest| *digest == content(1));
     assert_eq!(here(&index, &[("/bin/a", content(1)), ("/bin/b", content(2))]), [None, Some(1)]);
+}
+
+fn in_whole(index: &FileIndex, template: Plain, data: &[u8]) -> Option<u32> {
+    let sha256 = HashAlg::Sha256.hash(&[data]).as_bytes().try_into().unwrap();
+    let mut batch =
+        Batch { digests: vec![Some(DataDigest { template, sha256: &sha256 }), None], ..Batch::default() };
+    index.in_whole(&mut batch);
+    assert_eq!(batch.places.len(), 2);
+    assert_eq!(batch.places[1], None);
+    batch.places[0]
+}
+
+#[test]
+fn an_entry_is_golden_in_whole_under_its_own_template() {
+    let paths: Vec<String> = (0..300).map(|n| format!("/usr/lib/{n:03}")).collect();
+    let files: Vec<(&str, Digest)> =
+        paths.iter().enumerate().map(|(n, path)| (path.as_str(), content(n))).collect();
+    let (golden, index) = index(&files);
+    for (place, file) in (0_u32..).zip(&golden.files) {
+        // As the kernel writes them: a length before each field (Linux, Documentation/security/IMA-templates.rst).
+        let digest = [b"sha256:\0", file.digest.as_bytes()].concat();
+        let name = [file.path.as_bytes(), b"\0"].concat();
+        let field = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_le_bytes(), bytes].concat();
+        let ng = [field(&digest), field(&name)].concat();
+        let sig = [&ng[..], &[0; 4]].concat();
+        assert_eq!(in_whole(&index, Plain::Ng, &ng), Some(place));
+        assert_eq!(in_whole(&index, Plain::Sig, &sig), Some(place));
+        assert_eq!(in_whole(&index, Plain::Ng, &sig), None);
+        assert_eq!(in_whole(&index, Plain::Sig, &ng), None);
+        let other = [field(&digest), field(&[&name, &b"x"[..]].concat())].concat();
+        assert_eq!(in_whole(&index, Plain::Ng, &other), None);
+    }
+}
+
+#[test]
+fn a44_what_does_not_count_is_not_golden_in_whole() {
+    let text = format!(
+        "format = \"attest-golden/1\"\nfamily = \"files\"\nbanks = [\"sha256\"]\njudged = []\n[ima]\nfiles = [\n\
+         {{ path = \"/tree\", digest = \"verity:{0:?}\" }},\n{{ path = \"/old\", digest = \"{1:?}\" }},\n\
+         {{ path = \"boot_aggregate\", digest = \"{0:?}\" }},\n]\n",
+        content(1),
+        content(2)
+    );
+    let golden = Golden::parse(&text, &crate::Limits::DEFAULT).unwrap().ima.unwrap();
+    let index = FileIndex::new(&golden, |digest| *digest == content(2));
+    for (path, digest) in [("/tree", content(1)), ("/old", content(2)), ("boot_aggregate", content(1))] {
+        let [ng, sig] = file_data(path, &digest).unwrap();
+        assert_eq!(in_whole(&index, Plain::Ng, &ng), None, "{path}");
+        assert_eq!(in_whole(&index, Plain::Sig, &sig), None, "{path}");
+    }
+    let found = here(&index, &[("/old", content(2)), ("boot_aggregate", content(1))]);
+    assert_eq!(found, [None, None]);
 }

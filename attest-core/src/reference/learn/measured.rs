@@ -3,7 +3,7 @@
 use super::super::golden::{Golden, ImaBuffer, ImaFile, ImaGolden, ImaSigner};
 use super::{Boot, Choices};
 use crate::authenticate::file_signature::{KeyId, SignerKey};
-use crate::evidence::ima_log::{BOOT_AGGREGATE, Entry, FileDigest, FileSignature, ImaLog};
+use crate::evidence::ima_log::{Entry, FileDigest, FileSignature, ImaLog};
 
 /// What IMA measured in a known-good boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn files_of<'e>(entries: impl Iterator<Item = Entry<'e>>, signers: &[ImaSign
     let keys: Vec<SignerKey> = signers.iter().filter_map(ImaSigner::public_key).collect();
     let mut measured = Measured::default();
     for entry in entries {
-        if entry.is_violation() || entry.name() == Some(BOOT_AGGREGATE) {
+        if entry.is_violation() || entry.is_boot_aggregate() {
             continue;
         }
         let name = entry.name().and_then(|name| String::from_utf8(name.to_vec()).ok());
