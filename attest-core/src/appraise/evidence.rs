@@ -211,7 +211,8 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
         pcr.and_then(|pcr| evidence.outcome(evidence.deciding_bank(pcr)?, pcr))
             .is_some_and(Outcome::is_explained)
     };
-    let told: Vec<Finding> = tcg_event::findings(log).into_iter().filter(is_proven).collect();
+    let told: Vec<Finding> =
+        tcg_event::findings_in(log, &evidence.pcrs().banks()).into_iter().filter(is_proven).collect();
     log.findings().iter().chain(&told).map(reason).collect()
 }
 

@@ -143,7 +143,7 @@ fn what_windows_and_shim_measured_is_read_whole() {
         let bytes = bytes(&root, file);
         let Ok(log) = EventLog::parse(&bytes, &Limits::DEFAULT) else { continue };
         let state = SecureBootState::of(&log);
-        assert!(state.authorities().iter().all(|authority| authority.proven), "{file}");
+        assert!(state.authorities().all(|authority| authority.proven), "{file}");
         assert!(!state.may_hold_test_keys(), "{file}");
         authorities += state.authorities().len();
         let Some(boot) = WindowsBoot::of(&log) else { continue };

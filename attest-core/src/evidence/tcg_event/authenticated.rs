@@ -85,11 +85,16 @@ pub fn authenticated(event: &Event<'_>, alg: HashAlg) -> Authenticated {
 /// What every bank of the event that may judge proves: the least of them; SHA-1 speaks only where it is alone.
 #[must_use]
 pub fn authenticated_everywhere(event: &Event<'_>) -> Authenticated {
-    let mut banks: Vec<_> = event.digests().map(|(alg, _)| alg).filter(|alg| alg.strength() > 0).collect();
-    if banks.is_empty() {
-        banks.extend(event.strongest());
-    }
-    let mut results = banks.into_iter().map(|alg| authenticated(event, alg));
+    let banks: Vec<_> = event.digests().map(|(alg, _)| alg).collect();
+    authenticated_in(event, &banks)
+}
+
+/// What every one of these banks proves that may judge: the least of them; SHA-1 speaks only where it is alone.
+#[must_use]
+pub fn authenticated_in(event: &Event<'_>, banks: &[HashAlg]) -> Authenticated {
+    let is_alone = banks.iter().all(|alg| alg.strength() == 0);
+    let judging = banks.iter().filter(|alg| is_alone || alg.strength() > 0);
+    let mut results = judging.map(|alg| authenticated(event, *alg));
     let first = results.next().unwrap_or(Authenticated::No);
     if results.all(|result| result == first) { first } else { Authenticated::No }
 }

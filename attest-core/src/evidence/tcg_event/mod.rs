@@ -22,7 +22,9 @@ mod windows;
 #[cfg(test)]
 mod tests;
 
-pub use authenticated::{Authenticated, authenticated, authenticated_everywhere, measured_byte};
+pub use authenticated::{
+    Authenticated, authenticated, authenticated_everywhere, authenticated_in, measured_byte,
+};
 pub use boot::{ImageLoad, LoadOption, option_without_disk};
 pub use device_path::{DevicePath, Node};
 pub use firmware::{FirmwareBlob, FreeText, HandoffTables};
@@ -233,8 +235,18 @@ fn no_action(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
 /// The log's form is judged when it is parsed ([`EventLog::findings`]); this takes hashing, and is asked after the signature.
 #[must_use]
 pub fn findings(log: &EventLog<'_>) -> Vec<Finding> {
-    let mut findings = SecureBootState::of(log).findings().to_vec();
-    findings.extend(WindowsBoot::of(log).iter().flat_map(WindowsBoot::findings));
+    both(&SecureBootState::of(log), WindowsBoot::of(log).as_ref())
+}
+
+/// The same, told by these banks alone: a bank that is not quoted proves nothing, and hashing for it would be in vain.
+#[must_use]
+pub fn findings_in(log: &EventLog<'_>, banks: &[crate::HashAlg]) -> Vec<Finding> {
+    both(&SecureBootState::in_banks(log, banks), WindowsBoot::in_banks(log, banks).as_ref())
+}
+
+fn both(secure_boot: &SecureBootState<'_>, windows: Option<&WindowsBoot<'_>>) -> Vec<Finding> {
+    let mut findings = secure_boot.findings().to_vec();
+    findings.extend(windows.iter().flat_map(|windows| windows.findings()));
     findings.sort_by_key(|finding| finding.event);
     findings
 }

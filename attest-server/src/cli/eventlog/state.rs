@@ -36,17 +36,17 @@ impl SecureBootJson {
             let lists = state.database(database)?.to_string();
             Some((database.name(), if lists.is_empty() { "empty".to_owned() } else { lists }))
         });
-        let authority = |authority: &Authority| AuthorityJson {
+        let authority = |authority: Authority| AuthorityJson {
             event: authority.event,
-            variable: authority.variable.clone(),
-            certificate: authority.certificate.clone(),
+            variable: authority.variable,
+            certificate: authority.certificate,
             proven: authority.proven,
         };
         Self {
             mode: state.mode().map(|mode| mode.name()),
             databases: lists.collect(),
-            authorities: state.authorities().iter().map(authority).collect(),
-            sbat_level: state.sbat_level().map(ToOwned::to_owned),
+            authorities: state.authorities().map(authority).collect(),
+            sbat_level: state.sbat_level(),
             shim_validation: state.shim_validation(),
         }
     }

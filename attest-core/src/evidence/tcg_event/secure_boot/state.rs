@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{TestKey, switch, test_key};
 use crate::digest::HashAlg;
 use crate::evidence::tcg_event::{
-    Authenticated, CertificateName, Guid, SignatureKind, SignatureLists, Variable, authenticated,
-    authenticated_everywhere, der, measured_byte,
+    Authenticated, CertificateName, Guid, SignatureKind, SignatureLists, Variable, authenticated_everywhere,
+    authenticated_in, der, measured_byte,
 };
 use crate::evidence::tcg_log::{Event, EventLog, EventType, Finding, FindingKind, Format};
 use crate::evidence::text::{Utf8, shortened};
@@ -100,10 +100,18 @@ pub struct SecureBootState<'a> {
     modes: BTreeMap<&'static str, bool>,
     databases: BTreeMap<Database, SignatureLists<'a>>,
     unproven: bool,
-    authorities: Vec<Authority>,
-    sbat_level: Option<String>,
+    authorities: Vec<Told<'a>>,
+    sbat_level: Option<&'a [u8]>,
     validation: Option<bool>,
     findings: Vec<Finding>,
+}
+
+/// An [`Authority`] that nobody has asked for in words.
+#[derive(Clone, Debug)]
+struct Told<'a> {
+    event: u32,
+    variable: Variable<'a>,
+    proven: bool,
 }
 
 /// Switches of UEFI besides SecureBoot that say who may change keys.
@@ -119,10 +127,10 @@ impl<'a> SecureBootState<'a> {
         Self::proven(log, &authenticated_everywhere)
     }
 
-    /// What this bank proves.
+    /// What all of these banks prove that may judge.
     #[must_use]
-    pub fn in_bank(log: &EventLog<'a>, alg: HashAlg) -> Self {
-        Self::proven(log, &|event| authenticated(event, alg))
+    pub fn in_banks(log: &EventLog<'a>, banks: &[HashAlg]) -> Self {
+        Self::proven(log, &|event| authenticated_in(event, banks))
     }
 
     fn proven(log: &EventLog<'a>, proven: &dyn Fn(&Event<'_>) -> Authenticated) -> Self {
@@ -147,7 +155,7 @@ impl<'a> SecureBootState<'a> {
                 }
                 EventType::EFI_VARIABLE_AUTHORITY if event.pcr == register => {
                     let whole = [Authenticated::WholeData, Authenticated::Variable];
-                    state.authority(event, whole.contains(&proven(event)));
+                    state.authority(event, || whole.contains(&proven(event)));
                 }
                 EventType::IPL if event.pcr == mok_register => state.mok(event),
                 _ => {}
@@ -198,23 +206,14 @@ impl<'a> SecureBootState<'a> {
     }
 
     /// A certificate that accepted an image, or a variable of shim's.
-    fn authority(&mut self, event: &Event<'a>, proven: bool) {
+    fn authority(&mut self, event: &Event<'a>, proven: impl Fn() -> bool) {
         let Some(variable) = Variable::parse(event.data) else { return };
-        if proven && variable.is(Guid::SHIM, "SbatLevel") {
-            self.sbat_level = Some(shortened(Lines(variable.data), NAME));
-            return;
-        }
-        if proven && variable.is(Guid::SHIM, "MokSBState") {
-            return self.validation(event, variable.data == [1]);
-        }
-        let (_, data) = variable.authority();
-        if self.authorities.len() < AUTHORITIES {
-            self.authorities.push(Authority {
-                event: event.index,
-                variable: shortened(variable.name, NAME),
-                certificate: der::is_sequence(data).then(|| shortened(CertificateName(data), NAME)),
-                proven,
-            });
+        if variable.is(Guid::SHIM, "SbatLevel") && proven() {
+            self.sbat_level = Some(variable.data);
+        } else if variable.is(Guid::SHIM, "MokSBState") && proven() {
+            self.validation(event, variable.data == [1]);
+        } else if self.authorities.len() < AUTHORITIES {
+            self.authorities.push(Told { event: event.index, variable, proven: proven() });
         }
     }
 
@@ -274,15 +273,22 @@ impl<'a> SecureBootState<'a> {
     }
 
     /// By what images were accepted, in the order of the log.
-    #[must_use]
-    pub fn authorities(&self) -> &[Authority] {
-        &self.authorities
+    pub fn authorities(&self) -> impl ExactSizeIterator<Item = Authority> {
+        self.authorities.iter().map(|told| {
+            let (_, data) = told.variable.authority();
+            Authority {
+                event: told.event,
+                variable: shortened(told.variable.name, NAME),
+                certificate: der::is_sequence(data).then(|| shortened(CertificateName(data), NAME)),
+                proven: told.proven,
+            }
+        })
     }
 
     /// Shim's SBAT level, its lines in one, harmless in a terminal.
     #[must_use]
-    pub fn sbat_level(&self) -> Option<&str> {
-        self.sbat_level.as_deref()
+    pub fn sbat_level(&self) -> Option<String> {
+        Some(shortened(Lines(self.sbat_level?), NAME))
     }
 
     /// Whether shim checks what it starts. `None` where it says nothing of it, which is its default: it checks.

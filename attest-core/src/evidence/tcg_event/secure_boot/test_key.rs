@@ -3,15 +3,22 @@
 use crate::digest::HashAlg;
 use crate::evidence::tcg_event::der::Certificate;
 
-/// What vendors write into the names of such certificates.
-const MARKS: [&[u8]; 3] = [b"DO NOT TRUST", b"DO NOT SHIP", b"DO NOT USE"];
+/// What vendors write into the names of such certificates: this, and one of the ends.
+const MARK: &[u8] = b"DO NOT ";
+const ENDS: [&[u8]; 3] = [b"TRUST", b"SHIP", b"USE"];
 
 /// SHA-256 of the SubjectPublicKeyInfo of "DO NOT TRUST - AMI Test PK", serial number 55fbef878123008447170bb3cd873af4, whose private
 /// half was leaked (CERT/CC VU#455367): it counts in whatever certificate it stands.
-const LEAKED: &str = "b72c2308eb6129308900bd53995fdb6025aa72c30e43f3527254b3ec87c236db";
+const LEAKED: [u8; 32] = [
+    0xb7, 0x2c, 0x23, 0x08, 0xeb, 0x61, 0x29, 0x30, 0x89, 0x00, 0xbd, 0x53, 0x99, 0x5f, 0xdb, 0x60, 0x25,
+    0xaa, 0x72, 0xc3, 0x0e, 0x43, 0xf3, 0x52, 0x72, 0x54, 0xb3, 0xec, 0x87, 0xc2, 0x36, 0xdb,
+];
 /// The same of "SnakeOil": PK, KEK and db of OVMF_VARS.snakeoil. The package ovmf of Debian and Ubuntu holds the private half, for
 /// virtual machines that try things out.
-const LAB: &str = "fcc97da097d023970ad000eac55462c77cd70fa888d3bcbe1d0a427800da83c4";
+const LAB: [u8; 32] = [
+    0xfc, 0xc9, 0x7d, 0xa0, 0x97, 0xd0, 0x23, 0x97, 0x0a, 0xd0, 0x00, 0xea, 0xc5, 0x54, 0x62, 0xc7, 0x7c,
+    0xd7, 0x0f, 0xa8, 0x88, 0xd3, 0xbc, 0xbe, 0x1d, 0x0a, 0x42, 0x78, 0x00, 0xda, 0x83, 0xc4,
+];
 
 /// What kind of key for tests a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,16 +35,61 @@ pub fn test_key(certificate: &[u8]) -> Option<TestKey> {
     let Some(parts) = Certificate::parse(certificate) else {
         return is_marked(certificate).then_some(TestKey::Field);
     };
-    let key = HashAlg::Sha256.hash(&[parts.public_key_info]).to_string();
-    if key == LEAKED || is_marked(parts.subject) || is_marked(parts.issuer) {
+    let key = HashAlg::Sha256.hash(&[parts.public_key_info]);
+    if key.as_bytes() == LEAKED || is_marked(parts.subject) || is_marked(parts.issuer) {
         Some(TestKey::Field)
     } else {
-        (key == LAB).then_some(TestKey::Lab)
+        (key.as_bytes() == LAB).then_some(TestKey::Lab)
     }
 }
 
 /// A name may be in UTF-16 (BMPString): NULs between the letters do not hide it.
 fn is_marked(name: &[u8]) -> bool {
-    let letters: Vec<u8> = name.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase).collect();
-    MARKS.iter().any(|mark| letters.windows(mark.len()).any(|window| window == *mark))
+    let mut letters = name.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase);
+    let mut seen = 0_usize;
+    while let Some(letter) = letters.next() {
+        // No letter of what the marks begin with stands in it twice as its first does: what broke off can only begin anew.
+        let is_next = MARK.get(seen) == Some(&letter);
+        seen = if is_next { seen.saturating_add(1) } else { usize::from(MARK.first() == Some(&letter)) };
+        if seen == MARK.len() {
+            seen = 0;
+            if ENDS.iter().any(|end| end.iter().copied().eq(letters.clone().take(end.len()))) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_marked;
+
+    #[test]
+    fn a_mark_anywhere_in_any_case_and_width() {
+        for name in [
+            "DO NOT TRUST",
+            "x do not ship y",
+            "DO DO NOT USE",
+            "DDO NOT TRUST",
+            "DO NOT DO NOT USE",
+            "DO NOT SDO NOT SHIP",
+        ] {
+            let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            assert!(is_marked(name.as_bytes()) && is_marked(&wide), "{name}");
+        }
+        for name in ["", "DO NOT", "DO NOT ", "DO NOT TRUS", "DONOTTRUST", "DO NOT LOOK", "DO NOTDO NO TRUST"]
+        {
+            assert!(!is_marked(name.as_bytes()), "{name}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_mark_is_found_as_a_search_finds_it(name in "[DO NTUSEdo]{0,40}(DO NOT USE)?[DO NT]{0,9}") {
+            let upper = name.to_ascii_uppercase();
+            let expected = ["DO NOT TRUST", "DO NOT SHIP", "DO NOT USE"].iter().any(|mark| upper.contains(mark));
+            proptest::prop_assert_eq!(is_marked(name.as_bytes()), expected);
+        }
+    }
 }

@@ -98,13 +98,11 @@ fn a_good_boot() {
         (state.secure_boot(), state.mode(), state.findings().len()),
         (Some(true), Some(Mode::User), 0)
     );
-    assert_eq!(state.sbat_level(), Some("sbat,1,2025021800; shim,4; grub,5"));
+    assert_eq!(state.sbat_level().as_deref(), Some("sbat,1,2025021800; shim,4; grub,5"));
     assert_eq!(state.shim_validation(), None);
-    let by: Vec<_> = state
-        .authorities()
-        .iter()
-        .map(|a| (a.variable.as_str(), a.certificate.as_deref(), a.proven))
-        .collect();
+    let authorities: Vec<_> = state.authorities().collect();
+    let by: Vec<_> =
+        authorities.iter().map(|a| (a.variable.as_str(), a.certificate.as_deref(), a.proven)).collect();
     assert_eq!(
         by,
         [
@@ -227,7 +225,7 @@ fn a33_a_bank_that_disagrees_takes_the_proof_away() {
         let state = SecureBootState::of(&log);
         assert_eq!(state.database(Database::PK).is_some(), proven, "{}", banks[at]);
         assert!(state.may_hold_test_keys(), "proven to be there, or not proven to be absent");
-        assert!(SecureBootState::in_bank(&log, banks[at]).database(Database::PK).is_none());
+        assert!(SecureBootState::in_banks(&log, &[banks[at]]).database(Database::PK).is_none());
     }
 }
 
@@ -273,7 +271,7 @@ fn an_older_shims_authority_is_proven_up_to_its_last_byte() {
     let proven = |events: &[Made]| {
         let bytes = log(events);
         let log = EventLog::parse(&bytes, &Limits::DEFAULT).unwrap();
-        SecureBootState::of(&log).authorities().last().map(|last| (last.variable.clone(), last.proven))
+        SecureBootState::of(&log).authorities().last().map(|last| (last.variable, last.proven))
     };
     assert_eq!(proven(&events), Some(("Shim".to_owned(), true)));
     // The byte that is left out must lie behind the variable.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::sipa::{self, Sipa};
 use super::{SipaEvents, Unlock, WindowsEvent};
-use crate::evidence::tcg_event::{Authenticated, authenticated_everywhere};
+use crate::digest::HashAlg;
+use crate::evidence::tcg_event::{Authenticated, authenticated_everywhere, authenticated_in};
 use crate::evidence::tcg_log::{Event, EventLog, EventType, Finding, FindingKind, Format};
 use crate::evidence::text::shortened;
 use crate::reader::{Reader, len32};
@@ -126,6 +127,16 @@ impl<'a> WindowsBoot<'a> {
     /// "Proven" is what the log's digests cover in every bank that may judge; a quote must cover those.
     #[must_use]
     pub fn of(log: &EventLog<'a>) -> Option<Self> {
+        Self::proven(log, &authenticated_everywhere)
+    }
+
+    /// The same by what all of these banks prove that may judge.
+    #[must_use]
+    pub fn in_banks(log: &EventLog<'a>, banks: &[HashAlg]) -> Option<Self> {
+        Self::proven(log, &|event| authenticated_in(event, banks))
+    }
+
+    fn proven(log: &EventLog<'a>, proven: &dyn Fn(&Event<'_>) -> Authenticated) -> Option<Self> {
         // The registers of a confidential virtual machine are others.
         if log.format() == Format::Ccel {
             return None;
@@ -139,17 +150,23 @@ impl<'a> WindowsBoot<'a> {
                 *ended = true;
             } else if let Some(inner) = WindowsEvent::of(event).map(|inner| inner.measurements()) {
                 boot.seen = true;
-                boot.event(event, inner, *ended);
+                boot.event(event, inner, *ended, proven);
             }
         }
         boot.seen.then_some(boot)
     }
 
-    fn event(&mut self, event: &Event<'a>, mut inner: SipaEvents<'a>, ended: bool) {
+    fn event(
+        &mut self,
+        event: &Event<'a>,
+        mut inner: SipaEvents<'a>,
+        ended: bool,
+        proven: &dyn Fn(&Event<'_>) -> Authenticated,
+    ) {
         if ended {
             return self.report(event, FindingKind::WindowsEventAfterSeparator);
         }
-        if authenticated_everywhere(event) != Authenticated::WholeData {
+        if proven(event) != Authenticated::WholeData {
             return self.report(event, FindingKind::WindowsUnproven);
         }
         let before = self.switches.clone();
