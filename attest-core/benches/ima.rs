@@ -10,8 +10,10 @@
     reason = "a benchmark reads the clock and signs"
 )]
 
+mod clock;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attest_core::appraise::{Context, Policy, Verdict};
 use attest_core::authenticate::{
@@ -23,6 +25,8 @@ use attest_core::reference::{Golden, ReferenceSet};
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use sha2::{Digest as _, Sha256};
+
+use clock::{fastest, time};
 
 const ENTRIES: usize = 100_000;
 const NEW: usize = 100;
@@ -75,27 +79,6 @@ fn main() {
     told("the same without PCR values", fastest(derived));
     told("bytes to verdict, all files golden elsewhere", fastest(other));
     told("bytes to verdict, the last 100 entries alone", fastest(part));
-}
-
-/// The thread's own time on a CPU, where the system tells it: a machine with other work would slow long runs more than short ones.
-fn time(run: impl FnOnce()) -> Duration {
-    let (before, start) = (cpu_time(), Instant::now());
-    run();
-    match (before, cpu_time()) {
-        (Some(before), Some(after)) if after > before => after - before,
-        _ => start.elapsed(),
-    }
-}
-
-fn cpu_time() -> Option<Duration> {
-    // Giving the CPU away makes the kernel bring the sum up to date.
-    std::thread::yield_now();
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
-}
-
-fn fastest(times: Vec<Duration>) -> Duration {
-    times.into_iter().min().expect("rounds")
 }
 
 fn millis(time: Duration) -> f64 {

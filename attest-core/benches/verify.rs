@@ -11,9 +11,11 @@
     reason = "a benchmark reads the clock"
 )]
 
+mod clock;
+
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attest_core::appraise::{Context, Policy};
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
@@ -23,6 +25,8 @@ use attest_core::reference::learn::{Boot, Choices, learn};
 use attest_core::reference::{ReferenceSet, golden};
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
 use sha2::{Digest as _, Sha256};
+
+use clock::fastest;
 
 const ROUNDS: usize = 40;
 const CALLS: u32 = 50;
@@ -169,20 +173,11 @@ fn hostile(sample: &Sample) {
                 black_box(attest_core::evidence::tcg_event::summary(event));
             }
         };
-        let times = (0..5).map(|_| {
-            let start = Instant::now();
-            once();
-            start.elapsed()
-        });
-        fastest(times.collect())
+        fastest((0..5).map(|_| clock::time(once)).collect())
     };
     let parse = |bytes: &[u8]| {
-        let times = (0..5).map(|_| {
-            let start = Instant::now();
-            drop(black_box(EventLog::parse(bytes, &limits)));
-            start.elapsed()
-        });
-        fastest(times.collect())
+        let once = || drop(black_box(EventLog::parse(bytes, &limits)));
+        fastest((0..5).map(|_| clock::time(once)).collect())
     };
     let (whole, parsed) = (cost(&shapes[0].1), parse(&shapes[0].1));
     for (name, bytes) in &shapes {
@@ -250,17 +245,9 @@ fn measure(sample: &Sample) {
     );
 }
 
+/// One of many calls in a row.
 fn time(run: impl Fn()) -> Duration {
-    let start = Instant::now();
-    for _ in 0..CALLS {
-        run();
-    }
-    start.elapsed() / CALLS
-}
-
-/// The fastest round: what the work costs when nothing else disturbs it.
-fn fastest(times: Vec<Duration>) -> Duration {
-    times.into_iter().min().expect("rounds")
+    clock::time(|| (0..CALLS).for_each(|_| run())) / CALLS
 }
 
 fn micros(time: Duration) -> f64 {

@@ -1,6 +1,7 @@
 //! The rules that a log of one boot keeps, one pass over the events.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::{Event, EventLog, EventType, Finding, FindingKind, Format, PCRS, SpecId};
 use crate::digest::{Digest, HashAlg};
@@ -41,7 +42,6 @@ pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Ins
         missing: BTreeSet::new(),
         variables: BTreeSet::new(),
         hashes: Vec::new(),
-        markers: markers(log.banks.iter().copied()),
     };
     log.events.iter().for_each(|event| pass.event(event));
     pass.whole_log(pieces);
@@ -64,15 +64,13 @@ struct Pass<'a, 'l> {
     variables: BTreeSet<&'a [u8]>,
     /// Digests of separator data already computed: mostly one for each bank.
     hashes: Vec<(&'a [u8], Digest)>,
-    /// What separators extend, in every bank.
-    markers: Vec<Digest>,
 }
 
-/// What the separators that firmware writes extend.
-fn markers(banks: impl Iterator<Item = HashAlg>) -> Vec<Digest> {
+/// What the separators that firmware writes extend, in every bank there is: it depends on nothing that was sent.
+static MARKERS: LazyLock<Vec<Digest>> = LazyLock::new(|| {
     let data = [SEPARATORS[0], SEPARATORS[1], ERROR_SEPARATOR];
-    banks.flat_map(|alg| data.map(|data| alg.hash(&[data]))).collect()
-}
+    HashAlg::ALL.into_iter().flat_map(|alg| data.map(|data| alg.hash(&[data]))).collect()
+});
 
 /// Whether what a separator extends is extended by nothing else there. Settings (PCR 1) and what vendors like (PCR 6) may be such bytes:
 /// the boot order 0001 0000 is those of the error separator.
@@ -85,15 +83,14 @@ const fn tells_separators(format: Format, pcr: u32) -> bool {
 
 /// Whether an event extended what a separator of the firmware extends: its type says what its writer likes.
 pub(super) fn extends_a_separator(event: &Event<'_>) -> bool {
-    event.pcr < FIRMWARE_PCRS
-        && event.is_extended()
-        && is_among(event, &markers(event.digests().map(|(alg, _)| alg)))
+    event.pcr < FIRMWARE_PCRS && event.is_extended() && is_marker(event)
 }
 
-fn is_among(event: &Event<'_>, markers: &[Digest]) -> bool {
-    let mut digests = event.digests();
-    digests
-        .any(|(alg, digest)| markers.iter().any(|marker| marker.alg() == alg && marker.as_bytes() == digest))
+fn is_marker(event: &Event<'_>) -> bool {
+    let is = |alg: HashAlg, digest: &[u8]| {
+        MARKERS.iter().any(|marker| marker.alg() == alg && marker.as_bytes() == digest)
+    };
+    event.digests().any(|(alg, digest)| is(alg, digest))
 }
 
 impl<'a> Pass<'a, '_> {
@@ -111,7 +108,7 @@ impl<'a> Pass<'a, '_> {
         self.missing_digests(event);
         match event.event_type {
             EventType::SEPARATOR => self.separator(event),
-            _ if tells_separators(self.log.format, event.pcr) && is_among(event, &self.markers) => {
+            _ if tells_separators(self.log.format, event.pcr) && is_marker(event) => {
                 self.report(event, FindingKind::SeparatorDisguised);
                 self.count_separator(event);
             }
