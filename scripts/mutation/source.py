@@ -32,6 +32,7 @@ class Function:
     const: int | None  # where `const` stands, if it does
     open: int  # the body's braces
     close: int
+    is_opaque: bool  # whether it returns `impl …`, a type that only one body can have
 
     def holds(self, start, end):
         return self.open < start and end <= self.close
@@ -53,7 +54,8 @@ def functions(text):
             depth += (code[end] == "{") - (code[end] == "}")
             end += 1
         const = head.start(1) if head.group(1) else None
-        found.append(Function(head.start(2), const, at, end - 1))
+        is_opaque = re.search(r"->[^{]*\bimpl\b", code[head.end() : at]) is not None
+        found.append(Function(head.start(2), const, at, end - 1, is_opaque))
     return found
 
 
@@ -72,13 +74,14 @@ class Mutant:
 def weave(text, mutants):
     """The file with every mutant in it, chosen by `crate::mutant()`; and for each of its lines the mutant whose line it is, or None.
 
-    The body of a function stands once for each mutant and once as it is. Mutants outside any function are left out.
+    The body of a function stands once for each mutant and once as it is. Mutants outside any function, or in one that returns an opaque
+    type, are left out.
     """
     bodies = {}
     known = functions(text)
     for mutant in mutants:
         inner = [f for f in known if f.holds(mutant.start, mutant.end)]
-        if inner:
+        if inner and not any(f.is_opaque for f in inner):
             bodies.setdefault(max(inner, key=lambda f: f.open), []).append(mutant)
     # A function within another that has mutants too goes with the outer one.
     outermost = [f for f in bodies if not any(o is not f and o.open < f.open and f.close < o.close for o in bodies)]
