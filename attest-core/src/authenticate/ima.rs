@@ -218,26 +218,35 @@ pub(super) fn prefix_noting(
 }
 
 /// SHA-256 digests of entries' data by position, as far as a replay needed them: what is golden in whole need not be read again.
+///
+/// Entries too short to be files' would make them larger than the list itself: then none are kept.
 #[derive(Debug, Default)]
-pub(super) struct TemplateDigests(Vec<[u8; 32]>);
+pub(super) struct TemplateDigests {
+    digests: Vec<[u8; 32]>,
+    is_on: bool,
+}
+
+/// The least bytes of a file's entry: PCR, template digest, template name, and an empty digest and name after their lengths.
+const SHORTEST_FILE: usize = 4 + 20 + 4 + 6 + 4 + 8;
 
 impl TemplateDigests {
     /// Forgets what another way of extending noted.
     fn begin(&mut self, log: &ImaLog<'_>, registers: &Registers) {
-        self.0 = if registers.is_plain_sha256() { Vec::with_capacity(log.len()) } else { Vec::new() };
+        self.is_on = registers.is_plain_sha256() && log.len() <= log.size() / SHORTEST_FILE;
+        self.digests = if self.is_on { Vec::with_capacity(log.len()) } else { Vec::new() };
     }
 
     fn note(&mut self, position: usize, digest: &Digest) {
-        if let (HashAlg::Sha256, Some(digest)) = (digest.alg(), digest.as_bytes().first_chunk()) {
+        if let (true, Some(digest)) = (self.is_on, digest.as_bytes().first_chunk()) {
             // Entries between are in registers that nobody asked for.
-            self.0.resize(position, [0; 32]);
-            self.0.push(*digest);
+            self.digests.resize(position, [0; 32]);
+            self.digests.push(*digest);
         }
     }
 
     /// That of the entry at this position; none, or zeros, where none was needed.
     pub(super) fn get(&self, position: usize) -> Option<&[u8; 32]> {
-        self.0.get(position)
+        self.digests.get(position)
     }
 }
 
@@ -262,15 +271,12 @@ pub(super) fn prefix_after(
         return found(0, 0, padded);
     }
     noted.begin(log, &registers);
-    let is_noted = registers.is_plain_sha256();
     let mut covered = 0_usize;
     for (position, entry) in log.entries().enumerate() {
         let Some((_, wanted)) = quoted.iter().find(|(pcr, _)| *pcr == entry.pcr) else { continue };
         covered = covered.saturating_add(1);
         let by = registers.extended_by(&entry);
-        if is_noted {
-            noted.note(position, &by);
-        }
+        noted.note(position, &by);
         // Every quoted PCR is looked at only where this entry's own agrees: once or twice in a list.
         if registers.extend_by(&entry, &by) == Some(wanted) && agree(&registers) {
             return found(position.saturating_add(1), covered, padded);

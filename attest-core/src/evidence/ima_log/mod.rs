@@ -148,6 +148,11 @@ impl<'a> ImaLog<'a> {
         self.records.len()
     }
 
+    /// How many bytes its binary form has.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether it is the later part of a list, and nothing was added to it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
