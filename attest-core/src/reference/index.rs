@@ -30,6 +30,8 @@ struct OfDocument {
     sequences: Vec<Known>,
     /// Where to find sequences by the value that they lead to as written, sorted by register, value, sequence.
     values: Vec<(Key, u32)>,
+    /// All of `sequences`, by register.
+    registers: BTreeMap<u8, Vec<u32>>,
     /// Sequences that may vary, by register.
     open: BTreeMap<u8, Vec<u32>>,
     /// Registers with a rule that has values.
@@ -135,6 +137,7 @@ impl OfDocument {
 
     fn add(&mut self, sequence: Arc<Sequence>, numbers: &mut BTreeMap<String, u32>) -> u32 {
         let id = u32::try_from(self.sequences.len()).unwrap_or(u32::MAX);
+        self.registers.entry(sequence.pcr).or_default().push(id);
         self.values.extend(values(&sequence).map(|value| (Key::new(sequence.pcr, &value), id)));
         if sequence.slots.iter().any(|slot| slot.rule.as_ref().is_some_and(|rule| rule.values().is_some())) {
             self.valued.insert(sequence.pcr);
@@ -194,12 +197,6 @@ impl Index {
         self.own.get(&id.0).or_else(|| self.document.known(id.0))
     }
 
-    /// The number of a sequence of the document, and the sequence, or the device's own in its place.
-    fn instead<'i>(&'i self, (at, known): (usize, &'i Known)) -> (u32, &'i Known) {
-        let id = u32::try_from(at).unwrap_or(u32::MAX);
-        (id, self.own.get(&id).unwrap_or(known))
-    }
-
     /// Sequences of variants with a device's own digests.
     fn own_of_variants(&self) -> impl DoubleEndedIterator<Item = (u32, &Known)> {
         self.own.range(self.document.count()..).map(|(id, known)| (*id, known))
@@ -213,7 +210,8 @@ impl Index {
     /// The alternatives, in the order of the document.
     pub(crate) fn all_alternatives(&self) -> impl DoubleEndedIterator<Item = &Sequence> {
         let document = self.document.sequences.get(..self.document.alternatives).unwrap_or_default();
-        document.iter().enumerate().map(|known| &*self.instead(known).1.sequence)
+        let own = |at: usize| self.own.get(&u32::try_from(at).ok()?);
+        document.iter().enumerate().map(move |(at, known)| &*own(at).unwrap_or(known).sequence)
     }
 
     /// Puts an alternative with a device's own digests in the place of the document's. Sequences with slots that differ from device to
@@ -291,10 +289,10 @@ impl Index {
 
     /// The distinct sequences of a register, the last of the document first, each with the first variant that has it.
     pub(crate) fn of_register(&self, pcr: u8) -> impl Iterator<Item = (&Sequence, Option<u32>)> {
-        let document = self.document.sequences.iter().enumerate().rev().map(|known| self.instead(known));
-        let known = self.own_of_variants().rev().chain(document);
-        let known = known.filter(move |(_, known)| known.sequence.pcr == pcr);
-        known.map(|(id, known)| (&*known.sequence, self.variants_with(SequenceId(id)).next()))
+        let document = self.document.registers.get(&pcr).map(Vec::as_slice).unwrap_or_default();
+        let own = self.own_of_variants().rev().filter(move |(_, known)| known.sequence.pcr == pcr);
+        let ids = own.map(|(id, _)| id).chain(document.iter().rev().copied()).map(SequenceId);
+        ids.filter_map(|id| Some((self.sequence(id)?, self.variants_with(id).next())))
     }
 
     /// Positions of the variants that have this sequence, ascending.
