@@ -99,6 +99,19 @@ fn a18_a_reboot_is_told_as_one() {
     assert!(rebooted.explain.contains("2 time(s)"));
 }
 
+/// A TPM Restart or Resume: the counter tells how often, and it is no refusal.
+#[test]
+fn a16_a_resume_is_told_as_one() {
+    let device = Device { restarts: 3, clock: 200_000, ..good() };
+    let verdict = seen(&device, &strict());
+    affirmed(&verdict);
+    let resumed = find(&verdict, Code::Resumed)[0];
+    assert_eq!(resumed.severity, Severity::Info);
+    assert!(resumed.explain.contains("2 time(s)"));
+    let device = Device { clock: 200_000, ..good() };
+    assert!(!has(&seen(&device, &strict()), Code::Resumed));
+}
+
 /// A reboot explains nothing about PCRs that moved.
 #[test]
 fn a18_a_reboot_excuses_no_difference() {

@@ -55,6 +55,10 @@ fn golden_with(signers: Vec<ImaSigner>) -> Golden {
     golden
 }
 
+fn sha256(content: &[u8]) -> String {
+    HashAlg::Sha256.hash(&[content]).to_string()
+}
+
 fn measured(entry: Measurement) -> Device {
     let mut device = good();
     device.ima(entry);
@@ -66,7 +70,9 @@ fn refused_for(verdict: &Verdict, detail: &str) {
     refused_only(verdict, Code::FileSignature);
     assert_eq!(verdict.boot.status, Status::Affirming);
     assert_eq!(find(verdict, Code::FileSignature)[0].detail_code, Some(detail));
-    assert_eq!(find(verdict, Code::FileSignature)[0].event, Some(3));
+    let reason = find(verdict, Code::FileSignature)[0];
+    assert_eq!((reason.event, reason.cause), (Some(3), Some(Cause::UnknownFile)));
+    assert!(reason.got.is_some());
 }
 
 #[test]
@@ -166,7 +172,20 @@ fn superseded_content_does_not_account_where_its_golden_value_was_left_in() {
     let mut golden = golden_with_files(&[&device]);
     affirmed(&judge(&device, &golden));
     withdrawn(&mut golden, SIGNED);
-    refused_only(&judge(&device, &golden), Code::Superseded);
+    let verdict = judge(&device, &golden);
+    refused_only(&verdict, Code::Superseded);
+    let reason = find(&verdict, Code::Superseded)[0];
+    assert_eq!(reason.component.as_deref(), Some("ima.files"));
+    assert_eq!((reason.cause, reason.got.as_deref()), (Some(Cause::FileChanged), Some(&*sha256(SIGNED))));
+    // What is golden there beside it would be expected, and it itself would not.
+    assert_eq!(reason.expected, Vec::<String>::new());
+    let mut newer = golden.clone();
+    let files = &mut newer.ima.as_mut().unwrap().files;
+    let at = files.iter().position(|file| file.path == "/usr/bin/tool").unwrap();
+    let other = ImaFile { digest: HashAlg::Sha256.hash(&[b"newer"]), ..files[at].clone() };
+    files.insert(at, other);
+    let verdict = judge(&device, &newer);
+    assert_eq!(find(&verdict, Code::Superseded)[0].expected, [sha256(b"newer")]);
     assert!(golden.check().iter().any(|lint| lint.code == LintCode::SupersededStillGolden));
 
     let device = measured(buffer("kexec-cmdline", b"quiet"));
@@ -176,7 +195,9 @@ fn superseded_content_does_not_account_where_its_golden_value_was_left_in() {
         vec![ImaBuffer { name: "kexec-cmdline".into(), digest, about: "quiet".into() }];
     affirmed(&judge(&device, &golden));
     withdrawn(&mut golden, b"quiet");
-    refused_only(&judge(&device, &golden), Code::Superseded);
+    let verdict = judge(&device, &golden);
+    refused_only(&verdict, Code::Superseded);
+    assert_eq!(find(&verdict, Code::Superseded)[0].component.as_deref(), Some("ima.buffers"));
     assert!(golden.check().iter().any(|lint| lint.code == LintCode::SupersededStillGolden));
 }
 
@@ -236,6 +257,12 @@ fn a44_a_buffer_is_golden_by_its_name_and_digest() {
     let verdict = judge(&measured(buffer("kexec-cmdline", b"quiet init=/bin/sh")), &golden);
     refused_only(&verdict, Code::BufferUnknown);
     assert_eq!(verdict.causes[0].cause, Cause::KexecOrLostList);
+    let reason = find(&verdict, Code::BufferUnknown)[0];
+    assert_eq!(reason.component.as_deref(), Some("ima.buffers"));
+    assert_eq!(
+        (&reason.expected[..], reason.got.clone()),
+        (&[sha256(b"quiet")][..], Some(sha256(b"quiet init=/bin/sh")))
+    );
     refused_only(&judge(&measured(buffer(".ima", b"quiet")), &golden), Code::BufferUnknown);
     // The bytes shown are not those that were measured.
     let mut lie = buffer("kexec-cmdline", b"quiet");

@@ -31,3 +31,4 @@ mod rules;
 mod sample;
 mod sequence;
 mod userspace;
+mod weak_keys;

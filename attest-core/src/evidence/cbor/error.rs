@@ -42,7 +42,7 @@ pub enum Error {
         /// Where its content begins.
         offset: usize,
     },
-    /// Nested deeper than [`Limits::nesting`].
+    /// Nested deeper than [`Limits::nesting`](super::Limits::nesting).
     #[error("offset {offset}: nested deeper than {limit}")]
     TooDeep {
         /// Where the item too deep begins.
@@ -50,7 +50,7 @@ pub enum Error {
         /// The bound.
         limit: usize,
     },
-    /// More items than [`Limits::items`].
+    /// More items than [`Limits::items`](super::Limits::items).
     #[error("offset {offset}: more than {limit} items")]
     TooManyItems {
         /// Where the bound was passed.
