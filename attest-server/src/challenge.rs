@@ -1,12 +1,12 @@
-//! What a device is asked. The server gives challenges out and keeps none of them: the name of a challenge is the challenge itself, under a
-//! MAC that only this server can make. So whoever asks for many fills nothing and keeps no device from its own; what is kept is which
-//! ones were answered, until they would have expired anyway.
+//! What a device is asked. The server gives challenges out and keeps none of them: the name of a challenge is the challenge itself, sealed so
+//! that only this server can make and read it. So whoever asks for many fills nothing and keeps no device from its own, and learns nothing of
+//! a device whose name he knows; what is kept is which ones were answered, until they would have expired anyway.
 
 use std::{io, path::Path};
 
 use attest_core::{Timestamp, result::PublicKey};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{digest, hmac};
+use ring::{aead, digest, error::Unspecified, hmac};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -25,11 +25,11 @@ const PREFIX: &str = "chl-";
 /// A name. A challenge for an RSA-4096 key and every bank there is takes some 4,000 bytes.
 const NAME_BYTES: usize = 8_192;
 
-/// What the MAC is over begins with this, so that the key says nothing else, now or later.
-const PURPOSE: &[u8] = b"attest challenge 1\0";
+/// What keys are derived from begins with this, so that the server's key says nothing else, now or later.
+const PURPOSE: &[u8] = b"attest challenge 2\0";
 
 const KEY_BYTES: usize = 32;
-const MAC_BYTES: usize = 32;
+const RANDOM_BYTES: usize = 32;
 
 /// A question to one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +37,8 @@ const MAC_BYTES: usize = 32;
 pub(crate) struct IssuedChallenge {
     /// The only device that may answer it.
     pub(crate) device_id: String,
-    /// The server's half of the nonce. No two challenges have the same.
-    #[serde(with = "in_hex")]
+    /// The server's half of the nonce. No two challenges have the same. In the name it stands before what is sealed.
+    #[serde(skip)]
     pub(crate) server_random: Vec<u8>,
     /// SubjectPublicKeyInfo, DER.
     #[serde(with = "in_hex")]
@@ -79,7 +79,7 @@ impl IssuedChallenge {
     ) -> Result<Self, NoRandomness> {
         Ok(Self {
             device_id,
-            server_random: dice::bytes::<32>()?.to_vec(),
+            server_random: dice::bytes::<RANDOM_BYTES>()?.to_vec(),
             subject_public_key,
             selection,
             counters: known.map(Counters::from),
@@ -136,21 +136,46 @@ impl ChallengeKey {
         (bytes.len() == KEY_BYTES).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 
-    /// The name that goes to the device, and comes back with its answer.
-    pub(crate) fn name(&self, challenge: &IssuedChallenge) -> Result<String, serde_json::Error> {
-        let body = serde_json::to_vec(challenge)?;
-        let mac = hmac::sign(&self.0, &[PURPOSE, &body].concat());
-        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([mac.as_ref(), &body].concat())))
+    /// The name that goes to the device, and comes back with its answer: the random half of the nonce, and the rest sealed.
+    pub(crate) fn name(&self, challenge: &IssuedChallenge) -> Result<String, NameError> {
+        let mut sealed = serde_json::to_vec(challenge)?;
+        let (key, nonce) = self.sealing(&challenge.server_random)?;
+        key.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut sealed)?;
+        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([&challenge.server_random[..], &sealed].concat())))
     }
 
     /// The challenge of this name, if this server gave it out. Whether it has expired or was answered is not asked.
     pub(crate) fn recognise(&self, name: &str) -> Option<IssuedChallenge> {
-        let sealed = name.strip_prefix(PREFIX).filter(|_| name.len() <= NAME_BYTES)?;
-        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (mac, body) = sealed.split_at_checked(MAC_BYTES)?;
-        hmac::verify(&self.0, &[PURPOSE, body].concat(), mac).ok()?;
+        let bytes = name.strip_prefix(PREFIX).filter(|_| name.len() <= NAME_BYTES)?;
+        let mut bytes = URL_SAFE_NO_PAD.decode(bytes).ok()?;
+        let (random, sealed) = bytes.split_at_mut_checked(RANDOM_BYTES)?;
+        let (key, nonce) = self.sealing(random).ok()?;
+        let body = key.open_in_place(nonce, aead::Aad::empty(), sealed).ok()?;
         // Ours, and yet of another form: given out by another version.
-        serde_json::from_slice(body).ok()
+        let challenge: IssuedChallenge = serde_json::from_slice(body).ok()?;
+        Some(IssuedChallenge { server_random: random.to_vec(), ..challenge })
+    }
+
+    /// Each challenge has a key of its own, for its random bytes are its own: so the nonce may be the same for all.
+    fn sealing(&self, random: &[u8]) -> Result<(aead::LessSafeKey, aead::Nonce), Unspecified> {
+        let derived = hmac::sign(&self.0, &[PURPOSE, random].concat());
+        let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, derived.as_ref())?;
+        Ok((aead::LessSafeKey::new(key), aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN])))
+    }
+}
+
+/// A challenge that has no name: nothing that a device sends leads here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NameError {
+    #[error("the challenge cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the challenge cannot be sealed")]
+    Sealing,
+}
+
+impl From<Unspecified> for NameError {
+    fn from(_: Unspecified) -> Self {
+        Self::Sealing
     }
 }
 

@@ -19,9 +19,27 @@ fn challenge() -> IssuedChallenge {
     }
 }
 
+/// A name with these bytes in it, sealed as a challenge is.
 fn sealed(key: &ChallengeKey, body: &[u8]) -> String {
-    let mac = hmac::sign(&key.0, &[PURPOSE, body].concat());
-    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([mac.as_ref(), body].concat()))
+    let random = [1; RANDOM_BYTES];
+    let (sealing, nonce) = key.sealing(&random).unwrap();
+    let mut body = body.to_vec();
+    sealing.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut body).unwrap();
+    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([&random[..], &body].concat()))
+}
+
+/// Who knows a device's name can ask for its challenge, and must not learn from it when the device was last restarted.
+#[test]
+fn a53_a_challenge_tells_a_stranger_nothing_of_the_device() {
+    let name = key(1).name(&challenge()).unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(&name[PREFIX.len()..]).unwrap();
+    let shows = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!shows(DEVICE) && !shows("reset_count") && !shows("sha256") && !shows("expires_at"), "{name}");
+    let known = IssuedChallenge { server_random: vec![2; 32], ..challenge() };
+    let other = key(1).name(&known).unwrap();
+    let other = URL_SAFE_NO_PAD.decode(&other[PREFIX.len()..]).unwrap();
+    // No two are sealed with the same stream.
+    assert!(bytes[RANDOM_BYTES..].iter().zip(&other[RANDOM_BYTES..]).filter(|(a, b)| a == b).count() < 16);
 }
 
 #[test]
@@ -68,11 +86,17 @@ fn a12_a_challenge_that_was_touched_is_not_ours() {
 fn a12_a_challenge_of_the_devices_own_making_is_not_ours() {
     let body = serde_json::to_vec(&challenge()).unwrap();
     assert_eq!(key(1).recognise(&key(2).name(&challenge()).unwrap()), None, "another key");
-    let bare = hmac::sign(&key(1).0, &body);
-    let bare = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([bare.as_ref(), &body].concat()));
-    assert_eq!(key(1).recognise(&bare), None, "a MAC of this key for another purpose");
-    let none = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(&body));
-    assert_eq!(key(1).recognise(&none), None, "no MAC");
+    let random = [1; RANDOM_BYTES];
+    let bare = hmac::sign(&key(1).0, &random);
+    let bare =
+        aead::LessSafeKey::new(aead::UnboundKey::new(&aead::CHACHA20_POLY1305, bare.as_ref()).unwrap());
+    let mut in_place = body.clone();
+    let nonce = aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN]);
+    bare.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut in_place).unwrap();
+    let bare = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([&random[..], &in_place].concat()));
+    assert_eq!(key(1).recognise(&bare), None, "a key that was derived for another purpose");
+    let none = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([&random[..], &body].concat()));
+    assert_eq!(key(1).recognise(&none), None, "not sealed");
     assert!(key(1).recognise(&sealed(&key(1), &body)).is_some());
 }
 
