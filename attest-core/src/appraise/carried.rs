@@ -45,3 +45,6 @@ pub(super) fn carried(value: &Value) -> Option<Reason> {
         ..Reason::new(code, severity, Part::Runtime, text("explain")?)
     })
 }
+
+#[cfg(test)]
+mod tests;

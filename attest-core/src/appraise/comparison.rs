@@ -206,3 +206,6 @@ impl<'b> Builder<'b> {
 pub(super) const fn budget() -> usize {
     Limits::DEFAULT.compared_rows
 }
+
+#[cfg(test)]
+mod tests;
