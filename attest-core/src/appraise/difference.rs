@@ -291,3 +291,6 @@ fn is_one_firmware_volume(differences: &[Difference]) -> bool {
     };
     firmware.next().is_some_and(is_volume) && firmware.next().is_none()
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,3 +221,6 @@ pub(super) fn is_other_order(golden: &Side, device: &Side) -> bool {
     };
     common(&golden, &device) != common(&device, &golden)
 }
+
+#[cfg(test)]
+mod tests;
