@@ -182,3 +182,23 @@ fn the_image_around_a_section_changes_with_it() {
     assert_eq!(attribute(&[uki.clone(), at(11, "userspace.phase")])[0], Cause::UkiChanged);
     assert_eq!(attribute(&[uki, at(9, "initrd.loaded")])[0], Cause::InitrdChanged);
 }
+
+#[test]
+fn a_command_without_a_hint_follows_the_kernels_path_alone() {
+    let linux = at(9, "kernel");
+    let path = hinted(8, "grub.kernel_cmdline", Hint::KernelPath);
+    let with = |command: Difference| attribute(&[linux.clone(), path.clone(), command])[2];
+    assert_eq!(with(at(8, "grub.command")), Cause::KernelChanged);
+    assert_eq!(with(of(Extra, 8, "grub.command")), Cause::BootConfigChanged);
+    // Another command line changes the command that loads the kernel, and no other.
+    let cmdline = at(8, "grub.kernel_cmdline");
+    let with = |command: Difference| attribute(&[cmdline.clone(), command])[1];
+    assert_eq!(with(hinted(8, "grub.command", Hint::LoadKernel)), Cause::KernelCmdlineChanged);
+    assert_eq!(with(at(8, "grub.command")), Cause::BootConfigChanged);
+}
+
+#[test]
+fn a_section_that_changed_explains_the_image_and_no_other_section() {
+    let sections = [at(11, "uki.osrel"), at(11, "uki.initrd"), at(4, "uki")];
+    assert_eq!(attribute(&sections), [Cause::UkiChanged, Cause::InitrdChanged, Cause::InitrdChanged]);
+}

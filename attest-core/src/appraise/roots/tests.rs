@@ -103,3 +103,53 @@ fn what_could_hide_behind_a_cause() {
     assert_eq!(hides(&at(1, "boot.order"), Cause::FirmwareUpdate), Some(Cause::BootOrderChanged));
     assert_eq!(hides(&at(7, "secure_boot.dbx"), Cause::SecureBootOff), Some(Cause::RevocationListChanged));
 }
+
+#[test]
+fn setup_mode_hides_what_became_of_the_keys() {
+    let hides = |component: &str, cause| hidden(&at(7, component), cause);
+    assert_eq!(hides("secure_boot.db", Cause::SecureBootSetupMode), Some(Cause::SecureBootKeysChanged));
+    assert_eq!(hides("secure_boot.dbx", Cause::SecureBootSetupMode), Some(Cause::RevocationListChanged));
+    assert_eq!(hides("secure_boot.authority", Cause::SecureBootSetupMode), None);
+}
+
+#[test]
+fn causes_that_look_alike_name_each_other() {
+    use Cause::{
+        BootLoaderChanged, FirmwareSettings, FirmwareUpdate, HardwareChange, KernelChanged, LogIncomplete,
+        SecureBootKeysChanged, UnloggedExtension,
+    };
+    let single = Difference { hint: Hint::SingleVolume, ..at(0, "firmware.code") };
+    let cases = [
+        (FirmwareSettings, at(0, "firmware.startup_locality"), Some(FirmwareUpdate)),
+        (FirmwareSettings, at(0, "firmware.code"), Some(HardwareChange)),
+        (FirmwareSettings, at(1, "firmware.settings"), None),
+        (FirmwareUpdate, single, Some(HardwareChange)),
+        (FirmwareUpdate, at(0, "firmware.code"), None),
+        (FirmwareUpdate, at(7, "separator"), Some(HardwareChange)),
+        (HardwareChange, at(1, "firmware.microcode"), Some(FirmwareUpdate)),
+        (HardwareChange, at(1, "hardware.tables"), Some(FirmwareSettings)),
+        (BootLoaderChanged, at(7, "secure_boot.authority"), Some(SecureBootKeysChanged)),
+        (BootLoaderChanged, at(4, "boot_loader.shim"), None),
+        (UnloggedExtension, at(8, "grub.command"), Some(LogIncomplete)),
+        (KernelChanged, at(4, "kernel"), None),
+    ];
+    for (cause, difference, other) in cases {
+        assert_eq!(alternative(cause, &difference), other, "{cause:?} {difference:?}");
+    }
+}
+
+#[test]
+fn an_order_is_another_only_among_entries_that_both_have() {
+    let side = |about: &str| Side {
+        event: None,
+        component: "boot.order".into(),
+        digest: String::new(),
+        about: about.to_owned(),
+    };
+    let is_other = |golden: &str, device: &str| is_other_order(&side(golden), &side(device));
+    assert!(is_other("BootOrder: 0001 0002", "BootOrder: 0002 0001"));
+    assert!(is_other("BootOrder: 0001 0002 0003", "BootOrder: 0002 0004 0001"));
+    assert!(!is_other("BootOrder: 0001 0002", "BootOrder: 0001 0002"));
+    assert!(!is_other("BootOrder: 0001 0002", "BootOrder: 0001 0003 0002"));
+    assert!(!is_other("BootOrder: 0001", "BootOrder: 0002"));
+}
