@@ -150,7 +150,7 @@ impl Judge {
                 match AuthenticEvidence::authenticate_after(bundle, ima_checkpoint, &key, challenge, now) {
                     // Not a sign of tampering: a restart between challenge and quote does that.
                     Err(authenticate::Error::ImaResume(error)) => {
-                        return Err(Refusal::WholeListWanted { because: error.code() });
+                        return Err(Refusal::WholeListWanted { because: error.code(), is_proven: true });
                     }
                     Err(error) => refuse(error.code(), &error.to_string()),
                     Ok(proven) => {
@@ -227,7 +227,7 @@ fn position(offset: u64, checkpoint: Option<&ImaCheckpoint>) -> Result<Option<Po
         return Ok(None);
     }
     let position = checkpoint.map(ImaCheckpoint::position).filter(|position| position.bytes == offset);
-    position.map(Some).ok_or(Refusal::WholeListWanted { because: "ima_other_position" })
+    position.map(Some).ok_or(Refusal::WholeListWanted { because: "ima_other_position", is_proven: false })
 }
 
 /// The keys and the question, out of what we stored or gave out ourselves: if they are not good, we are at fault.

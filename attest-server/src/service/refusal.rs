@@ -78,6 +78,8 @@ pub(crate) enum Refusal {
     WholeListWanted {
         /// Why.
         because: &'static str,
+        /// Whether the device's own quote says so, and not the request alone, which anybody can write.
+        is_proven: bool,
     },
 }
 

@@ -94,8 +94,8 @@ async fn judge_and_record(
     let judgement = match place.run(move || worker.judge.judge(case)).await? {
         Ok(judgement) => judgement,
         Err(refusal) => {
-            // The next challenge asks for the whole list.
-            if matches!(refusal, Refusal::WholeListWanted { .. }) && stored.is_some() {
+            // The next challenge asks for the whole list. What nobody signed makes the server forget nothing.
+            if matches!(refusal, Refusal::WholeListWanted { is_proven: true, .. }) && stored.is_some() {
                 shared.store.keep_ima_checkpoint(device_id, None).await?;
             }
             return Err(refusal);

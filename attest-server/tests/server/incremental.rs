@@ -180,6 +180,25 @@ async fn a43_after_a_restart_of_the_device_the_whole_list_is_asked_for() {
     assert_eq!((asked, runtime(&verdict.unwrap())), (0, v1::Status::Affirming));
 }
 
+/// Whoever knows a device's name can answer its challenges with whatever he likes.
+#[tokio::test]
+async fn a53_a_stranger_makes_the_server_forget_no_list() {
+    let (server, mut clients, tpm, id) = enrolled().await;
+    let boot = Boot::captured();
+    attest(&mut clients, (&id, &tpm), &boot, None).await.1.unwrap();
+    let judged = u64::try_from(boot.list.len()).unwrap();
+    let (mut stranger, other) = (server.clients().await, SoftTpm::new(&server.maker));
+    for offset in [1, judged - 1, judged] {
+        let (_, refused) = attest(&mut stranger, (&id, &other), &boot, Some(offset)).await;
+        match refused {
+            Ok(response) => assert_eq!(refusing(&response.verdict.unwrap()), ["signature_invalid"]),
+            refused => assert_eq!(refusal(refused), wanted()),
+        }
+        let (asked, verdict) = attest(&mut clients, (&id, &tpm), &boot, None).await;
+        assert_eq!((asked, runtime(&verdict.unwrap())), (judged, v1::Status::Affirming), "{offset}");
+    }
+}
+
 /// Another device's list, of the same bytes, is another list.
 #[tokio::test]
 async fn a43_one_devices_beginning_is_not_anothers() {
