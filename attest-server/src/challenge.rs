@@ -45,15 +45,15 @@ pub(crate) struct IssuedChallenge {
     pub(crate) subject_public_key: Vec<u8>,
     /// Banks by name, and the PCRs of each, as asked for.
     pub(crate) selection: Selection,
-    /// What was known of the TPM's counters when the challenge was made.
+    /// What was known of the TPM's counters when the challenge was made. As long whatever they are: what is sealed still shows its length.
+    #[serde(with = "in_one_length")]
     pub(crate) counters: Option<Counters>,
     /// Void after this time, in seconds since 1970-01-01T00:00:00Z.
     expires_at: u64,
 }
 
 /// What a quote says of the boot that it was made in (TPMS_CLOCK_INFO).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) reset_count: u32,
     pub(crate) restart_count: u32,
@@ -125,7 +125,7 @@ impl ChallengeKey {
     /// Reads the key, or makes one if there is no such file.
     pub(crate) fn open(path: &Path) -> Result<Self, secret_file::Error> {
         let random = || {
-            let bytes = dice::bytes::<KEY_BYTES>().map_err(io::Error::other)?;
+            let bytes = Zeroizing::new(dice::bytes::<KEY_BYTES>().map_err(io::Error::other)?);
             Ok(Zeroizing::new(bytes.to_vec()))
         };
         let bytes = secret_file::read_or_make(path, random)?;
@@ -188,6 +188,38 @@ mod in_hex {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         hex::decode(String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// Counters, known or not, in so many digits.
+mod in_one_length {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::Counters;
+
+    /// One byte that says whether they are known, and the numbers, big-endian.
+    type Bytes = [u8; 17];
+
+    pub(super) fn serialize<S: Serializer>(counters: &Option<Counters>, to: S) -> Result<S::Ok, S::Error> {
+        let mut bytes: Bytes = [0; 17];
+        if let Some(Counters { reset_count, restart_count, clock }) = counters {
+            bytes[0] = 1;
+            bytes[1..5].copy_from_slice(&reset_count.to_be_bytes());
+            bytes[5..9].copy_from_slice(&restart_count.to_be_bytes());
+            bytes[9..].copy_from_slice(&clock.to_be_bytes());
+        }
+        to.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Counters>, D::Error> {
+        let mut bytes: Bytes = [0; 17];
+        hex::decode_to_slice(String::deserialize(from)?, &mut bytes).map_err(D::Error::custom)?;
+        let [known, a, b, c, d, e, f, g, h, clock @ ..] = bytes;
+        Ok((known == 1).then_some(Counters {
+            reset_count: u32::from_be_bytes([a, b, c, d]),
+            restart_count: u32::from_be_bytes([e, f, g, h]),
+            clock: u64::from_be_bytes(clock),
+        }))
     }
 }
 

@@ -42,6 +42,15 @@ fn a53_a_challenge_tells_a_stranger_nothing_of_the_device() {
     assert!(bytes[RANDOM_BYTES..].iter().zip(&other[RANDOM_BYTES..]).filter(|(a, b)| a == b).count() < 16);
 }
 
+/// What is sealed still shows how long it is.
+#[test]
+fn a53_a_challenge_is_as_long_whatever_the_counters_are() {
+    let counters = |reset_count, restart_count, clock| Some(Counters { reset_count, restart_count, clock });
+    let all = [None, counters(0, 0, 0), counters(1, 10, 99_999), counters(u32::MAX, u32::MAX, u64::MAX)];
+    let lengths = all.map(|counters| key(1).name(&IssuedChallenge { counters, ..challenge() }).unwrap().len());
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+}
+
 #[test]
 fn a13_a_hundred_thousand_nonces_are_different() {
     let subject = [7; 91];
@@ -60,7 +69,9 @@ fn a28_the_nonce_binds_device_and_key() {
 
 #[test]
 fn a_challenge_comes_back_as_it_was_given() {
-    for challenge in [challenge(), IssuedChallenge { counters: None, ..challenge() }] {
+    let zero = Some(Counters { reset_count: 0, restart_count: 0, clock: 0 });
+    let [none, zero] = [None, zero].map(|counters| IssuedChallenge { counters, ..challenge() });
+    for challenge in [challenge(), none, zero] {
         let name = key(1).name(&challenge).unwrap();
         assert_eq!(key(1).recognise(&name), Some(challenge));
     }
