@@ -1,5 +1,6 @@
 //! The shell around `attest-core`: bytes in and out, clock, dice, disk.
 
+mod caller;
 mod challenge;
 pub mod cli;
 pub mod clock;

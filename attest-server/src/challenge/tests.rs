@@ -47,7 +47,8 @@ fn a53_a_challenge_tells_a_stranger_nothing_of_the_device() {
 fn a53_a_challenge_is_as_long_whatever_the_counters_are() {
     let counters = |reset_count, restart_count, clock| Some(Counters { reset_count, restart_count, clock });
     let all = [None, counters(0, 0, 0), counters(1, 10, 99_999), counters(u32::MAX, u32::MAX, u64::MAX)];
-    let lengths = all.map(|counters| key(1).name(&IssuedChallenge { counters, ..challenge() }).unwrap().len());
+    let lengths =
+        all.map(|counters| key(1).name(&IssuedChallenge { counters, ..challenge() }).unwrap().len());
     assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
 }
 

@@ -10,11 +10,12 @@ use tonic::{Request, Response, Status};
 
 use super::{Refusal, Shared, device_id};
 use crate::{
+    caller::Caller,
     challenge::{IssuedChallenge, check_subject_key},
     clock::{self, Timestamp},
     convert,
     judge::{Case, SentEvidence},
-    store::{Spending, StoredVerdict},
+    store::{Spending, StoredCheckpoint, StoredVerdict},
     workers::Place,
 };
 
@@ -29,6 +30,7 @@ impl VerifierService {
 
     async fn create_challenge(
         &self,
+        caller: Caller,
         request: CreateChallengeRequest,
     ) -> Result<CreateChallengeResponse, Refusal> {
         let shared = &self.shared;
@@ -42,7 +44,7 @@ impl VerifierService {
         let known = shared.store.clock(device.id.clone()).await?;
         let expires_at = clock::now().plus(shared.config.challenge.expires_seconds);
         let stored = shared.store.ima_checkpoint(device.id.clone()).await?;
-        let checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
+        let checkpoint = shared.judge.ima_checkpoint(&device.family, told_to(caller, stored.as_ref()));
         let challenge =
             IssuedChallenge::new(device.id, request.subject_public_key, selection, known, expires_at)?;
         let name = shared.challenge_key.name(&challenge).map_err(|error| {
@@ -52,7 +54,7 @@ impl VerifierService {
         Ok(convert::challenge(name, challenge, checkpoint.map_or(0, |known| known.position().bytes)))
     }
 
-    async fn verify(&self, request: VerifyRequest) -> Result<VerifyResponse, Refusal> {
+    async fn verify(&self, caller: Caller, request: VerifyRequest) -> Result<VerifyResponse, Refusal> {
         let challenge = self.shared.challenge_key.recognise(&request.challenge_id);
         let challenge = challenge.ok_or(Refusal::ChallengeUnknown)?;
         let evidence = convert::evidence(request.evidence.unwrap_or_default())?;
@@ -70,14 +72,21 @@ impl VerifierService {
         }
         // A task of its own: a client that goes away after spending its challenge does not keep a refusal from being recorded.
         let shared = Arc::clone(&self.shared);
-        let judging = tokio::spawn(judge_and_record(shared, place, challenge, evidence, now));
+        let judging = tokio::spawn(judge_and_record(shared, place, caller, challenge, evidence, now));
         judging.await.map_err(|_| Refusal::ServerFault { code: "worker_panicked" })?
     }
+}
+
+/// What this caller may know of how far a device's list was judged: a stranger who knows the device's name learns nothing of what it did since
+/// it booted, and cannot find out by trying.
+fn told_to(caller: Caller, stored: Option<&StoredCheckpoint>) -> Option<&[u8]> {
+    stored.filter(|stored| stored.caller == caller.to_vec()).map(|stored| stored.body.as_slice())
 }
 
 async fn judge_and_record(
     shared: Arc<Shared>,
     place: Place,
+    caller: Caller,
     challenge: IssuedChallenge,
     evidence: SentEvidence,
     now: Timestamp,
@@ -87,7 +96,7 @@ async fn judge_and_record(
     let last_clock = shared.store.clock(device_id.clone()).await?;
     let lease = shared.store.lease(device_id.clone()).await?;
     let stored = shared.store.ima_checkpoint(device_id.clone()).await?;
-    let ima_checkpoint = shared.judge.ima_checkpoint(&device.family, stored.as_deref());
+    let ima_checkpoint = shared.judge.ima_checkpoint(&device.family, told_to(caller, stored.as_ref()));
     let token_keys = shared.store.token_keys(device_id.clone()).await?;
     let case = Case { device, challenge, evidence, last_clock, lease, ima_checkpoint, token_keys, now };
     let worker = Arc::clone(&shared);
@@ -103,7 +112,7 @@ async fn judge_and_record(
     };
 
     let (verdict, expires_at) = (&judgement.verdict, judgement.expires_at);
-    let body = convert::verdict(verdict, now, shared.config.development);
+    let shown = convert::verdict(verdict, now, shared.config.development);
     tracing::info!(
         device_id,
         status = verdict.status.as_str(),
@@ -115,7 +124,7 @@ async fn judge_and_record(
         status: verdict.status.as_str().to_owned(),
         judged_at: now,
         expires_at,
-        body: convert::encode(&body),
+        body: convert::encode(&shown),
         ear_jwt: judgement.ear_jwt.clone(),
         ear_cwt: judgement.ear_cwt.clone(),
     };
@@ -124,12 +133,13 @@ async fn judge_and_record(
         return Err(Refusal::DeviceRevoked);
     }
     // What is not proven says nothing about the list; what is, says how far it is good.
-    let checkpoint = judgement.verdict.ima_checkpoint.as_ref().map(ImaCheckpoint::to_bytes);
+    let body = judgement.verdict.ima_checkpoint.as_ref().map(ImaCheckpoint::to_bytes);
+    let checkpoint = body.map(|body| StoredCheckpoint { caller: caller.to_vec(), body });
     if judgement.clock.is_some() && checkpoint != stored {
         shared.store.keep_ima_checkpoint(kept_for, checkpoint).await?;
     }
     Ok(VerifyResponse {
-        verdict: Some(body),
+        verdict: Some(shown),
         ear_jwt: judgement.ear_jwt,
         ear_cwt: judgement.ear_cwt,
         expires_at: Some(convert::timestamp(expires_at)),
@@ -142,10 +152,10 @@ impl Verifier for VerifierService {
         &self,
         request: Request<CreateChallengeRequest>,
     ) -> Result<Response<CreateChallengeResponse>, Status> {
-        Ok(Response::new(self.create_challenge(request.into_inner()).await?))
+        Ok(Response::new(self.create_challenge(Caller::of(&request)?, request.into_inner()).await?))
     }
 
     async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<VerifyResponse>, Status> {
-        Ok(Response::new(self.verify(request.into_inner()).await?))
+        Ok(Response::new(self.verify(Caller::of(&request)?, request.into_inner()).await?))
     }
 }

@@ -81,11 +81,15 @@ pub trait Store: Send + Sync + 'static {
     /// The newest verdict.
     async fn last_verdict(&self, device_id: String) -> Result<Option<StoredVerdict>, Error>;
 
-    /// How far the device's IMA list was proven and judged, in an encoding that only its writer knows.
-    async fn ima_checkpoint(&self, device_id: String) -> Result<Option<Vec<u8>>, Error>;
+    /// How far the device's IMA list was proven and judged.
+    async fn ima_checkpoint(&self, device_id: String) -> Result<Option<StoredCheckpoint>, Error>;
 
     /// Keeps that, or forgets it.
-    async fn keep_ima_checkpoint(&self, device_id: String, checkpoint: Option<Vec<u8>>) -> Result<(), Error>;
+    async fn keep_ima_checkpoint(
+        &self,
+        device_id: String,
+        checkpoint: Option<StoredCheckpoint>,
+    ) -> Result<(), Error>;
 
     /// The newest clock.
     async fn clock(&self, device_id: String) -> Result<Option<TpmClock>, Error>;
@@ -237,6 +241,15 @@ pub struct StoredVerdict {
     pub ear_jwt: String,
     /// The signed result as CWT.
     pub ear_cwt: Vec<u8>,
+}
+
+/// How far a device's IMA list was proven and judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// By whom the evidence came. Empty where nobody wrote it down.
+    pub caller: Vec<u8>,
+    /// The checkpoint, in an encoding that only its writer knows.
+    pub body: Vec<u8>,
 }
 
 /// What the quote behind a device's last affirming verdict said about its TPM.

@@ -8,19 +8,20 @@ use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::{golden, learn};
 use attest_core::{Digest, HashAlg, Limits};
 use attest_proto::v1;
+use attest_server::config::Config;
 
 use crate::harness::{Clients, EVENT_LOG, FAMILY, IMA, Server, pcrs, refusal, refusing};
 use crate::soft_tpm::SoftTpm;
 
 /// What a device has measured so far.
 #[derive(Clone)]
-struct Boot {
-    list: Vec<u8>,
+pub(crate) struct Boot {
+    pub(crate) list: Vec<u8>,
     pcrs: PcrValues,
 }
 
 impl Boot {
-    fn captured() -> Self {
+    pub(crate) fn captured() -> Self {
         Self { list: IMA.to_vec(), pcrs: pcrs() }
     }
 
@@ -55,17 +56,19 @@ fn unknown() -> Vec<u8> {
     [&digest, name].concat()
 }
 
+/// The files of the captured boot are golden.
+pub(crate) fn judge_files(config: &mut Config) {
+    let log = EventLog::parse(EVENT_LOG, &Limits::DEFAULT).unwrap();
+    let files = learn::ima_files(&ImaLog::parse(IMA, &Limits::DEFAULT).unwrap());
+    let (evidence, files) = (golden::Evidence::Quoted, Some(&files));
+    let boot = learn::Boot { name: "good", log: &log, userspace: None, evidence, files };
+    let golden = learn::learn(FAMILY, &[boot], &learn::Choices::default()).unwrap();
+    fs::write(&config.families[FAMILY].golden, golden.to_toml()).unwrap();
+}
+
 /// A server that judges the files of the captured boot, and an enrolled device.
 async fn enrolled() -> (Server, Clients, SoftTpm, String) {
-    let server = Server::start_with(|config| {
-        let log = EventLog::parse(EVENT_LOG, &Limits::DEFAULT).unwrap();
-        let files = learn::ima_files(&ImaLog::parse(IMA, &Limits::DEFAULT).unwrap());
-        let (evidence, files) = (golden::Evidence::Quoted, Some(&files));
-        let boot = learn::Boot { name: "good", log: &log, userspace: None, evidence, files };
-        let golden = learn::learn(FAMILY, &[boot], &learn::Choices::default()).unwrap();
-        fs::write(&config.families[FAMILY].golden, golden.to_toml()).unwrap();
-    })
-    .await;
+    let server = Server::start_with(judge_files).await;
     let mut clients = server.clients().await;
     let mut tpm = SoftTpm::new(&server.maker);
     let device_id = clients.enroll(&mut tpm).await.unwrap();
@@ -73,7 +76,7 @@ async fn enrolled() -> (Server, Clients, SoftTpm, String) {
 }
 
 /// Answers with the list from this offset, or from where the challenge says.
-async fn attest(
+pub(crate) async fn attest(
     clients: &mut Clients,
     (device_id, tpm): (&str, &SoftTpm),
     boot: &Boot,
@@ -102,7 +105,7 @@ async fn attest(
     (asked, clients.verify(&challenge.challenge_id, evidence).await)
 }
 
-fn wanted() -> (tonic::Code, String) {
+pub(crate) fn wanted() -> (tonic::Code, String) {
     (tonic::Code::FailedPrecondition, "ima_whole_list_wanted".to_owned())
 }
 

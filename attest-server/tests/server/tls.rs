@@ -14,7 +14,8 @@ use tonic::{
 
 use crate::{
     harness::{Clients, config_in, refusal, sha256},
-    soft_tpm::Maker,
+    incremental::{Boot, attest, judge_files, wanted},
+    soft_tpm::{Maker, SoftTpm},
 };
 
 struct Authority {
@@ -57,6 +58,7 @@ struct TlsServer {
     _folder: tempfile::TempDir,
     servers: Authority,
     clients: Authority,
+    maker: Maker,
     running: Running,
 }
 
@@ -69,7 +71,8 @@ async fn start(change: impl FnOnce(&mut Config, &Path, &Authority)) -> TlsServer
         fs::write(&path, text).unwrap();
         path
     };
-    let mut config = config_in(folder.path(), &Maker::new());
+    let maker = Maker::new();
+    let mut config = config_in(folder.path(), &maker);
     config.development = false;
     config.tls = Tls {
         certificate: Some(file("server.pem", &leaf.certificate)),
@@ -79,12 +82,18 @@ async fn start(change: impl FnOnce(&mut Config, &Path, &Authority)) -> TlsServer
     };
     change(&mut config, folder.path(), &clients);
     let running = server::start(config).await.unwrap();
-    TlsServer { _folder: folder, servers, clients, running }
+    TlsServer { _folder: folder, servers, clients, maker, running }
 }
 
 impl TlsServer {
     async fn connect(&self, client: Option<&Leaf>) -> Result<Channel, tonic::transport::Error> {
         connect(self.running.grpc(), &self.servers, client).await
+    }
+
+    /// Somebody with a certificate of his own.
+    async fn somebody(&self) -> Clients {
+        let leaf = self.clients.leaf(ExtendedKeyUsagePurpose::ClientAuth);
+        Clients::on(self.connect(Some(&leaf)).await.unwrap())
     }
 }
 
@@ -153,6 +162,28 @@ async fn devices_are_for_listed_administrators() {
     assert!(list(server.connect(Some(&admin)).await.unwrap()).await.is_ok());
     let result = list(server.connect(Some(&device)).await.unwrap()).await;
     assert_eq!(refusal(result), (Code::PermissionDenied, "admin_required".to_owned()));
+}
+
+#[tokio::test]
+async fn a53_how_far_a_list_was_judged_is_told_to_nobody_but_who_brought_it() {
+    let server = start(|config, _, _| judge_files(config)).await;
+    let (mut own, mut stranger) = (server.somebody().await, server.somebody().await);
+    let (mut tpm, boot) = (SoftTpm::new(&server.maker), Boot::captured());
+    let id = own.enroll(&mut tpm).await.unwrap();
+    attest(&mut own, (&id, &tpm), &boot, None).await.1.unwrap();
+    let judged = u64::try_from(boot.list.len()).unwrap();
+    let offset = async |clients: &mut Clients| clients.challenge(&id).await.unwrap().ima_list_offset;
+    assert_eq!((offset(&mut own).await, offset(&mut stranger).await), (judged, 0));
+    // What is so and what is not get one answer, even for the device's own quote.
+    for guessed in [judged, judged - 1] {
+        let (_, refused) = attest(&mut stranger, (&id, &tpm), &boot, Some(guessed)).await;
+        assert_eq!(refusal(refused), wanted());
+    }
+    assert_eq!(offset(&mut own).await, judged);
+    // The device got a new certificate.
+    let mut renewed = server.somebody().await;
+    attest(&mut renewed, (&id, &tpm), &boot, None).await.1.unwrap();
+    assert_eq!((offset(&mut renewed).await, offset(&mut own).await), (judged, 0));
 }
 
 #[tokio::test]

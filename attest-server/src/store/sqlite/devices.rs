@@ -4,7 +4,8 @@ use attest_core::{Timestamp, appraise::Status};
 use sqlx::{Row as _, SqliteConnection, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
 
 use super::{
-    Device, Error, StoredVerdict, TpmClock, identity, leases, seconds, time, unsigned, writer::Change,
+    Device, Error, StoredCheckpoint, StoredVerdict, TpmClock, identity, leases, seconds, time, unsigned,
+    writer::Change,
 };
 
 pub(super) async fn one(executor: impl SqliteExecutor<'_>, id: &str) -> Result<Option<Device>, Error> {
@@ -69,17 +70,22 @@ pub(super) async fn clock(
     }))
 }
 
-pub(super) async fn ima_checkpoint(pool: &SqlitePool, device_id: &str) -> Result<Option<Vec<u8>>, Error> {
-    let row = sqlx::query("SELECT body FROM ima_checkpoint WHERE device_id = ?")
+pub(super) async fn ima_checkpoint(
+    pool: &SqlitePool,
+    device_id: &str,
+) -> Result<Option<StoredCheckpoint>, Error> {
+    let row = sqlx::query("SELECT caller, body FROM ima_checkpoint WHERE device_id = ?")
         .bind(device_id)
         .fetch_optional(pool)
         .await?;
-    Ok(row.map(|row| row.try_get("body")).transpose()?)
+    let Some(row) = row else { return Ok(None) };
+    let caller: Option<Vec<u8>> = row.try_get("caller")?;
+    Ok(Some(StoredCheckpoint { caller: caller.unwrap_or_default(), body: row.try_get("body")? }))
 }
 
 pub(super) struct KeepImaCheckpoint {
     pub(super) device_id: String,
-    pub(super) checkpoint: Option<Vec<u8>>,
+    pub(super) checkpoint: Option<StoredCheckpoint>,
 }
 
 impl Change for KeepImaCheckpoint {
@@ -88,11 +94,12 @@ impl Change for KeepImaCheckpoint {
     async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
         let query = match &self.checkpoint {
             None => sqlx::query("DELETE FROM ima_checkpoint WHERE device_id = ?").bind(&self.device_id),
-            Some(body) => sqlx::query(
-                "INSERT INTO ima_checkpoint (device_id, body) VALUES (?, ?) \
-                 ON CONFLICT (device_id) DO UPDATE SET body = excluded.body",
+            Some(StoredCheckpoint { caller, body }) => sqlx::query(
+                "INSERT INTO ima_checkpoint (device_id, caller, body) VALUES (?, ?, ?) \
+                 ON CONFLICT (device_id) DO UPDATE SET caller = excluded.caller, body = excluded.body",
             )
             .bind(&self.device_id)
+            .bind(caller)
             .bind(body),
         };
         query.execute(connection).await?;

@@ -17,8 +17,8 @@ use sqlx::{
 };
 
 use super::{
-    Device, Error, Identity, Lease, PendingEnrollment, Spending, Standing, Store, StoredVerdict,
-    TokenKeyStanding, TpmClock,
+    Device, Error, Identity, Lease, PendingEnrollment, Spending, Standing, Store, StoredCheckpoint,
+    StoredVerdict, TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 
@@ -130,11 +130,15 @@ impl Store for SqliteStore {
         devices::last_verdict(&self.readers, &device_id).await
     }
 
-    async fn ima_checkpoint(&self, device_id: String) -> Result<Option<Vec<u8>>, Error> {
+    async fn ima_checkpoint(&self, device_id: String) -> Result<Option<StoredCheckpoint>, Error> {
         devices::ima_checkpoint(&self.readers, &device_id).await
     }
 
-    async fn keep_ima_checkpoint(&self, device_id: String, checkpoint: Option<Vec<u8>>) -> Result<(), Error> {
+    async fn keep_ima_checkpoint(
+        &self,
+        device_id: String,
+        checkpoint: Option<StoredCheckpoint>,
+    ) -> Result<(), Error> {
         self.writer.write(devices::KeepImaCheckpoint { device_id, checkpoint }).await
     }
 

@@ -10,13 +10,14 @@ use sqlx::{
 use super::Error;
 
 /// Number, name, statements.
-pub(super) const STEPS: [(i64, &str, &str); 6] = [
+pub(super) const STEPS: [(i64, &str, &str); 7] = [
     (1, "first", include_str!("../../../migrations/0001_first.sql")),
     (2, "enrollment ek", include_str!("../../../migrations/0002_enrollment_ek.sql")),
     (3, "ima checkpoint", include_str!("../../../migrations/0003_ima_checkpoint.sql")),
     (4, "token key", include_str!("../../../migrations/0004_token_key.sql")),
     (5, "lease", include_str!("../../../migrations/0005_lease.sql")),
     (6, "spent challenge", include_str!("../../../migrations/0006_spent_challenge.sql")),
+    (7, "caller", include_str!("../../../migrations/0007_caller.sql")),
 ];
 
 /// Brings a database, new or of any earlier version, up to date. A database of a later version is refused and left as it is.
