@@ -67,6 +67,9 @@ pub(crate) enum Refusal {
         /// Which part.
         code: &'static str,
     },
+    /// As many of this caller's answers are remembered as may be while there are so many of all.
+    #[error("too many answers of yours are remembered; try again later")]
+    TooManyAnswers,
     /// As many enrolments are open as may be, over all devices or of this one's endorsement key.
     #[error("too many enrolments are open")]
     TooManyEnrollments,
@@ -100,6 +103,7 @@ impl Refusal {
             Self::EnrollmentUnknown => "enrollment_unknown",
             Self::FamilyUnknown => "family_unknown",
             Self::Overloaded => "overloaded",
+            Self::TooManyAnswers => "too_many_answers",
             Self::TooManyEnrollments => "too_many_enrollments",
             Self::VerdictNone => "verdict_none",
             Self::WholeListWanted { .. } => "ima_whole_list_wanted",
@@ -124,7 +128,7 @@ impl Refusal {
             Self::DeviceIdMalformed | Self::Malformed { .. } => Code::InvalidArgument,
             Self::Overloaded => Code::Unavailable,
             Self::ServerFault { .. } => Code::Internal,
-            Self::TooManyEnrollments => Code::ResourceExhausted,
+            Self::TooManyAnswers | Self::TooManyEnrollments => Code::ResourceExhausted,
         }
     }
 }

@@ -64,11 +64,13 @@ impl VerifierService {
         if now > expires_at {
             return Err(Refusal::ChallengeExpired);
         }
-        match self.shared.store.spend_challenge(challenge.server_random.clone(), expires_at).await? {
+        let number = challenge.server_random.clone();
+        match self.shared.store.spend_challenge(number, expires_at, caller.to_vec()).await? {
             Spending::Spent => {}
             Spending::SpentBefore => return Err(Refusal::ChallengeSpent),
             Spending::Forgotten => return Err(Refusal::ChallengeExpired),
             Spending::Full => return Err(Refusal::Overloaded),
+            Spending::ShareUsedUp => return Err(Refusal::TooManyAnswers),
         }
         // A task of its own: a client that goes away after spending its challenge does not keep a refusal from being recorded.
         let shared = Arc::clone(&self.shared);

@@ -44,8 +44,14 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Standing, Error>;
 
     /// Spends the challenge of this number: of all who ask for it, one gets [`Spending::Spent`]. It is kept until `expires_at` at least, and
-    /// once it is forgotten, no challenge that expires so early can be spent any more, whatever becomes of the clock.
-    async fn spend_challenge(&self, number: Vec<u8>, expires_at: Timestamp) -> Result<Spending, Error>;
+    /// once it is forgotten, no challenge that expires so early can be spent any more, whatever becomes of the clock. So many may be kept; as it
+    /// gets crowded, so many of one caller.
+    async fn spend_challenge(
+        &self,
+        number: Vec<u8>,
+        expires_at: Timestamp,
+        caller: Vec<u8>,
+    ) -> Result<Spending, Error>;
 
     /// One device.
     async fn device(&self, id: String) -> Result<Option<Device>, Error>;
@@ -97,7 +103,7 @@ pub trait Store: Send + Sync + 'static {
     /// The counters behind the last affirming verdict, expired or not.
     async fn lease(&self, device_id: String) -> Result<Option<Lease>, Error>;
 
-    /// Drops enrolments and spent challenges that expired before `now`.
+    /// Drops enrolments and spent challenges that expired before `now`, in more than one transaction where they are many.
     async fn purge(&self, now: Timestamp) -> Result<(), Error>;
 
     /// Ends all work; what was acknowledged is on the disk.
@@ -199,6 +205,8 @@ pub enum Spending {
     Forgotten,
     /// More are kept than may be.
     Full,
+    /// It is crowded, and of this caller as many are kept as may be then.
+    ShareUsedUp,
     /// It is spent now.
     Spent,
     /// It had been spent before.

@@ -87,8 +87,13 @@ impl Store for SqliteStore {
         self.writer.write(enrollments::Admit { id, enrollment, now }).await
     }
 
-    async fn spend_challenge(&self, number: Vec<u8>, expires_at: Timestamp) -> Result<Spending, Error> {
-        self.writer.write(challenges::Spend { number, expires_at }).await
+    async fn spend_challenge(
+        &self,
+        number: Vec<u8>,
+        expires_at: Timestamp,
+        caller: Vec<u8>,
+    ) -> Result<Spending, Error> {
+        self.writer.write(challenges::Spend { number, expires_at, caller }).await
     }
 
     async fn device(&self, id: String) -> Result<Option<Device>, Error> {
@@ -151,7 +156,8 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, now: Timestamp) -> Result<(), Error> {
-        self.writer.write(challenges::Purge { now }).await
+        while self.writer.write(challenges::Purge { now }).await? {}
+        Ok(())
     }
 
     async fn close(&self) {
