@@ -128,7 +128,9 @@ impl Judge {
             family: device.family.clone(),
             development: self.development,
             last_seen: last_clock.map(|latest| last_seen(latest, challenge.counters)),
-            lease: lease.and_then(|lease| counting(lease, &device, now)),
+            lease: lease
+                .filter(|_| family.policy.asks_for_leases())
+                .and_then(|lease| counting(lease, &device, now)),
             revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
         };
         // A50: what was good when the server started may be over by now.

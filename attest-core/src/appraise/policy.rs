@@ -36,18 +36,18 @@ pub struct Policy {
     must_judge: Vec<u8>,
     clock_unsafe: Taken,
     firmware_version_changed: Taken,
-    reset_within_lease: Reset,
+    reset_within_lease: Option<Reset>,
 }
 
 impl Default for Policy {
-    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns. A boot within a lease is
-    /// one like any other: most devices boot when they want, and every golden value is asked of each boot.
+    /// Firmware code, boot loader and Secure Boot must be judged; an unsafe clock or new TPM firmware warns, and so
+    /// does a boot within a lease where the caller holds one against it.
     fn default() -> Self {
         Self {
             must_judge: vec![0, 4, 7],
             clock_unsafe: Taken::Warn,
             firmware_version_changed: Taken::Warn,
-            reset_within_lease: Reset::Accept,
+            reset_within_lease: None,
         }
     }
 }
@@ -116,7 +116,7 @@ impl Policy {
             must_judge: raw.must_judge,
             clock_unsafe: raw.clock_unsafe.unwrap_or(Taken::Warn),
             firmware_version_changed: raw.firmware_version_changed.unwrap_or(Taken::Warn),
-            reset_within_lease: raw.reset_within_lease.unwrap_or(Reset::Accept),
+            reset_within_lease: raw.reset_within_lease,
         })
     }
 
@@ -138,10 +138,19 @@ impl Policy {
         self.firmware_version_changed
     }
 
-    /// How a TPM is taken that was reset or restarted while an earlier verdict still counts.
+    /// How a TPM is taken that was reset or restarted while an earlier verdict still counts: it warns unless the policy says otherwise.
     #[must_use]
     pub const fn reset_within_lease(&self) -> Reset {
-        self.reset_within_lease
+        match self.reset_within_lease {
+            Some(said) => said,
+            None => Reset::Warn,
+        }
+    }
+
+    /// Whether the policy says itself how such a boot is taken. A caller whose devices boot when they want gives a lease only where it does.
+    #[must_use]
+    pub const fn asks_for_leases(&self) -> bool {
+        self.reset_within_lease.is_some()
     }
 }
 
@@ -156,7 +165,7 @@ pub struct Context {
     /// obfuscation for keys outside the endorsement and platform hierarchies).
     pub last_seen: Option<LastSeen>,
     /// The TPM's counters in the quote of the same AK behind the last affirming verdict, while that still counts. `None`: there is no
-    /// such verdict. What a boot meanwhile means, [`Policy::reset_within_lease`] says.
+    /// such verdict, or the caller lets its devices boot when they want. What a boot meanwhile means, [`Policy::reset_within_lease`] says.
     pub lease: Option<ClockInfo>,
     /// Why the device is revoked, if it is.
     pub revoked: Option<String>,
