@@ -89,11 +89,13 @@ pub fn authenticated_everywhere(event: &Event<'_>) -> Authenticated {
     authenticated_in(event, &banks)
 }
 
-/// What every one of these banks proves that may judge: the least of them; SHA-1 speaks only where it is alone.
+/// What every one of these banks proves that the event has a digest for and that may judge: the least of them. SHA-1 speaks only where no
+/// other bank is given. A bank that was quoted and that the firmware does not log proves nothing and hides nothing.
 #[must_use]
 pub fn authenticated_in(event: &Event<'_>, banks: &[HashAlg]) -> Authenticated {
     let is_alone = banks.iter().all(|alg| alg.strength() == 0);
-    let judging = banks.iter().filter(|alg| is_alone || alg.strength() > 0);
+    let may_judge = |alg: &&HashAlg| is_alone || alg.strength() > 0;
+    let judging = banks.iter().filter(may_judge).filter(|alg| event.digest(**alg).is_some());
     let mut results = judging.map(|alg| authenticated(event, *alg));
     let first = results.next().unwrap_or(Authenticated::No);
     if results.all(|result| result == first) { first } else { Authenticated::No }

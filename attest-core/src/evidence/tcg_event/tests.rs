@@ -130,6 +130,29 @@ fn a33_every_bank_that_may_judge_must_agree() {
 }
 
 #[test]
+fn a33_quoted_banks_decide_what_an_event_proves() {
+    use HashAlg::{Sha1, Sha256, Sha384, Sha512};
+    let logged = [Sha1, Sha256, Sha384];
+    let proven = |lies: &[HashAlg], quoted: &[HashAlg]| {
+        let mut made = Made::in_banks(7, EventType::EFI_ACTION, b"an action", &logged);
+        for (alg, digest) in &mut made.digests {
+            digest[0] ^= u8::from(lies.iter().any(|lie| lie.tpm_id() == *alg));
+        }
+        authenticated_in(&log(&build::log_in_banks(&logged, &[made])).events()[1], quoted).is_some()
+    };
+    assert!(proven(&[Sha384], &[Sha256]), "a lie in a bank that nobody quoted says nothing");
+    assert!(!proven(&[Sha384], &[Sha256, Sha384]) && !proven(&[Sha256], &[Sha256, Sha384]));
+    assert!(proven(&[], &[Sha256, Sha512]), "a quoted bank that the firmware does not log hides nothing");
+    assert!(!proven(&[Sha256], &[Sha256, Sha512]), "and excuses nothing");
+    assert!(!proven(&[], &[Sha512]) && !proven(&[], &[]), "no digest, no proof");
+    assert!(proven(&[], &[Sha1]) && !proven(&[Sha1], &[Sha1]));
+    assert!(
+        proven(&[Sha1], &[Sha1, Sha256]) && !proven(&[], &[Sha1, Sha512]),
+        "SHA-1 has no say beside others"
+    );
+}
+
+#[test]
 fn secure_boot_is_what_the_variable_proves() {
     assert_eq!(secure_boot(&log(SB_GRUB)), Some(true));
     assert_eq!(secure_boot(&log(SB_OFF)), Some(false));
