@@ -36,14 +36,19 @@ pub(super) fn judge(
 ) -> Tokens {
     let golden = references.golden();
     let mut out = Tokens { reasons: Vec::new(), judged: Vec::new() };
+    let mut around: Vec<(&[String], String)> = Vec::new();
     for (at, token) in tokens.iter().flat_map(AuthenticToken::with_nested).enumerate() {
         out.reasons.extend(together(token, tokens, evidence));
         let profile = token.claims().profile.name();
         let section = golden.tokens.iter().find(|section| is_for(section, token));
         let name = section.map_or_else(|| format!("token-{at}"), |section| section.name.clone());
         out.reasons.extend(token.unproven().iter().map(|part| not_proven(&name, part)));
+        around.retain(|(path, _)| path.len() < token.path().len() && token.path().starts_with(path));
         match section {
-            None => out.reasons.push(not_judged(&name)),
+            None => {
+                out.reasons.push(not_judged(&name));
+                out.reasons.extend(around.last().map(|(path, outer)| holds_unjudged(outer, path, token)));
+            }
             Some(_) if out.judged.iter().any(|known| known.name == name) => {
                 let explain = format!("there are two tokens of `{name}`: which one is the device?");
                 let reason = Reason::new(Code::TokenRepeated, Severity::Refuse, Part::Evidence, explain);
@@ -51,6 +56,7 @@ pub(super) fn judge(
                 continue;
             }
             Some(section) => {
+                around.push((token.path(), name.clone()));
                 let mut judge = Judge { section, references, reasons: Vec::new() };
                 judge.token(token.claims());
                 out.reasons.extend(judge.reasons);
@@ -140,6 +146,15 @@ fn not_judged(name: &str) -> Reason {
     let explain = "there are no golden values for this token: it is authentic, and not judged";
     let reason = Reason::new(Code::TokenNotJudged, Severity::Warn, Part::Token, explain);
     Reason { token: Some(name.to_owned()), ..reason }
+}
+
+/// A device is no better than a part of it that nobody knows: the token around it does not affirm.
+fn holds_unjudged(outer: &str, path: &[String], part: &AuthenticToken) -> Reason {
+    let place = part.path().get(path.len()..).unwrap_or_default().join("/");
+    let explain =
+        format!("there are no golden values for its submodule `{place}`: it is authentic, and not judged");
+    let reason = Reason::new(Code::TokenNotJudged, Severity::Warn, Part::Token, explain);
+    Reason { token: Some(outer.to_owned()), component: Some(format!("{outer}.{place}")), ..reason }
 }
 
 #[cfg(test)]

@@ -284,12 +284,23 @@ fn a27a_a_nested_token_counts_in_its_place_alone() {
     assert_eq!(refusing(&judged(&golden, &[with_element("tee", &element("SE"))])), [Code::TokenMissing]);
     let beside = [proven(&map(psa_claims())), by(ES384, &element("SE"))];
     assert_eq!(refusing(&judged(&golden, &beside)), [Code::TokenMissing]);
-    // One without golden values is shown, and not judged.
+}
+
+#[test]
+fn a_device_with_a_nested_token_that_nobody_knows_does_not_affirm() {
     let both = [("se", &element("SE")), ("tee", &element("Other"))];
-    let verdict = judged(&golden, &[with_elements(&both)]);
+    let verdict = judged(&learned_with_element(), &[with_elements(&both)]);
+    assert_eq!(verdict.status, Status::Warning);
     let statuses: Vec<_> = verdict.tokens.iter().map(|token| token.verdict.status).collect();
+    assert_eq!(statuses, [Status::Warning, Status::Affirming, Status::None]);
+    let not_judged = verdict.reasons.iter().filter(|reason| reason.code == Code::TokenNotJudged);
+    let named: Vec<_> = not_judged.map(|r| (r.token.as_deref().unwrap(), r.component.as_deref())).collect();
+    assert_eq!(named, [("token-2", None), ("psa", Some("psa.tee"))]);
+    // A token that came by itself is beside the others, and in none.
+    let beside = [with_element("se", &element("SE")), by(ES384, &element("Other"))];
+    let statuses: Vec<_> =
+        judged(&learned_with_element(), &beside).tokens.iter().map(|token| token.verdict.status).collect();
     assert_eq!(statuses, [Status::Affirming, Status::Affirming, Status::None]);
-    assert!(verdict.reasons.iter().any(|reason| reason.code == Code::TokenNotJudged));
 }
 
 #[test]
