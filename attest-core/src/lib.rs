@@ -64,6 +64,7 @@
 
 mod alignment;
 pub mod appraise;
+pub mod audit;
 pub mod authenticate;
 mod der;
 pub mod digest;

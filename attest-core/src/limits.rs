@@ -68,6 +68,12 @@ pub struct Limits {
     pub corim_items: usize,
     /// Tags in a CoRIM. Manifests of whole platforms have some dozen.
     pub corim_tags: usize,
+    /// Leaves of a log. At 100,000 a second it is full after 89 years; proofs stay below 64 hashes, and no index comes near 64 bits.
+    pub log_leaves: u64,
+    /// A signed note. Sixteen signatures must be taken (C2SP signed-note), and one that no quantum computer forges has nearly 5 kB.
+    pub note_bytes: usize,
+    /// Signatures in one note. Each that names a known key costs a check, some 30 µs, since wrong ones refuse the note.
+    pub note_signatures: usize,
 }
 
 impl Limits {
@@ -104,6 +110,9 @@ impl Limits {
         golden_bytes: 64 << 20,
         corim_items: 2 << 20,
         corim_tags: 1_024,
+        log_leaves: 1 << 48,
+        note_bytes: 128 << 10,
+        note_signatures: 64,
     };
 }
 

@@ -31,6 +31,7 @@ mod event_logs;
 mod ima;
 mod inventory;
 mod log_lies;
+mod merkle;
 mod quotes;
 mod score;
 mod tokens;

@@ -1,0 +1,175 @@
+//! Keys of notes.
+
+use core::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ring::signature::{ED25519, UnparsedPublicKey};
+
+use super::{Error, Signature, is_name};
+use crate::HashAlg;
+
+/// What a key signs, and how (C2SP signed-note, Signature types).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyType {
+    /// 0x01: Ed25519 over the note's text. What logs sign their checkpoints with.
+    Ed25519,
+    /// 0x04: a witness's cosignature, with its time (C2SP tlog-cosignature, Ed25519 signed message).
+    CosignatureV1,
+}
+
+impl KeyType {
+    /// The type byte.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Ed25519 => 0x01,
+            Self::CosignatureV1 => 0x04,
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0x01 => Some(Self::Ed25519),
+            0x04 => Some(Self::CosignatureV1),
+            _ => None,
+        }
+    }
+}
+
+/// A name, a type and an Ed25519 public key: whose signatures count. Its text, `name+id+base64(type ‖ key)`, is that of C2SP signed-note,
+/// Verifier keys. Name, type and key are in the key id, so a key of one type or name is none of another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VerifierKey {
+    name: String,
+    key_type: KeyType,
+    public: [u8; 32],
+}
+
+impl VerifierKey {
+    /// The key with this name, for signatures of this type.
+    ///
+    /// # Errors
+    /// [`Error::NameMalformed`], [`Error::KeyWeak`].
+    pub fn new(name: &str, key_type: KeyType, public: [u8; 32]) -> Result<Self, Error> {
+        if !is_name(name) {
+            return Err(Error::NameMalformed);
+        }
+        if !is_sound(&public) {
+            return Err(Error::KeyWeak);
+        }
+        Ok(Self { name: name.to_owned(), key_type, public })
+    }
+
+    /// Reads `name+id+base64(type ‖ key)`.
+    ///
+    /// # Errors
+    /// [`Error::KeyMalformed`], [`Error::KeyTypeUnknown`], [`Error::NameMalformed`], [`Error::KeyWeak`], [`Error::KeyIdMismatch`].
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let (name, rest) = text.split_once('+').ok_or(Error::KeyMalformed)?;
+        let (id, encoded) = rest.split_once('+').ok_or(Error::KeyMalformed)?;
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if id.len() != 8 || !id.bytes().all(is_digit) {
+            return Err(Error::KeyMalformed);
+        }
+        let got = u32::from_str_radix(id, 16).map_err(|_| Error::KeyMalformed)?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| Error::KeyMalformed)?;
+        let (byte, public) = bytes.split_first().ok_or(Error::KeyMalformed)?;
+        let key_type = KeyType::from_byte(*byte).ok_or(Error::KeyTypeUnknown { got: *byte })?;
+        let key = Self::new(name, key_type, public.try_into().map_err(|_| Error::KeyMalformed)?)?;
+        let expected = key.id();
+        if got == expected { Ok(key) } else { Err(Error::KeyIdMismatch { expected, got }) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it signs.
+    #[must_use]
+    pub const fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
+    /// The public key, in the one encoding that a point has (RFC 8032, section 5.1.2).
+    #[must_use]
+    pub const fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    /// The key id: the first four bytes of SHA-256 over name, newline, type and public key (C2SP signed-note, Signatures).
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        let digest =
+            HashAlg::Sha256.hash(&[self.name.as_bytes(), b"\n", &[self.key_type.byte()], &self.public]);
+        u32::from_be_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Whether a signature line says to be by this key. An id has 32 bits, so that is a hint and no proof.
+    pub(crate) fn is_named_by(&self, signature: &Signature<'_>) -> bool {
+        signature.key_id == self.id() && signature.name == self.name
+    }
+
+    /// Whether this is the key's signature over a note's text.
+    pub(super) fn signed(&self, text: &str, signature: &[u8]) -> bool {
+        self.key_type == KeyType::Ed25519 && self.verifies(text.as_bytes(), signature)
+    }
+
+    /// Whether this is the key's Ed25519 signature over a message, whatever the key's type.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, &self.public).verify(message, signature).is_ok()
+    }
+}
+
+/// `name+id+base64(type ‖ key)`.
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = STANDARD.encode([&[self.key_type.byte()][..], &self.public].concat());
+        write!(f, "{}+{:08x}+{key}", self.name, self.id())
+    }
+}
+
+/// Whether a public key can count as somebody's: not another encoding of a point that has one already, and not one of the eight points of
+/// small order, for which signatures can be made that fit any message. ring takes both. Whether it is a point at all shows at the first
+/// verification, which fails if not.
+fn is_sound(public: &[u8; 32]) -> bool {
+    /// 2^255 - 19, the field's prime, little-endian like all of these.
+    const PRIME: [u8; 32] = {
+        let mut bytes = [0xff; 32];
+        bytes[0] = 0xed;
+        bytes[31] = 0x7f;
+        bytes
+    };
+    /// y of the points of order 1, 2, 4 and 8 (the last two), which x and -x have in common.
+    const SMALL_ORDER: [[u8; 32]; 5] = {
+        let zero = [0; 32];
+        let mut one = [0; 32];
+        one[0] = 1;
+        let mut minus_one = PRIME;
+        minus_one[0] = 0xec;
+        [
+            one,
+            minus_one,
+            zero,
+            [
+                0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+                0xf0, //
+                0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
+                0x05,
+            ],
+            [
+                0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+                0x0f, //
+                0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
+                0x7a,
+            ],
+        ]
+    };
+    // The highest bit is the sign of x.
+    let mut y = *public;
+    if let Some(highest) = y.last_mut() {
+        *highest &= 0x7f;
+    }
+    y.iter().rev().lt(PRIME.iter().rev()) && !SMALL_ORDER.contains(&y)
+}
