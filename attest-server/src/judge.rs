@@ -173,18 +173,29 @@ impl Judge {
                 }
             }
         };
-        self.sign(verdict, confirmation, clock, now)
+        let policy_id = self.policy_id(family, &verdict);
+        self.sign(verdict, policy_id, confirmation, clock, now)
+    }
+
+    /// By what was judged: the golden document, and the policy where it is not the default one.
+    fn policy_id(&self, family: &Family, verdict: &Verdict) -> String {
+        let document = verdict.golden.document_sha256.as_deref().unwrap_or("none");
+        let id = format!("{}/golden/{}/{document}", self.issuer, verdict.family);
+        match &family.policy_sha256 {
+            None => id,
+            Some(sha256) => format!("{id}/policy/{sha256}"),
+        }
     }
 
     fn sign(
         &self,
         verdict: Verdict,
+        policy_id: String,
         confirmation: PublicKey,
         clock: Option<TpmClock>,
         now: Timestamp,
     ) -> Result<Judgement, Refusal> {
         let expires_at = now.plus(self.lifetime_seconds);
-        let document = verdict.golden.document_sha256.as_deref().unwrap_or("none");
         let context = ResultContext {
             issued_at: now,
             expires: expires_at,
@@ -194,7 +205,7 @@ impl Judge {
             },
             issuer: Some(self.issuer.clone()),
             audience: None,
-            policy_id: format!("{}/golden/{}/{document}", self.issuer, verdict.family),
+            policy_id,
             confirmation: Some(confirmation),
             development: self.development,
         };

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use attest_core::Limits;
 use attest_core::appraise::{Context, Policy, Verdict};
 use attest_core::authenticate::{AuthenticEvidence, TokenKey};
 use attest_core::reference::corim::{self, Class, Corim, Environment, SignedCorim};
 use attest_core::reference::overlay::{self, DeviceIds, Overlay};
 use attest_core::reference::{self, Golden, ReferenceSet};
 use attest_core::result::{Ear, ResultContext, VerifierId};
+use attest_core::{HashAlg, Limits};
 use clap::Args;
 use serde::Serialize;
 
@@ -69,7 +69,8 @@ impl Verify {
             Some(key) => read_signed(&self.golden, key, &self.family, &limits)?,
         };
         let references = ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))?;
-        let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
+        let (policy, policy_sha256) = self.policy.as_deref().map(read_policy).transpose()?.unzip();
+        let policy = policy.unwrap_or_default();
         let context = Context { family: self.family.clone(), ..Context::default() };
         let overlay = self.overlay.as_deref().map(|path| read_text(path, limits.token_bytes)).transpose()?;
         if alone && overlay.is_some() {
@@ -83,7 +84,7 @@ impl Verify {
         let verdict = judged.unwrap_or_else(|(code, detail)| {
             policy.refuse(code, &detail, references.source().clone(), &context)
         });
-        let ear = signer.map(|signer| sign(&verdict, &signer)).transpose()?;
+        let ear = signer.map(|signer| sign(&verdict, policy_sha256, &signer)).transpose()?;
         show(&verdict, ear.as_deref(), out);
         Ok(if verdict.is_affirming() { Exit::Good } else { Exit::Refused })
     }
@@ -181,9 +182,10 @@ pub(super) fn open_key(path: &Path) -> Result<FileSigner, Failure> {
 }
 
 /// The verdict as a signed token. Golden values from a plain document mark it as development.
-fn sign(verdict: &Verdict, signer: &FileSigner) -> Result<String, Failure> {
+fn sign(verdict: &Verdict, policy_sha256: Option<String>, signer: &FileSigner) -> Result<String, Failure> {
     let now = clock::now();
     let document = verdict.golden.document_sha256.as_deref().unwrap_or("none");
+    let policy = policy_sha256.map(|sha256| format!(":policy:{sha256}")).unwrap_or_default();
     let context = ResultContext {
         issued_at: now,
         expires: now.plus(EAR_SECONDS),
@@ -193,7 +195,7 @@ fn sign(verdict: &Verdict, signer: &FileSigner) -> Result<String, Failure> {
         },
         issuer: None,
         audience: None,
-        policy_id: format!("urn:attest:golden:{}:{document}", verdict.family),
+        policy_id: format!("urn:attest:golden:{}:{document}{policy}", verdict.family),
         confirmation: None,
         development: false,
     };
@@ -242,9 +244,12 @@ pub(super) fn unusable(path: &Path, error: &reference::document::Error) -> Failu
     }
 }
 
-fn read_policy(path: &Path) -> Result<Policy, Failure> {
+/// A policy, and SHA-256 of its text in lower-case hexadecimal.
+fn read_policy(path: &Path) -> Result<(Policy, String), Failure> {
     let text = read_text(path, POLICY_BYTES)?;
-    Policy::parse(&text).map_err(|e| Failure::usage(e.code(), format!("{}: {e}", path.display())))
+    let policy =
+        Policy::parse(&text).map_err(|e| Failure::usage(e.code(), format!("{}: {e}", path.display())))?;
+    Ok((policy, HashAlg::Sha256.hash(&[text.as_bytes()]).to_string()))
 }
 
 fn read_text(path: &Path, most: usize) -> Result<String, Failure> {

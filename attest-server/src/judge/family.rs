@@ -55,6 +55,8 @@ pub enum Error {
 pub(super) struct Family {
     pub(super) references: ReferenceSet,
     pub(super) policy: Policy,
+    /// SHA-256 of the policy's text, lower-case hexadecimal; `None` for the default policy.
+    pub(super) policy_sha256: Option<String>,
     overlays: Option<PathBuf>,
     pub(super) selection: Selection,
     /// When the golden document counts.
@@ -128,17 +130,19 @@ pub(super) fn read_family(name: &str, family: &config::Family, now: Timestamp) -
     };
     pcr_selection(&selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
     let references = ReferenceSet::development(golden).map_err(refused)?;
-    let policy = match &family.policy {
-        Some(path) => read_policy(name, path)?,
-        None => Policy::default(),
+    let (policy, policy_sha256) = match &family.policy {
+        Some(path) => read_policy(name, path).map(|(policy, sha256)| (policy, Some(sha256)))?,
+        None => (Policy::default(), None),
     };
-    Ok(Family { references, policy, overlays: family.overlays.clone(), selection, validity })
+    Ok(Family { references, policy, policy_sha256, overlays: family.overlays.clone(), selection, validity })
 }
 
-fn read_policy(name: &str, path: &Path) -> Result<Policy, Error> {
+fn read_policy(name: &str, path: &Path) -> Result<(Policy, String), Error> {
     let text = file::read_text(path, POLICY_BYTES)
         .map_err(|error| Error::File(name.to_owned(), path.to_owned(), error))?;
-    Policy::parse(&text).map_err(|error| Error::Policy(name.to_owned(), path.to_owned(), error))
+    let policy =
+        Policy::parse(&text).map_err(|error| Error::Policy(name.to_owned(), path.to_owned(), error))?;
+    Ok((policy, HashAlg::Sha256.hash(&[text.as_bytes()]).to_string()))
 }
 
 /// What the document judges, and IMA's PCR, in every bank that may judge.

@@ -4,8 +4,9 @@
 use std::{fs, time::Duration};
 
 use attest_proto::v1;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::harness::{Clients, FAMILY, Server, answer, enrolled, refusing};
+use crate::harness::{Clients, FAMILY, Server, answer, enrolled, refusing, sha256};
 use crate::soft_tpm::SoftTpm;
 
 /// A server that takes a reset like this, and an enrolled device.
@@ -113,6 +114,24 @@ async fn a_policy_that_cannot_be_read_is_no_default_policy() {
         let Err(error) = attest_server::server::start(config.clone()).await else { panic!("it starts") };
         assert!(error.to_string().contains("policy.toml"), "{error}");
     }
+}
+
+/// An access system can tell by which policy a result came to be.
+#[tokio::test]
+async fn a_result_names_the_policy_where_it_is_not_the_default_one() {
+    let ids = async |(_server, mut clients, tpm, id): (Server, Clients, SoftTpm, String)| {
+        let jwt = clients.attest(&id, &tpm).await.unwrap().ear_jwt;
+        let claims = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1).unwrap()).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        claims["submods"]["boot"]["ear_appraisal_policy_ids"][0].as_str().unwrap().to_owned()
+    };
+    let (default, accept) = (ids(enrolled().await).await, ids(taking("accept", 300).await).await);
+    let refuse = ids(taking("refuse", 300).await).await;
+    assert!(!default.contains("/policy/"), "{default}");
+    let text = "format = 'attest-policy/1'\nmust_judge = [0, 4, 7]\nreset_within_lease = 'refuse'\n";
+    let sha256 = hex::encode(sha256(&[text.as_bytes()]));
+    assert!(refuse.ends_with(&format!("/policy/{sha256}")), "{refuse}");
+    assert_ne!(accept.rsplit('/').next(), refuse.rsplit('/').next());
 }
 
 /// What one device's policy asks for that its golden values do not judge.
