@@ -10,7 +10,7 @@ async fn play_all(algorithm: AkAlgorithm) {
     let server = site.serve();
     let mut stage = Stage::new(site.maker(), server.connect().await, FAMILY, algorithm).unwrap();
     let mut faults = Vec::new();
-    for scenario in scenario::ALL {
+    for scenario in scenario::all() {
         let report = stage.play(scenario).await;
         if !report.as_expected {
             faults.push(format!("{}: expected {}, {:?}", report.scenario, report.expected, report.faults));

@@ -130,11 +130,11 @@ fn list(json: bool) -> ExitCode {
                 "name": scenario.name, "about": scenario.about, "expected": scenario.expected.describe(),
             })
         };
-        println!("{}", serde_json::Value::Array(scenario::ALL.iter().map(entry).collect()));
+        println!("{}", serde_json::Value::Array(scenario::all().map(entry).collect()));
     } else {
-        for scenario in scenario::ALL {
+        for scenario in scenario::all() {
             println!(
-                "{:<22} {}\n{:<22}   -> {}",
+                "{:<24} {}\n{:<24}   -> {}",
                 scenario.name,
                 scenario.about,
                 "",
@@ -147,7 +147,7 @@ fn list(json: bool) -> ExitCode {
 
 async fn run(options: Run) -> Result<ExitCode, Error> {
     let scenarios: Vec<&'static Scenario> = match options.scenario.as_str() {
-        "all" => scenario::ALL.iter().collect(),
+        "all" => scenario::all().collect(),
         name => scenario::find(name).into_iter().collect(),
     };
     if scenarios.is_empty() {

@@ -23,8 +23,22 @@ pub struct ImaEntry {
 /// An IMA list that can still be edited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImaList {
+    shown: Option<Vec<u8>>,
     /// In order.
     pub entries: Vec<ImaEntry>,
+}
+
+/// Where the parts of an entry stand, in bytes from the list's begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImaPlaces {
+    /// Its PCR index, with which it begins.
+    pub pcr: usize,
+    /// The size of the template's name.
+    pub name_size: usize,
+    /// The size of the template data.
+    pub data_size: usize,
+    /// The first byte after it.
+    pub end: usize,
 }
 
 impl ImaEntry {
@@ -57,6 +71,24 @@ impl ImaEntry {
 }
 
 impl ImaList {
+    /// Shows these bytes in the place of those that the entries give.
+    pub fn show(&mut self, bytes: Vec<u8>) {
+        self.shown = Some(bytes);
+    }
+
+    /// Where the entries stand in the list's bytes.
+    #[must_use]
+    pub fn places(&self) -> Vec<ImaPlaces> {
+        let mut end = 0;
+        let place = |entry: &ImaEntry| {
+            let (pcr, name_size) = (end, end + 4 + Bank::Sha1.size());
+            let data_size = name_size + 4 + TEMPLATE.len();
+            end = data_size + 4 + entry.template_data().len();
+            ImaPlaces { pcr, name_size, data_size, end }
+        };
+        self.entries.iter().map(place).collect()
+    }
+
     /// Appends an entry.
     pub fn push(&mut self, entry: ImaEntry) {
         self.entries.push(entry);
@@ -73,6 +105,9 @@ impl ImaList {
     /// The list as `binary_runtime_measurements` shows it: PCR, SHA-1 template digest, template name, template data.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
+        if let Some(shown) = &self.shown {
+            return shown.clone();
+        }
         let mut out = Vec::new();
         for entry in &self.entries {
             let data = entry.template_data();

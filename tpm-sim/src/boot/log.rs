@@ -17,11 +17,25 @@ pub struct LogEntry {
     pub data: Vec<u8>,
 }
 
+/// Where the parts of a logged event stand, in bytes from the log's begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventPlaces {
+    /// Its PCR index, with which it begins.
+    pub pcr: usize,
+    /// The number of its digests.
+    pub digest_count: usize,
+    /// The size of its data.
+    pub data_size: usize,
+    /// The first byte after it.
+    pub end: usize,
+}
+
 /// An event log as a list that can still be edited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventLog {
     banks: Vec<Bank>,
     sha1_format: bool,
+    shown: Option<Vec<u8>>,
     /// The entries after the header.
     pub entries: Vec<LogEntry>,
 }
@@ -30,7 +44,7 @@ impl EventLog {
     /// A log without entries for these banks.
     #[must_use]
     pub fn new(banks: &[Bank]) -> EventLog {
-        EventLog { banks: banks.to_vec(), sha1_format: false, entries: Vec::new() }
+        EventLog { banks: banks.to_vec(), ..EventLog::default() }
     }
 
     /// Shows the log in the old format: TCG_PCR_EVENT without a header, SHA-1 digests only.
@@ -38,27 +52,52 @@ impl EventLog {
         self.sha1_format = true;
     }
 
+    /// Shows these bytes in the place of those that the entries give.
+    pub fn show(&mut self, bytes: Vec<u8>) {
+        self.shown = Some(bytes);
+    }
+
+    /// Where the entries stand in the log's bytes, in the crypto-agile format.
+    #[must_use]
+    pub fn places(&self) -> Vec<EventPlaces> {
+        let mut bytes = self.header();
+        let place = |entry: &LogEntry| {
+            let pcr = bytes.len();
+            self.write_entry(entry, &mut bytes);
+            let end = bytes.len();
+            EventPlaces { pcr, digest_count: pcr + 8, data_size: end - entry.data.len() - 4, end }
+        };
+        self.entries.iter().map(place).collect()
+    }
+
     /// The log's bytes, header first. The default log, which has no banks, has no bytes either.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
+        if let Some(shown) = &self.shown {
+            return shown.clone();
+        }
         if self.banks.is_empty() {
             return Vec::new();
         }
-        let mut out = Vec::new();
         if self.sha1_format {
+            let mut out = Vec::new();
             self.entries.iter().for_each(|entry| write_sha1_entry(entry, &mut out));
             return out;
         }
-        let header = self.spec_id_event();
-        // TCG_PCR_EVENT: PCR 0, EV_NO_ACTION, a SHA-1 digest of zeros, the event.
-        out.extend(0_u32.to_le_bytes());
-        out.extend(EV_NO_ACTION.to_le_bytes());
-        out.extend([0; 20]);
-        out.extend(length(&header));
-        out.extend(header);
+        let mut out = self.header();
         for entry in &self.entries {
             self.write_entry(entry, &mut out);
         }
+        out
+    }
+
+    /// The first event: TCG_PCR_EVENT with PCR 0, EV_NO_ACTION, a SHA-1 digest of zeros, TCG_EfiSpecIDEvent.
+    fn header(&self) -> Vec<u8> {
+        let event = self.spec_id_event();
+        let mut out = [0_u32.to_le_bytes(), EV_NO_ACTION.to_le_bytes()].concat();
+        out.extend([0; 20]);
+        out.extend(length(&event));
+        out.extend(event);
         out
     }
 

@@ -7,8 +7,8 @@ mod measurement;
 mod uefi;
 mod userspace;
 
-pub use ima::{ImaEntry, ImaList};
-pub use log::{EventLog, LogEntry};
+pub use ima::{ImaEntry, ImaList, ImaPlaces};
+pub use log::{EventLog, EventPlaces, LogEntry};
 pub use measurement::{Measured, Measurement, event_type};
 pub use userspace::{UserspaceLog, UserspaceRecord};
 

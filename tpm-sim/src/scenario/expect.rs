@@ -104,7 +104,8 @@ pub fn named(verdict: &Verdict) -> Vec<String> {
 
 fn names(verdict: &Verdict, severity: impl Fn(&str) -> bool) -> Vec<String> {
     let reasons = verdict.reasons.iter().filter(|reason| severity(&reason.severity));
-    let reasons = reasons.flat_map(|reason| [reason.code.clone(), reason.cause.clone()]);
+    let reasons =
+        reasons.flat_map(|reason| [reason.code.clone(), reason.detail_code.clone(), reason.cause.clone()]);
     let causes = verdict.causes.iter().map(|cause| cause.cause.clone());
     let mut names: Vec<String> = Vec::new();
     for name in causes.chain(reasons) {

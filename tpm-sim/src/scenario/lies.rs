@@ -159,7 +159,7 @@ pub(super) fn good_entries() -> Vec<LogEntry> {
     Parts::new().boot(&BANKS).measurements.iter().map(|measurement| measurement.entry(&BANKS)).collect()
 }
 
-fn is_initrd(entry: &LogEntry) -> bool {
+pub(super) fn is_initrd(entry: &LogEntry) -> bool {
     entry.pcr == 9 && entry.data.starts_with(b"/initrd.img")
 }
 

@@ -1,6 +1,7 @@
 //! Scenarios: one good boot, an update, and one scenario per lie. Each says what a verifier must answer.
 
 mod expect;
+mod lengths;
 mod lies;
 mod report;
 mod stage;
@@ -10,7 +11,7 @@ pub use expect::{Expected, Fault, named, status_name};
 pub use lies::BANKS;
 pub use report::{Outcome, Report, Step};
 pub use stage::{Error, Stage};
-pub use table::{ALL, find};
+pub use table::{all, find};
 
 use crate::boot::Record;
 use crate::boot::debian::Parts;

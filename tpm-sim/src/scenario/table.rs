@@ -2,23 +2,22 @@
 
 use attest_proto::v1::Status::{Affirming, Contraindicated, Warning};
 
-use super::lies;
 use super::{Expected, Scenario, Trick};
+use super::{lengths, lies};
 use crate::boot::debian::Parts;
 
 const GOOD: Expected = Expected::Verdict { status: &[Affirming], named: &[] };
 
-const fn refused(named: &'static [&'static str]) -> Expected {
+pub(super) const fn refused(named: &'static [&'static str]) -> Expected {
     Expected::Verdict { status: &[Contraindicated], named }
 }
 
-const fn scenario(name: &'static str, about: &'static str, expected: Expected) -> Scenario {
+pub(super) const fn scenario(name: &'static str, about: &'static str, expected: Expected) -> Scenario {
     Scenario { name, about, expected, parts: Parts::new, afterwards: lies::nothing, trick: Trick::Honest }
 }
 
-/// Good boots first, then changed boots, then lies about logs, then lies about quotes and keys. The right answers hold for a server whose
-/// golden values were learned from `good` and `updated`.
-pub const ALL: &[Scenario] = &[
+/// Good boots first, then changed boots, then lies about logs, then lies about quotes and keys.
+const SCENARIOS: &[Scenario] = &[
     scenario("good", "boots as delivered and says so", GOOD),
     Scenario {
         parts: Parts::updated,
@@ -159,7 +158,7 @@ pub const ALL: &[Scenario] = &[
         ..scenario(
             "log-digest-missing",
             "leaves the implanted initrd's SHA-256 digest out of the log",
-            refused(&["replay_mismatch|log_finding|evidence_not_authentic"]),
+            refused(&["log_finding"]),
         )
     },
     Scenario {
@@ -168,7 +167,7 @@ pub const ALL: &[Scenario] = &[
         ..scenario(
             "sha1-log",
             "shows the log in the old format, with SHA-1 digests only",
-            refused(&["replay_mismatch|no_events|weak_bank|evidence_not_authentic"]),
+            refused(&["no_events"]),
         )
     },
     Scenario {
@@ -222,15 +221,11 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         trick: Trick::NarrowQuote,
-        ..scenario("narrow-quote", "quotes PCR 0 alone", refused(&["evidence_not_authentic|pcr_not_quoted"]))
+        ..scenario("narrow-quote", "quotes PCR 0 alone", refused(&["selection_mismatch"]))
     },
     Scenario {
         trick: Trick::WeakBankQuote,
-        ..scenario(
-            "weak-bank-quote",
-            "quotes the sha1 bank alone",
-            refused(&["evidence_not_authentic|pcr_not_quoted|weak_bank"]),
-        )
+        ..scenario("weak-bank-quote", "quotes the sha1 bank alone", refused(&["selection_mismatch"]))
     },
     Scenario {
         parts: Parts::with_implant,
@@ -238,7 +233,7 @@ pub const ALL: &[Scenario] = &[
         ..scenario(
             "replayed-quote",
             "answers with the quote, the nonce and the logs of an earlier, good boot",
-            refused(&["evidence_not_authentic|nonce_mismatch"]),
+            refused(&["nonce_mismatch"]),
         )
     },
     Scenario {
@@ -247,7 +242,7 @@ pub const ALL: &[Scenario] = &[
         ..scenario(
             "stranger-quote",
             "lets another TPM, which booted well, make the quote",
-            refused(&["evidence_not_authentic|signature_invalid"]),
+            refused(&["signature_invalid"]),
         )
     },
     Scenario {
@@ -290,10 +285,15 @@ pub const ALL: &[Scenario] = &[
     },
 ];
 
+/// Every scenario. The right answers hold for a server whose golden values were learned from `good` and `updated`.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    SCENARIOS.iter().chain(lengths::SCENARIOS)
+}
+
 /// The scenario of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    ALL.iter().find(|scenario| scenario.name == name)
+    all().find(|scenario| scenario.name == name)
 }
 
 #[cfg(test)]
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_fit_a_command_line() {
-        for (index, scenario) in ALL.iter().enumerate() {
+        for (index, scenario) in all().enumerate() {
             assert!(
                 scenario
                     .name
@@ -311,7 +311,7 @@ mod tests {
                 "{}",
                 scenario.name
             );
-            assert!(ALL.iter().skip(index + 1).all(|other| other.name != scenario.name), "{}", scenario.name);
+            assert!(all().skip(index + 1).all(|other| other.name != scenario.name), "{}", scenario.name);
         }
         assert!(find("good").is_some() && find("no-such-thing").is_none());
     }
