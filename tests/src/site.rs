@@ -69,7 +69,28 @@ impl Site {
         Server::start(&["--development"], &self.path("attest.toml"))
     }
 
+    /// The golden values judge tokens as well, which are good if they are as this one. It was signed over this nonce.
+    ///
+    /// # Panics
+    /// If nothing can be learned from it.
+    pub fn judge_tokens(&self, token: &[u8], public_key_pem: &str, nonce: &[u8]) {
+        fs::write(self.path("good-token"), token).expect("the token is written");
+        fs::write(self.path("token-key.pem"), public_key_pem).expect("the key is written");
+        let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut command = self.learning();
+        command.arg("--token").arg(self.path("good-token"));
+        command.arg("--token-key").arg(self.path("token-key.pem")).args(["--token-nonce", &nonce]);
+        let (code, _, error) = run(&mut command);
+        assert_eq!(code, 0, "golden learn: {error}");
+    }
+
     fn learn_golden(&self) {
+        let (code, _, error) = run(&mut self.learning());
+        assert_eq!(code, 0, "golden learn: {error}");
+    }
+
+    /// The command that learns from the known-good boots.
+    fn learning(&self) -> Command {
         let boots = ["good", "updated"];
         let file = |boot: &str, name: &str| self.path("learned").join(boot).join(name);
         let mut command = Command::new(binary("attest-server", "attest"));
@@ -86,8 +107,7 @@ impl Site {
         }
         command.arg("--nonce").args(boots.map(|boot| read(&file(boot, "nonce.hex"))));
         command.arg("--name").args(boots);
-        let (code, _, error) = run(&mut command);
-        assert_eq!(code, 0, "golden learn: {error}");
+        command
     }
 }
 

@@ -12,6 +12,7 @@ pub mod device;
 pub mod fleet;
 pub mod learn;
 pub mod quiet;
+pub mod root_of_trust;
 pub mod scenario;
 pub mod subject;
 pub mod swtpm;

@@ -72,6 +72,16 @@ pub fn load(path: &Path) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::Unusable { path: path.to_owned() })
 }
 
+/// The private key of a PEM file, PKCS #8 DER.
+///
+/// # Errors
+/// The file cannot be read or holds none.
+pub fn private_key(path: &Path) -> Result<Vec<u8>, Error> {
+    let pem = fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    let key = PrivatePkcs8KeyDer::from_pem_slice(&pem).map(|key| key.secret_pkcs8_der().to_vec());
+    key.map_err(|_| Error::Unusable { path: path.to_owned() })
+}
+
 /// The public key of the file, which is made with a fresh private key (mode 0600) if it does not exist.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod logs;
 mod state;
+mod tokens;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -18,6 +19,7 @@ use crate::subject;
 
 pub use logs::{DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, Logs, Source};
 pub use state::State;
+pub use tokens::TokenProgram;
 
 /// A quote is repeated when PCRs moved while it was made (IMA measures all the time); after so many times their values are left out.
 const QUOTE_ATTEMPTS: usize = 5;
@@ -86,6 +88,14 @@ pub enum Error {
     /// No subject key.
     #[error(transparent)]
     Subject(#[from] subject::Error),
+    /// A program that should make a token made none.
+    #[error("{program} made no token: {detail}")]
+    Token {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        detail: String,
+    },
 }
 
 impl Error {
@@ -174,11 +184,11 @@ impl Agent {
         Ok(state)
     }
 
-    /// Answers one challenge.
+    /// Answers one challenge: quote, logs, and a token of each of these programs.
     ///
     /// # Errors
     /// Something is missing here, or the server cannot judge. A refusing verdict is not an error.
-    pub async fn attest(&self, logs: &Logs) -> Result<Judgement, Error> {
+    pub async fn attest(&self, logs: &Logs, programs: &[TokenProgram]) -> Result<Judgement, Error> {
         let state = State::load(&self.state_dir)?;
         // What may be missing is looked for before anybody is asked anything.
         logs.read()?;
@@ -195,7 +205,10 @@ impl Agent {
             let userspace_log = userspace_log.read()?;
             // After the quote, so that the list is never shorter than what the quote covers.
             let [event_log, ima_list] = logs.read()?;
-            let evidence = Evidence { userspace_log, ..Evidence::new(quote, event_log, ima_list, pcrs) };
+            let tokens = programs.iter().map(|program| program.run(&challenge.nonce));
+            let tokens = tokens.collect::<Result<_, _>>()?;
+            let evidence =
+                Evidence { userspace_log, tokens, ..Evidence::new(quote, event_log, ima_list, pcrs) };
             let known = if whole_list { 0 } else { challenge.ima_list_offset };
             match server.verify(&challenge.id, evidence.from_offset(known)).await {
                 // A restart since the server last saw the list; once, since the whole list wants nothing before it.

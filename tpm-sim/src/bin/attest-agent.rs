@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tpm_sim::agent::{
     Agent, DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, EnrolOptions, Error, Logs, Source,
-    write_private,
+    TokenProgram, write_private,
 };
 use tpm_sim::client::{Address, Judgement};
 use tpm_sim::device::AkAlgorithm;
@@ -92,6 +92,13 @@ struct Attest {
     no_ima: bool,
     #[arg(long, value_name = "FILE", help = format!("systemd's userspace log [default: {DEFAULT_USERSPACE_LOG}, if there is one]"))]
     userspace_log: Option<PathBuf>,
+    /// A program that asks another root of trust for an attestation token: it gets the nonce in hexadecimal as its argument, and writes the
+    /// token (CWT or JWT) to its standard output. One verdict is about quote and tokens.
+    #[arg(long, value_name = "PROGRAM")]
+    token_program: Vec<PathBuf>,
+    /// Which of the device's enrolled keys signs its tokens, in hexadecimal, for each program in the same order. Not needed where there is one.
+    #[arg(long, value_name = "HEX", requires = "token_program", value_parser = key_identity)]
+    token_key: Vec<KeyIdentity>,
     /// Where the verdict token (JWT) is written.
     #[arg(long, value_name = "FILE", default_value = "token.jwt")]
     out: PathBuf,
@@ -106,6 +113,14 @@ enum Algorithm {
     Ecc,
     /// RSASSA, 2048 bits.
     Rsa,
+}
+
+/// As the server names an enrolled key.
+#[derive(Clone)]
+struct KeyIdentity(Vec<u8>);
+
+fn key_identity(text: &str) -> Result<KeyIdentity, String> {
+    hex::decode(text).map(KeyIdentity).map_err(|error| error.to_string())
 }
 
 fn handle(text: &str) -> Result<u32, String> {
@@ -160,7 +175,19 @@ async fn attest(options: Attest) -> Result<ExitCode, Error> {
     let ima_list = source(options.no_ima, options.ima);
     let userspace_log = source(false, options.userspace_log);
     let logs = Logs { event_log, ima_list, userspace_log };
-    let judgement = options.common.agent().attest(&logs).await?;
+    if !options.token_key.is_empty() && options.token_key.len() != options.token_program.len() {
+        eprintln!("attest-agent: give one --token-key for each --token-program, in the same order, or none");
+        return Ok(ExitCode::from(2));
+    }
+    let identities = options.token_key.into_iter().map(|KeyIdentity(identity)| identity);
+    let identities = identities.chain(std::iter::repeat(Vec::new()));
+    let programs: Vec<_> = options
+        .token_program
+        .into_iter()
+        .zip(identities)
+        .map(|(program, key_identity)| TokenProgram { program, key_identity })
+        .collect();
+    let judgement = options.common.agent().attest(&logs, &programs).await?;
     write_private(&options.out, judgement.ear_jwt.as_bytes())?;
     show(&judgement, options.json);
     let affirming = status_name(judgement.verdict.status()) == "affirming";

@@ -1,11 +1,13 @@
 //! `tpm-sim`: devices with real software TPMs that tell the truth, or lie, to an attestation server.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tpm_sim::client::{Address, Server};
 use tpm_sim::device::AkAlgorithm;
+use tpm_sim::root_of_trust::RootOfTrust;
 use tpm_sim::scenario::{self, BANKS, Error, Outcome, Report, Scenario, Stage};
 use tpm_sim::swtpm::Maker;
 use tpm_sim::{fleet, learn, quiet};
@@ -37,6 +39,18 @@ enum Command {
         out: PathBuf,
         #[command(flatten)]
         home: Home,
+    },
+    /// Signs a PSA token over a nonce, as a root of trust beside the TPM, and writes it to standard output.
+    Token {
+        /// The root of trust's key, PEM; made if there is none.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Write the public key, PEM, instead.
+        #[arg(long, conflicts_with = "nonce")]
+        public: bool,
+        /// The nonce, in hexadecimal.
+        #[arg(required_unless_present = "public")]
+        nonce: Option<String>,
     },
     /// Lets many devices attest in rounds and reports how long it takes.
     Fleet {
@@ -115,6 +129,7 @@ async fn main() -> ExitCode {
         Command::List { json } => Ok(list(json)),
         Command::Run(options) => run(options).await,
         Command::Learn { out, home } => learn_into(&out, &home),
+        Command::Token { key, nonce, .. } => token(&key, nonce.as_deref()),
         Command::Fleet { devices, rounds, target } => fleet_of(devices, rounds, target).await,
     };
     result.unwrap_or_else(|error| {
@@ -209,6 +224,23 @@ fn learn_into(out: &std::path::Path, home: &Home) -> Result<ExitCode, Error> {
     }
     println!("{}", out.join("ek-root.pem").display());
     println!("{}", out.join("ek-intermediate.pem").display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn token(key: &std::path::Path, nonce: Option<&str>) -> Result<ExitCode, Error> {
+    let root_of_trust = RootOfTrust::open(key)?;
+    let Some(nonce) = nonce else {
+        print!("{}", root_of_trust.public_key_pem());
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Ok(nonce) = hex::decode(nonce) else {
+        eprintln!("tpm-sim: a nonce is hexadecimal");
+        return Ok(ExitCode::from(2));
+    };
+    if let Err(error) = std::io::stdout().write_all(&root_of_trust.token(&nonce)?) {
+        eprintln!("tpm-sim: {error}");
+        return Ok(ExitCode::from(3));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

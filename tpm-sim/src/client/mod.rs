@@ -9,7 +9,7 @@ use std::time::Duration;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 pub use error::Error;
-pub use road::{Challenge, Enrolled, Enrolment, Evidence, Judgement};
+pub use road::{Challenge, Enrolled, Enrolment, Evidence, Judgement, Token};
 
 use error::read;
 

@@ -1,6 +1,7 @@
 //! The calls in the order in which a device makes them.
 
 use attest_proto::v1;
+use attest_proto::v1::devices_client::DevicesClient;
 use attest_proto::v1::enrollment_client::EnrollmentClient;
 use attest_proto::v1::verifier_client::VerifierClient;
 use sha2::{Digest as _, Sha256};
@@ -65,6 +66,15 @@ pub struct Challenge {
     pub ima_list_offset: u64,
 }
 
+/// An attestation token of another root of trust in the device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// The token's bytes.
+    pub token: Vec<u8>,
+    /// Which of the device's enrolled keys signed it; empty if the device has one.
+    pub key_identity: Vec<u8>,
+}
+
 /// What a device sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
@@ -82,6 +92,8 @@ pub struct Evidence {
     pub userspace_log: Option<Vec<u8>>,
     /// PCRs read beside the quote.
     pub pcrs: PcrValues,
+    /// Tokens over the same nonce.
+    pub tokens: Vec<Token>,
 }
 
 impl Evidence {
@@ -94,7 +106,7 @@ impl Evidence {
         pcrs: PcrValues,
     ) -> Evidence {
         let Quote { attest, signature } = quote;
-        Evidence { attest, signature, event_log, ima_list, ima_list_offset: 0, userspace_log: None, pcrs }
+        Evidence { attest, signature, event_log, ima_list, pcrs, ..Evidence::default() }
     }
 
     /// Leaves out the first bytes of the IMA list, which the server knows already. A list that is shorter is sent whole.
@@ -162,6 +174,20 @@ impl Server {
         Ok(Enrolled { device_id: reply.device_id, already_enrolled: reply.already_enrolled })
     }
 
+    /// Vouches, as an administrator, that this key signs the device's tokens. Gives back the key's identity.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn enrol_token_key(&self, device_id: &str, public_key: &[u8]) -> Result<Vec<u8>, Error> {
+        let request =
+            v1::EnrollTokenKeyRequest { device_id: device_id.to_owned(), public_key: public_key.to_vec() };
+        Ok(DevicesClient::new(self.channel.clone())
+            .enroll_token_key(request)
+            .await?
+            .into_inner()
+            .key_identity)
+    }
+
     /// Asks for a challenge, and checks that its nonce is bound to this device and this subject key.
     ///
     /// # Errors
@@ -205,7 +231,11 @@ impl Server {
         });
         let evidence = v1::Evidence {
             pcr_values: pcr_values.collect(),
-            tokens: Vec::new(),
+            tokens: evidence
+                .tokens
+                .into_iter()
+                .map(|Token { token, key_identity }| v1::Token { token, key_identity })
+                .collect(),
             attest: evidence.attest,
             signature: evidence.signature,
             event_log: evidence.event_log,
