@@ -171,6 +171,30 @@ def documents(attest):
         run(attest, "golden", "build", str(text), "--out", str(corim))
 
 
+def notes():
+    """Notes, checkpoints, verifier keys and requests to witnesses. Nobody known signed them."""
+    root = base64.b64encode(bytes(32)).decode()
+    signature = base64.b64encode(bytes(4 + 64)).decode()
+    cosignature = base64.b64encode(bytes(4 + 8 + 64)).decode()
+    lines = f"\u2014 log.example/fuzz {signature}\n\u2014 witness.example {cosignature}\n"
+    checkpoint = f"log.example/fuzz\n7\n{root}\n"
+    yield "checkpoint", f"{checkpoint}\n{lines}"
+    yield "extended", f"{checkpoint}extension\n\n{lines}"
+    yield "text", f"text\n\nmore\n\n{lines}"
+    yield "request", f"old 5\n{root}\n{root}\n\n{checkpoint}\n{lines}"
+    yield "key", "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+
+
+def tiles():
+    """Paths, and a choice with the bytes of a file behind it."""
+    for path in ("tile/0/000", "tile/entries/x001/234.p/17", "tile/1/000.p/2"):
+        yield path.replace("/", "-"), path
+    bundle = b"".join(struct.pack(">H", len(entry)) + entry for entry in (b"entry %d" % index for index in range(256)))
+    yield "bundle", b"\xff" + bundle
+    for choice in range(8):
+        yield f"hashes-{choice}", bytes([choice]) + bytes(188 * 32)
+
+
 def run(*command):
     words = [word for part in command for word in (part if isinstance(part, list) else [part])]
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -201,6 +225,9 @@ def main(attest):
     seed("predict", "rename", bytes([32 << 1 | 16]) + b"vmlinuz\nvmlinuz-6.1.0-31")
     for name, overlay in overlays():
         seed("overlay", name, overlay)
+    for target, samples in (("note", notes()), ("tile", tiles())):
+        for name, sample in samples:
+            seed(target, name, sample)
     for name, value in uefi_values((BOOTS / "sb-grub/eventlog.bin").read_bytes()):
         seed("uefi_values", name, value)
     for name, evidence in whole_evidence():

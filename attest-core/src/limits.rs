@@ -74,6 +74,8 @@ pub struct Limits {
     pub note_bytes: usize,
     /// Signatures in one note. Each that names a known key costs a check, some 30 µs, since wrong ones refuse the note.
     pub note_signatures: usize,
+    /// Witnesses of whom a quorum is asked for. Thirty-two must be taken (C2SP tlog-policy, Implementation limits).
+    pub witnesses: usize,
 }
 
 impl Limits {
@@ -113,6 +115,7 @@ impl Limits {
         log_leaves: 1 << 48,
         note_bytes: 128 << 10,
         note_signatures: 64,
+        witnesses: 32,
     };
 }
 

@@ -5,11 +5,22 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`note`] | signed text: keys, signatures |
 //! | [`tree`] | leaf and node hashes, proofs made and verified, a tree that grows |
+//! | [`note`] | signed text: keys, signatures |
+//! | [`checkpoint`] | what a log says: how many entries, and the root over them |
+//! | [`witness`] | what others say about that, a quorum of them, and when; what a witness does |
+//! | [`tile`] | the files that a log serves, and reading them from whoever has them |
+//!
+//! ```text
+//! bytes → note::SignedNote → checkpoint::SignedCheckpoint → witness::WitnessedCheckpoint → tree::verify_inclusion, tile::ProvenTiles
+//!         not believed       that log's key signed it       so many others saw the same
+//! ```
 
+pub mod checkpoint;
 pub mod note;
+pub mod tile;
 pub mod tree;
+pub mod witness;
 
 #[cfg(test)]
 pub(crate) mod testing;

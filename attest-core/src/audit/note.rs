@@ -17,6 +17,7 @@ mod key;
 mod sign;
 
 pub use key::{KeyType, VerifierKey};
+pub(super) use sign::signed;
 pub use sign::{SignEd25519, sign};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -134,15 +135,16 @@ impl Error {
 /// A note, well-formed and not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote<'a> {
+    note: &'a str,
     text: &'a str,
-    signatures: Vec<Signature<'a>>,
+    signatures: Vec<Signature>,
 }
 
 /// A signature line. Whose it is is what the line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature<'a> {
+pub struct Signature {
     /// The key's name.
-    pub name: &'a str,
+    pub name: String,
     /// The key's id.
     pub key_id: u32,
     /// What follows the id: the shape is the key type's.
@@ -172,7 +174,13 @@ impl<'a> SignedNote<'a> {
             }
             signatures.push(Signature::parse(line).ok_or(Error::SignatureMalformed { line: number })?);
         }
-        Ok(Self { text, signatures })
+        Ok(Self { note, text, signatures })
+    }
+
+    /// The whole note.
+    #[must_use]
+    pub const fn note(&self) -> &'a str {
+        self.note
     }
 
     /// The text, with its last newline: what signatures are over.
@@ -183,12 +191,17 @@ impl<'a> SignedNote<'a> {
 
     /// The signature lines, in their order.
     #[must_use]
-    pub fn signatures(&self) -> &[Signature<'a>] {
+    pub fn signatures(&self) -> &[Signature] {
         &self.signatures
     }
 
+    /// The signature lines alone.
+    pub(super) fn into_signatures(self) -> Vec<Signature> {
+        self.signatures
+    }
+
     /// Checks that `key` signed the text: every line that names it is its signature, and there is one.
-    /// A key of type [`KeyType::CosignatureV1`] signs no text: its lines verify as cosignatures alone.
+    /// A key of type [`KeyType::CosignatureV1`] signs no text: its lines verify as [cosignatures](super::witness) alone.
     ///
     /// # Errors
     /// [`Error::NotSigned`], [`Error::SignatureInvalid`].
@@ -206,21 +219,21 @@ impl<'a> SignedNote<'a> {
     }
 }
 
-impl<'a> Signature<'a> {
+impl Signature {
     /// `— name base64(key id ‖ signature)`, without the newline. A signature has at least one byte.
-    pub(crate) fn parse(line: &'a str) -> Option<Self> {
+    fn parse(line: &str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix(DASH)?.split_once(' ')?;
         let bytes = STANDARD.decode(encoded).ok()?;
         let (key_id, signature) = bytes.split_first_chunk()?;
         if !is_name(name) || signature.is_empty() {
             return None;
         }
-        Some(Self { name, key_id: u32::from_be_bytes(*key_id), bytes: signature.to_vec() })
+        Some(Self { name: name.to_owned(), key_id: u32::from_be_bytes(*key_id), bytes: signature.to_vec() })
     }
 }
 
 /// A signature line with its newline.
-fn line(name: &str, key_id: u32, signature: &[u8]) -> String {
+pub(super) fn line(name: &str, key_id: u32, signature: &[u8]) -> String {
     let encoded = STANDARD.encode([&key_id.to_be_bytes(), signature].concat());
     format!("{DASH}{name} {encoded}\n")
 }

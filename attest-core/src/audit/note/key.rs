@@ -107,7 +107,7 @@ impl VerifierKey {
     }
 
     /// Whether a signature line says to be by this key. An id has 32 bits, so that is a hint and no proof.
-    pub(crate) fn is_named_by(&self, signature: &Signature<'_>) -> bool {
+    pub(in crate::audit) fn is_named_by(&self, signature: &Signature) -> bool {
         signature.key_id == self.id() && signature.name == self.name
     }
 
@@ -117,7 +117,7 @@ impl VerifierKey {
     }
 
     /// Whether this is the key's Ed25519 signature over a message, whatever the key's type.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(in crate::audit) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.public).verify(message, signature).is_ok()
     }
 }

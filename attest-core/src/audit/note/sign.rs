@@ -31,7 +31,7 @@ pub fn sign(text: &str, name: &str, signer: &dyn SignEd25519) -> Result<String, 
 }
 
 /// A signature that is this key's: what a faulty signer makes must not be published, for whoever knows the key would refuse the whole note.
-pub(crate) fn signed(
+pub(in crate::audit) fn signed(
     key: &VerifierKey,
     message: &[u8],
     signer: &dyn SignEd25519,

@@ -43,7 +43,9 @@ fn what_is_signed_is_read_and_verified() {
     let parsed = parse(&note).unwrap();
     assert_eq!(parsed.text(), TEXT);
     assert_eq!(parsed.signatures().len(), 1);
-    assert_eq!((parsed.signatures()[0].name, parsed.signatures()[0].key_id), (NAME, key.id()));
+    let signature = &parsed.signatures()[0];
+    assert_eq!((signature.name.as_str(), signature.key_id, signature.bytes.len()), (NAME, key.id(), 64));
+    assert_eq!(parsed.note(), note);
     assert_eq!(parsed.verify(&key), Ok(()));
 }
 

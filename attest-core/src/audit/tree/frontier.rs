@@ -20,7 +20,7 @@ pub struct Appended {
     pub first: u64,
     /// The tree with all of them.
     pub head: TreeHead,
-    /// Every subtree that is now complete and was not before, children before parents. Tiles store those whose level
+    /// Every subtree that is now complete and was not before, children before parents. [Tiles](crate::audit::tile) store those whose level
     /// is a multiple of 8.
     pub nodes: Vec<(Node, Hash)>,
 }

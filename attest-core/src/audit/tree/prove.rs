@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::node::complete_subtrees;
 use super::{Error, Hash, Node};
 
-/// Where the hashes of complete subtrees are: a log's own storage, or tiles that are proven as they are read.
+/// Where the hashes of complete subtrees are: a log's own storage, or [tiles](crate::audit::tile) that are proven as they are read.
 pub trait HashReader {
     /// Why there is no hash.
     type Error: From<Error>;
