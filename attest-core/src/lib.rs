@@ -72,6 +72,7 @@ pub mod evidence;
 pub mod limits;
 pub mod reader;
 pub mod reference;
+pub mod release;
 pub mod result;
 mod rsa_numbers;
 #[cfg(test)]

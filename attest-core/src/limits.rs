@@ -62,6 +62,9 @@ pub struct Limits {
     pub image_bytes: usize,
     /// Sections of a PE image. Windows stops at 96; a unified kernel image with many profiles has some hundred.
     pub image_sections: usize,
+    /// An armored signature of OpenSSH, or the bytes in it. The largest that counts, of P-521, takes some 600; one of RSA-8192 still fits, to be
+    /// refused by its name.
+    pub ssh_signature_bytes: usize,
     /// A golden document, as text or as CoRIM. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
     /// CBOR items of a CoRIM and all that is packed in it, keys counted. 100,000 file digests are a million.
@@ -109,6 +112,7 @@ impl Limits {
         explaining_extends: 1 << 16,
         image_bytes: 1 << 30,
         image_sections: 2_048,
+        ssh_signature_bytes: 8_192,
         golden_bytes: 64 << 20,
         corim_items: 2 << 20,
         corim_tags: 1_024,
