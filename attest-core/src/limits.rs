@@ -65,6 +65,12 @@ pub struct Limits {
     /// An armored signature of OpenSSH, or the bytes in it. The largest that counts, of P-521, takes some 600; one of RSA-8192 still fits, to be
     /// refused by its name.
     pub ssh_signature_bytes: usize,
+    /// What a FIDO token says about a new key: a certificate, a signature and some 300 bytes.
+    pub fido_attestation_bytes: usize,
+    /// An envelope of provenance. Builders write 5 to 20 KB; those that list every layer and package reach some hundred.
+    pub provenance_bytes: usize,
+    /// Signatures of one such envelope; each is tried with every builder's key.
+    pub provenance_signatures: usize,
     /// A golden document, as text or as CoRIM. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
     /// CBOR items of a CoRIM and all that is packed in it, keys counted. 100,000 file digests are a million.
@@ -113,6 +119,9 @@ impl Limits {
         image_bytes: 1 << 30,
         image_sections: 2_048,
         ssh_signature_bytes: 8_192,
+        fido_attestation_bytes: 16_384,
+        provenance_bytes: 1 << 20,
+        provenance_signatures: 16,
         golden_bytes: 64 << 20,
         corim_items: 2 << 20,
         corim_tags: 1_024,

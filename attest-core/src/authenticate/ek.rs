@@ -25,7 +25,7 @@ const OID_EK_CERTIFICATE: &[u8] = &[0x67, 0x81, 0x05, 0x08, 0x01];
 const OIDS_PLATFORM_CERTIFICATE: [&[u8]; 2] =
     [&[0x67, 0x81, 0x05, 0x08, 0x02], &[0x67, 0x81, 0x05, 0x08, 0x04]];
 /// SHA-1 is not among them.
-static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+pub(crate) static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::ring::ECDSA_P256_SHA256,
     webpki::ring::ECDSA_P256_SHA384,
     webpki::ring::ECDSA_P384_SHA256,

@@ -18,7 +18,7 @@ pub mod signature;
 pub mod spki;
 mod story;
 pub mod token;
-mod x509;
+pub(crate) mod x509;
 
 pub use algorithms::Algorithms;
 pub(crate) use authentic_ima::DataDigest;

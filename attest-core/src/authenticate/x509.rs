@@ -103,7 +103,7 @@ pub(super) fn extended_key_usages(certificate: &[u8]) -> Result<Vec<&[u8]>, der:
 }
 
 /// The value of an extension of the certificate.
-fn extension<'a>(certificate: &'a [u8], oid: &[u8]) -> Result<Option<Tlv<'a>>, der::Error> {
+pub(crate) fn extension<'a>(certificate: &'a [u8], oid: &[u8]) -> Result<Option<Tlv<'a>>, der::Error> {
     let mut certificate = Der::only(certificate, der::SEQUENCE)?.inside();
     let mut tbs = certificate.expect(der::SEQUENCE)?.inside();
     while !tbs.is_empty() {

@@ -211,6 +211,11 @@ impl CanonicalKey {
         HashAlg::Sha256.hash(&[&self.spki_der()])
     }
 
+    /// The uncompressed point, unless it is an Ed25519 key.
+    pub(super) fn point(&self) -> Option<&[u8]> {
+        if let Numbers::Ecdsa(_, point) = &self.0 { Some(point) } else { None }
+    }
+
     /// The curve, unless it is an Ed25519 key.
     pub(super) const fn curve(&self) -> Option<Curve> {
         match &self.0 {

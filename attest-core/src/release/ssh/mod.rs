@@ -3,6 +3,7 @@
 //! The wire format is read by a parser of our own, strictly; `ssh-keygen` is held against it in the tests. Where the two differ, this one
 //! refuses and ssh-keygen accepts: other encodings of the same thing, unsigned bytes around it, a touch that did not happen.
 
+pub mod attestation;
 pub mod key;
 pub mod signature;
 pub mod wire;
