@@ -195,6 +195,33 @@ def tiles():
         yield f"hashes-{choice}", bytes([choice]) + bytes(188 * 32)
 
 
+def ssh_files():
+    """Keys, signatures and attestations of OpenSSH, as text and as the bytes in it."""
+    for file in found(FIXTURES / "ssh", "*.pub", "*.sig", "*.pem", "*.empty-attestation"):
+        content = file.read_bytes()
+        yield file.name, content
+        if file.suffix == ".pub":
+            yield f"{file.name}-blob", base64.b64decode(content.split()[1])
+        elif file.suffix == ".sig":
+            yield f"{file.name}-blob", base64.b64decode(b"".join(content.splitlines()[1:-1]))
+
+
+def statement():
+    """What a builder says of an artifact whose SHA-256 is all zeros."""
+    uri = "git+https://code.example/firmware/gateway@refs/tags/v7"
+    return json.dumps(dict(
+        _type="https://in-toto.io/Statement/v1", predicateType="https://slsa.dev/provenance/v1",
+        subject=[dict(name="gateway.efi", digest=dict(sha256="00" * 32))],
+        predicate=dict(
+            buildDefinition=dict(
+                buildType="https://builder.example/image/v1", externalParameters=dict(path="image.yml"),
+                internalParameters=dict(actor="alice"), resolvedDependencies=[dict(uri=uri, digest=dict(gitCommit="7f" * 20))],
+            ),
+            runDetails=dict(builder=dict(id="https://builder.example/hosted"), metadata=dict(invocationId="run 4711")),
+        ),
+    ))
+
+
 def run(*command):
     words = [word for part in command for word in (part if isinstance(part, list) else [part])]
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -240,6 +267,14 @@ def main(attest):
         covered=3, banks=banks, boot_aggregate="missing", judged=judged,
     )
     seed("policy", "checkpoint", json.dumps(checkpoint))
+    for name, content in ssh_files():
+        seed("ssh", name, content)
+    seed("provenance", "statement", statement())
+    envelope = dict(
+        payloadType="application/vnd.in-toto+json", payload=base64.b64encode(statement().encode()).decode(),
+        signatures=[dict(keyid="", sig=base64.b64encode(bytes(64)).decode())],
+    )
+    seed("provenance", "envelope", json.dumps(envelope))
     documents(attest)
 
 

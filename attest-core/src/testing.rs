@@ -1,5 +1,6 @@
 //! What unit tests share: genuine evidence, and a software attestation key that signs whatever a liar wants signed.
 
+pub(crate) mod provenance;
 pub(crate) mod ssh;
 pub(crate) mod tokens;
 

@@ -5,7 +5,10 @@ use core::fmt;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{self as r, UnparsedPublicKey, VerificationAlgorithm};
 
-use crate::{Digest, HashAlg, Limits};
+use crate::{
+    Digest, HashAlg, Limits,
+    der::{self, Der},
+};
 
 #[cfg(test)]
 mod tests;
@@ -89,7 +92,7 @@ impl Error {
 
 /// A curve of NIST's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Curve {
+pub(crate) enum Curve {
     P256,
     P384,
     P521,
@@ -122,7 +125,7 @@ enum Numbers {
 
 impl CanonicalKey {
     /// An Ed25519 key (RFC 8032, section 5.1.5), in the canonical encoding of its point, which is not one of small order.
-    pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn ed25519(bytes: &[u8]) -> Result<Self, Error> {
         let key: [u8; 32] = bytes.try_into().map_err(|_| Error::Ed25519Length { len: bytes.len() })?;
         // The top bit is the sign of x.
         let mut y = key;
@@ -143,7 +146,7 @@ impl CanonicalKey {
     }
 
     /// A point (SEC 1, section 2.3.3), uncompressed and on the curve.
-    pub(super) fn ecdsa(curve: Curve, point: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn ecdsa(curve: Curve, point: &[u8]) -> Result<Self, Error> {
         let len = curve.field_bytes().saturating_mul(2).saturating_add(1);
         if point.len() != len || point.first() != Some(&4) {
             return Err(Error::PointNotUncompressed);
@@ -235,6 +238,23 @@ impl CanonicalKey {
             Numbers::Ecdsa(Curve::P256, point) => plain(&r::ECDSA_P256_SHA256_FIXED, point),
             Numbers::Ecdsa(Curve::P384, point) => plain(&r::ECDSA_P384_SHA384_FIXED, point),
             Numbers::Ecdsa(Curve::P521, point) => p521(point, message, signature),
+        }
+    }
+
+    /// The same for ECDSA signatures in DER (ECDSA-Sig-Value, RFC 3279, section 2.2.3).
+    pub(super) fn verifies_der(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self.curve() {
+            None => self.verifies(message, signature),
+            Some(curve) => {
+                let numbers = || -> Result<_, der::Error> {
+                    let mut numbers = Der::only(signature, der::SEQUENCE)?.inside();
+                    let (r, s) = (numbers.unsigned()?, numbers.unsigned()?);
+                    numbers.finished()?;
+                    Ok((r, s))
+                };
+                let fixed = numbers().ok().and_then(|(r, s)| fixed(r, s, curve));
+                fixed.is_some_and(|fixed| self.verifies(message, &fixed))
+            }
         }
     }
 }

@@ -126,3 +126,31 @@ fn numbers_are_no_longer_than_the_field() {
     assert_eq!(fixed(&[1; 33], &[1], Curve::P256), None);
     assert_eq!(fixed(&[1], &[1; 33], Curve::P256), None);
 }
+
+#[test]
+fn signatures_in_der_are_strict() {
+    use crate::testing::fixture;
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+    let pair = EcdsaKeyPair::from_pkcs8(
+        &ECDSA_P256_SHA256_FIXED_SIGNING,
+        fixture!("keys/p256.pk8"),
+        &crate::testing::random(),
+    )
+    .unwrap();
+    let key = CanonicalKey::ecdsa(Curve::P256, pair.public_key().as_ref()).unwrap();
+    let raw = pair.sign(&crate::testing::random(), b"message").unwrap();
+    let (r, s) = raw.as_ref().split_at(32);
+    let (r, s) = (der::unsigned(r), der::unsigned(s));
+    let good = der::tlv(der::SEQUENCE, &[&r[..], &s].concat());
+    assert!(key.verifies_der(b"message", &good));
+    assert!(!key.verifies_der(b"massage", &good));
+    assert!(!key.verifies_der(b"message", raw.as_ref()), "r ‖ s is not DER");
+    for bad in [
+        [&good[..], &[0]].concat(),
+        der::tlv(der::SEQUENCE, &[&r[..], &s, &s].concat()),
+        der::tlv(der::SEQUENCE, &r),
+        der::tlv(der::SEQUENCE, &[&r[..], &der::tlv(der::INTEGER, &[&[0, 0], &s[2..]].concat())].concat()),
+    ] {
+        assert!(!key.verifies_der(b"message", &bad), "{bad:02x?}");
+    }
+}

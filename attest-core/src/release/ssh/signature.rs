@@ -2,8 +2,8 @@
 //!
 //! What is read: one armored signature and nothing else; version 1; no reserved bytes; SHA-256 or SHA-512; numbers in their shortest form; the
 //! signature's type that of the key. ssh-keygen reads more (text after the armor, white space anywhere, a version 0, reserved bytes that
-//! nothing signs, an Ed25519 s that is not reduced); all of that is refused. Lines may have any length and end in CR LF, for mail changes
-//! those and they mean nothing.
+//! nothing signs, an Ed25519 s that is not reduced); all of that is refused. What is accepted here, ssh-keygen accepts too, so that others can
+//! check it: lines may have any length, but do not end in CR LF.
 //!
 //! **An ECDSA signature (r, s) has a twin (r, n − s)** that anyone can write and that verifies too; tokens and ssh-agent make either, so both
 //! are accepted. A signature's bytes therefore identify nothing: what it says is key, namespace and message, which are the same in both.
@@ -270,7 +270,7 @@ fn check_length(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
 /// The bytes in the armor.
 fn dearmor(text: &str) -> Result<Vec<u8>, Error> {
     let text = text.strip_suffix('\n').unwrap_or(text);
-    let lines: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+    let lines: Vec<&str> = text.split('\n').collect();
     let [BEGIN, lines @ .., END] = lines.as_slice() else { return Err(Error::ArmorUnexpected) };
     if lines.iter().any(|line| line.is_empty() || line.starts_with('-')) {
         return Err(Error::ArmorUnexpected);
