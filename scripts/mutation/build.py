@@ -7,7 +7,7 @@ import resource
 import shutil
 import subprocess
 
-from .source import weave
+from .source import functions, weave
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # The library's own tests and those that judge more than one module. What starts processes, or compiles, is left out.
@@ -47,6 +47,8 @@ class Build:
             "RUSTFLAGS": "--cap-lints=allow",
         }
         self.owners = {}
+        # Where `const` stands before functions of other files that call what is no longer constant.
+        self.plain = {}
 
     def copy(self):
         shutil.rmtree(self.tree, ignore_errors=True)
@@ -69,6 +71,11 @@ class Build:
                 woven += SWITCH
             if (self.tree / file).read_text() != woven:
                 (self.tree / file).write_text(woven)
+        for file, places in self.plain.items():
+            text = (ROOT / file).read_text()
+            for at in places:
+                text = text[:at] + " " * len("const") + text[at + len("const") :]
+            (self.tree / file).write_text(text)
 
     def cargo(self, *words):
         done = subprocess.run(
@@ -92,6 +99,22 @@ class Build:
                         spans.append(span["expansion"]["span"])
         return numbers - {None}
 
+    def constant_callers(self, messages):
+        """Notes the constant functions of other files that cannot be constant any more; whether there is a new one."""
+        known = sum(map(len, self.plain.values()))
+        woven = {m.file for m in self.mutants.values()}
+        for message in messages:
+            error = message.get("message")
+            if message.get("reason") != "compiler-message" or (error["code"] or {}).get("code") != "E0015":
+                continue
+            for span in error["spans"]:
+                if span["is_primary"] and span["file_name"] not in woven:
+                    text = (ROOT / span["file_name"]).read_text()
+                    at = sum(map(len, text.splitlines(keepends=True)[: span["line_start"] - 1])) + span["column_start"] - 1
+                    holders = [f for f in functions(text) if f.const is not None and f.holds(at, at)]
+                    self.plain.setdefault(span["file_name"], set()).update(f.const for f in holders[-1:])
+        return sum(map(len, self.plain.values())) > known
+
     def compile(self, targets):
         """Builds the tests without the mutants that do not compile, and returns their programs: (name, path)."""
         self.copy()
@@ -102,6 +125,9 @@ class Build:
                 good, messages, errors = self.cargo("test", "--no-run", *targets)
             if good:
                 break
+            if self.constant_callers(messages):
+                self.write()
+                continue
             blamed = self.blamed(messages)
             if not blamed:
                 texts = [m["message"]["rendered"] for m in messages if m.get("reason") == "compiler-message" and m["message"]["level"] == "error"]

@@ -240,7 +240,6 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let pcr = judged.pcr.into();
             self.boot.differences.push(Difference {
                 event: index,
-                position: self.position(event),
                 hint: Hint::Superseded,
                 ..Difference::new(Kind::Changed, pcr, name.clone())
             });

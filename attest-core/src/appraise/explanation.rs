@@ -60,12 +60,15 @@ impl<'b> Search<'b> {
 
     /// What leads this PCR to its quoted value in this bank.
     pub(super) fn explain(&mut self, alg: HashAlg, pcr: u8) -> Option<Lead> {
-        let quoted = self.evidence.pcrs().get(alg, pcr).filter(|_| self.budget > 0)?;
+        let quoted = self.evidence.pcrs().get(alg, pcr)?;
         let index = self.references.index();
         if index.leads_to(pcr, &quoted) {
             let words =
                 "its value is a golden one: this part of the boot was good, and is told wrong or not at all";
             return Some(Lead { what: Explanation::Golden, words: words.into(), by_log: false });
+        }
+        if self.budget == 0 {
+            return None;
         }
         let golden = self.golden(alg, pcr);
         let log = self.log(alg, pcr);

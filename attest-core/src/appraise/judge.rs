@@ -191,7 +191,6 @@ impl Policy {
         let parts = statuses(&reasons, references.golden().ima.is_some());
         let vectors = vector::vectors(evidence, &Boot::default(), &reasons, parts, references.golden());
         Verdict {
-            status: Status::Contraindicated,
             trust_vector: vectors.whole,
             boot: SubVerdict { status: parts.0, trust_vector: vectors.boot },
             runtime: SubVerdict { status: parts.1, trust_vector: vectors.runtime },

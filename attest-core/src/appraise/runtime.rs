@@ -216,9 +216,7 @@ fn coverage(ima: &AuthenticIma<'_>) -> Option<Reason> {
 /// Root causes among runtime findings, the first of each kind.
 pub(super) fn causes(reasons: &[Reason]) -> Vec<RootCause> {
     let mut causes: Vec<RootCause> = Vec::new();
-    let found = reasons
-        .iter()
-        .filter(|r| r.part == Part::Runtime && r.component.as_deref().is_some_and(|c| c.starts_with("ima.")));
+    let found = reasons.iter().filter(|r| r.component.as_deref().is_some_and(|c| c.starts_with("ima.")));
     for reason in found {
         let Some(cause) = reason.cause else { continue };
         if causes.iter().all(|known| known.cause != cause) {

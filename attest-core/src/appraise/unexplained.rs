@@ -59,7 +59,8 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
             unexplained.diagnoses.push(diagnosis);
         }
     }
-    if evidence.log().is_none() && unexplained.causes.iter().all(|c| c.cause != Cause::LogMissing) {
+    if evidence.log().is_none() {
+        // Registers that say so, too, have said so first: one cause is one root.
         let missing = RootCause::new(Cause::LogMissing);
         unexplained.causes.push(RootCause { component: Some("log".into()), ..missing });
     }

@@ -73,9 +73,8 @@ pub(super) fn vectors(
     }
     let mut whole = boot_vector;
     if runtime_status != Status::None {
-        // 2 only if the boot affirms, too; a refused part is the whole's.
+        // 2 only if the boot affirms, too; a refused part is the whole's, and a refused boot refuses the runtime.
         whole.executables = match (boot_status, runtime_status) {
-            (Status::Contraindicated, _) => boot_vector.executables.max(runtime_vector.executables),
             (_, Status::Contraindicated) => CONTRAINDICATED,
             (Status::Affirming, Status::Affirming) => runtime_vector.executables,
             _ => APPROVED_BOOT,
@@ -99,3 +98,6 @@ fn refused(reasons: &[Reason]) -> (i8, i8) {
         |is_code: bool| if named.is_empty() || named.contains(&is_code) { CONTRAINDICATED } else { 0 };
     (claim(false), claim(true))
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,3 +172,6 @@ pub(super) fn hint(name: &str, extend: Extend<'_, '_>, bank: HashAlg, superseded
         _ => Hint::None,
     }
 }
+
+#[cfg(test)]
+mod tests;

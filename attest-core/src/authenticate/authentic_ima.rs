@@ -69,8 +69,8 @@ pub(crate) struct DataDigest<'e> {
 struct Pcrs(u32);
 
 impl Pcrs {
-    const fn has(self, pcr: u32) -> bool {
-        pcr < u32::BITS && self.0 & 1_u32.wrapping_shl(pcr) != 0
+    fn has(self, pcr: u32) -> bool {
+        1_u32.checked_shl(pcr).is_some_and(|bit| self.0 & bit != 0)
     }
 }
 

@@ -151,7 +151,8 @@ fn rsa_seed(alg: HashAlg, ek: &RsaNumbers, rng: &dyn SecureRandom) -> Result<See
         HashAlg::Sha512 => Oaep::new_with_label::<rsa::sha2::Sha512, _>(IDENTITY),
         _ => return Err(Error::EkNameAlgUnsupported { alg }),
     };
-    let mut rng = Infallible { rng, failed: false };
+    let mut fill = |bytes: &mut [u8]| rng.fill(bytes);
+    let mut rng = Infallible { fill: &mut fill, failed: false };
     let encrypted = key.encrypt(&mut rng, padding, &seed).map_err(|_| Error::EkNumbersInvalid)?;
     if rng.failed { Err(Error::RandomnessFailed) } else { Ok((seed, encrypted)) }
 }
@@ -275,7 +276,7 @@ fn push_sized(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// The argument's randomness in the form in which `rsa` takes it, which knows no failure: it is remembered instead.
 struct Infallible<'a> {
-    rng: &'a dyn SecureRandom,
+    fill: &'a mut dyn FnMut(&mut [u8]) -> Result<(), ring::error::Unspecified>,
     failed: bool,
 }
 
@@ -289,7 +290,7 @@ impl rsa::rand_core::RngCore for Infallible<'_> {
     }
 
     fn fill_bytes(&mut self, dest: &mut [u8]) {
-        self.failed |= self.rng.fill(dest).is_err();
+        self.failed |= (self.fill)(dest).is_err();
     }
 
     fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rsa::rand_core::Error> {

@@ -260,3 +260,6 @@ fn go_on(
     checkpoint.check(quote, before)?;
     Ok(Some(checkpoint))
 }
+
+#[cfg(test)]
+mod tests;

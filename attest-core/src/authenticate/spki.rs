@@ -128,7 +128,8 @@ fn rsa(key: &[u8]) -> Result<PublicKey<'_>, Error> {
     if exponent.len() > 4 {
         return Err(Error::ExponentTooLarge);
     }
-    let exponent = exponent.iter().fold(0u32, |sum, byte| sum.wrapping_shl(8) | u32::from(*byte));
+    let exponent =
+        exponent.iter().fold(0u32, |sum, byte| sum.wrapping_mul(256).wrapping_add(u32::from(*byte)));
     Ok(PublicKey::Rsa { exponent, modulus })
 }
 
@@ -171,5 +172,24 @@ mod tests {
             assert!(VerifyingKey::new(&decryption_key(&oaep).unwrap()).unwrap() == rsa);
             assert_eq!(public_key(&oaep), Err(Error::KeyUnsupported));
         }
+    }
+
+    #[test]
+    fn an_rsa_exponent_has_at_most_32_bits() {
+        let modulus = [&[0x80][..], &[1; 255]].concat();
+        let spki = |exponent: &[u8]| {
+            let numbers = [der::unsigned(&modulus), der::unsigned(exponent)].concat();
+            let key = tlv(der::BIT_STRING, &[&[0][..], &tlv(der::SEQUENCE, &numbers)].concat());
+            let algorithm = [tlv(der::OID, OID_RSA_ENCRYPTION), tlv(der::NULL, &[])].concat();
+            tlv(der::SEQUENCE, &[tlv(der::SEQUENCE, &algorithm), key].concat())
+        };
+        let exponent_of = |exponent: &[u8]| match public_key(&spki(exponent)) {
+            Ok(PublicKey::Rsa { exponent, .. }) => Ok(exponent),
+            Ok(PublicKey::Ecc { .. }) => panic!("an RSA key"),
+            Err(error) => Err(error),
+        };
+        assert_eq!(exponent_of(&[1, 0, 1]), Ok(65537));
+        assert_eq!(exponent_of(&[0xfe, 2, 3, 5]), Ok(0xfe02_0305));
+        assert_eq!(exponent_of(&[1, 0, 0, 0, 1]), Err(Error::ExponentTooLarge));
     }
 }

@@ -128,3 +128,6 @@ fn extension_in<'a>(extensions: Tlv<'a>, oid: &[u8]) -> Result<Option<Tlv<'a>>, 
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,6 +48,8 @@ fn a_log_of_the_largest_size_that_is_proven() {
     let verdict = judged(&device);
     assert_small(&verdict);
     assert_eq!(verdict.causes[0].cause, Cause::BootConfigChanged);
+    let more: Vec<_> = verdict.reasons.iter().filter(|r| r.explain.contains(" more differences")).collect();
+    assert_eq!(more.iter().map(|r| r.pcr).collect::<Vec<_>>(), [Some(8)]);
 }
 
 /// The same in a register that was extended once more: the search for what would explain it has a budget.

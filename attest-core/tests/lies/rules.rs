@@ -184,12 +184,20 @@ fn ruled(rules: &[RuleKind]) -> Golden {
 }
 
 fn passes(values: &Values) -> Verdict {
-    let verdict = judge(&values.boot(), &ruled(&ALL));
+    let device = values.boot();
+    let verdict = judge(&device, &ruled(&ALL));
     assert_eq!(verdict.boot.status, Status::Affirming, "{verdict:#?}");
     // Without the rules the same boot is refused: the rule is what let it pass, and says so.
     let exact = judge(&values.boot(), &ruled(&[]));
     assert_eq!(exact.boot.status, Status::Contraindicated);
-    assert!(verdict.reasons.iter().any(|r| r.code == Code::VariedByRule && r.severity == Severity::Info));
+    let varied: Vec<_> = verdict.reasons.iter().filter(|r| r.code == Code::VariedByRule).collect();
+    assert!(!varied.is_empty() && varied.iter().all(|r| r.severity == Severity::Info));
+    for reason in varied {
+        // The log's header is event 0.
+        let event = &device.log[reason.event.unwrap() as usize - 1];
+        assert_eq!(reason.pcr, Some(event.pcr));
+        assert!(reason.explain.contains(" allows it: "), "{}", reason.explain);
+    }
     verdict
 }
 

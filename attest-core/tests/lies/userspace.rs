@@ -183,6 +183,8 @@ fn a40_a_log_that_goes_on_over_a_kexec() {
     let verdict = systemd.judge(&golden);
     let finding = find(&verdict, Code::LogFinding)[0];
     assert_eq!((finding.detail_code, finding.severity), (Some("boot_id_changed"), Severity::Refuse));
+    // Of twelve separators, a phase and an identity, this is the next record.
+    assert_eq!((finding.event, finding.component.as_deref()), (Some(14), Some("userspace")));
     refused(&verdict, Code::EventRepeated);
 }
 
@@ -196,6 +198,58 @@ fn registers_that_no_quote_covers_prove_nothing_and_refuse_nothing() {
     affirmed(&verdict);
     let codes: Vec<_> = find(&verdict, Code::LogFinding).iter().map(|r| r.detail_code.unwrap()).collect();
     assert_eq!(codes, ["resettable_pcr", "nv_index_not_quoted"]);
+    // What refuses nothing is no part of the boot that is refused.
+    assert!(find(&verdict, Code::LogFinding).iter().all(|r| r.component.is_none()));
+}
+
+/// IMA's boot_aggregate is held against registers as the firmware left them where all that followed is proven, and else against the quote.
+#[test]
+fn a42_a_register_that_user_space_does_not_explain_is_not_the_firmwares() {
+    let mut systemd = Systemd::booted();
+    let golden = systemd.learned().unwrap();
+    assert!(!has(&systemd.judge(&golden), Code::BootAggregateMismatch));
+    systemd.device.extend(9, b"nobody logged this");
+    let verdict = systemd.judge(&golden);
+    refused(&verdict, Code::ReplayMismatch);
+    refused(&verdict, Code::BootAggregateMismatch);
+}
+
+/// A firmware log of another bank begins a story that the log of user space cannot go on with.
+#[test]
+fn a_register_whose_first_events_have_no_digest_in_the_bank() {
+    use attest_core::HashAlg;
+    use attest_core::authenticate::Outcome;
+    let mut systemd = Systemd::booted();
+    systemd.device.log_banks = vec![super::device::SHA1];
+    for event in &mut systemd.device.log {
+        event.digests.retain(|bank, _| *bank == super::device::SHA1);
+    }
+    let sent = systemd.sent();
+    let evidence = sent.authenticate().unwrap();
+    let outcome = |pcr| evidence.outcome(HashAlg::Sha256, pcr);
+    assert_eq!((outcome(9), outcome(12)), (Some(Outcome::DigestMissing), Some(Outcome::Match)));
+    // Without that log nobody tells of it in this bank.
+    let sent = Sent { userspace: None, ..sent };
+    let evidence = sent.authenticate().unwrap();
+    assert_eq!(evidence.outcome(HashAlg::Sha256, 9), Some(Outcome::NoEvents));
+}
+
+/// A finding about an extend of user space says that its index is one of that log.
+#[test]
+fn findings_say_in_which_log_they_are() {
+    let systemd = Systemd::booted();
+    let mut golden = systemd.learned().unwrap();
+    let digest = |text: &str| attest_core::HashAlg::Sha256.hash(&[text.as_bytes()]);
+    golden.superseded.push(golden::Superseded {
+        component: "userspace.phase".into(),
+        digests: vec![digest("enter-initrd")],
+        reason: "old".into(),
+    });
+    golden.judged.retain(|pcr| *pcr != 15);
+    let verdict = systemd.judge(&golden);
+    let placed = |code| find(&verdict, code).iter().map(|r| (r.pcr, r.event, r.log)).collect::<Vec<_>>();
+    assert_eq!(placed(Code::Superseded), [(Some(11), Some(12), Some("userspace"))]);
+    assert_eq!(placed(Code::PcrNotJudged), [(Some(15), Some(13), Some("userspace"))]);
 }
 
 /// The counters behind an affirming verdict that still counts; the sample device has 7 and 1.

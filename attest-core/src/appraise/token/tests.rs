@@ -1,3 +1,6 @@
+mod beside;
+mod nested;
+
 use ciborium::Value;
 
 use crate::appraise::{Code, Context, Part, Policy, Severity, Status, Verdict};
@@ -120,6 +123,9 @@ fn absence_refuses() {
     // A token without golden values is not judged, and so no permission.
     let verdict = judged(&golden, &[proven(&map(plain_claims()))]);
     assert_eq!(verdict.tokens[0].verdict.status, Status::None);
+    let unjudged = verdict.reasons.iter().find(|r| r.code == Code::TokenNotJudged).unwrap();
+    assert_eq!((unjudged.token.as_deref(), &*verdict.tokens[0].name), (Some("token-0"), "token-0"));
+    assert!(!verdict.is_affirming());
     assert_eq!(refusing(&verdict), [Code::TokenMissing]);
 }
 
@@ -235,120 +241,13 @@ fn a_submodule_that_nobody_proved_is_refused() {
     }
 }
 
-/// A device's token with a secure element's in it, at this place.
-fn with_element(place: &str, element: &Value) -> AuthenticToken {
-    with_elements(&[(place, element)])
-}
-
-fn with_elements(elements: &[(&str, &Value)]) -> AuthenticToken {
-    let one = |(place, claims): &(&str, &Value)| (text(place), bytes(Sign1::of(ES384, claims).bytes()));
-    let submods = Value::Map(elements.iter().map(one).collect());
-    let outer = Sign1::new(&with(psa_claims(), 266, Some(submods))).bytes();
-    let token = Token::parse(&outer, &Limits::DEFAULT).unwrap();
-    let challenge = Challenge::offline(Nonce::given(&NONCE).unwrap());
-    let (own, nested) = (Signer::P256.key(), [Signer::P384.key()]);
-    AuthenticToken::authenticate(token, Keys { own: &own, nested: &nested }, challenge, NOW).unwrap()
-}
-
-fn element(name: &str) -> Value {
-    map(plain_claims().into_iter().chain([(270, text(name)), (263, int(3))]))
-}
-
-fn learned_with_element() -> Golden {
-    let mut golden = learn_token::empty("sensor");
-    learn_token::add(&mut golden, &[("1.2.3", &with_element("se", &element("SE")))]).unwrap();
-    golden
-}
-
-#[test]
-fn a_nested_token_is_judged_like_any_other() {
-    let golden = learned_with_element();
-    assert_eq!(Golden::parse(&golden.to_toml(), &Limits::DEFAULT).unwrap(), golden);
-    let verdict = judged(&golden, &[with_element("se", &element("SE"))]);
-    assert_eq!(verdict.status, Status::Affirming, "{:?}", verdict.reasons);
-    let parts: Vec<_> =
-        verdict.tokens.iter().map(|token| (token.name.as_str(), token.verdict.status)).collect();
-    assert_eq!(parts, [("psa", Status::Affirming), ("se", Status::Affirming)]);
-    assert_eq!(ear(&verdict)["submods"]["se"]["ear_status"], "affirming");
-    let other = judged(&golden, &[with_element("se", &element("Other"))]);
-    assert_eq!(refusing(&other), [Code::TokenClaimUnexpected]);
-    let open = with([(270, text("SE"))].into_iter().chain(plain_claims()).collect(), 263, Some(int(0)));
-    assert_eq!(refusing(&judged(&golden, &[with_element("se", &open)])), [Code::TokenDebugEnabled]);
-}
-
-/// The golden values of one place are not those of another, and a token that is asked for may not come by itself, where nothing binds it.
-#[test]
-fn a27a_a_nested_token_counts_in_its_place_alone() {
-    let golden = learned_with_element();
-    assert_eq!(refusing(&judged(&golden, &[proven(&map(psa_claims()))])), [Code::TokenMissing]);
-    assert_eq!(refusing(&judged(&golden, &[with_element("tee", &element("SE"))])), [Code::TokenMissing]);
-    let beside = [proven(&map(psa_claims())), by(ES384, &element("SE"))];
-    assert_eq!(refusing(&judged(&golden, &beside)), [Code::TokenMissing]);
-}
-
-#[test]
-fn a_device_with_a_nested_token_that_nobody_knows_does_not_affirm() {
-    let both = [("se", &element("SE")), ("tee", &element("Other"))];
-    let verdict = judged(&learned_with_element(), &[with_elements(&both)]);
-    assert_eq!(verdict.status, Status::Warning);
-    let statuses: Vec<_> = verdict.tokens.iter().map(|token| token.verdict.status).collect();
-    assert_eq!(statuses, [Status::Warning, Status::Affirming, Status::None]);
-    let not_judged = verdict.reasons.iter().filter(|reason| reason.code == Code::TokenNotJudged);
-    let named: Vec<_> = not_judged.map(|r| (r.token.as_deref().unwrap(), r.component.as_deref())).collect();
-    assert_eq!(named, [("token-2", None), ("psa", Some("psa.tee"))]);
-    // A token that came by itself is beside the others, and in none.
-    let beside = [with_element("se", &element("SE")), by(ES384, &element("Other"))];
-    let statuses: Vec<_> =
-        judged(&learned_with_element(), &beside).tokens.iter().map(|token| token.verdict.status).collect();
-    assert_eq!(statuses, [Status::Affirming, Status::Affirming, Status::None]);
-}
-
-#[test]
-fn a27a_a_nested_token_of_another_device() {
-    let limits = Limits::DEFAULT;
-    let key = |signer: Signer, device| TokenKey::enrolled(&signer.cose_key(), device, &limits).unwrap();
-    let submods = Value::Map(vec![(text("se"), bytes(Sign1::of(ES384, &element("SE")).bytes()))]);
-    let outer = Sign1::new(&with(psa_claims(), 266, Some(submods))).bytes();
-    let judge = |device| {
-        let token = Token::parse(&outer, &limits).unwrap();
-        let challenge = Challenge::offline(Nonce::given(&NONCE).unwrap());
-        let (own, nested) = (key(Signer::P256, "dev-a"), [key(Signer::P384, device)]);
-        let keys = Keys { own: &own, nested: &nested };
-        let token = AuthenticToken::authenticate(token, keys, challenge, NOW).unwrap();
-        refusing(&judged(&learned_with_element(), &[token]))
-    };
-    assert_eq!(judge("dev-a"), []);
-    assert_eq!(judge("dev-b"), [Code::TokenOfAnotherDevice]);
-}
-
-#[test]
-fn nothing_is_learned_from_a_part_that_is_not_proven() {
-    let submods = Value::Map(vec![(text("se"), bytes(Sign1::of(ES384, &map(plain_claims())).bytes()))]);
-    let token = proven(&with(psa_claims(), 266, Some(submods)));
-    let error = learn_token::add(&mut learn_token::empty("sensor"), &[("x", &token)]).unwrap_err();
-    assert!(matches!(error, learn_token::Error::Insecure { .. }));
-}
-
-#[test]
-fn sections_of_submodules_have_names_that_the_result_can_carry() {
-    let names = |places: &[&str]| {
-        let all: Vec<_> = places.iter().map(|place| element(place)).collect();
-        let elements: Vec<_> = places.iter().copied().zip(&all).collect();
-        let mut golden = learn_token::empty("sensor");
-        learn_token::add(&mut golden, &[("x", &with_elements(&elements))]).unwrap();
-        golden.tokens.iter().map(|token| token.name.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        names(&["boot", "Secure Element", "secure-element"]),
-        ["boot-2", "psa", "secure-element", "secure-element-2"]
-    );
-    assert_eq!(names(&["", &"x".repeat(99)]), ["eat", "psa", &"x".repeat(28)]);
-}
-
 #[test]
 fn two_tokens_of_one_profile_are_refused() {
     let token = || proven(&map(psa_claims()));
-    assert_eq!(refusing(&judged(&learned(&map(psa_claims())), &[token(), token()])), [Code::TokenRepeated]);
+    let verdict = judged(&learned(&map(psa_claims())), &[token(), token()]);
+    assert_eq!(refusing(&verdict), [Code::TokenRepeated]);
+    let repeated = verdict.reasons.iter().find(|r| r.code == Code::TokenRepeated).unwrap();
+    assert_eq!(repeated.token.as_deref(), Some("psa"));
 }
 
 #[test]
@@ -379,106 +278,4 @@ fn a_section_that_would_accept_anything_is_refused() {
     assert_eq!(parse("name = \"x\"\nswname = [\"x\"]\n[[token.variant]]\nname = \"v\""), "golden_value");
     let twice = "name = \"x\"\nswname = [\"x\"]\n[[token]]\nname = \"x\"\nswname = [\"x\"]";
     assert_eq!(parse(twice), "golden_duplicate");
-}
-
-fn boot<'b, 'a>(log: &'b EventLog<'a>) -> learn::Boot<'b, 'a> {
-    learn::Boot { name: "debian", log, userspace: None, evidence: golden::Evidence::Quoted, files: None }
-}
-
-/// A genuine boot, judged with what else came with it.
-fn beside(
-    ak: &AttestationKey,
-    tokens: impl FnOnce(&AuthenticEvidence<'_>) -> Vec<AuthenticToken>,
-) -> Verdict {
-    let log = fixture!("boots/sb-grub/eventlog.bin");
-    let parsed = EventLog::parse(log, &Limits::DEFAULT).unwrap();
-    let mut golden = learn::learn("sensor", &[boot(&parsed)], &learn::Choices::default()).unwrap();
-    learn_token::add(&mut golden, &[("1.2.3", &proven(&map(psa_claims())))]).unwrap();
-    let references = ReferenceSet::development(golden).unwrap();
-    let evidence = Evidence {
-        attest: fixture!("boots/sb-grub/quote-ecc.attest"),
-        signature: fixture!("boots/sb-grub/quote-ecc.sig"),
-        event_log: Some(log),
-        ima: Some(fixture!("boots/sb-grub/ima.bin")),
-        ..Evidence::default()
-    };
-    let nonce = Nonce::given(&nonce_of(fixture!("boots/sb-grub/nonce.hex"))).unwrap();
-    let bundle = Bundle::parse(evidence, &Limits::DEFAULT).unwrap();
-    let evidence = AuthenticEvidence::authenticate(bundle, ak, Challenge::offline(nonce), NOW).unwrap();
-    let tokens = tokens(&evidence);
-    Policy::default().appraise_with_tokens(&evidence, &tokens, &references, &context("sensor"))
-}
-
-/// The boot's nonce has 20 bytes, a PSA one 32: the token is one without a profile.
-fn token_for(evidence: &AuthenticEvidence<'_>, key: &TokenKey) -> AuthenticToken {
-    let nonce = evidence.quote().nonce().as_bytes();
-    let claims = with(plain_claims(), 10, Some(bytes(nonce)));
-    let token = Token::parse(&Sign1::new(&claims).bytes(), &Limits::DEFAULT).unwrap();
-    evidence.authenticate_token(token, key, NOW).unwrap()
-}
-
-#[test]
-fn a27a_a_token_of_another_device_beside_the_quote() {
-    let limits = Limits::DEFAULT;
-    let ak = AttestationKey::enrolled(fixture!("boots/sb-grub/ak-ecc.pub"), "dev-a", &limits).unwrap();
-    let key = |device: &str| TokenKey::enrolled(&Signer::P256.cose_key(), device, &limits).unwrap();
-    let codes = |key: TokenKey| refusing(&beside(&ak, |evidence| vec![token_for(evidence, &key)]));
-    assert_eq!(codes(key("dev-a")), [Code::TokenMissing]);
-    assert_eq!(codes(key("dev-b")), [Code::TokenOfAnotherDevice, Code::TokenMissing]);
-    assert_eq!(codes(Signer::P256.key()), [Code::TokenOfAnotherDevice, Code::TokenMissing]);
-    // Both only vouched for: the caller's word is that they are one device.
-    let vouched = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &limits).unwrap();
-    let verdict = beside(&vouched, |evidence| vec![token_for(evidence, &Signer::P256.key())]);
-    assert_eq!(refusing(&verdict), [Code::TokenMissing]);
-}
-
-#[test]
-fn a27a_a_token_that_answers_another_challenge() {
-    let vouched = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &Limits::DEFAULT).unwrap();
-    let verdict = beside(&vouched, |_| vec![proven(&map(psa_claims()))]);
-    assert_eq!(refusing(&verdict), [Code::TokenOfAnotherChallenge]);
-    assert!(verdict.reasons.iter().any(|r| r.part == Part::Evidence && r.severity == Severity::Refuse));
-    assert_eq!(verdict.boot.status, Status::Contraindicated, "nothing of it counts");
-    assert_eq!(verdict.tokens[0].verdict.status, Status::Contraindicated);
-}
-
-#[test]
-fn a15_the_result_says_the_nonce_of_the_quote() {
-    let vouched = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &Limits::DEFAULT).unwrap();
-    let verdict = beside(&vouched, |_| vec![proven(&map(psa_claims()))]);
-    let nonce = nonce_of(fixture!("boots/sb-grub/nonce.hex"));
-    assert_eq!(verdict.proven_nonce(), Some(hex::encode(nonce).as_str()));
-}
-
-#[test]
-fn a_missing_token_makes_the_whole_contraindicated_and_not_the_boot() {
-    let vouched = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &Limits::DEFAULT).unwrap();
-    let verdict = beside(&vouched, |_| Vec::new());
-    assert_eq!(refusing(&verdict), [Code::TokenMissing]);
-    assert_eq!((verdict.boot.status, verdict.status), (Status::Affirming, Status::Contraindicated));
-    assert_eq!(ear(&verdict)["ear_status"], "contraindicated");
-    assert_eq!(ear(&verdict)["submods"]["psa"]["ear_status"], "contraindicated");
-}
-
-#[test]
-fn a_device_that_is_judged_by_its_boot_cannot_leave_the_quote_out() {
-    let parsed = EventLog::parse(fixture!("boots/sb-grub/eventlog.bin"), &Limits::DEFAULT).unwrap();
-    let mut golden = learn::learn("sensor", &[boot(&parsed)], &learn::Choices::default()).unwrap();
-    learn_token::add(&mut golden, &[("1.2.3", &proven(&map(psa_claims())))]).unwrap();
-    let verdict = judged(&golden, &[proven(&map(psa_claims()))]);
-    assert_eq!(refusing(&verdict), [Code::QuoteMissing]);
-    assert_eq!(verdict.status, Status::Contraindicated);
-}
-
-#[test]
-fn a_revoked_device_and_another_family_are_refused() {
-    let golden = learned(&map(psa_claims()));
-    let references = ReferenceSet::development(golden).unwrap();
-    let tokens = [proven(&map(psa_claims()))];
-    let other = Policy::default().appraise_tokens(&tokens, &references, &context("other"));
-    assert_eq!(refusing(&other), [Code::FamilyMismatch]);
-    let revoked = Context { revoked: Some("stolen".into()), ..context("sensor") };
-    let verdict = Policy::default().appraise_tokens(&tokens, &references, &revoked);
-    assert_eq!(refusing(&verdict), [Code::Revoked]);
-    assert_eq!(verdict.trust_vector.instance_identity, 96);
 }

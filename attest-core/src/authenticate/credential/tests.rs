@@ -19,27 +19,43 @@ fn tpm2b_at(bytes: &[u8]) -> (&[u8], &[u8]) {
     rest.split_at(usize::from(u16::from_be_bytes(size.try_into().unwrap())))
 }
 
-fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+fn mac(alg: hmac::Algorithm, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(alg, key));
     parts.iter().for_each(|part| context.update(part));
     context.sign().as_ref().to_vec()
 }
 
 /// What a TPM with this RSA key does in TPM2_ActivateCredential, for SHA-256 and AES-128.
 fn activate(private: &[u8], ak_name: &[u8], blob: &[u8], encrypted: &[u8]) -> Result<Vec<u8>, &'static str> {
+    activate_by(HashAlg::Sha256, private, ak_name, blob, encrypted)
+}
+
+/// The same with another name algorithm.
+fn activate_by(
+    alg: HashAlg,
+    private: &[u8],
+    ak_name: &[u8],
+    blob: &[u8],
+    encrypted: &[u8],
+) -> Result<Vec<u8>, &'static str> {
     let key = RsaPrivateKey::from_pkcs8_der(private).unwrap();
     let (ciphertext, rest) = tpm2b_at(encrypted);
     assert!(rest.is_empty());
-    let padding = Oaep::new_with_label::<rsa::sha2::Sha256, _>("IDENTITY\0");
+    let (padding, hash) = match alg {
+        HashAlg::Sha256 => (Oaep::new_with_label::<rsa::sha2::Sha256, _>("IDENTITY\0"), hmac::HMAC_SHA256),
+        HashAlg::Sha384 => (Oaep::new_with_label::<rsa::sha2::Sha384, _>("IDENTITY\0"), hmac::HMAC_SHA384),
+        _ => (Oaep::new_with_label::<rsa::sha2::Sha512, _>("IDENTITY\0"), hmac::HMAC_SHA512),
+    };
     let seed = key.decrypt(padding, ciphertext).map_err(|_| "seed")?;
     let (object, rest) = tpm2b_at(blob);
     assert!(rest.is_empty());
     let (integrity, identity) = tpm2b_at(object);
-    let hmac_key = mac(&seed, &[&[0, 0, 0, 1], b"INTEGRITY\0", &[0, 0, 1, 0]]);
-    if mac(&hmac_key, &[identity, ak_name]) != integrity {
+    let bits = u32::try_from(alg.size() * 8).unwrap().to_be_bytes();
+    let hmac_key = mac(hash, &seed, &[&[0, 0, 0, 1], b"INTEGRITY\0", &bits]);
+    if mac(hash, &hmac_key, &[identity, ak_name]) != integrity {
         return Err("integrity");
     }
-    let key = &mac(&seed, &[&[0, 0, 0, 1], b"STORAGE\0", ak_name, &[0, 0, 0, 128]])[..16];
+    let key = &mac(hash, &seed, &[&[0, 0, 0, 1], b"STORAGE\0", ak_name, &[0, 0, 0, 128]])[..16];
     let mut plain = identity.to_vec();
     cfb_mode::Decryptor::<Aes128>::new_from_slices(key, &[0; 16]).unwrap().decrypt(&mut plain);
     Ok(tpm2b_at(&plain).0.to_vec())
@@ -68,6 +84,42 @@ fn our_credential_has_the_shape_of_the_foreign_one_and_opens_the_same_way() {
     let opened =
         activate(fixture!("keys/rsa2048.pk8"), AK_NAME, &short.credential_blob, &short.encrypted_secret);
     assert_eq!(opened.as_deref(), Ok(&b"x"[..]));
+}
+
+/// An RSA key's name algorithm is that of the padding and of every key derived.
+#[test]
+fn an_rsa_key_may_be_named_by_any_of_the_three_hashes() {
+    for (id, alg) in [(0x0b, HashAlg::Sha256), (0x0c, HashAlg::Sha384), (0x0d, HashAlg::Sha512)] {
+        let mut ek = SOFT_EK.to_vec();
+        ek[5] = id;
+        let ek = Public::parse(&ek, &Limits::DEFAULT).unwrap();
+        let secret = &[7; 64][..alg.size()];
+        let made = make_credential(&ek, AK_NAME, secret, &random()).unwrap();
+        let (blob, encrypted) = (&made.credential_blob, &made.encrypted_secret);
+        let opened = activate_by(alg, fixture!("keys/rsa2048.pk8"), AK_NAME, blob, encrypted);
+        assert_eq!(opened.as_deref(), Ok(secret), "{alg}");
+    }
+}
+
+/// The padding's randomness is that of the argument, and its failure is remembered over whatever succeeds later.
+#[test]
+fn the_padding_is_random_or_there_is_no_credential() {
+    use rsa::rand_core::RngCore as _;
+    let mut calls = 0_u8;
+    let mut fill = |dest: &mut [u8]| {
+        calls += 1;
+        dest.fill(calls);
+        if calls == 4 { Err(ring::error::Unspecified) } else { Ok(()) }
+    };
+    let mut rng = Infallible { fill: &mut fill, failed: false };
+    let mut bytes = [0; 4];
+    rng.fill_bytes(&mut bytes);
+    assert_eq!((bytes, rng.failed), ([1; 4], false));
+    assert!(rng.try_fill_bytes(&mut bytes).is_ok());
+    assert_eq!((bytes, rng.next_u32(), rng.failed), ([2; 4], 0x0303_0303, false));
+    assert_eq!((rng.next_u64(), rng.failed), (0x0404_0404_0404_0404, true));
+    rng.fill_bytes(&mut bytes);
+    assert_eq!((bytes, rng.failed), ([5; 4], true));
 }
 
 #[test]

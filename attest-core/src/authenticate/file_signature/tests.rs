@@ -46,6 +46,14 @@ fn check(key: &SignerKey, field: &[u8], alg: HashAlg, kind: Option<&str>) -> Res
 }
 
 #[test]
+fn a_key_is_shown_by_its_algorithm_and_identifier() {
+    for (key, algorithm) in [(rsa(), "rsa-2048"), (p256(), "ecdsa-p256"), (p384(), "ecdsa-p384")] {
+        assert_eq!(key.algorithm(), algorithm);
+        assert_eq!(format!("{key:?}"), format!("SignerKey({algorithm} {})", key.keyid()));
+    }
+}
+
+#[test]
 fn signatures_by_evmctl_verify() {
     use HashAlg::{Sha256, Sha384, Sha512};
     let all: [(SignerKey, [&[u8]; 3]); 3] = [

@@ -139,3 +139,53 @@ fn a42_what_cannot_be_held_against_the_quote_is_unproven_and_never_a_match() {
     let told = boot_aggregate(&list(&aggregate("sha256", &[1; 32])), fewer);
     assert_eq!(told, unproven(Unproven::NotQuoted { alg: SHA256, pcr: 9 }));
 }
+
+/// A golden file's entry is known by the digest that was extended for it: what is kept for that must be that digest, or nothing.
+#[test]
+fn digests_of_entries_are_kept_where_the_plain_sha256_bank_needed_them() {
+    let data: Vec<Vec<u8>> = ["boot_aggregate", "/a", "/b", "/c"].map(|name| ng(name.as_bytes())).to_vec();
+    let pcrs = [10, 11, 10, 10];
+    let parts: Vec<Vec<u8>> =
+        data.iter().zip(pcrs).map(|(data, pcr)| true_record(pcr, "ima-ng", data)).collect();
+    let bytes = parts.concat();
+    let log = list(&bytes);
+    let noted = |bank: HashAlg, padded: bool| {
+        let replay = ImaReplay::new(&log, &[bank]);
+        let quoted = if padded { replay.padded_value(bank, 10) } else { replay.value(bank, 10) }.unwrap();
+        let mut noted = TemplateDigests::default();
+        let found = prefix_noting(&log, bank, &[(10, quoted)], &mut noted).unwrap();
+        assert_eq!((found.end, found.padded), (4, padded));
+        (0..5).map(|at| noted.get(at).copied()).collect::<Vec<_>>()
+    };
+    let sha256 = |at: usize| Some(*SHA256.hash(&[&data[at]]).as_bytes().first_chunk().unwrap());
+    assert_eq!(noted(SHA256, false), [sha256(0), Some([0; 32]), sha256(2), sha256(3), None]);
+    for (bank, padded) in [(SHA256, true), (HashAlg::Sha384, false), (HashAlg::Sm3_256, false)] {
+        assert_eq!(noted(bank, padded), [None; 5], "{bank} {padded}");
+    }
+}
+
+/// What is kept is never larger than the list itself, whoever made it.
+#[test]
+fn no_digests_are_kept_of_entries_that_are_too_short_to_be_files() {
+    let short = |at: u8| true_record(10, "x", &[at]);
+    let kept = |parts: &[Vec<u8>]| {
+        let bytes = parts.concat();
+        let mut noted = TemplateDigests::default();
+        let quoted = value(&bytes, 10);
+        assert!(prefix_noting(&list(&bytes), SHA256, &[(10, quoted)], &mut noted).is_some());
+        noted.get(0).is_some()
+    };
+    assert!(!kept(&[short(1), short(2), short(3)]));
+    let shortest = true_record(10, "ima-ng", &crate::evidence::ima_log::build::fields(&[b"", b""]));
+    assert_eq!(shortest.len(), SHORTEST_FILE);
+    assert!(kept(&[shortest.clone(), shortest.clone()]));
+    assert!(!kept(&[shortest.clone(), shortest, short(1)]));
+}
+
+#[test]
+fn every_reason_why_boot_aggregate_proves_nothing_has_its_code() {
+    use Unproven::{AlgorithmUnknown, AllZero, ListNotQuoted, Missing, NotQuoted};
+    let all = [AlgorithmUnknown, AllZero, ListNotQuoted, Missing, NotQuoted { alg: SHA256, pcr: 9 }];
+    let codes = ["algorithm_unknown", "all_zero", "list_not_quoted", "missing", "not_quoted"];
+    assert_eq!(all.map(Unproven::code), codes);
+}

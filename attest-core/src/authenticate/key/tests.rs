@@ -30,6 +30,14 @@ fn genuine_keys_attest() {
 }
 
 #[test]
+fn a_key_is_shown_by_its_device_and_its_name() {
+    let key = AttestationKey::enrolled(fixture!("boots/sb-grub/ak-ecc.pub"), "device-7", &LIMITS).unwrap();
+    let name = hex::encode(key.name().unwrap());
+    let shown = format!("{key:?}");
+    assert!(shown.contains("device-7") && shown.contains(&name), "{shown}");
+}
+
+#[test]
 fn a19_key_is_not_restricted() {
     assert_eq!(with_attributes(AK_ATTRIBUTES & !RESTRICTED), Error::AkNotRestricted);
 }
@@ -161,6 +169,11 @@ fn pem_is_one_block_of_one_kind() {
         assert_eq!(code(&bad), expected, "{bad}");
     }
     assert_eq!(code(&" ".repeat(9000)), "too_long");
+    let limited = |public_key_bytes| {
+        let limits = Limits { public_key_bytes, ..LIMITS };
+        AttestationKey::vouched_pem(good, &limits).map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!((limited(good.len()), limited(good.len() - 1)), (Ok(()), Err("too_long")));
 }
 
 #[test]

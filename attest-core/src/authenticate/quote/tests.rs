@@ -88,6 +88,21 @@ fn genuine_quotes_are_authentic() {
 }
 
 #[test]
+fn a_quote_says_who_signed_and_whether_that_is_proven() {
+    let attest = || Attest::parse(ECC.attest, &LIMITS).unwrap();
+    let signature = Signature::parse(ECC.signature, &LIMITS).unwrap();
+    let of = |key: AttestationKey| {
+        authenticate(attest(), &signature, &key, offline(&genuine_nonce()), NOW).unwrap()
+    };
+    let (tpm, pem) = (of(vouched(ECC.public)), of(vouched(ECC.pem)));
+    assert!(tpm.attributes_proven() && !pem.attributes_proven());
+    let ek = crate::evidence::tpm::Public::parse(fixture!("boots/sb-grub/ek-rsa.pub"), &LIMITS).unwrap();
+    let ak = crate::evidence::tpm::Public::parse(ECC.public, &LIMITS).unwrap();
+    let qualified = ak.qualified_name(&ek.qualified_name(&[0x40, 0, 0, 0x0b]));
+    assert_eq!((tpm.qualified_signer(), pem.qualified_signer()), (&*qualified, &*qualified));
+}
+
+#[test]
 fn software_quotes_of_every_kind_are_authentic() {
     let good = AttestFields::good(&NONCE);
     assert!(signed(&good, &SoftKey::p256(), offline(&NONCE)).unwrap().contains("ecdsa-p256-sha256"));

@@ -90,6 +90,7 @@ fn foreign_ecdsa_signatures_in_every_form() {
         assert_eq!(framed(&key, &tpmt(s, r)), Err("signature_invalid"));
         assert_eq!(framed(&key, &tpmt(&[], s)), Err("signature_invalid"), "r is zero");
         assert_eq!(framed(&key, &tpmt(&padded(r, width + 1), s)), Err("signature_invalid"), "r is too long");
+        assert_eq!(framed(&key, &tpmt(r, &padded(s, width + 1))), Err("signature_invalid"), "s is too long");
         assert_eq!(framed(&key, &tpmt(r, &vec![0xff; width])), Err("signature_invalid"), "s is too large");
     }
 }
@@ -223,4 +224,15 @@ fn the_given_implementation_decides_and_no_other() {
     assert_eq!(with(&Always(false), &good), Err(Error::SignatureInvalid));
     assert_eq!(with(&Always(true), &good), Ok(()));
     assert_eq!(framed(&key, &good), Ok(()));
+}
+
+#[test]
+fn an_attestation_key_asks_the_implementation_it_was_given() {
+    static NEVER: Algorithms = Algorithms { ecdsa_p256_sha256: &Always(false), ..Algorithms::RING };
+    let soft = SoftKey::p256();
+    let signature = soft.sign(MESSAGE);
+    let signature = Signature::parse(&signature, &LIMITS).unwrap();
+    let key = crate::authenticate::AttestationKey::vouched(&soft.good_public(), &LIMITS).unwrap();
+    assert_eq!(key.verify(&signature, MESSAGE), Ok(()));
+    assert_eq!(key.with_algorithms(&NEVER).verify(&signature, MESSAGE), Err(Error::SignatureInvalid));
 }

@@ -40,6 +40,23 @@ fn each_algorithm_with_its_key_in_both_encodings() {
     }
 }
 
+/// Each algorithm's check is one: the last byte of the signature decides, and so does the message.
+#[test]
+fn a45_a_forged_signature_of_each_algorithm() {
+    for of in ALGORITHMS {
+        let mut forged = Sign1::of(of, &map(plain_claims())).bytes();
+        *forged.last_mut().unwrap() ^= 1;
+        assert_eq!(authenticate(&forged, &of.0.key()).unwrap_err(), Error::SignatureInvalid, "{}", of.1);
+        let good = Sign1::of(of, &map(plain_claims())).bytes();
+        let other = Sign1::of(of, &with(plain_claims(), 6, Some(int(1)))).bytes();
+        let token = Token::parse(&good, &Limits::DEFAULT).unwrap();
+        let signature = Token::parse(&other, &Limits::DEFAULT).unwrap().signature;
+        let swapped = Token { signature, ..token };
+        let error = AuthenticToken::authenticate(swapped, &of.0.key(), challenge(), NOW).unwrap_err();
+        assert_eq!(error, Error::SignatureInvalid, "{}", of.1);
+    }
+}
+
 #[test]
 fn a45_the_algorithm_is_the_keys_and_not_the_tokens_choice() {
     let payload = format!(r#"{{"eat_nonce":"{}"}}"#, base64url(NONCE));
@@ -49,8 +66,12 @@ fn a45_the_algorithm_is_the_keys_and_not_the_tokens_choice() {
                 continue;
             }
             let token = Sign1::of((signer, alg, number), &map(plain_claims())).bytes();
-            let error = authenticate(&token, &other.key()).unwrap_err();
-            assert!(matches!(error, Error::AlgorithmMismatch { .. }), "{alg} {other:?}: {error}");
+            let fitting: Vec<_> = ALGORITHMS.iter().filter(|of| of.0 == other).map(|of| of.1).collect();
+            let Err(Error::AlgorithmMismatch { expected, got }) = authenticate(&token, &other.key()) else {
+                panic!("{alg} {other:?}");
+            };
+            assert!(fitting.iter().all(|name| expected.contains(name)), "{expected}");
+            assert_eq!(got, alg);
         }
         // Its own key, and every other name above the signature.
         for name in ["none", "HS256", "RS256", "ES256K", "Ed448"] {
@@ -110,6 +131,8 @@ fn a45_a_symmetric_or_misused_key_is_none() {
     assert_eq!(vouched(&encode(&compressed)), Err(key::Error::PointUnsupported));
     let short = map([(1, int(2)), (-1, int(1)), (-2, bytes([1; 31])), (-3, bytes([1; 32]))]);
     assert_eq!(vouched(&encode(&short)), Err(key::Error::PointUnsupported));
+    let short = map([(1, int(2)), (-1, int(1)), (-2, bytes([1; 32])), (-3, bytes([1; 33]))]);
+    assert_eq!(vouched(&encode(&short)), Err(key::Error::PointUnsupported));
     let off_curve = map([(1, int(2)), (-1, int(3)), (-2, bytes([1; 66])), (-3, bytes([1; 66]))]);
     assert_eq!(vouched(&encode(&off_curve)), Err(key::Error::PointUnsupported));
     for (n, e) in [(vec![0xff; 128], vec![1, 0, 1]), (rsa_modulus(), vec![3]), (rsa_modulus(), vec![1, 0, 0])]
@@ -120,7 +143,40 @@ fn a45_a_symmetric_or_misused_key_is_none() {
     assert!(matches!(vouched(b""), Err(key::Error::Malformed { .. })));
     assert!(matches!(vouched(&[b' '; 9_000]), Err(key::Error::TooLong { .. })));
     assert!(matches!(vouched(br#"{"kty":"EC","kty":"oct"}"#), Err(key::Error::Malformed { .. })));
-    assert!(matches!(vouched(br#"{"keys":[]}"#), Err(key::Error::Malformed { .. })));
+    let malformed = |bytes: &[u8]| match vouched(bytes) {
+        Err(key::Error::Malformed { detail }) => detail,
+        other => panic!("{other:?}"),
+    };
+    assert!(malformed(br#"{"keys":[]}"#).contains("which one"));
+    assert!(malformed(br#"{"crv":"P-256"}"#).contains("no `kty`"));
+    // As many bytes as a key may have are read.
+    let key = Signer::Rsa.cose_key();
+    let limited = |public_key_bytes| TokenKey::vouched(&key, &Limits { public_key_bytes, ..Limits::DEFAULT });
+    assert!(limited(key.len()).is_ok());
+    assert_eq!(limited(key.len() - 1), Err(key::Error::TooLong { len: key.len(), limit: key.len() - 1 }));
+}
+
+#[test]
+fn every_fact_about_a_key_or_token_has_its_code() {
+    let all = [
+        (key::Error::AlgorithmUnsupported { alg: "x".into() }, "key_algorithm_unsupported"),
+        (key::Error::Malformed { detail: "x" }, "key_malformed"),
+        (key::Error::PointUnsupported, "key_point_unsupported"),
+        (key::Error::RsaWeak { bytes: 1 }, "key_rsa_weak"),
+        (key::Error::Symmetric, "key_symmetric"),
+        (key::Error::TooLong { len: 2, limit: 1 }, "key_too_long"),
+        (key::Error::Unsupported, "key_unsupported"),
+        (key::Error::UseUnexpected, "key_use_unexpected"),
+    ];
+    for (error, code) in all {
+        assert_eq!(error.code(), code);
+    }
+    let wrapped = Remark::Wrapped { wrappers: "cmw, bundle".into() };
+    assert!(wrapped.detail().contains("cmw, bundle"));
+    assert!(Remark::KeyIgnored.detail().contains("counts for nothing"));
+    assert!(Remark::TagUnexpected.detail().contains("18, or 61 and 18"));
+    let codes = [Remark::KeyIgnored, Remark::TagUnexpected, wrapped].map(|remark| remark.code());
+    assert_eq!(codes, ["token_key_ignored", "token_tag_unexpected", "token_wrapped"]);
 }
 
 #[test]
@@ -135,6 +191,44 @@ fn one_key_in_every_form_is_one_key() {
     for signer in [Signer::P256, Signer::P384, Signer::P521, Signer::Ed25519, Signer::Rsa] {
         assert_ne!(signer.key().identity(), key.identity());
     }
+}
+
+/// A SubjectPublicKeyInfo by hand, as PEM and as DER, beside the COSE_Key with the same numbers.
+#[test]
+fn a_subject_public_key_of_each_kind_is_the_key_it_says() {
+    use crate::der::{BIT_STRING, NULL, OID, SEQUENCE, tlv, unsigned};
+    use base64::Engine as _;
+    let number = |signer: Signer, label: i128| {
+        let key = signer.cose_key();
+        let key = crate::evidence::cbor::parse(&key, &Limits::DEFAULT).unwrap();
+        key.get(label).unwrap().as_bytes().unwrap().to_vec()
+    };
+    let spki = |algorithm: &[Vec<u8>], key: &[u8]| {
+        let key = tlv(BIT_STRING, &[&[0], key].concat());
+        tlv(SEQUENCE, &[tlv(SEQUENCE, &algorithm.concat()), key].concat())
+    };
+    let oid = |hexadecimal: &str| tlv(OID, &hex::decode(hexadecimal).unwrap());
+    let ec = |signer: Signer, curve: &str| {
+        let point = [&[4][..], &number(signer, -2), &number(signer, -3)].concat();
+        (signer, spki(&[oid("2a8648ce3d0201"), oid(curve)], &point))
+    };
+    let rsa_key = tlv(SEQUENCE, &[unsigned(&number(Signer::Rsa, -1)), unsigned(&[1, 0, 1])].concat());
+    let rsa = |null: &[u8]| spki(&[oid("2a864886f70d010101"), tlv(NULL, null)], &rsa_key);
+    let all = [
+        ec(Signer::P256, "2a8648ce3d030107"),
+        ec(Signer::P384, "2b81040022"),
+        ec(Signer::P521, "2b81040023"),
+        (Signer::Ed25519, spki(&[oid("2b6570")], &number(Signer::Ed25519, -2))),
+        (Signer::Rsa, rsa(&[])),
+    ];
+    for (signer, der) in all {
+        let text = base64::engine::general_purpose::STANDARD.encode(&der);
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
+        for form in [&der[..], pem.as_bytes()] {
+            assert_eq!(vouched(form).unwrap().identity(), signer.key().identity(), "{signer:?}");
+        }
+    }
+    assert!(matches!(vouched(&rsa(&[0])), Err(key::Error::Malformed { .. })), "NULL with something in it");
 }
 
 #[test]

@@ -101,6 +101,16 @@ fn a51_sizes_are_bounded() {
     assert_eq!(verify(RSA, &[&long], NOW).unwrap_err().code(), "ek_certificate_too_long");
     let intermediate = intermediate();
     assert_eq!(verify(RSA, &[&intermediate[..]; 7], NOW).unwrap_err().code(), "ek_too_many_intermediates");
+    // What the limits allow is not refused: a chain of so many certificates, each as long as this.
+    let longest = RSA.len().max(intermediate.len());
+    let limited = |certificate_bytes, intermediates| {
+        let limits = Limits { certificate_bytes, intermediates, ..LIMITS };
+        let ek = verify_ek(&roots(ROOT), RSA, &[&intermediate], &public(RSA_PUBLIC), NOW, &limits);
+        ek.map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!(limited(longest, 1), Ok(()));
+    assert_eq!(limited(longest - 1, 1), Err("ek_certificate_too_long"));
+    assert_eq!(limited(longest, 0), Err("ek_too_many_intermediates"));
 }
 
 #[test]
