@@ -60,6 +60,23 @@ fn runtime_is_never_better_than_boot() {
     assert_eq!(verdict.trust_vector.executables, 3);
 }
 
+/// A template's name is in no digest, and what a vendor's template means by the same bytes nobody knows.
+#[test]
+fn a43_the_data_of_a_golden_file_under_another_templates_name() {
+    let (path, content) = Software::default().files[0];
+    let signed = file(path, content);
+    let data = signed.data[..signed.data.len() - 4].to_vec();
+    let under = |template| {
+        let mut device = good();
+        device.ima(Measurement { template, data: data.clone(), ..signed.clone() });
+        judge(&device, &ima_golden())
+    };
+    affirmed(&under("ima-ng"));
+    let verdict = under("vendor-ng");
+    assert_eq!(verdict.boot.status, Status::Affirming);
+    assert_ne!(verdict.runtime.status, Status::Affirming, "{:?}", verdict.reasons);
+}
+
 /// Another golden file in the place of one is refused, and told from an implant.
 #[test]
 fn a43a_a_golden_path_with_the_golden_content_of_another() {
