@@ -85,6 +85,17 @@ pub struct Limits {
     pub note_signatures: usize,
     /// Witnesses of whom a quorum is asked for. Thirty-two must be taken (C2SP tlog-policy, Implementation limits).
     pub witnesses: usize,
+    /// A policy of golden values, a request or a statement about one. Two hundred people with their keys are 60 KB, a request with 64
+    /// artifacts is 20 KB.
+    pub release_object_bytes: usize,
+    /// Groups in a quorum. Organisations write two or three.
+    pub quorum_groups: usize,
+    /// Members of one group of a quorum.
+    pub quorum_members: usize,
+    /// Ways to fill a quorum's groups of groups: each is asked about when a quorum is counted.
+    pub quorum_ways: usize,
+    /// Artifacts, statements of provenance or things to sign in one request.
+    pub request_items: usize,
 }
 
 impl Limits {
@@ -129,6 +140,11 @@ impl Limits {
         note_bytes: 128 << 10,
         note_signatures: 64,
         witnesses: 32,
+        release_object_bytes: 1 << 20,
+        quorum_groups: 16,
+        quorum_members: 64,
+        quorum_ways: 256,
+        request_items: 64,
     };
 }
 

@@ -129,7 +129,7 @@ fn write_char(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
 }
 
 /// Whether a terminal shows this character as itself and nothing else happens.
-fn is_harmless(char: char) -> bool {
+pub(crate) fn is_harmless(char: char) -> bool {
     !char.is_control()
         && !matches!(char,
             // Invisible, or they change what stands around them (Unicode category Cf), and line separators.

@@ -1,11 +1,25 @@
-//! Who vouches for golden values: people's statements and builders' provenance, each in its cryptographic envelope.
+//! Who vouches for golden values: people's statements and builders' provenance, each in its cryptographic envelope, about objects that have
+//! one encoding and one name.
 //!
 //! An envelope proves which key signed which bytes, and for what. Whose key that is, and what it may say, is the policy's matter.
 
 pub mod dsse;
 pub mod key;
+pub mod name;
+pub mod object;
+pub mod policy;
 pub mod provenance;
+pub mod quorum;
+pub mod request;
 pub mod ssh;
+pub mod statement;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use key::CanonicalKey;
+pub use name::{Name, Words};
+pub use object::ObjectId;
+pub use policy::Policy;
 pub use provenance::{Provenance, ProvenanceRule};
+pub use quorum::Quorum;
+pub use request::Request;

@@ -1,0 +1,186 @@
+//! Families of devices, the channels by which values reach them, the keys that sign, and the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::name::{Name, Words};
+use super::super::object::{Blob, moment};
+use super::super::quorum::Quorum;
+use crate::Timestamp;
+
+/// Devices that share golden values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// What such a device can prove.
+    pub capability: Capability,
+    /// Whether the keys that its makers put into it are known to be weak: no verdict about it is better than restricted.
+    pub weak_roots: bool,
+    /// No release below this security version counts.
+    pub version_floor: u64,
+    /// One production release raises the floor by at most this.
+    pub version_step: u64,
+    /// Who may ask for a release: people, or programs.
+    pub requesters: BTreeSet<Name>,
+    /// Each of these people may revoke a release, and suspend a key.
+    pub revokers: BTreeSet<Name>,
+    /// The ways to release for it.
+    pub channels: BTreeMap<Name, Channel>,
+}
+
+/// What a device of a family can prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// What it booted, measured by a TPM.
+    Measured,
+    /// Nothing: there is no place where anything is enforced.
+    None,
+    /// That it verifies signatures as it boots, and not what it booted.
+    VerifiedOnly,
+}
+
+/// One way to release for a family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// How much a value that came this way is worth.
+    pub tier: Tier,
+    /// Who must approve. None is enough in tiers `dev` and `delegated` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Quorum>,
+    /// How long a request may wait and be used, in seconds.
+    pub request_seconds: u64,
+    /// What must vouch for the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ProvenanceDemand>,
+    /// Whether a boot of the release must have been measured before it is approved.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub reference_boot: bool,
+    /// Who must look at it afterwards; wanted in tier `emergency`, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+}
+
+/// How much golden values are worth, by how they came to be. None is ever taken for a better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// For trying things out.
+    Dev,
+    /// A builder's word, without people's.
+    Delegated,
+    /// People's word, and a look at it afterwards, or it lapses.
+    Emergency,
+    /// People's word.
+    Production,
+}
+
+/// What must vouch for a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenanceDemand {
+    /// Builders, by the names of their identities.
+    pub builders: BTreeSet<Name>,
+    /// The `builder.id` that they must name.
+    pub builder_id: Words,
+    /// The `buildType` that they must name.
+    pub build_type: Words,
+    /// Where the source must come from: exactly this URI.
+    pub source: Words,
+    /// How many different builders must have built the same; 2 is for channels of high risk.
+    pub independent: u64,
+}
+
+/// A look at a release after the fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// Who must have looked; nobody who took part counts.
+    pub quorum: Quorum,
+    /// How long after the request was logged, in seconds. Then the release lapses by itself.
+    pub within_seconds: u64,
+}
+
+/// A key that releases are signed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKey {
+    /// Its SubjectPublicKeyInfo, DER.
+    pub public_key: Blob,
+    /// Where the signer finds it (RFC 7512); a verifier does not ask.
+    pub pkcs11: Words,
+    /// The only family that it signs for; none for a root, which signs for no device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Name>,
+    /// The only thing that it signs.
+    pub purpose: Purpose,
+    /// The root that it stands under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Name>,
+    /// Where it is kept.
+    pub custody: Custody,
+    /// Its first second.
+    #[serde(with = "moment")]
+    pub from: Timestamp,
+    /// Its last second.
+    #[serde(with = "moment")]
+    pub until: Timestamp,
+}
+
+/// What a key signs: one kind of thing, since a raw signature over the right digest passes for a COSE one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// UEFI images (Authenticode).
+    Authenticode,
+    /// Golden values, as a CoRIM in `COSE_Sign1`.
+    Corim,
+    /// Artifacts, in `COSE_Sign1`.
+    Cose,
+    /// Artifacts, by a bare signature over their digest.
+    Raw,
+    /// Other keys; never an artifact.
+    Root,
+}
+
+/// Where a key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Custody {
+    /// Somebody says that it is well kept.
+    Asserted,
+    /// Offline, taken out for ceremonies.
+    OfflineRoot,
+    /// In the signer's HSM.
+    OnlineIntermediate,
+    /// With a vendor.
+    Vendor,
+}
+
+/// The log, and those who watch it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogRules {
+    /// The log's key, whose name is its origin (C2SP signed-note, verifier key).
+    pub key: String,
+    /// Who watches.
+    pub witnesses: BTreeMap<Name, WitnessRule>,
+    /// How many of them must have seen a checkpoint.
+    pub threshold: u64,
+    /// A view of the log that is older than this lowers verdicts, in seconds.
+    pub soft_age_seconds: u64,
+    /// One that is older than this refuses.
+    pub hard_age_seconds: u64,
+}
+
+/// A witness.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessRule {
+    /// Its key (C2SP tlog-cosignature, verifier key).
+    pub key: String,
+    /// Whether somebody else than the log's operator runs it.
+    pub outside: bool,
+}
