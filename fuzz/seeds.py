@@ -172,7 +172,7 @@ def documents(attest):
 
 
 def notes():
-    """Notes, checkpoints, verifier keys and requests to witnesses. Nobody known signed them."""
+    """Notes, checkpoints, verifier keys, requests to witnesses and proofs of logging. Nobody known signed them."""
     root = base64.b64encode(bytes(32)).decode()
     signature = base64.b64encode(bytes(4 + 64)).decode()
     cosignature = base64.b64encode(bytes(4 + 8 + 64)).decode()
@@ -182,6 +182,7 @@ def notes():
     yield "extended", f"{checkpoint}extension\n\n{lines}"
     yield "text", f"text\n\nmore\n\n{lines}"
     yield "request", f"old 5\n{root}\n{root}\n\n{checkpoint}\n{lines}"
+    yield "proof", f"c2sp.org/tlog-proof@v1\nextra YQ==\nindex 5\n{root}\n{root}\n\n{checkpoint}\n{lines}"
     yield "key", "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 
 

@@ -1,4 +1,4 @@
-//! Any bytes as a signed note, a checkpoint, a verifier key, a request to a witness. Nothing is believed that nobody signed; the same text,
+//! Any bytes as a signed note, a checkpoint, a verifier key, a request to a witness, a proof of logging. Nothing is believed that nobody signed; the same text,
 //! signed, is read as what it is and as nothing else.
 #![no_main]
 
@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use attest_core::Limits;
 use attest_core::audit::checkpoint::{Checkpoint, LogIdentity, SignedCheckpoint};
 use attest_core::audit::note::{self, KeyType, SignEd25519, SignedNote, VerifierKey};
+use attest_core::audit::proof::LogProof;
 use attest_core::audit::witness::{AddCheckpoint, WitnessQuorum, WitnessedCheckpoint};
 use attest_core::result::SignError;
 use libfuzzer_sys::fuzz_target;
@@ -30,10 +31,20 @@ static SIGNER: LazyLock<Signer> =
 static KEY: LazyLock<VerifierKey> =
     LazyLock::new(|| VerifierKey::new(NAME, KeyType::Ed25519, SIGNER.public_key()).expect("a good key"));
 
+static QUORUM: LazyLock<WitnessQuorum> = LazyLock::new(|| {
+    let witness = VerifierKey::new("witness.example", KeyType::CosignatureV1, [9; 32]).expect("a key");
+    WitnessQuorum::new(1, vec![witness], &Limits::DEFAULT).expect("a quorum")
+});
+
 fuzz_target!(|bytes: &[u8]| {
     let limits = &Limits::DEFAULT;
     if let Ok(request) = AddCheckpoint::parse(bytes, limits) {
         assert_eq!(request.to_bytes(), bytes);
+    }
+    if let Ok(proof) = LogProof::parse(bytes, limits) {
+        assert_eq!(proof.to_bytes(), bytes);
+        let log = LogIdentity::new(KEY.clone()).expect("a log's key");
+        assert!(proof.verify(b"entry", &log, &QUORUM, limits).is_err(), "nobody signed it");
     }
     let key = core::str::from_utf8(bytes).ok().and_then(|text| Some((text, VerifierKey::parse(text).ok()?)));
     if let Some((text, key)) = key {
@@ -59,7 +70,5 @@ fuzz_target!(|bytes: &[u8]| {
     let log = LogIdentity::with_origin(origin, KEY.clone()).expect("a log's key");
     let Ok(believed) = SignedCheckpoint::verify(signed.as_bytes(), &log, limits) else { return };
     assert_eq!(Some(believed.checkpoint()), checkpoint.as_ref().ok());
-    let witness = VerifierKey::new("witness.example", KeyType::CosignatureV1, [9; 32]).expect("a key");
-    let quorum = WitnessQuorum::new(1, vec![witness], limits).expect("a quorum");
-    assert!(WitnessedCheckpoint::verify(believed, &quorum).is_err(), "nobody cosigned it");
+    assert!(WitnessedCheckpoint::verify(believed, &QUORUM).is_err(), "nobody cosigned it");
 });

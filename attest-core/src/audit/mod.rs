@@ -9,15 +9,18 @@
 //! | [`note`] | signed text: keys, signatures |
 //! | [`checkpoint`] | what a log says: how many entries, and the root over them |
 //! | [`witness`] | what others say about that, a quorum of them, and when; what a witness does |
+//! | [`proof`] | one entry's place in a witnessed tree, as a file |
 //! | [`tile`] | the files that a log serves, and reading them from whoever has them |
 //!
 //! ```text
-//! bytes → note::SignedNote → checkpoint::SignedCheckpoint → witness::WitnessedCheckpoint → tree::verify_inclusion, tile::ProvenTiles
-//!         not believed       that log's key signed it       so many others saw the same
+//! bytes → note::SignedNote → checkpoint::SignedCheckpoint → witness::WitnessedCheckpoint → proof::LoggedEntry, tile::ProvenTiles
+//!         not believed       that log's key signed it       so many others saw the same             this entry is in it
 //! ```
 
 pub mod checkpoint;
+mod lines;
 pub mod note;
+pub mod proof;
 pub mod tile;
 pub mod tree;
 pub mod witness;

@@ -1,8 +1,11 @@
-//! Keys of logs and witnesses for tests.
+//! Keys of logs and witnesses, and a log's storage, for tests.
+
+use std::collections::BTreeMap;
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::note::{KeyType, SignEd25519, VerifierKey};
+use super::tree::{self, Hash, HashReader, Node};
 use crate::result::SignError;
 
 /// A key made from a number.
@@ -34,5 +37,17 @@ impl SignEd25519 for Signer {
 
     fn sign_ed25519(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
         Ok(self.sign(message))
+    }
+}
+
+/// Stored nodes; one that was never stored is a failed test.
+#[derive(Debug, Default)]
+pub(crate) struct Store(pub(crate) BTreeMap<Node, Hash>);
+
+impl HashReader for Store {
+    type Error = tree::Error;
+
+    fn hash(&mut self, node: Node) -> Result<Hash, tree::Error> {
+        Ok(*self.0.get(&node).unwrap_or_else(|| panic!("{node:?} was never stored")))
     }
 }

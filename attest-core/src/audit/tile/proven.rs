@@ -3,6 +3,9 @@
 use super::{Error, HEIGHT, Level, Tile, nodes_of_level, parse_entries, parse_hashes};
 use crate::audit::tree::{self, Hash, HashReader, Node, TreeHead};
 
+/// Levels of tiles in the largest tree: 64 levels of nodes.
+const LEVELS: u8 = 64 / HEIGHT;
+
 /// Where tiles come from: a disk, a cache, somebody's server. What it returns is not believed.
 pub trait TileReader {
     /// Why there is no tile, and why one was not believed.
@@ -37,7 +40,7 @@ impl<R: TileReader> ProvenTiles<R> {
     /// [`tree::Error::RootMismatch`], [`Error::TileLength`], and the reader's.
     pub fn open(head: &TreeHead, mut reader: R) -> Result<Self, R::Error> {
         let mut edge = Vec::new();
-        for level in 0..HEIGHT {
+        for level in 0..LEVELS {
             let hashes = match edge_tile(level, head.size) {
                 Some(tile) => parse_hashes(&tile, &reader.read(&tile)?)?,
                 None => Vec::new(),
@@ -69,8 +72,9 @@ impl<R: TileReader> ProvenTiles<R> {
         let leaves = self.tile(0, index)?.to_vec();
         let bundle = self.reader.read(&tile)?;
         let entries = parse_entries(&tile, &bundle)?;
-        for ((entry, leaf), node) in entries.iter().zip(&leaves).zip(tile.nodes()) {
-            if Hash::of_leaf(entry) != *leaf {
+        let mut leaves = leaves.iter();
+        for (entry, node) in entries.iter().zip(tile.nodes()) {
+            if leaves.next() != Some(&Hash::of_leaf(entry)) {
                 return Err(Error::EntryMismatch { index: node.index }.into());
             }
         }

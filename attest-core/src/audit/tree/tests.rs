@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::Limits;
+use crate::audit::testing::Store;
 
 mod refused;
 
@@ -55,17 +54,6 @@ pub(super) mod reference {
             if m <= k { (subproof(m, left, is_known), right) } else { (subproof(m - k, right, false), left) };
         proof.push(root(other));
         proof
-    }
-}
-
-/// Stored nodes.
-#[derive(Debug, Default)]
-pub(super) struct Store(pub(super) BTreeMap<Node, Hash>);
-
-impl HashReader for Store {
-    type Error = Error;
-    fn hash(&mut self, node: Node) -> Result<Hash, Error> {
-        Ok(*self.0.get(&node).unwrap_or_else(|| panic!("{node:?} was never stored")))
     }
 }
 

@@ -2,10 +2,8 @@
 
 use crate::Limits;
 use crate::audit::checkpoint::decimal;
+use crate::audit::lines::{self, Lines, MAX_BYTES};
 use crate::audit::tree::Hash;
-
-/// The most hashes that a request may have; a proof between any two trees of 64-bit sizes has no more.
-const MAX_PROOF: usize = 63;
 
 /// Why bytes are no such request. The answer is 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +43,15 @@ impl RequestError {
     }
 }
 
+impl From<lines::Error> for RequestError {
+    fn from(error: lines::Error) -> Self {
+        match error {
+            lines::Error::Malformed(line) => Self::Malformed { line },
+            lines::Error::TooManyHashes => Self::TooManyHashes { limit: lines::MAX_PROOF },
+        }
+    }
+}
+
 /// A request to sign a checkpoint, read and not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddCheckpoint<'a> {
@@ -62,40 +69,19 @@ impl<'a> AddCheckpoint<'a> {
     /// # Errors
     /// [`RequestError`].
     pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, RequestError> {
-        // The lines before the note take less than 4 KiB.
-        let (got, limit) = (bytes.len(), limits.note_bytes.saturating_add(4 << 10));
+        let (got, limit) = (bytes.len(), limits.note_bytes.saturating_add(MAX_BYTES));
         if got > limit {
             return Err(RequestError::TooLarge { got, limit });
         }
-        let mut rest = bytes;
-        let mut line = |number| {
-            let malformed = RequestError::Malformed { line: number };
-            let end = rest.iter().position(|byte| *byte == b'\n').ok_or(malformed)?;
-            let (line, after) = rest.split_at_checked(end).ok_or(malformed)?;
-            rest = after.get(1..).unwrap_or_default();
-            core::str::from_utf8(line).map_err(|_| malformed)
-        };
-        let old = line(1)?.strip_prefix("old ").and_then(decimal);
-        let old = old.ok_or(RequestError::Malformed { line: 1 })?;
-        let mut proof = Vec::new();
-        for number in 2.. {
-            let text = line(number)?;
-            if text.is_empty() {
-                break;
-            }
-            if proof.len() >= MAX_PROOF {
-                return Err(RequestError::TooManyHashes { limit: MAX_PROOF });
-            }
-            proof.push(Hash::from_base64(text).ok_or(RequestError::Malformed { line: number })?);
-        }
-        Ok(Self { old, proof, note: rest })
+        let mut lines = Lines::new(bytes);
+        let old = lines.next()?.strip_prefix("old ").and_then(decimal).ok_or(lines.malformed())?;
+        let (proof, note) = lines.hashes_and_rest()?;
+        Ok(Self { old, proof, note })
     }
 
     /// The request's body.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let hashes = self.proof.iter().map(|hash| hash.to_base64() + "\n");
-        let head: String = core::iter::once(format!("old {}\n", self.old)).chain(hashes).collect();
-        [head.as_bytes(), b"\n", self.note].concat()
+        lines::render(&format!("old {}\n", self.old), &self.proof, self.note)
     }
 }

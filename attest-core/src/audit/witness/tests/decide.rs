@@ -1,17 +1,11 @@
 //! The witness's own side.
 
 use super::*;
+use crate::audit::testing::Store;
 use crate::audit::tree;
 
 /// The tree of these entries, and how it continues a smaller one.
 fn tree_of(entries: &[&str], old: u64) -> (TreeHead, Vec<Hash>) {
-    struct Store(std::collections::BTreeMap<tree::Node, Hash>);
-    impl tree::HashReader for Store {
-        type Error = tree::Error;
-        fn hash(&mut self, node: tree::Node) -> Result<Hash, tree::Error> {
-            Ok(self.0[&node])
-        }
-    }
     let mut frontier = Frontier::new();
     let entries = entries.iter().map(|entry| entry.as_bytes());
     let appended = frontier.append(entries, &Limits::DEFAULT).unwrap();
