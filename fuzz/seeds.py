@@ -154,6 +154,21 @@ def whole_evidence():
                 yield f"{which}-{number}-{choices:08b}", bytes([choices]) + BETWEEN.join(parts)
 
 
+def endorsements():
+    """A maker's CoRIM: reference values of PSA software, with digests by two algorithms."""
+    def component(kind, byte):
+        digests = b"\x82\x82\x67sha-256" + cbor_bytes(byte * 32) + b"\x82\x67sha-512" + cbor_bytes(byte * 64)
+        values = b"\xa4\x00\xa1\x00" + cbor_text("1.2.3") + b"\x02" + digests + b"\x0b" + cbor_text(kind)
+        values += b"\x0d\x81\xd9\x02\x30" + cbor_bytes(b"Q" * 32)
+        return b"\xa2\x00" + cbor_text("psa.software-component") + b"\x01" + values
+
+    environment = b"\xa1\x00\xa1\x00\xd9\x02\x30" + cbor_bytes(b"\x1d" * 32)
+    triples = b"\xa1\x00\x81\x82" + environment + b"\x82" + component("BL", b"\xb1") + component("PRoT", b"\xb2")
+    comid = b"\xa2\x01\xa1\x00\x61t\x04" + triples
+    profile = b"\xd8\x20" + cbor_text("tag:arm.com,2025:psa#1.0.0")
+    return b"\xd9\x01\xf5\xa3\x00\x61i\x01\x81\xd9\x01\xfa" + cbor_bytes(comid) + b"\x03" + profile
+
+
 def documents(attest):
     """Golden documents as text and as CoRIM."""
     folder = CORPUS / "golden"
@@ -276,6 +291,7 @@ def main(attest):
         signatures=[dict(keyid="", sig=base64.b64encode(bytes(64)).decode())],
     )
     seed("provenance", "envelope", json.dumps(envelope))
+    seed("corim", "endorsements", endorsements())
     documents(attest)
 
 

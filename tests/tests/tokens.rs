@@ -198,6 +198,67 @@ async fn the_agent_sends_what_another_root_of_trust_says() {
     assert_eq!((code, words.contains("in the same order")), (2, true), "{words}");
 }
 
+/// A maker's CoRIM is no golden document, and becomes one: what it says reaches a verdict.
+#[test]
+fn a_makers_corim_becomes_golden_values_that_judge() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (mut root_of_trust, maker) = (RootOfTrust::fresh().unwrap(), RootOfTrust::fresh().unwrap());
+    fs::write(path("key.pem"), root_of_trust.public_key_pem()).unwrap();
+    fs::write(path("maker.pem"), maker.public_key_pem()).unwrap();
+    fs::write(path("maker.corim"), root_of_trust.endorsements()).unwrap();
+    fs::write(path("signed.corim"), root_of_trust.signed_endorsements(&maker).unwrap()).unwrap();
+    let attest = |arguments: &[&str]| {
+        let (code, text, words) = run(Command::new(binary("attest-server", "attest")).args(arguments));
+        (code, text + &words)
+    };
+    let (corim, signed, golden) = (path("maker.corim"), path("signed.corim"), path("golden.toml"));
+    let import = ["golden", "import", "--family", "sensor", "--out", &golden];
+    let (code, text) = attest(&[&import[..], &[&corim]].concat());
+    assert_eq!((code, text.contains("1 known set(s)")), (0, true), "{text}");
+
+    let nonce = [0x77; 32];
+    let nonce_hex = "77".repeat(32);
+    let (token, key) = (path("token"), path("key.pem"));
+    let judged = |token_bytes: Vec<u8>, golden: &str| {
+        fs::write(&token, token_bytes).unwrap();
+        let with = ["--token", &token, "--token-key", &key, "--nonce", &nonce_hex];
+        attest(&[&["verify", "--family", "sensor", "--golden", golden][..], &with].concat())
+    };
+    let good = root_of_trust.token(&nonce).unwrap();
+    let (code, text) = judged(good.clone(), &golden);
+    assert_eq!((code, text.starts_with("affirming")), (0, true), "{text}");
+    root_of_trust.software[1].version = "1.4.1";
+    let (code, text) = judged(root_of_trust.token(&nonce).unwrap(), &golden);
+    assert_eq!((code, text.contains("token_component_mismatch")), (1, true), "{text}");
+    // As it is, it is none, and says so.
+    let (code, text) = judged(good, &corim);
+    assert_eq!((code, text.contains("corim_profile_foreign")), (2, true), "{text}");
+
+    // A signature is asked for, or there is none.
+    let implementation = fs::read_to_string(&golden).unwrap();
+    let implementation = implementation.split("implementation_id = [\"").nth(1).unwrap();
+    let implementation = &implementation[..64];
+    let by = |corim: &str, key: &str, implementation: &str| {
+        let by = [corim, "--key", key, "--implementation", implementation];
+        attest(&[&import[..], &by].concat())
+    };
+    assert_eq!(by(&signed, &path("maker.pem"), implementation).0, 0);
+    let other = "1e".repeat(32);
+    for ((code, text), wanted) in [
+        (attest(&[&import[..], &[&signed]].concat()), "corim_signed"),
+        (by(&corim, &path("maker.pem"), implementation), "golden_unsigned"),
+        (by(&signed, &path("key.pem"), implementation), "corim_signature_invalid"),
+        (by(&signed, &path("maker.pem"), &other), "corim_authority_missing"),
+        (
+            attest(&[&import[..], &[&corim, "--implementation", &other]].concat()),
+            "import_implementation_missing",
+        ),
+    ] {
+        assert_eq!((code, text.contains(wanted)), (2, true), "{wanted}: {text}");
+    }
+}
+
 fn decoded(base64url: &str) -> Vec<u8> {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(base64url).unwrap()

@@ -1,9 +1,14 @@
 //! A root of trust beside the TPM, with a key of its own: it signs PSA tokens (RFC 9783) in COSE_Sign1 (RFC 9052), with an encoder of its own.
 
+mod cbor;
+mod endorsements;
+
 use std::path::Path;
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+
+use cbor::{array, bytes, map, number, text};
 
 use crate::bank::Bank;
 use crate::subject::{self, Error};
@@ -79,10 +84,15 @@ impl RootOfTrust {
     pub fn token(&self, nonce: &[u8]) -> Result<Vec<u8>, Error> {
         let claims = self.claims(nonce);
         // {1: -7}: ES256.
-        let protected = bytes(&[0xa1, 0x01, 0x26]);
-        let signed = [&[0x84], &*text("Signature1"), &protected, &bytes(&[]), &bytes(&claims)].concat();
+        self.sign1(&[0xa1, 0x01, 0x26], &claims)
+    }
+
+    /// COSE_Sign1 by its key, tagged.
+    fn sign1(&self, protected: &[u8], payload: &[u8]) -> Result<Vec<u8>, Error> {
+        let (protected, payload) = (bytes(protected), bytes(payload));
+        let signed = array(&[text("Signature1"), protected.clone(), bytes(&[]), payload.clone()]);
         let signature = self.key.sign(&SystemRandom::new(), &signed).map_err(|_| Error::Generate)?;
-        Ok([&[0xd2, 0x84], &*protected, &[0xa0], &bytes(&claims), &bytes(signature.as_ref())].concat())
+        Ok(cbor::tag(18, &array(&[protected, map(&[]), payload, bytes(signature.as_ref())])))
     }
 
     /// The claims, with the keys in the order of RFC 9783, section 4.
@@ -95,8 +105,8 @@ impl RootOfTrust {
             (265, text("tag:psacertified.org,2023:psa#tfm")),
             (2394, number(0, 1)),
             (2395, number(0, self.lifecycle)),
-            (2396, bytes(&sha256(b"an implementation"))),
-            (2399, [head(4, software.len()), software.concat()].concat()),
+            (2396, bytes(&implementation())),
+            (2399, array(&software)),
         ];
         map(&claims)
     }
@@ -108,54 +118,28 @@ impl Software {
             (1, text(self.kind)),
             (2, bytes(&sha256(&self.content))),
             (4, text(self.version)),
-            (5, bytes(&sha256(b"the maker of the root of trust"))),
+            (5, bytes(&signer())),
         ])
     }
+}
+
+/// psa-implementation-id (section 4.2.2).
+fn implementation() -> Vec<u8> {
+    sha256(b"an implementation")
+}
+
+/// signer-id: whose software it is.
+fn signer() -> Vec<u8> {
+    sha256(b"the maker of the root of trust")
 }
 
 fn sha256(content: &[u8]) -> Vec<u8> {
     Bank::Sha256.hash(&[content])
 }
 
-fn map(entries: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let entries_encoded = entries.iter().flat_map(|(key, value)| [number(0, *key), value.clone()]);
-    [head(5, entries.len()), entries_encoded.collect::<Vec<_>>().concat()].concat()
-}
-
-fn bytes(content: &[u8]) -> Vec<u8> {
-    [head(2, content.len()), content.to_vec()].concat()
-}
-
-fn text(content: &str) -> Vec<u8> {
-    [head(3, content.len()), content.as_bytes().to_vec()].concat()
-}
-
-fn head(major: u8, length: usize) -> Vec<u8> {
-    number(major, u16::try_from(length).unwrap_or(u16::MAX))
-}
-
-/// A head of CBOR (RFC 8949, section 3) in its shortest form.
-fn number(major: u8, number: u16) -> Vec<u8> {
-    let [high, low] = number.to_be_bytes();
-    match number {
-        0..24 => vec![major << 5 | low],
-        24..256 => vec![major << 5 | 24, low],
-        _ => vec![major << 5 | 25, high, low],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn heads_are_the_shortest() {
-        assert_eq!(number(0, 23), [0x17]);
-        assert_eq!(number(2, 32), [0x58, 32]);
-        assert_eq!(number(0, 256), [0x19, 1, 0]);
-        assert_eq!(text("BL"), [0x62, b'B', b'L']);
-        assert_eq!(map(&[(1, number(0, 2))]), [0xa1, 1, 2]);
-    }
 
     #[test]
     fn a_key_is_made_once() {

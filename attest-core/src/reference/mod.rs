@@ -5,6 +5,7 @@ pub mod corim;
 pub mod document;
 pub(crate) mod files;
 pub mod golden;
+pub mod import;
 pub(crate) mod index;
 pub mod learn;
 pub mod learn_token;

@@ -2,6 +2,7 @@
 
 mod build;
 mod foreign;
+mod import;
 mod learn;
 mod overlay;
 mod predict;
@@ -30,6 +31,8 @@ pub(super) struct Golden {
 enum Command {
     /// Make a draft from one or more known-good boots
     Learn(Box<learn::Learn>),
+    /// Make a draft of what a maker's CoRIM says of his root of trust
+    Import(Box<import::Import>),
     /// Add what an update will measure, before the first device boots it
     Predict(Box<predict::Predict>),
     /// Explain a document in words, or what another program's CoRIM holds
@@ -60,6 +63,7 @@ impl Golden {
         let limits = Limits::DEFAULT;
         match self.command {
             Command::Learn(learn) => learn.run(&limits, out),
+            Command::Import(import) => import.run(&limits, out),
             Command::Overlay(overlay) => overlay.run(&limits, out),
             Command::Predict(predict) => predict.run(&limits, out),
             Command::Build(build) => build.run(&limits, out),
