@@ -5,6 +5,7 @@
 
 pub mod dsse;
 pub mod key;
+pub mod leaf;
 pub mod name;
 pub mod object;
 pub mod policy;
@@ -15,6 +16,7 @@ pub mod ssh;
 pub mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod view;
 
 pub use key::CanonicalKey;
 pub use name::{Name, Words};

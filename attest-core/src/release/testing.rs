@@ -1,5 +1,7 @@
 //! An organisation for tests: who is in it, and what they sign.
 
+pub(crate) mod history;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;

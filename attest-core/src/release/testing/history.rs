@@ -1,0 +1,117 @@
+//! A log as it grows, with whatever is written into it, and witnesses who see it.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::testing::Signer as Machine;
+use crate::audit::tree::Frontier;
+use crate::release::leaf::{Event, Leaf};
+use crate::release::statement::{Revocation, Revoked, Succession};
+use crate::release::view::{Error, LogView};
+
+/// A log, and the objects that it names.
+#[derive(Clone)]
+pub(crate) struct History {
+    pub(crate) leaves: Vec<Vec<u8>>,
+    pub(crate) objects: BTreeMap<ObjectId, Vec<u8>>,
+    pub(crate) authority: ObjectId,
+    /// The log's clock: one second on with each leaf.
+    pub(crate) clock: u64,
+}
+
+impl History {
+    /// It begins with the policy.
+    pub(crate) fn new() -> Self {
+        let mut history =
+            Self { leaves: Vec::new(), objects: BTreeMap::new(), authority: id_of(&policy()), clock: NOW };
+        let policy = history.keep(&policy());
+        history.write(Event::Policy { policy, successions: Vec::new() });
+        history
+    }
+
+    /// Keeps an object.
+    pub(crate) fn keep<T: Object>(&mut self, object: &T) -> ObjectId {
+        let id = id_of(object);
+        self.objects.insert(id, bytes(object));
+        id
+    }
+
+    /// Writes a leaf, and says at which index.
+    pub(crate) fn write(&mut self, event: Event) -> u64 {
+        self.clock += 1;
+        self.leaves.push(bytes(&Leaf::new(at(self.clock), event)));
+        u64::try_from(self.leaves.len() - 1).unwrap()
+    }
+
+    /// These people want this policy.
+    pub(crate) fn succeed(&mut self, document: &PolicyDocument, people: &[&str]) -> u64 {
+        let policy = self.keep(document);
+        let successions = people.iter().map(|who| self.keep(&succession(who, document))).collect();
+        self.write(Event::Policy { policy, successions })
+    }
+
+    /// Somebody revokes.
+    pub(crate) fn revoke(&mut self, revocation: &Revocation) -> u64 {
+        let revocation = self.keep(revocation);
+        self.write(Event::Revoked { revocation })
+    }
+
+    /// A checkpoint over all of it, seen by these witnesses at these times.
+    pub(crate) fn checkpoint(&self, seen: &[(&str, u8, u64)]) -> String {
+        let entries = self.leaves.iter().map(Vec::as_slice);
+        let head = Frontier::new().append(entries, &Limits::DEFAULT).unwrap().head;
+        let checkpoint = Checkpoint::new("log.example/gateway", head, &Limits::DEFAULT).unwrap();
+        let mut signed = checkpoint.sign(&Machine::new(40)).unwrap();
+        let text = checkpoint.to_string();
+        for (called, seed, time) in seen {
+            let machine = Machine::new(*seed);
+            let called = format!("{called}.example");
+            let key = VerifierKey::new(&called, KeyType::CosignatureV1, machine.public()).unwrap();
+            let signature = machine.sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
+            let line = [&key.id().to_be_bytes()[..], &time.to_be_bytes(), &signature].concat();
+            signed += &format!("\u{2014} {called} {}\n", STANDARD.encode(line));
+        }
+        signed
+    }
+
+    /// The view of all of it, seen by two witnesses just now.
+    pub(crate) fn view(&self) -> Result<LogView, Error> {
+        self.view_by(&self.checkpoint(&[("own", 41, self.clock), ("other", 42, self.clock)]))
+    }
+
+    pub(crate) fn view_by(&self, checkpoint: &str) -> Result<LogView, Error> {
+        let entries = self.leaves.iter().map(Vec::as_slice);
+        LogView::replay(self.authority, entries, &self.objects, checkpoint.as_bytes(), &Limits::DEFAULT)
+    }
+}
+
+/// Somebody's word for a policy.
+pub(crate) fn succession(who: &str, document: &PolicyDocument) -> Succession {
+    let mut succession = Succession {
+        format: Succession::FORMAT.to_owned(),
+        policy: id_of(document),
+        by: name(who),
+        signature: String::new(),
+    };
+    succession.signature = armored::<Succession>(&signer(who), &Text::succession(&succession, document));
+    succession
+}
+
+/// The second policy: like the first.
+pub(crate) fn second_policy() -> PolicyDocument {
+    PolicyDocument { version: 2, previous: Some(id_of(&policy())), ..policy() }
+}
+
+pub(crate) fn revocation(who: &str, revokes: Revoked) -> Revocation {
+    let mut revocation = Revocation {
+        format: Revocation::FORMAT.to_owned(),
+        authority: id_of(&policy()),
+        revokes,
+        reason: words("lost"),
+        by: name(who),
+        signature: String::new(),
+    };
+    revocation.signature = armored::<Revocation>(&signer(who), &Text::revocation(&revocation));
+    revocation
+}

@@ -1,0 +1,157 @@
+//! The whole log as a verifier knows it: made by replaying every leaf up to a witnessed checkpoint, so that nothing can be left out.
+//!
+//! Which policy is followed comes out of the log alone, from the pinned first one on. A leaf whose object is at hand and does not count is
+//! passed over, and said; one whose policy or revocation is not at hand refuses the view, for what is withheld might have counted.
+
+mod error;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use self::error::{Error, PassedOver};
+use super::key::CanonicalKey;
+use super::name::Name;
+use super::object::ObjectId;
+use super::policy::Policy;
+use crate::Timestamp;
+use crate::audit::tree::TreeHead;
+
+/// Objects by their ids, from wherever they are kept. What is returned is hashed again.
+pub trait Objects {
+    /// The object's bytes, if they are at hand.
+    fn object(&self, id: &ObjectId) -> Option<&[u8]>;
+}
+
+impl Objects for BTreeMap<ObjectId, Vec<u8>> {
+    fn object(&self, id: &ObjectId) -> Option<&[u8]> {
+        self.get(id).map(Vec::as_slice)
+    }
+}
+
+/// Where in the log something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its index, counted from 0.
+    pub index: u64,
+    /// When it was written, by the log's clock.
+    pub at: Timestamp,
+}
+
+/// What stands in the log of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// An approval was handed in.
+    Approved,
+    /// The signer was about to sign for a request.
+    Attempted,
+    /// A request's release can be had.
+    Published,
+    /// A review was handed in.
+    Reviewed,
+    /// The signer signed for a request.
+    Signed,
+    /// A request was made.
+    Submitted,
+}
+
+/// The log up to a witnessed checkpoint, each leaf of it replayed.
+#[derive(Clone, Debug)]
+pub struct LogView {
+    authority: ObjectId,
+    head: TreeHead,
+    time: Timestamp,
+    /// Each with the index from which on it is followed.
+    policies: Vec<(u64, Policy)>,
+    /// The first place of each mark.
+    places: BTreeMap<(Mark, ObjectId), Place>,
+    revoked: BTreeMap<ObjectId, Withdrawn>,
+    suspended: Vec<Suspension>,
+    passed_over: Vec<PassedOver>,
+}
+
+/// A revocation that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// The statement.
+    pub revocation: ObjectId,
+    /// Where it stands.
+    pub place: Place,
+    /// Why, in the revoker's words.
+    pub reason: String,
+}
+
+/// A key that does not count for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    /// Which.
+    pub key: CanonicalKey,
+    /// What stands in the log from here on does not count for it.
+    pub from_index: u64,
+    /// When that ends.
+    pub until: Timestamp,
+    /// Where it stands.
+    pub place: Place,
+    /// Whose word it is.
+    pub by: Name,
+}
+
+impl LogView {
+    /// The policy that is pinned: the first one.
+    #[must_use]
+    pub const fn authority(&self) -> ObjectId {
+        self.authority
+    }
+
+    /// How many leaves were replayed, and the root over them.
+    #[must_use]
+    pub const fn head(&self) -> &TreeHead {
+        &self.head
+    }
+
+    /// When: the witnesses' time.
+    #[must_use]
+    pub const fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// The policy that is followed at an index: the last one that stands before it.
+    #[must_use]
+    pub fn policy_at(&self, index: u64) -> Option<&Policy> {
+        self.policies.iter().rev().find(|(from, _)| *from < index).map(|(_, policy)| policy)
+    }
+
+    /// The policy that is followed now.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        self.policies.last().map(|(_, policy)| policy)
+    }
+
+    /// The first place where this was said of an object.
+    #[must_use]
+    pub fn place(&self, mark: Mark, id: &ObjectId) -> Option<Place> {
+        self.places.get(&(mark, *id)).copied()
+    }
+
+    /// What revoked this request, if something did.
+    #[must_use]
+    pub fn revoked(&self, request: &ObjectId) -> Option<&Withdrawn> {
+        self.revoked.get(request)
+    }
+
+    /// Whether what this key signed, and what stands at `index`, does not count now.
+    #[must_use]
+    pub fn is_suspended(&self, key: &CanonicalKey, index: u64, now: Timestamp) -> bool {
+        let covers = |suspension: &&Suspension| {
+            suspension.key == *key && index >= suspension.from_index && now <= suspension.until
+        };
+        self.suspended.iter().any(|suspension| covers(&suspension))
+    }
+
+    /// Leaves that did not count, for a monitor.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
+    }
+}

@@ -1,0 +1,265 @@
+//! The only maker of a view.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Place, Suspension, Withdrawn};
+use crate::audit::checkpoint::SignedCheckpoint;
+use crate::audit::tree::{Frontier, TreeHead};
+use crate::audit::witness::WitnessedCheckpoint;
+use crate::release::Name;
+use crate::release::key::CanonicalKey;
+use crate::release::leaf::{Event, Leaf};
+use crate::release::object;
+use crate::release::policy::{Family, Policy};
+use crate::release::quorum::Quorum;
+use crate::release::request::Request;
+use crate::release::statement::{self, Revocation, Revoked, Statement, Succession, Text};
+use crate::{Limits, Timestamp};
+
+/// How far the log's clock may be ahead of the witnesses', in seconds.
+const CLOCKS: u64 = 600;
+/// How long one person may suspend a key, in seconds: 14 days.
+const SUSPENSION: u64 = 14 * 86_400;
+
+impl LogView {
+    /// Replays a log from its first leaf to the checkpoint, which must be of exactly these leaves.
+    ///
+    /// `authority` is the id of the first policy, pinned out of band. `objects` has every policy and revocation that the log names, with the
+    /// statements of those who wanted them, and the requests that are revoked.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn replay<'e>(
+        authority: ObjectId,
+        entries: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
+        objects: &dyn Objects,
+        checkpoint: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let head = Frontier::new().append(entries.clone(), limits)?.head;
+        let mut replay = Replay {
+            objects,
+            limits,
+            view: Self {
+                authority,
+                head,
+                time: Timestamp::from_unix(0),
+                policies: Vec::new(),
+                places: BTreeMap::new(),
+                revoked: BTreeMap::new(),
+                suspended: Vec::new(),
+                passed_over: Vec::new(),
+            },
+            last: Place { index: 0, at: Timestamp::from_unix(0) },
+        };
+        for (entry, index) in entries.zip(0_u64..) {
+            replay.leaf(index, entry)?;
+        }
+        replay.finish(checkpoint)
+    }
+}
+
+struct Replay<'o> {
+    objects: &'o dyn Objects,
+    limits: &'o Limits,
+    view: LogView,
+    last: Place,
+}
+
+impl Replay<'_> {
+    /// The policy that the log ends with says whose word the checkpoint must carry.
+    fn finish(mut self, checkpoint: &[u8]) -> Result<LogView, Error> {
+        let no_policy = || Error::FirstLeaf { pinned: self.view.authority };
+        let policy = self.view.policy().ok_or_else(no_policy)?;
+        // A policy that was read has a log that can be read.
+        let (log, quorum) = policy.document().log.read(self.limits).map_err(|_| no_policy())?;
+        let signed = SignedCheckpoint::verify(checkpoint, &log, self.limits)?;
+        let witnessed = WitnessedCheckpoint::verify(signed, &quorum)?;
+        // A72: these leaves, all of them, and no others.
+        if *witnessed.head() != self.view.head {
+            let TreeHead { size: leaves, .. } = self.view.head;
+            return Err(Error::RootMismatch { leaves, size: witnessed.head().size });
+        }
+        let witnessed = witnessed.time();
+        if self.last.at > witnessed.plus(CLOCKS) {
+            return Err(Error::TimeAhead { index: self.last.index, at: self.last.at, witnessed });
+        }
+        self.view.time = witnessed;
+        Ok(self.view)
+    }
+
+    fn leaf(&mut self, index: u64, entry: &[u8]) -> Result<(), Error> {
+        let leaf: Leaf = object::read(entry, self.limits).map_err(|error| Error::Leaf { index, error })?;
+        if leaf.at < self.last.at {
+            return Err(Error::TimeBackwards { index, at: leaf.at });
+        }
+        let place = Place { index, at: leaf.at };
+        self.last = place;
+        if index == 0 {
+            return self.first(place, &leaf.event);
+        }
+        match leaf.event {
+            Event::Policy { policy, successions } => self.succession(place, policy, &successions)?,
+            Event::Revoked { revocation } => self.revocation(place, revocation)?,
+            Event::Approved { approval, .. } => self.mark(Mark::Approved, approval, place),
+            Event::Attempted { request } => self.mark(Mark::Attempted, request, place),
+            Event::Published { request, .. } => self.mark(Mark::Published, request, place),
+            Event::Reviewed { review, .. } => self.mark(Mark::Reviewed, review, place),
+            Event::Signed { request, .. } => self.mark(Mark::Signed, request, place),
+            Event::Submitted { request, .. } => self.mark(Mark::Submitted, request, place),
+            Event::Denied { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The first place counts: what is written down again is not later for that.
+    fn mark(&mut self, mark: Mark, id: ObjectId, place: Place) {
+        self.view.places.entry((mark, id)).or_insert(place);
+    }
+
+    fn pass_over(&mut self, place: Place, because: &'static str) {
+        self.view.passed_over.push(PassedOver { index: place.index, because });
+    }
+
+    /// The object with this id, whoever keeps it.
+    fn object(&self, place: Place, id: ObjectId) -> Result<&[u8], Error> {
+        let bytes = self.objects.object(&id).filter(|bytes| ObjectId::of(bytes) == id);
+        bytes.ok_or(Error::ObjectMissing { index: place.index, id })
+    }
+
+    /// What is pinned is the first policy, and needs no other word.
+    fn first(&mut self, place: Place, event: &Event) -> Result<(), Error> {
+        let pinned = self.view.authority;
+        let first = || Error::FirstLeaf { pinned };
+        let Event::Policy { policy, .. } = event else { return Err(first()) };
+        if *policy != pinned {
+            return Err(first());
+        }
+        let policy = Policy::parse(self.object(place, *policy)?, self.limits).map_err(|_| first())?;
+        if policy.document().version != 1 {
+            return Err(first());
+        }
+        self.view.policies.push((place.index, policy));
+        Ok(())
+    }
+
+    /// A policy follows another one if the root quorums of both want it.
+    fn succession(&mut self, place: Place, id: ObjectId, successions: &[ObjectId]) -> Result<(), Error> {
+        let next = match Policy::parse(self.object(place, id)?, self.limits) {
+            Ok(next) => next,
+            Err(error) => {
+                self.pass_over(place, error.code());
+                return Ok(());
+            }
+        };
+        let statements = successions.iter().map(|id| self.object(place, *id).map(<[u8]>::to_vec));
+        let statements = statements.collect::<Result<Vec<_>, _>>()?;
+        let Some(now) = self.view.policy() else { return Ok(()) };
+        let follows = next.document().previous == Some(now.id())
+            && Some(next.document().version) == now.document().version.checked_add(1);
+        let wanted = |policy: &Policy| self.wanted(place, policy, &next, &statements);
+        if !follows {
+            self.pass_over(place, "succession_does_not_follow");
+        } else if !wanted(now) || !wanted(&next) {
+            self.pass_over(place, "succession_quorum_not_met");
+        } else {
+            self.view.policies.push((place.index, next));
+        }
+        Ok(())
+    }
+
+    /// Whether the root quorum of `policy`, by its own keys, wants `next`.
+    fn wanted(&self, place: Place, policy: &Policy, next: &Policy, statements: &[Vec<u8>]) -> bool {
+        let signer = |bytes: &Vec<u8>| {
+            let statement: Succession = object::read(bytes, self.limits).ok()?;
+            let is_about_it = statement.policy == next.id();
+            let text = Text::succession(&statement, next.document());
+            let signer = self.signer(place, policy, &statement, &text).filter(|_| is_about_it);
+            signer.map(|_| statement.by)
+        };
+        let people: BTreeSet<Name> = statements.iter().filter_map(signer).collect();
+        let root: &Quorum = &policy.document().root;
+        root.is_met_by(&people)
+    }
+
+    /// The key with which whoever says so signed this, if it is one of theirs and counts there.
+    fn signer<S: Statement>(
+        &self,
+        place: Place,
+        policy: &Policy,
+        statement: &S,
+        text: &Text,
+    ) -> Option<CanonicalKey> {
+        let signature = crate::release::ssh::Signature::parse(statement.signature(), self.limits).ok()?;
+        let key = signature.key().canonical().clone();
+        let known = policy.key(&key)?;
+        let counts = known.identity == *statement.by()
+            && known.counts_at(place.at)
+            && !self.view.is_suspended(&key, place.index, place.at);
+        let enrolled = known.public_key(self.limits).filter(|_| counts)?;
+        statement::verify(statement, &enrolled, text, self.limits).ok().map(|_| key)
+    }
+
+    fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
+        let revocation: Revocation = match object::read(self.object(place, id)?, self.limits) {
+            Ok(revocation) => revocation,
+            Err(error) => {
+                self.pass_over(place, error.code());
+                return Ok(());
+            }
+        };
+        let request = match &revocation.revokes {
+            Revoked::Request(request) => match Request::parse(self.object(place, *request)?, self.limits) {
+                Ok(request) => Some(request),
+                Err(error) => {
+                    self.pass_over(place, error.code());
+                    return Ok(());
+                }
+            },
+            Revoked::Key { .. } => None,
+        };
+        let counts = self.view.policy().is_some_and(|policy| {
+            let families = &policy.document().families;
+            let may = |family: &Family| family.revokers.contains(&revocation.by);
+            // A key speaks for more than one family, and so may be suspended by a revoker of any.
+            let is_revoker = match &request {
+                Some(request) => families.get(&request.family).is_some_and(may),
+                None => families.values().any(may),
+            };
+            let text = Text::revocation(&revocation);
+            let is_signed = || self.signer(place, policy, &revocation, &text).is_some();
+            revocation.authority == self.view.authority && is_revoker && is_signed()
+        });
+        if !counts {
+            self.pass_over(place, "revocation_does_not_count");
+            return Ok(());
+        }
+        match revocation.revokes {
+            Revoked::Request(request) => {
+                let reason = revocation.reason.to_string();
+                self.view.revoked.entry(request).or_insert(Withdrawn { revocation: id, place, reason });
+            }
+            Revoked::Key { spki_sha256, from_index, until } => {
+                self.suspend(place, spki_sha256, from_index, until, &revocation.by);
+            }
+        }
+        Ok(())
+    }
+
+    /// One person suspends a key once, for at most 14 days.
+    fn suspend(&mut self, place: Place, spki_sha256: ObjectId, from_index: u64, until: Timestamp, by: &Name) {
+        let policy = self.view.policy();
+        let known = policy
+            .and_then(|policy| policy.keys().find(|(key, _)| ObjectId::of(&key.spki_der()) == spki_sha256));
+        let Some(key) = known.map(|(key, _)| key.clone()) else {
+            self.pass_over(place, "suspension_of_no_key");
+            return;
+        };
+        if self.view.suspended.iter().any(|other| other.key == key && other.by == *by) {
+            self.pass_over(place, "suspension_renewed_alone");
+            return;
+        }
+        let until = until.min(place.at.plus(SUSPENSION));
+        self.view.suspended.push(Suspension { key, from_index, until, place, by: by.clone() });
+    }
+}
