@@ -33,7 +33,8 @@ fn key(key: &PublicKey) {
     let limits = Limits::DEFAULT;
     let again = PublicKey::from_blob(key.blob(), &limits).expect("it was read from these bytes");
     assert_eq!(again.canonical(), key.canonical());
-    let (again, comment) = PublicKey::parse_line(&key.to_line(), &limits).expect("its own line");
+    let line = key.to_line();
+    let (again, comment) = PublicKey::parse_line(&line, &limits).expect("its own line");
     assert_eq!((again.blob(), comment), (key.blob(), ""));
     let spki = CanonicalKey::from_spki_der(&key.canonical().spki_der());
     assert_eq!(spki.as_ref(), Ok(key.canonical()));

@@ -25,22 +25,20 @@ pub(super) fn read(uri: &str) -> Option<Source<'_>> {
     let plain = uri.strip_prefix("git+").unwrap_or(uri);
     let (scheme, rest) = plain.split_once("://")?;
     let (authority, path) = rest.split_once('/')?;
-    if scheme.is_empty() || authority.is_empty() || !is_plain(path) {
+    if scheme.is_empty() || authority.is_empty() {
         return None;
     }
-    // Where a path has an `@` of its own, nobody knows where it ends.
-    let (repository, git_ref) = match path.split_once('@') {
-        None => (plain, None),
+    let (path, git_ref) = match path.split_once('@') {
+        None => (path, None),
+        // Where a path has an `@` of its own, nobody knows where it ends.
         Some((_, git_ref)) if git_ref.contains('@') => return None,
-        Some((path, git_ref)) => {
-            let len = plain.len().checked_sub(git_ref.len())?.checked_sub(1)?;
-            if !is_plain(path) || !is_plain(git_ref) {
-                return None;
-            }
-            (plain.get(..len)?, Some(git_ref))
-        }
+        Some((path, git_ref)) => (path, Some(git_ref)),
     };
-    Some(Source { repository, git_ref })
+    if !is_plain(path) || git_ref.is_some_and(|git_ref| !is_plain(git_ref)) {
+        return None;
+    }
+    let after = git_ref.map_or(0, |git_ref| git_ref.len().saturating_add(1));
+    Some(Source { repository: plain.get(..plain.len().checked_sub(after)?)?, git_ref })
 }
 
 /// Whether a path is one that every reader reads alike: printable ASCII, no empty, `.` or `..` segments, nothing encoded, no query and no
