@@ -165,6 +165,12 @@ impl Request {
         Ok(request)
     }
 
+    /// Its id; nothing if it cannot be written, which none is that was read.
+    #[must_use]
+    pub fn id(&self) -> Option<ObjectId> {
+        object::write(self).ok().map(|bytes| ObjectId::of(&bytes))
+    }
+
     fn check(&self, limits: &Limits) -> Result<(), Error> {
         let lists = [
             ("artifacts", self.artifacts.len()),

@@ -1,0 +1,238 @@
+//! Which approvals of a request count, and whose they are. Signer and verifier count here and nowhere else.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::name::Name;
+use super::object::{self, ObjectId};
+use super::policy::{Kind as IdentityKind, Policy};
+use super::request::{Kind, Request};
+use super::ssh::Signature;
+use super::statement::{self, Approval, Described, Text};
+use super::view::{LogView, Mark, Place};
+use crate::{Limits, Timestamp};
+
+/// How many requests one approval may name.
+const REQUESTS: usize = 64;
+
+/// What approvals are counted by.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting<'c> {
+    /// The log.
+    pub view: &'c LogView,
+    /// The policy that the request is made under.
+    pub policy: &'c Policy,
+    /// What is to be approved.
+    pub request: Described<'c>,
+    /// Requests that are approved in the same breath: the text that people signed tells all of them.
+    pub companions: &'c BTreeMap<ObjectId, Request>,
+    /// Who cannot approve: who asked, and who triggered the build.
+    pub took_part: &'c BTreeSet<Name>,
+    /// When the question is asked.
+    pub now: Timestamp,
+    /// The bounds.
+    pub limits: &'c Limits,
+}
+
+/// What approvals come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// People whose approval counts, each once, with the first place of it in the log.
+    pub people: BTreeMap<Name, Place>,
+    /// Those of them who computed the measurements from the artifacts, in an approval that counts.
+    pub recomputed: BTreeSet<Name>,
+    /// Approvals that do not count, by their ids, and why.
+    pub refused: Vec<(ObjectId, NotCounted)>,
+}
+
+/// Why an approval does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotCounted {
+    /// Of another installation.
+    #[error("it is for another authority")]
+    AuthorityMismatch,
+    /// Requests that each want a look of their own.
+    #[error("emergencies and rollbacks are approved one by one, others at most {REQUESTS} together")]
+    BatchNotAllowed,
+    /// A request that is named in it is not at hand, so nobody knows what was signed.
+    #[error("the request {id}, which it names, is not at hand")]
+    CompanionMissing {
+        /// Which.
+        id: ObjectId,
+    },
+    /// The key's time is over, or has not come.
+    #[error("the key did not count at {at}", at = .at.utc())]
+    KeyExpired {
+        /// When it was handed in.
+        at: Timestamp,
+    },
+    /// A key of nobody, or of somebody else than it says.
+    #[error("the key is not one of `{by}`")]
+    KeyMismatch {
+        /// Who is said to have signed.
+        by: Name,
+    },
+    /// A key that may have been stolen.
+    #[error("the key is suspended")]
+    KeySuspended,
+    /// Handed in when the request was over.
+    #[error("it was handed in at {at}, after the request's time", at = .at.utc())]
+    Late {
+        /// When.
+        at: Timestamp,
+    },
+    /// Programs do not approve.
+    #[error("`{by}` is no person")]
+    NotAPerson {
+        /// Who.
+        by: Name,
+    },
+    /// It is not written down.
+    #[error("it is not in the log")]
+    NotLogged,
+    /// Of other requests.
+    #[error("it does not name this request")]
+    OtherRequest,
+    /// Not an approval.
+    #[error(transparent)]
+    Object(#[from] object::Error),
+    /// Under another policy than the request, or handed in under another one.
+    #[error("it is not under the policy that the request is made under")]
+    PolicyMismatch,
+    /// Not signed, or not this.
+    #[error(transparent)]
+    Signature(#[from] statement::Error),
+    /// Nobody approves what they asked for.
+    #[error("`{by}` asked for it, or triggered the build")]
+    TookPart {
+        /// Who.
+        by: Name,
+    },
+}
+
+impl NotCounted {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AuthorityMismatch => "approval_authority_mismatch",
+            Self::BatchNotAllowed => "approval_batch_not_allowed",
+            Self::CompanionMissing { .. } => "approval_companion_missing",
+            Self::KeyExpired { .. } => "approval_key_expired",
+            Self::KeyMismatch { .. } => "approval_key_mismatch",
+            Self::KeySuspended => "approval_key_suspended",
+            Self::Late { .. } => "approval_late",
+            Self::NotAPerson { .. } => "approval_not_a_person",
+            Self::NotLogged => "approval_not_logged",
+            Self::Object(error) => error.code(),
+            Self::OtherRequest => "approval_other_request",
+            Self::PolicyMismatch => "approval_policy_mismatch",
+            Self::Signature(error) => error.code(),
+            Self::TookPart { .. } => "approval_took_part",
+        }
+    }
+}
+
+impl Counting<'_> {
+    /// Counts. More approvals never make fewer people, and an approval handed in twice is one.
+    #[must_use]
+    pub fn count<'b>(&self, approvals: impl IntoIterator<Item = &'b [u8]>) -> Counted {
+        let mut counted = Counted::default();
+        for bytes in approvals {
+            let id = ObjectId::of(bytes);
+            match self.approval(id, bytes) {
+                Ok((approval, place)) => {
+                    if approval.recomputed {
+                        counted.recomputed.insert(approval.by.clone());
+                    }
+                    let first = counted.people.entry(approval.by).or_insert(place);
+                    *first = place.min(*first);
+                }
+                Err(why) => counted.refused.push((id, why)),
+            }
+        }
+        counted
+    }
+
+    fn approval(&self, id: ObjectId, bytes: &[u8]) -> Result<(Approval, Place), NotCounted> {
+        let approval: Approval = object::read(bytes, self.limits)?;
+        let requests = self.requests(&approval)?;
+        let place = self.view.place(Mark::Approved, &id).ok_or(NotCounted::NotLogged)?;
+        self.may_stand(&approval, place)?;
+        let by = || approval.by.clone();
+        // Inv. 3: the requester, and whoever triggered the build.
+        if self.took_part.contains(&approval.by) {
+            return Err(NotCounted::TookPart { by: by() });
+        }
+        let is_person =
+            |name| self.policy.identity(name).is_some_and(|known| known.kind == IdentityKind::Person);
+        if !is_person(&approval.by) {
+            return Err(NotCounted::NotAPerson { by: by() });
+        }
+        let text = Text::approval(&approval, &requests).ok_or(NotCounted::OtherRequest)?;
+        self.is_signed(&approval, place, &text)?;
+        Ok((approval, place))
+    }
+
+    /// The requests that it names, in its order: this one, and those approved with it.
+    fn requests<'s>(&'s self, approval: &Approval) -> Result<Vec<Described<'s>>, NotCounted> {
+        if !approval.requests.contains(&self.request.id) {
+            return Err(NotCounted::OtherRequest);
+        }
+        let known = |id: &ObjectId| {
+            if *id == self.request.id {
+                return Ok(self.request);
+            }
+            // The id is computed again: what is shown is what was named.
+            let request = self.companions.get(id).filter(|request| request.id() == Some(*id));
+            request
+                .map(|request| Described { id: *id, request })
+                .ok_or(NotCounted::CompanionMissing { id: *id })
+        };
+        if approval.requests.len() > REQUESTS {
+            return Err(NotCounted::BatchNotAllowed);
+        }
+        let requests = approval.requests.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+        let is_normal = |described: &Described<'_>| described.request.kind == Kind::Normal;
+        if requests.len() > 1 && !requests.iter().all(is_normal) {
+            return Err(NotCounted::BatchNotAllowed);
+        }
+        Ok(requests)
+    }
+
+    /// Under one policy from beginning to end, and in time.
+    fn may_stand(&self, approval: &Approval, place: Place) -> Result<(), NotCounted> {
+        if approval.authority != self.view.authority() {
+            return Err(NotCounted::AuthorityMismatch);
+        }
+        let followed = self.view.policy_at(place.index).map(Policy::id);
+        if approval.policy != self.policy.id() || followed != Some(self.policy.id()) {
+            return Err(NotCounted::PolicyMismatch);
+        }
+        if place.at > self.request.request.not_after {
+            return Err(NotCounted::Late { at: place.at });
+        }
+        Ok(())
+    }
+
+    fn is_signed(&self, approval: &Approval, place: Place, text: &Text) -> Result<(), NotCounted> {
+        let mismatch = || NotCounted::KeyMismatch { by: approval.by.clone() };
+        let signature = Signature::parse(&approval.signature, self.limits).map_err(statement::Error::from)?;
+        let key = signature.key().canonical();
+        let known =
+            self.policy.key(key).filter(|known| known.identity == approval.by).ok_or_else(mismatch)?;
+        let enrolled = known.public_key(self.limits).ok_or_else(mismatch)?;
+        statement::verify(approval, &enrolled, text, self.limits)?;
+        // Inv. 8: what a key says after its time, or from where on it is not trusted, does not count.
+        if !known.counts_at(place.at) {
+            return Err(NotCounted::KeyExpired { at: place.at });
+        }
+        if self.view.is_suspended(key, place.index, self.now) {
+            return Err(NotCounted::KeySuspended);
+        }
+        Ok(())
+    }
+}
