@@ -50,6 +50,13 @@ impl WitnessQuorum {
         self.threshold
     }
 
+    /// How many witnesses any two quorums have in common, at the least: so many must lie before a log can show two histories that are both
+    /// witnessed. With no more than half of the witnesses needed it is none, and honest ones can be shown a history each.
+    #[must_use]
+    pub fn overlap(&self) -> usize {
+        self.threshold.saturating_mul(2).saturating_sub(self.witnesses.len())
+    }
+
     /// Who counts.
     #[must_use]
     pub fn witnesses(&self) -> &[VerifierKey] {
@@ -66,8 +73,8 @@ pub struct Cosignature {
     pub time: Timestamp,
 }
 
-/// A state of the log that a quorum of witnesses vouches for: two histories of one log are not both witnessed unless as many witnesses lie
-/// as two quorums of this size have in common.
+/// A state of the log that a quorum of witnesses vouches for. Two histories of one log are not both witnessed unless
+/// [`overlap`](WitnessQuorum::overlap) witnesses lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WitnessedCheckpoint {
     signed: SignedCheckpoint,

@@ -125,6 +125,21 @@ fn a62_a_quorum_needs_at_least_one_and_at_most_all() {
 }
 
 #[test]
+fn a68_two_histories_need_as_many_liars_as_two_quorums_have_in_common() {
+    for (threshold, count, overlap) in
+        [(1, 1, 1), (1, 2, 0), (2, 3, 1), (3, 3, 3), (2, 4, 0), (3, 5, 1), (1, 5, 0)]
+    {
+        assert_eq!(quorum(threshold, count).overlap(), overlap, "{threshold} of {count}");
+    }
+    // Two of four: both halves are honest, and each was shown another tree.
+    let halves = quorum(2, 4);
+    let other = note_of(6);
+    let lines = [13, 14].map(|number| cosigned(number, &name(number), 100, text_of(&other))).concat();
+    assert!(verify(&cosigned_by(&[(11, 100), (12, 100)]), &halves).is_ok());
+    assert!(verify(&format!("{other}{lines}"), &halves).is_ok());
+}
+
+#[test]
 fn a67_a_logs_key_is_no_witness() {
     // Of the log's type, and of a witness's type with the log's key in it.
     let of_log = Signer::new(1).key(ORIGIN);
