@@ -43,9 +43,12 @@ def functions(text):
     code = blank(text)
     found = []
     for head in re.finditer(r"(?:\b(const)\s+(?:unsafe\s+)?)?\b(fn)\s+\w+", code):
-        depth, at = 0, head.end()
+        depth, at, returns = 0, head.end(), None
         while at < len(code) and not (depth == 0 and code[at] in "{;"):
             depth += (code[at] in "([") - (code[at] in ")]")
+            # What the parameters return is no matter.
+            if returns is None and depth == 0 and code[at] == ")":
+                returns = at
             at += 1
         if at >= len(code) or code[at] == ";":
             continue
@@ -54,7 +57,7 @@ def functions(text):
             depth += (code[end] == "{") - (code[end] == "}")
             end += 1
         const = head.start(1) if head.group(1) else None
-        is_opaque = re.search(r"->[^{]*\bimpl\b", code[head.end() : at]) is not None
+        is_opaque = re.search(r"->.*\bimpl\b", code[returns or head.end() : at], re.DOTALL) is not None
         found.append(Function(head.start(2), const, at, end - 1, is_opaque))
     return found
 

@@ -124,3 +124,43 @@ impl<'a> Bundle<'a> {
         Ok(Self { attest, signature, log, ima, userspace, pcrs: evidence.pcrs })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::fixture;
+
+    fn quote() -> Evidence<'static> {
+        Evidence {
+            attest: fixture!("boots/sb-grub/quote-ecc.attest"),
+            signature: fixture!("boots/sb-grub/quote-ecc.sig"),
+            ..Evidence::default()
+        }
+    }
+
+    fn code(evidence: Evidence<'_>) -> Result<(), &'static str> {
+        Bundle::parse(evidence, &Limits::DEFAULT).map(|_| ()).map_err(|error| error.code())
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_part_keeps_its_code() {
+        assert_eq!(code(quote()), Ok(()));
+        assert_eq!(code(Evidence { attest: b"", ..quote() }), Err("truncated"));
+        assert_eq!(code(Evidence { event_log: Some(b"x"), ..quote() }), Err("truncated"));
+        assert_eq!(code(Evidence { ima: Some(b""), ..quote() }), Err("log_empty"));
+        let userspace = code(Evidence { userspace_log: Some(b"{"), ..quote() });
+        assert!(userspace.unwrap_err().starts_with("userspace_log_"), "{userspace:?}");
+    }
+
+    /// A part of a list that begins at its start is the whole list, which may be text, too.
+    #[test]
+    fn a_list_after_nothing_is_a_whole_one() {
+        let text = fixture!("boots/sb-grub/ima.ascii");
+        let after = |bytes| {
+            let ima_after = Some(ima_log::Position { entries: 0, bytes, hash_size: 20 });
+            code(Evidence { ima: Some(text), ima_after, ..quote() })
+        };
+        assert_eq!(after(0), Ok(()));
+        assert!(after(1).is_err(), "only a binary list has parts");
+    }
+}

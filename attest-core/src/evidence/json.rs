@@ -234,6 +234,10 @@ mod tests {
     fn a47_too_long_and_too_many() {
         let limit = Limits::DEFAULT.token_bytes;
         assert_eq!(refused(&" ".repeat(limit + 1)), Error::TooLong { len: limit + 1, limit });
+        assert_eq!(
+            parse(&[&b"null"[..], &vec![b' '; limit - 4]].concat(), &Limits::DEFAULT),
+            Ok(Value::Null)
+        );
         let mut limits = Limits::DEFAULT;
         limits.items = 10;
         assert!(parse(b"[1,2,3,4,5,6,7,8,9]", &limits).is_ok());

@@ -33,3 +33,14 @@ impl fmt::Display for Severity {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Severity::{Info, Refuse, Warn};
+
+    #[test]
+    fn a_severity_is_written_by_its_name_and_ordered_by_its_weight() {
+        assert_eq!([Info, Warn, Refuse].map(|severity| severity.to_string()), ["info", "warn", "refuse"]);
+        assert!(Info < Warn && Warn < Refuse);
+    }
+}

@@ -158,6 +158,11 @@ mod tests {
     }
 
     #[test]
+    fn debug_is_the_same_text_in_quotes() {
+        assert_eq!(format!("{:?} {:?}", Utf8(b"a\x1b\0b"), Utf16(&utf16("db"))), r#""a\u{1b}" "db""#);
+    }
+
+    #[test]
     fn text_ends_at_its_nul() {
         assert_eq!(Utf8(b"/vmlinuz\0rest").to_string(), "/vmlinuz");
         assert_eq!(Utf16(&utf16("db\0rest")).to_string(), "db");

@@ -6,7 +6,7 @@ use attest_core::appraise::{Cause, Code, Explained, Explanation, Policy, Reason,
 use attest_core::reference::golden::Superseded;
 
 use super::device::{Device, SHA1, SHA256, SHA384, hash, size};
-use super::judge::{Sent, context, golden, judge};
+use super::judge::{Sent, context, find, golden, judge};
 use super::sample::{Software, good};
 
 /// A device with two banks that judge.
@@ -235,4 +235,40 @@ fn what_would_lead_there_is_named() {
     let (what, found) = explained(&device, 9);
     assert_eq!(what, Some(Explanation::StoppedEarly));
     assert_eq!(found, words("variant `boot-1` leads there with its first 2 of 3 events, before initrd"));
+}
+
+/// IMA's first entry covers PCR 0 to 7 where it is in SHA-1, and 8 and 9 too where it is not: what moved them moved PCR 10.
+#[test]
+fn a_change_shows_again_where_the_list_begins_with_it() {
+    let measured_again = |software: Software, sha1: bool| {
+        let with_list = |software: &Software| {
+            let mut device = software.boot();
+            device.ima.clear();
+            for bank in device.banks() {
+                device.pcrs.insert((bank, 10), vec![0; size(bank)]);
+            }
+            let mut first = device.boot_aggregate();
+            if sha1 {
+                let values: Vec<u8> = (0..8).flat_map(|pcr| device.pcrs[&(SHA1, pcr)].clone()).collect();
+                let field = |bytes: &[u8]| [&(bytes.len() as u32).to_le_bytes(), bytes].concat();
+                let digest = [&b"sha1:\0"[..], &hash(SHA1, &values)].concat();
+                first.data = [field(&digest), field(b"boot_aggregate\0"), field(&[])].concat();
+            }
+            device.ima(first);
+            device.selection.insert(0, (SHA1, (0..8).collect()));
+            device
+        };
+        let verdict = judge(&with_list(&software), &golden(&[&with_list(&Software::default())]));
+        assert_eq!(find(&verdict, Code::BootAggregateUnproven).len(), 0, "{verdict:#?}");
+        verdict.causes[0].explains.contains(&at(10))
+    };
+    let initrd = || Software { initrd: "implant", ..Software::default() };
+    let shim = || Software { shim: "implant", ..Software::default() };
+    let all = [
+        measured_again(initrd(), false),
+        measured_again(initrd(), true),
+        measured_again(shim(), false),
+        measured_again(shim(), true),
+    ];
+    assert_eq!(all, [true, false, true, true]);
 }

@@ -233,8 +233,11 @@ fn a_key_known_by_its_digest_is_taken_from_the_list() {
     assert_eq!(Golden::parse(&golden.to_toml(), &Limits::DEFAULT).unwrap(), golden);
     let mut device = good();
     device.ima(buffer(".ima", certificate));
+    let measured_key = super::ima_resume::checkpoint(&device, &golden);
     device.ima(signed("/usr/bin/tool", SIGNED, fixture!("p256-sha256.sig")));
     affirmed(&judge(&device, &golden));
+    // It is not forgotten where the list is judged in parts.
+    affirmed(&super::ima_resume::resumed(&device, &measured_key, &golden));
     // The key is not in the list.
     let device = measured(signed("/usr/bin/tool", SIGNED, fixture!("p256-sha256.sig")));
     refused_for(&judge(&device, &golden), "signer_not_measured");
@@ -270,7 +273,11 @@ fn a44_a_buffer_is_golden_by_its_name_and_digest() {
     lie.data[at..].copy_from_slice(b"loud!");
     golden.ima.as_mut().unwrap().unknown_files = Response::Warn;
     refused_only(&judge(&measured(lie), &golden), Code::BufferUnknown);
-    // A buffer is no file, and a file is no buffer.
+    // A buffer is no file, whatever golden file's name and content it bears, and a file is no buffer.
+    refused_only(
+        &judge(&measured(buffer("/usr/bin/sh", b"shell")), &golden_with(vec![])),
+        Code::BufferUnknown,
+    );
     refused_only(
         &judge(&measured(Measurement { template: "ima-sig", ..buffer("kexec-cmdline", b"quiet") }), &{
             golden.ima.as_mut().unwrap().unknown_files = Response::Refuse;
@@ -302,6 +309,11 @@ fn a43a_a_path_alone_accounts_only_where_it_says_so() {
     affirmed(&verdict);
     let shown = find(&verdict, Code::FileByPathAlone);
     assert!(shown[0].severity == Severity::Info && shown[0].explain.contains("1 entry accounts"));
+    assert_eq!(shown[0].component.as_deref(), Some("ima.paths"));
+    assert!(
+        find(&judge(&good(), &golden), Code::FileByPathAlone).is_empty(),
+        "where none did, none is told of"
+    );
     assert_eq!(verdict.trust_vector.executables, 3, "approved by nobody who has seen it");
     assert!(golden.check().iter().any(|lint| lint.code == LintCode::PathAlone));
     // What is golden by its digest stays so, and no path excuses another content there.

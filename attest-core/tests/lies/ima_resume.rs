@@ -63,7 +63,7 @@ fn whole(device: &Device, golden: &Golden) -> Verdict {
 
 /// The verdict on the part, which is that on the whole, with the values given or derived. What is kept goes through the store.
 #[track_caller]
-fn resumed(device: &Device, checkpoint: &ImaCheckpoint, golden: &Golden) -> Verdict {
+pub fn resumed(device: &Device, checkpoint: &ImaCheckpoint, golden: &Golden) -> Verdict {
     let stored = ImaCheckpoint::from_store(&checkpoint.to_bytes()).unwrap();
     assert_eq!(stored, *checkpoint);
     let mut part = Part::of(device, &stored);
@@ -78,7 +78,7 @@ fn ima_golden() -> Golden {
     golden_with_files(&[&good()])
 }
 
-fn checkpoint(device: &Device, golden: &Golden) -> ImaCheckpoint {
+pub fn checkpoint(device: &Device, golden: &Golden) -> ImaCheckpoint {
     whole(device, golden).ima_checkpoint.expect("a good list")
 }
 

@@ -4,10 +4,14 @@ use attest_core::appraise::comparison::{Comparison, Relation};
 use attest_core::appraise::{Cause, Code, Part, Policy, Reason, Severity, Status, TrustVector, Verdict};
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
 use attest_core::reference::ReferenceSet;
+use attest_core::reference::golden::Accepted;
+use attest_core::reference::learn::Choices;
 use attest_core::{Limits, Timestamp};
 
 use super::device::{BLOB, Device, Event, IPL, NONCE, VARIABLE_CONFIG, ak_public};
-use super::judge::{Sent, affirmed, context, find, golden, golden_with_files, judge, refused_only};
+use super::judge::{
+    Sent, affirmed, context, find, golden, golden_with_files, judge, learned_by, refused_only,
+};
 use super::sample::{Software, good, secure_boot_variable};
 use super::sequence::booted;
 
@@ -58,6 +62,11 @@ fn rows_are_in_the_order_of_the_boot() {
     let mut device = good();
     device.measure(9, BLOB, b"implant", b"implant");
     assert_eq!(refusing(&judge(&device, &golden)), [extra(Code::EventAppended)]);
+    // One that says nothing of itself is not said to.
+    let mut device = good();
+    device.measure(9, BLOB, b"", b"implant");
+    let verdict = judge(&device, &golden);
+    assert!(!find(&verdict, Code::EventAppended)[0].explain.contains("says of itself"), "{verdict:#?}");
 }
 
 /// Two findings in one register, and two of one name: each keeps its own cause.
@@ -125,6 +134,30 @@ fn a_second_secure_boot_variable() {
     };
     assert_eq!(with(0), Cause::SecureBootOff);
     assert_eq!(with(1), Cause::SecureBootKeysChanged);
+    // Neither off nor on is no switch that was moved.
+    let verdict = judge(&Software { secure_boot: 2, ..Software::default() }.boot(), &golden);
+    let state = verdict.reasons.iter().find(|r| r.component.as_deref() == Some("secure_boot.state")).unwrap();
+    assert_eq!(state.cause, Some(Cause::SecureBootKeysChanged));
+}
+
+/// shim's switch is its own cause beside another shim, if it is off; and Secure Boot may have been switched on.
+#[test]
+fn switches_are_read_from_what_was_measured() {
+    let verdict = |byte: u8| {
+        let mut device = Software { shim: "another shim", ..Software::default() }.boot();
+        device.measure(14, IPL, b"MokSBState\0", &[byte]);
+        let verdict = judge(&device, &golden(&[&good()]));
+        let of = |r: &&Reason| r.component.as_deref() == Some("mok.validation_state");
+        verdict.reasons.iter().find(of).unwrap().cause
+    };
+    assert_eq!(verdict(1), Some(Cause::ShimValidationOff));
+    assert_eq!(verdict(0), Some(Cause::BootLoaderChanged));
+    let accepted = vec![Accepted { weakness: "secure_boot_off".into(), reason: "a test".into() }];
+    let off = Software { secure_boot: 0, ..Software::default() }.boot();
+    let golden = learned_by(&[&off], false, &Choices { accepted, ..Choices::default() }).unwrap();
+    let verdict = judge(&good(), &golden);
+    let state = verdict.reasons.iter().find(|r| r.component.as_deref() == Some("secure_boot.state")).unwrap();
+    assert_eq!(state.cause, Some(Cause::FirmwareSettings));
 }
 
 /// Sections in another order are the image's doing, and no section is another one; a section that is missing is its own.

@@ -11,7 +11,9 @@ use attest_core::{Limits, Timestamp};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 
-use super::device::{Device, Event, GPT, VARIABLE_AUTHORITY, VARIABLE_BOOT, VARIABLE_CONFIG, hash};
+use super::device::{
+    Device, Event, GPT, NO_ACTION, VARIABLE_AUTHORITY, VARIABLE_BOOT, VARIABLE_CONFIG, hash,
+};
 use super::judge::{FAMILY, Sent, context, judge, learned_by};
 use super::sample::{GLOBAL, SECURITY, SHIM, good, variable};
 use super::sequence::booted;
@@ -239,6 +241,23 @@ fn what_may_move_moves() {
     passes(&with(|v| v.gpt = gpt(0xd2, &[(0xe5, 0, "ESP"), (0x0f, 4, "root")])));
     passes(&with(|v| v.order = vec![0, 0, 1, 0]));
     passes(&with(|v| v.entry = option(0xd2, "\\EFI\\debian\\shimx64.efi", b"")));
+}
+
+/// Other firmware writes its own boot entries anew; those for files, and their order, an operating system wrote.
+#[test]
+fn what_an_operating_system_wrote_does_not_follow_other_firmware() {
+    let cause_of = |values: &Values, component: &str| {
+        let mut log = values.log();
+        let version = log.iter_mut().find(|event| event.pcr == 0 && event.kind != NO_ACTION).unwrap();
+        version.digests.iter_mut().for_each(|(bank, digest)| *digest = hash(*bank, b"newer"));
+        let verdict = judge(&booted(&log), &ruled(&[]));
+        verdict.reasons.iter().find(|r| r.component.as_deref() == Some(component)).unwrap().cause
+    };
+    let (own, firmware) = (Some(Cause::BootOrderChanged), Some(Cause::FirmwareUpdate));
+    assert_eq!(cause_of(&with(|v| v.order = vec![0, 0, 1, 0]), "boot.order"), own);
+    assert_eq!(cause_of(&with(|v| v.order = vec![1, 0]), "boot.order"), firmware);
+    let entry = with(|v| v.entry = option(0xd1, "\\EFI\\debian\\rescue.efi", b""));
+    assert_eq!(cause_of(&entry, "boot.entry"), own);
 }
 
 #[test]

@@ -257,8 +257,11 @@ fn leased(reset_count: u32, restart_count: u32, policy: &str) -> Verdict {
     let device = good();
     let lease = Some(ClockInfo { clock: 1, reset_count, restart_count, safe: true });
     let context = Context { lease, ..context() };
+    let is_said = policy.contains("reset_within_lease");
     let policy =
         Policy::parse(&format!("format = 'attest-policy/1'\nmust_judge = [0, 4, 7]\n{policy}")).unwrap();
+    // Whoever lets devices boot when they want gives a lease only where the policy says what that means.
+    assert_eq!(policy.asks_for_leases(), is_said);
     Sent::by(&device).judge(&golden(&[&device]), &policy, &context)
 }
 

@@ -137,6 +137,11 @@ fn an_insecure_lifecycle_is_refused() {
     // The implementation's own part of the claim is free.
     let golden = learned(&map(psa_claims()));
     assert!(judged(&golden, &[proven(&with(psa_claims(), 2395, Some(int(0x30ff))))]).is_affirming());
+    let verdict =
+        judged(&learned(&map(psa_claims())), &[proven(&with(psa_claims(), 2395, Some(int(0x4000))))]);
+    let reason = verdict.reasons.iter().find(|r| r.code == Code::TokenLifecycleInsecure).unwrap();
+    assert_eq!(reason.component.as_deref(), Some("psa.lifecycle"));
+    assert_eq!((&reason.expected[..], reason.got.as_deref()), (&["secured".to_owned()][..], Some("0x4000")));
 }
 
 #[test]
@@ -278,4 +283,71 @@ fn a_section_that_would_accept_anything_is_refused() {
     assert_eq!(parse("name = \"x\"\nswname = [\"x\"]\n[[token.variant]]\nname = \"v\""), "golden_value");
     let twice = "name = \"x\"\nswname = [\"x\"]\n[[token]]\nname = \"x\"\nswname = [\"x\"]";
     assert_eq!(parse(twice), "golden_duplicate");
+}
+
+/// The only refusing reason of a token with one claim another than the golden device's.
+fn the_reason(golden: &Value, got: &Value) -> crate::appraise::Reason {
+    let verdict = judged(&learned(golden), &[proven(got)]);
+    let mut refusing = verdict.reasons.into_iter().filter(|r| r.severity == Severity::Refuse);
+    let reason = refusing.next().unwrap();
+    assert!(refusing.next().is_none());
+    reason
+}
+
+#[test]
+fn a_refusal_says_what_was_expected_and_what_came() {
+    let maker =
+        |value| with([(270, text("OS"))].into_iter().chain(plain_claims()).collect(), 258, Some(value));
+    let reason = the_reason(&maker(bytes([1, 2, 3])), &maker(int(70_000)));
+    assert_eq!(
+        (&reason.expected[..], reason.got.as_deref()),
+        (&["010203".to_owned()][..], Some("pen:70000"))
+    );
+    let one = |value| software(&[("BL", value, 0x51, "1.0")]);
+    let reason = the_reason(&one(0xb1), &one(0xb2));
+    let shown = |value: &str| format!("{} signed by {}", value.repeat(32), "51".repeat(32));
+    assert!(reason.expected[0].starts_with(&shown("b1")), "{reason:?}");
+    assert_eq!(reason.got, Some(format!("{}, version 1.0", shown("b2"))));
+}
+
+/// What a part of the device measured is not held against anything: it is said where there is something.
+#[test]
+fn measurements_of_a_part_are_told_of() {
+    let part = |measured: Option<i64>| {
+        let content = Value::Array(vec![Value::Array(vec![int(258), bytes(b"swid")])]);
+        let claims = measured.map(|label| (label, content)).into_iter().chain([(270, text("OS"))]);
+        let submods = Value::Map(vec![(text("os"), map(claims))]);
+        let verdict =
+            judged(&learned(&map(psa_claims())), &[proven(&with(psa_claims(), 266, Some(submods)))]);
+        let told = verdict.reasons.iter().filter(|r| r.code == Code::TokenMeasurementsNotJudged);
+        told.map(|r| r.component.clone().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(part(None), Vec::<String>::new());
+    for label in [272, 273] {
+        assert_eq!(part(Some(label)), ["psa.os.measurements"], "{label}");
+    }
+}
+
+#[test]
+fn a_tokens_configuration_is_claimed_with_it() {
+    let golden = learned(&map(psa_claims()));
+    let claimed =
+        |claims: &Value| judged(&golden, &[proven(claims)]).tokens[0].verdict.trust_vector.configuration;
+    assert_eq!(claimed(&map(psa_claims())), 2);
+    assert_eq!(claimed(&with(psa_claims(), 2395, Some(int(0x4000)))), 96);
+}
+
+/// Of two known sets of software the nearer one is named, of equally near ones the first.
+#[test]
+fn the_nearest_software_is_the_one_compared_with() {
+    let both = |bl, root| proven(&software(&[("BL", bl, 0x51, "1"), ("PRoT", root, 0x51, "1")]));
+    let mut golden = learn_token::empty("sensor");
+    learn_token::add(&mut golden, &[("old", &both(1, 1)), ("new", &both(2, 2))]).unwrap();
+    let named = |token: AuthenticToken| {
+        let verdict = judged(&golden, &[token]);
+        let refusing = verdict.reasons.iter().filter(|r| r.severity == Severity::Refuse);
+        refusing.map(|r| r.explain.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(both(2, 3)), ["`PRoT` is not the one of `new`"]);
+    assert_eq!(named(both(1, 2)), ["`PRoT` is not the one of `old`"]);
 }

@@ -27,6 +27,22 @@ fn one_of_each_kind() {
 }
 
 #[test]
+fn floats_and_simple_values_keep_their_width() {
+    for (text, width, bits) in
+        [("f93c00", 2, 0x3c00), ("fa3f800000", 4, 0x3f80_0000), ("fb3ff0000000000000", 8, 0x3ff0 << 48)]
+    {
+        assert_eq!(parse(&hex(text), &Limits::DEFAULT), Ok(Value::Float { width, bits }));
+        assert_eq!(encode(&Value::Float { width, bits }), hex(text));
+    }
+    // Two bytes for a value below 32 are none.
+    assert_eq!(refused("f81f"), Error::ReservedEncoding { offset: 0 });
+    for (text, value) in [("f7", 23), ("f820", 32), ("f8ff", 255)] {
+        assert_eq!(parse(&hex(text), &Limits::DEFAULT), Ok(Value::Simple(value)));
+        assert_eq!(encode(&Value::Simple(value)), hex(text));
+    }
+}
+
+#[test]
 fn integers_reach_both_ends() {
     let at = |text: &str| parse(&hex(text), &Limits::DEFAULT).unwrap().as_integer().unwrap();
     assert_eq!(at("1bffffffffffffffff"), i128::from(u64::MAX));

@@ -19,16 +19,16 @@ fn write(out: &mut Vec<u8>, value: &Value<'_>) {
                 write(out, item);
             }
         }
-        Value::Bool(value) => out.push(if *value { 0xf5 } else { 0xf4 }),
+        Value::Bool(value) => head(out, 7, if *value { 21 } else { 20 }),
         Value::Bytes(bytes) => string(out, 2, bytes),
         Value::Float { width, bits } => {
             let bits = bits.to_be_bytes();
-            let (info, from) = match width {
-                2 => (25, 6),
-                4 => (26, 4),
-                _ => (27, 0),
+            let (first, from) = match width {
+                2 => (0xf9, 6),
+                4 => (0xfa, 4),
+                _ => (0xfb, 0),
             };
-            out.push(7 << 5 | info);
+            out.push(first);
             out.extend(bits.get(from..).unwrap_or_default());
         }
         Value::Integer(value) => integer(out, *value),
@@ -41,9 +41,8 @@ fn write(out: &mut Vec<u8>, value: &Value<'_>) {
                 write(out, value);
             }
         }
-        Value::Null => out.push(0xf6),
-        Value::Simple(value) if *value < 24 => out.push(7 << 5 | value),
-        Value::Simple(value) => out.extend([7 << 5 | 24, *value]),
+        Value::Null => head(out, 7, 22),
+        Value::Simple(value) => head(out, 7, u64::from(*value)),
         Value::Tag(tag, content) => {
             head(out, 6, *tag);
             write(out, content);

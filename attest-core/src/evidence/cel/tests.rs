@@ -29,6 +29,15 @@ fn tlv_record(recnum: u8, pcr: u8, kind: u8, content: &[u8]) -> Vec<u8> {
     [tlv(0, &[recnum]), tlv(1, &[pcr]), digests, tlv(kind, content)].concat()
 }
 
+#[test]
+fn a51_a_log_of_the_largest_size_is_read() {
+    let log = tlv_record(0, 11, 5, &[tlv(0, &[13]), tlv(1, b"x")].concat());
+    let limited = |userspace_log_bytes| parse_tlv(&log, &Limits { userspace_log_bytes, ..LIMITS });
+    assert!(limited(log.len()).is_ok());
+    let kind = ErrorKind::TooLong { len: log.len(), limit: log.len() - 1 };
+    assert_eq!(limited(log.len() - 1), Err(Error { kind, offset: log.len() - 1, record: 0 }));
+}
+
 fn tlv_refused(bytes: &[u8]) -> Error {
     parse_tlv(bytes, &LIMITS).unwrap_err()
 }

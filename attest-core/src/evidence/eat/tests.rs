@@ -63,6 +63,7 @@ fn a49_times_are_whole_seconds_of_this_era() {
         assert_eq!(bad(Value::Tag(1, Box::new(int(1)))), Error::TimeMalformed { claim, detail });
         let late = Error::TimeMalformed { claim, detail: "after the year 9999" };
         assert_eq!(bad(int(253_402_300_800)), late);
+        assert!(cwt(&with(plain_claims(), label, Some(int(253_402_300_799)))).is_ok(), "the last second");
         assert_eq!(bad(int(i64::MAX)), late);
         for json in ["1.5", "-1", "null", "\"1\"", "1e300"] {
             let error = jwt(&format!(r#"{{"{claim}":{json}}}"#)).unwrap_err();
@@ -213,6 +214,10 @@ fn a_malformed_claim_is_named() {
             "{claim}: {error}"
         );
     }
+    for got in [6, 34] {
+        let error = bad(257, Value::Map(vec![(text("imei"), bytes(vec![1; got]))]));
+        assert_eq!(error, Error::ClaimLength { claim: "sueids", got, expected: "7 to 33" });
+    }
     for (label, claim, got) in
         [(256, "ueid", 6), (256, "ueid", 34), (259, "hwmodel", 33), (268, "bootseed", 65)]
     {
@@ -227,6 +232,47 @@ fn a_malformed_claim_is_named() {
 fn claims_that_nobody_knows_are_shown_and_not_judged() {
     let token = cwt(&with(psa_claims(), 99_999, Some(bytes([0xab])))).unwrap();
     assert_eq!(token.claims().shown()["99999"], "ab");
+}
+
+/// Submodules by their own claims' names, and byte strings alike from both encodings.
+#[test]
+fn claims_are_shown_by_name() {
+    let part = Value::Map(vec![(int(263), int(3)), (int(259), bytes([0xab; 2]))]);
+    let submods =
+        Value::Map(vec![(text("tee"), part), (text("se"), Value::Array(vec![int(-16), bytes([1; 32])]))]);
+    let token = cwt(&with(plain_claims(), 266, Some(submods))).unwrap();
+    let shown = serde_json::Value::Object(token.claims().shown().clone());
+    assert_eq!(shown["eat_nonce"], hex::encode(NONCE));
+    assert_eq!(shown["submods"]["tee"]["hwmodel"], "abab");
+    assert_eq!(shown["submods"]["tee"]["dbgstat"], 3);
+    assert_eq!(shown["submods"]["se"], serde_json::json!([-16, "01".repeat(32)]));
+    let token =
+        jwt(&format!(r#"{{"eat_nonce":"{}","hwmodel":"q6s","swname":"q6s"}}"#, base64url(NONCE))).unwrap();
+    let shown = token.claims().shown();
+    assert_eq!((&shown["eat_nonce"], &shown["hwmodel"]), (&hex::encode(NONCE).into(), &"abab".into()));
+    assert_eq!(shown["swname"], "q6s", "that it could be base64url makes no text bytes");
+}
+
+#[test]
+fn a51_a_token_of_the_largest_size_is_read() {
+    let bytes = Sign1::new(&map(plain_claims())).bytes();
+    let limited = |token_bytes| {
+        let token = Token::parse(&bytes, &Limits { token_bytes, ..Limits::DEFAULT });
+        token.map(|token| token.format().name())
+    };
+    assert_eq!(limited(bytes.len()), Ok("cwt"));
+    let error = Error::TooLong { len: bytes.len(), limit: bytes.len() - 1 };
+    assert_eq!(limited(bytes.len() - 1), Err(error));
+    assert_eq!(jwt("{}").unwrap().format().name(), "jwt");
+}
+
+#[test]
+fn errors_about_a_place_say_where_it_is() {
+    let cbor = cbor::Error::DuplicateKey { offset: 7 };
+    assert_eq!(Error::from(cbor).offset(), Some(7));
+    assert_eq!(Error::Base64Malformed { offset: 9 }.offset(), Some(9));
+    assert_eq!(Error::FormUnexpected { offset: 5 }.offset(), Some(5));
+    assert_eq!(Error::NonceMalformed.offset(), None);
 }
 
 #[test]

@@ -308,3 +308,36 @@ proptest::proptest! {
         }
     }
 }
+
+/// A list in parts: where one ends the next begins, and together they are within the limits of a whole one.
+#[test]
+fn a_part_of_a_list_knows_its_place() {
+    let entries = ["boot_aggregate", "/a", "/b"]
+        .map(|name| build::true_record(10, "ima-ng", &build::ng(name.as_bytes())));
+    let whole = entries.concat();
+    let first = ImaLog::parse(&whole, &Limits::DEFAULT).unwrap();
+    let at = |log: &ImaLog<'_>, index| log.position(index).map(|at| (at.entries, at.bytes, at.hash_size));
+    let one = entries[0].len() as u64;
+    assert_eq!((at(&first, 0), at(&first, 1)), (Some((0, 0, 20)), Some((1, one, 20))));
+    assert_eq!(at(&first, 3), Some((3, whole.len() as u64, 20)));
+    assert_eq!(at(&first, 9), at(&first, 3), "there is nothing behind the end");
+    assert!(!first.is_empty());
+
+    let before = first.position(1).unwrap();
+    let rest = &whole[entries[0].len()..];
+    let limited = |ima_bytes| ImaLog::parse_after(before, rest, &Limits { ima_bytes, ..Limits::DEFAULT });
+    let part = limited(whole.len()).unwrap();
+    assert_eq!((part.len(), part.is_empty(), part.before()), (2, false, before));
+    assert_eq!(at(&part, 1), Some((2, one + entries[1].len() as u64, 20)));
+    assert_eq!(at(&part, 2), at(&first, 3));
+    let kind = ErrorKind::TooLarge { len: whole.len(), most: whole.len() - 1 };
+    assert_eq!(limited(whole.len() - 1).unwrap_err(), kind.at(0, 1));
+
+    let end = first.position(3).unwrap();
+    let nothing = ImaLog::parse_after(end, b"", &Limits::DEFAULT).unwrap();
+    assert!(nothing.is_empty());
+    assert_eq!((nothing.before(), nothing.position(0)), (end, Some(end)));
+    // A text list has no place in the kernel's bytes.
+    let text = ImaLog::parse(crate::testing::fixture!("boots/sb-grub/ima.ascii"), &Limits::DEFAULT).unwrap();
+    assert_eq!((text.position(0), text.is_empty()), (None, false));
+}

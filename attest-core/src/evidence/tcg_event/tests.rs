@@ -1,3 +1,5 @@
+mod families;
+
 use super::*;
 use crate::digest::HashAlg;
 use crate::evidence::tcg_log::EventLog;

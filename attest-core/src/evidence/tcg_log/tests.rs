@@ -126,6 +126,21 @@ fn a52_every_single_byte_change_is_refused_or_replays_otherwise_unless_no_digest
 }
 
 #[test]
+fn a51_a_log_of_the_largest_size_is_read() {
+    let limited = |bytes: &[u8], event_log_bytes| {
+        let limits = Limits { event_log_bytes, ..Limits::DEFAULT };
+        EventLog::parse(bytes, &limits).map(|log| log.format().name()).map_err(|error| error.code())
+    };
+    let log = build::log(&[Made::separator(4)]);
+    assert_eq!(limited(&log, log.len()), Ok("crypto-agile"));
+    assert_eq!(limited(&log, log.len() - 1), Err("log_too_large"));
+    let sha1 = build::sha1_event(4, EventType::SEPARATOR, &[7; 20], &[0; 4]);
+    assert_eq!(limited(&sha1, sha1.len()), Ok("sha1"));
+    let ccel = [build::header(1, &build::spec_id(1, &[(0x0c, 48)], &[0])), vec![0xff; 64]].concat();
+    assert_eq!(limited(&ccel, ccel.len()), Ok("ccel"));
+}
+
+#[test]
 fn a35_drtm_pcrs_start_at_all_ones() {
     for (register, start) in
         [(16, ZERO), (17, Digest::ones(HashAlg::Sha256)), (22, Digest::ones(HashAlg::Sha256)), (23, ZERO)]

@@ -81,6 +81,15 @@ fn a03_unknown_bank_and_too_many_selections() {
 }
 
 #[test]
+fn a51_what_is_as_long_as_the_limit_is_read() {
+    let bytes = AttestFields::good(&[7; 32]).bytes();
+    let limited =
+        |attest_bytes| Attest::parse(&bytes, &Limits { attest_bytes, ..Limits::DEFAULT }).map(|_| ());
+    assert_eq!(limited(bytes.len()), Ok(()));
+    assert_eq!(limited(bytes.len() - 1), Err(Error::TooLong { len: bytes.len(), limit: bytes.len() - 1 }));
+}
+
+#[test]
 fn a04_magic_is_not_tpm_generated() {
     assert_eq!(lie(|quote| quote.magic = 0xff54_4346), Error::MagicNotTpmGenerated { got: 0xff54_4346 });
 }

@@ -71,6 +71,12 @@ fn told_apart_by_the_first_byte() {
 }
 
 #[test]
+fn formats_are_named() {
+    let all = [Format::Systemd, Format::CelTlv, Format::CelJson, Format::CelCbor];
+    assert_eq!(all.map(Format::name), ["systemd", "cel-tlv", "cel-json", "cel-cbor"]);
+}
+
+#[test]
 fn a_log_without_records() {
     assert_eq!(findings(""), [(FindingKind::Empty, None, None)]);
     assert_eq!(findings("[]"), [(FindingKind::Empty, None, None)]);

@@ -56,3 +56,67 @@ fn content_hashed_with_its_type_and_length() {
     assert!(read.is_authenticated_everywhere());
     assert_eq!(read.content.type_name(), "80");
 }
+
+#[test]
+fn every_kind_of_content_is_read_in_json_and_cbor() {
+    let systemd = || Content::Systemd(Systemd { string: Some("ready".into()), ..Systemd::default() });
+    let management = |one| Content::Management(vec![one]);
+    let in_json = [
+        ("systemd", json!(hex::encode("ready")), systemd()),
+        ("cel", json!({ "type": "cel_timestamp", "data": 7 }), management(Management::Timestamp(7))),
+        (
+            "pcclient_std",
+            json!({ "event_type": 13, "event_data": "78" }),
+            Content::PcClient { event_type: Some(EventType::IPL), data: b"x".to_vec() },
+        ),
+    ];
+    for (kind, content, expected) in in_json {
+        let mut record = json_record(0, 11, b"x");
+        record["content_type"] = json!(kind);
+        record["content"] = content;
+        assert_eq!(read_json(&[record]).unwrap()[0].content, expected);
+    }
+    let version = map(vec![(0, int(1)), (1, map(vec![(0, int(1)), (1, int(2))]))]);
+    let in_cbor = [
+        (9, Cbor::Bytes(b"ready".to_vec()), systemd()),
+        (4, version, management(Management::Version { major: 1, minor: 2 })),
+        (4, map(vec![(0, int(80)), (1, int(7))]), management(Management::Timestamp(7))),
+    ];
+    for (kind, content, expected) in in_cbor {
+        let mut fields = cbor_fields(0, 11, b"x");
+        fields.truncate(3);
+        fields.extend([(9, int(kind)), (10, content)]);
+        assert_eq!(parse_cbor(&cbor_log(vec![fields]), &LIMITS).unwrap()[0].content, expected);
+    }
+    let states = [StateTransition::Suspend, StateTransition::Hibernate, StateTransition::Kexec];
+    assert_eq!(states.map(StateTransition::name), ["suspend", "hibernate", "kexec"]);
+}
+
+/// Where a record ends is found by brackets, and none of those in its strings is one.
+#[test]
+fn a46_brackets_and_quotes_in_strings_end_no_record() {
+    for string in ["]", "}", ",", "[{", "\"]}", "\\\"]", "\\", "\\\\\"", "a\\"] {
+        let mut first = json_record(0, 11, b"x");
+        first["content_type"] = json!("systemd");
+        first["content"] = json!({ "string": string });
+        let read = read_json(&[first, json_record(1, 11, b"x")]).unwrap();
+        assert_eq!(read.len(), 2);
+        let expected = Systemd { string: Some(string.into()), ..Systemd::default() };
+        assert_eq!(read[0].content, Content::Systemd(expected), "{string}");
+    }
+}
+
+/// SHA-1 has no say beside another bank, and speaks for itself where it is alone.
+#[test]
+fn a33_a_sha1_digest_counts_only_where_there_is_no_other() {
+    let sha1 = |of: &[u8]| tlv(4, HashAlg::Sha1.hash(&[of]).as_bytes());
+    let covers = |digests: &[Vec<u8>]| {
+        let record = [tlv(0, &[0]), tlv(1, &[11]), tlv(3, &digests.concat()), tlv(9, b"x")].concat();
+        parse_tlv(&record, &LIMITS).unwrap()[0].is_authenticated_everywhere()
+    };
+    let sha256_of = |of: &[u8]| tlv(0x0b, &sha256(of));
+    assert!(covers(&[sha1(b"x")]) && !covers(&[sha1(b"y")]));
+    assert!(covers(&[sha1(b"y"), sha256_of(b"x")]));
+    assert!(!covers(&[sha1(b"x"), sha256_of(b"y")]));
+    assert!(!covers(&[tlv(0xee, &[7; 32])]), "a hash that is not known covers nothing");
+}

@@ -24,6 +24,22 @@ fn submodules_are_claims_tokens_or_digests() {
     assert!(refused(Value::Array(vec![int(-16), bytes([1; 31])])));
 }
 
+#[test]
+fn a_detached_digest_is_of_any_of_the_three_hashes() {
+    use crate::HashAlg::{Sha256, Sha384, Sha512};
+    for (number, name, alg) in [(-16, "SHA-256", Sha256), (-43, "SHA-384", Sha384), (-44, "SHA-512", Sha512)]
+    {
+        let digest = vec![1; alg.size()];
+        let detached = SubmoduleKind::Detached { alg, digest: digest.clone(), claims: None };
+        let submods = Value::Map(vec![(text("far"), Value::Array(vec![int(number), bytes(&digest)]))]);
+        let token = cwt(&with(plain_claims(), 266, Some(submods))).unwrap();
+        assert_eq!(token.submods()[0].kind, detached);
+        let digest = base64url(&digest);
+        let token = jwt(&format!(r#"{{"submods":{{"far":["DIGEST",["{name}","{digest}"]]}}}}"#)).unwrap();
+        assert_eq!(token.submods()[0].kind, detached);
+    }
+}
+
 fn bundle(set: &Value, name: &str) -> Value {
     let digest = crate::HashAlg::Sha256.hash(&[&encode(set)]);
     let submods = Value::Map(vec![(text("audio"), Value::Array(vec![int(-16), bytes(digest.as_bytes())]))]);
@@ -43,6 +59,24 @@ fn a_detached_bundle_is_one_token_and_what_it_digests() {
         assert_eq!(claims.swname.as_deref(), Some("Audio OS"));
         assert_eq!(token.wrappers, ["bundle"]);
     }
+    // The token may stand in a selector, and all of it in JSON.
+    let Value::Array(parts) = bundle(&set, "audio") else { panic!() };
+    let [Value::Bytes(main), sets] = parts.as_slice() else { panic!() };
+    let selector = format!(r#"["CBOR","{}"]"#, base64url(main));
+    let in_text = encode(&Value::Array(vec![text(&selector), sets.clone()]));
+    let in_json = format!(r#"[{selector},{{"audio":"{}"}}]"#, base64url(encode(&set)));
+    for bundled in [&in_text[..], in_json.as_bytes()] {
+        let token = parse(bundled).unwrap();
+        assert_eq!(token.submods()[0].kind.claims().unwrap().swname.as_deref(), Some("Audio OS"));
+    }
+    // A bundle holds a token, and no bundle; and what is called a CWT is none.
+    let inner = encode(&Value::Tag(602, Box::new(bundle(&set, "audio"))));
+    let nested = parse(&encode(&Value::Array(vec![bytes(inner), sets.clone()])));
+    assert!(matches!(nested, Err(Error::WrapperMalformed { .. })), "{nested:?}");
+    let called_cwt = Value::Array(vec![int(263), bytes(encode(&bundle(&set, "audio")))]);
+    assert!(parse(&encode(&called_cwt)).is_err());
+    let collected = Value::Map(vec![(int(1), bundle(&set, "audio"))]);
+    assert!(matches!(parse(&encode(&collected)), Err(Error::WrapperMalformed { .. })));
     let unexpected = Error::DetachedUnexpected { name: "video".into() };
     assert_eq!(parse(&encode(&bundle(&set, "video"))).unwrap_err(), unexpected);
     let Value::Array(mut parts) = bundle(&set, "audio") else { panic!() };
@@ -73,6 +107,8 @@ fn a_cmw_is_one_token_and_its_type() {
         let token = parse(&encode(&value)).unwrap_or_else(|error| panic!("{value:?}: {error}"));
         assert!(!token.wrappers.is_empty());
     }
+    let collection = Value::Map(vec![(int(1), record(int(263), &cwt))]);
+    assert_eq!(parse(&encode(&collection)).unwrap().wrappers, ["cmw collection"]);
     let jwt = jws(Signer::P256, "ES256", r#"{"alg":"ES256"}"#, "{}");
     let json = format!(r#"["application/eat+jwt","{}"]"#, base64url(&jwt));
     assert_eq!(parse(json.as_bytes()).unwrap().format(), Format::Jwt);
@@ -93,6 +129,7 @@ fn a_cmw_is_one_token_and_its_type() {
     ));
     let two = Value::Map(vec![(int(1), record(int(263), &cwt)), (int(2), record(int(263), &cwt))]);
     assert_eq!(kind(&two), Error::WrapperNotSingle { count: 2 });
-    let deep = (0..5).fold(cwt.clone(), |inner, _| encode(&record(int(263), &inner)));
-    assert_eq!(parse(&deep).unwrap_err(), Error::WrapperTooDeep { limit: 4 });
+    let wrapped = |times| (0..times).fold(cwt.clone(), |inner, _| encode(&record(int(263), &inner)));
+    assert_eq!(parse(&wrapped(4)).unwrap().wrappers.len(), 4);
+    assert_eq!(parse(&wrapped(5)).unwrap_err(), Error::WrapperTooDeep { limit: 4 });
 }
