@@ -230,8 +230,12 @@ fn a_malformed_claim_is_named() {
 
 #[test]
 fn claims_that_nobody_knows_are_shown_and_not_judged() {
-    let token = cwt(&with(psa_claims(), 99_999, Some(bytes([0xab])))).unwrap();
-    assert_eq!(token.claims().shown()["99999"], "ab");
+    let shown =
+        |value| cwt(&with(psa_claims(), 99_999, Some(value))).unwrap().claims().shown()["99999"].clone();
+    assert_eq!(shown(bytes([0xab])), "ab");
+    assert_eq!((shown(int(-7)), shown(Value::Integer(u64::MAX.into()))), ((-7).into(), u64::MAX.into()));
+    let token = cwt(&with(plain_claims(), 263, Some(int(3)))).unwrap();
+    assert_eq!(token.claims().shown()["dbgstat"], token.claims().dbgstat.unwrap().name());
 }
 
 /// Submodules by their own claims' names, and byte strings alike from both encodings.

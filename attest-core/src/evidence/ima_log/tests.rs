@@ -337,6 +337,12 @@ fn a_part_of_a_list_knows_its_place() {
     let nothing = ImaLog::parse_after(end, b"", &Limits::DEFAULT).unwrap();
     assert!(nothing.is_empty());
     assert_eq!((nothing.before(), nothing.position(0)), (end, Some(end)));
+    let two =
+        [entries[0].clone(), build::true_record(10, "ima-sig", &[&build::ng(b"/s")[..], &[0; 4]].concat())]
+            .concat()
+            .repeat(2);
+    let two = ImaLog::parse(&two, &Limits::DEFAULT).unwrap();
+    assert_eq!(two.templates().into_iter().collect::<Vec<_>>(), ["ima-ng", "ima-sig"]);
     // A text list has no place in the kernel's bytes.
     let text = ImaLog::parse(crate::testing::fixture!("boots/sb-grub/ima.ascii"), &Limits::DEFAULT).unwrap();
     assert_eq!((text.position(0), text.is_empty()), (None, false));

@@ -75,6 +75,8 @@ fn a_detached_bundle_is_one_token_and_what_it_digests() {
     assert!(matches!(nested, Err(Error::WrapperMalformed { .. })), "{nested:?}");
     let called_cwt = Value::Array(vec![int(263), bytes(encode(&bundle(&set, "audio")))]);
     assert!(parse(&encode(&called_cwt)).is_err());
+    let collected_json = format!(r#"{{"a":{in_json}}}"#);
+    assert!(matches!(parse(collected_json.as_bytes()), Err(Error::WrapperMalformed { .. })));
     let collected = Value::Map(vec![(int(1), bundle(&set, "audio"))]);
     assert!(matches!(parse(&encode(&collected)), Err(Error::WrapperMalformed { .. })));
     let unexpected = Error::DetachedUnexpected { name: "video".into() };
@@ -113,6 +115,8 @@ fn a_cmw_is_one_token_and_its_type() {
     let json = format!(r#"["application/eat+jwt","{}"]"#, base64url(&jwt));
     assert_eq!(parse(json.as_bytes()).unwrap().format(), Format::Jwt);
     assert_eq!(parse(format!(r#"{{"a":{json}}}"#).as_bytes()).unwrap().wrappers, ["cmw collection"]);
+    let negative = json.replace("\"]", "\",-4]");
+    assert!(matches!(parse(negative.as_bytes()), Err(Error::WrapperMalformed { .. })), "{negative}");
     let kind = |value: &Value| parse(&encode(value)).unwrap_err();
     assert!(matches!(kind(&record(int(9999), &cwt)), Error::WrapperTypeUnexpected { .. }));
     assert!(matches!(kind(&record(text("application/rim+cose"), &cwt)), Error::WrapperTypeUnexpected { .. }));
