@@ -2,6 +2,7 @@
 //! by its digest, and follows successions from there.
 
 mod check;
+mod demand;
 mod fault;
 mod rules;
 #[cfg(test)]
@@ -11,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::demand::{ParameterRule, PlaceRule, ProvenanceDemand};
 pub use self::fault::{Fault, Who};
 pub use self::rules::{
-    Capability, Channel, Custody, Family, LogRules, ProvenanceDemand, Purpose, Review, SigningKey, Tier,
-    WitnessRule,
+    Capability, Channel, Custody, Family, LogRules, Purpose, Review, SigningKey, Tier, WitnessRule,
 };
 use super::key::CanonicalKey;
 use super::name::{Name, Words};
@@ -67,6 +68,9 @@ pub struct Identity {
     pub organisation: Name,
     /// Its keys. Each is of this identity alone.
     pub keys: Vec<IdentityKey>,
+    /// How builders call it when it triggers a build.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub accounts: BTreeSet<Words>,
 }
 
 /// What an identity is. Only people approve.
@@ -223,6 +227,13 @@ impl Policy {
     #[must_use]
     pub fn identity(&self, name: &Name) -> Option<&Identity> {
         self.document.identities.get(name)
+    }
+
+    /// Whose account at a builder this is.
+    #[must_use]
+    pub fn account(&self, account: &str) -> Option<&Name> {
+        let has_it = |identity: &Identity| identity.accounts.iter().any(|known| known.as_str() == account);
+        self.document.identities.iter().find(|(_, identity)| has_it(identity)).map(|(name, _)| name)
     }
 
     /// The family of this name.

@@ -23,6 +23,9 @@ pub(crate) const DAY: u64 = 86_400;
 /// People, and the program that files requests; each one's key is of the seed at its place.
 pub(crate) const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "ci"];
 
+pub(crate) const BUILDER_ID: &str = "https://builder.example/hermetic";
+pub(crate) const BUILD_TYPE: &str = "https://builder.example/buildtypes/uki/v1";
+
 pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix(seconds)
 }
@@ -75,16 +78,21 @@ pub(crate) fn key_of(line: String) -> IdentityKey {
 }
 
 fn identity(kind: Kind, who: &str, key: String) -> (Name, Identity) {
-    let identity = Identity { kind, name: words(who), organisation: name("acme"), keys: vec![key_of(key)] };
+    let accounts = [words(&format!("{who}@builder.example"))].into();
+    let identity =
+        Identity { kind, name: words(who), organisation: name("acme"), keys: vec![key_of(key)], accounts };
     (name(who), identity)
 }
 
 fn channel(tier: Tier, approvals: Option<&str>) -> Channel {
     let demand = ProvenanceDemand {
-        builders: names("hermetic"),
-        builder_id: words("https://builder.example/hermetic"),
-        build_type: words("https://builder.example/buildtypes/uki/v1"),
-        source: words("git+https://git.example/firmware"),
+        builders: [(name("hermetic"), words(BUILDER_ID))].into(),
+        build_types: [words(BUILD_TYPE)].into(),
+        source: PlaceRule::Exactly(words("https://git.example/firmware")),
+        refs: vec![PlaceRule::Exactly(words("refs/heads/main"))],
+        other_sources: Vec::new(),
+        parameters: [(words("/target"), ParameterRule::Exactly(words("\"gateway\"")))].into(),
+        on_behalf_of: Some(words("/internalParameters/actor")),
         independent: 1,
     };
     Channel {

@@ -14,8 +14,8 @@ use crate::Limits;
 use crate::audit::checkpoint::LogIdentity;
 use crate::audit::note::VerifierKey;
 use crate::audit::witness::WitnessQuorum;
-use crate::release::Name;
 use crate::release::key::CanonicalKey;
+use crate::release::{Name, Words};
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
@@ -44,6 +44,7 @@ pub(super) fn check(
     if let Some(recovery) = &document.recovery {
         check.people(&Who::Recovery, recovery, PEOPLE);
     }
+    check.accounts();
     let mut keys = Keys::new(document, limits);
     keys.of_identities();
     keys.of_signing();
@@ -98,6 +99,18 @@ impl Check<'_> {
         }
     }
 
+    /// One account at a builder is one identity's.
+    fn accounts(&mut self) {
+        let mut owners: BTreeMap<&Words, &Name> = BTreeMap::new();
+        for (name, identity) in &self.document.identities {
+            for account in &identity.accounts {
+                if let Some(other) = owners.insert(account, name) {
+                    self.faults.push(Fault::AccountShared { one: other.clone(), other: name.clone() });
+                }
+            }
+        }
+    }
+
     fn families(&mut self) {
         let document = self.document;
         for (name, family) in &document.families {
@@ -147,6 +160,11 @@ impl Check<'_> {
                 REVIEW_SECONDS,
             );
         }
+        let is_disjoint = |(_, witnesses): (LogIdentity, WitnessQuorum)| witnesses.overlap() == 0;
+        if wants_people && self.document.log.read(&Limits::DEFAULT).is_ok_and(is_disjoint) {
+            let (family, channel) = (family_name.clone(), channel_name.clone());
+            self.faults.push(Fault::WitnessesDisjoint { family, channel });
+        }
         if wants_people && !self.document.log.is_watched_from_outside() {
             self.faults.push(Fault::OutsideWitnessMissing { family: family_name, channel: channel_name });
         }
@@ -163,12 +181,21 @@ impl Check<'_> {
         match &channel.provenance {
             None if channel.tier == Tier::Dev => {}
             None => self.faults.push(fault(0, 1)),
-            Some(ProvenanceDemand { builders, independent, .. }) => {
+            Some(demand) => {
+                let ProvenanceDemand { builders, independent, on_behalf_of, .. } = demand;
                 let is_possible = usize::try_from(*independent).is_ok_and(|needed| needed <= builders.len());
                 if *independent == 0 || !is_possible {
                     self.faults.push(fault(builders.len(), *independent));
                 }
-                for builder in builders {
+                let wants_people = matches!(channel.tier, Tier::Production | Tier::Emergency);
+                let who = || Who::Builders(family.clone(), name.clone());
+                if demand.rule().is_none() {
+                    self.faults.push(Fault::ParameterNotJson { who: who() });
+                }
+                if wants_people && on_behalf_of.is_none() {
+                    self.faults.push(Fault::TriggerUnasked { who: who() });
+                }
+                for builder in builders.keys() {
                     self.identity(&Who::Builders(family.clone(), name.clone()), builder, &[Kind::Builder]);
                 }
             }

@@ -27,6 +27,14 @@ pub enum Who {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
+    /// One account at a builder, of two identities.
+    #[error("one account at a builder is of `{one}` and of `{other}`")]
+    AccountShared {
+        /// The first.
+        one: Name,
+        /// The second.
+        other: Name,
+    },
     /// Hardware that no maker vouches for.
     #[error("a key of `{identity}` is called hardware, and its attestation does not say so: {because}")]
     AttestationInvalid {
@@ -125,6 +133,12 @@ pub enum Fault {
         /// The channel.
         channel: Name,
     },
+    /// A parameter's value that is no JSON.
+    #[error("{who}: the value of a parameter is no JSON")]
+    ParameterNotJson {
+        /// Whose.
+        who: Who,
+    },
     /// A tier that wants provenance, and no rule for it; or a rule that asks for nobody's, or for more builders than there are.
     #[error("channel `{channel}` of `{family}`: {builders} builder(s), {independent} of whom must agree")]
     Provenance {
@@ -168,6 +182,20 @@ pub enum Fault {
         /// The code of what is wrong with it.
         because: &'static str,
     },
+    /// Where people approve, whoever triggered the build must be known.
+    #[error("{who}: `on_behalf_of` is missing, so whoever triggers a build could approve it")]
+    TriggerUnasked {
+        /// Whose.
+        who: Who,
+    },
+    /// A tier above `delegated` where two quorums of witnesses need not have one in common: the log could show each a history of its own.
+    #[error("channel `{channel}` of `{family}`: its tier takes more than half of the witnesses")]
+    WitnessesDisjoint {
+        /// The family.
+        family: Name,
+        /// The channel.
+        channel: Name,
+    },
     /// A name that leads nowhere.
     #[error("{who}: there is no identity `{identity}`")]
     Unknown {
@@ -183,6 +211,7 @@ impl Fault {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::AccountShared { .. } => "policy_account_shared",
             Self::ApprovalsMissing { .. } => "policy_approvals_missing",
             Self::AttestationInvalid { .. } => "policy_attestation_invalid",
             Self::Duration { .. } => "policy_duration",
@@ -195,13 +224,16 @@ impl Fault {
             Self::NotOfThisKind { .. } => "policy_not_of_this_kind",
             Self::OnePerson { .. } => "policy_one_person",
             Self::OutsideWitnessMissing { .. } => "policy_outside_witness_missing",
+            Self::ParameterNotJson { .. } => "policy_parameter_not_json",
             Self::Provenance { .. } => "policy_provenance",
             Self::ReviewOrNot { .. } => "policy_review_or_not",
             Self::RootFragile => "policy_root_fragile",
             Self::SigningKey { .. } => "policy_signing_key",
             Self::Timespan { .. } => "policy_timespan",
             Self::TokenMaker { .. } => "policy_token_maker",
+            Self::TriggerUnasked { .. } => "policy_trigger_unasked",
             Self::Unknown { .. } => "policy_unknown",
+            Self::WitnessesDisjoint { .. } => "policy_witnesses_disjoint",
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::name::{Name, Words};
 use super::super::object::{Blob, moment};
 use super::super::quorum::Quorum;
+use super::demand::ProvenanceDemand;
 use crate::Timestamp;
 
 /// Devices that share golden values.
@@ -75,22 +76,6 @@ pub enum Tier {
     Emergency,
     /// People's word.
     Production,
-}
-
-/// What must vouch for a build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProvenanceDemand {
-    /// Builders, by the names of their identities.
-    pub builders: BTreeSet<Name>,
-    /// The `builder.id` that they must name.
-    pub builder_id: Words,
-    /// The `buildType` that they must name.
-    pub build_type: Words,
-    /// Where the source must come from: exactly this URI.
-    pub source: Words,
-    /// How many different builders must have built the same; 2 is for channels of high risk.
-    pub independent: u64,
 }
 
 /// A look at a release after the fact.

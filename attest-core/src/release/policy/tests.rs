@@ -142,8 +142,13 @@ fn provenance_is_wanted_but_for_trying_out() {
     assert_eq!(demand(|demand| demand.independent = 0), ["policy_provenance"]);
     assert_eq!(demand(|demand| demand.independent = 2), ["policy_provenance"]);
     assert_eq!(demand(|demand| demand.independent = u64::MAX), ["policy_provenance"]);
-    assert_eq!(demand(|demand| demand.builders = names("")), ["policy_provenance"]);
-    assert_eq!(demand(|demand| demand.builders = names("alice")), ["policy_not_of_this_kind"]);
+    assert_eq!(demand(|demand| demand.builders.clear()), ["policy_provenance"]);
+    let alice = |demand: &mut ProvenanceDemand| demand.builders = [(name("alice"), words(BUILDER_ID))].into();
+    assert_eq!(demand(alice), ["policy_not_of_this_kind"]);
+    let odd = |demand: &mut ProvenanceDemand| {
+        demand.parameters.insert(words("/odd"), ParameterRule::Exactly(words("{")));
+    };
+    assert_eq!(demand(odd), ["policy_parameter_not_json"]);
 }
 
 #[test]
@@ -164,7 +169,18 @@ fn production_is_watched_from_outside() {
         |p: &mut PolicyDocument| p.log.witnesses.values_mut().for_each(|witness| witness.outside = false);
     assert_eq!(codes(alone), ["policy_outside_witness_missing"; 2], "stable and urgent");
     let one_of_own = |p: &mut PolicyDocument| p.log.threshold = 1;
-    assert_eq!(codes(one_of_own), ["policy_outside_witness_missing"; 2], "the own one alone would do");
+    let twice = |codes: [&'static str; 2]| [codes, codes].concat();
+    let disjoint = "policy_witnesses_disjoint";
+    assert_eq!(
+        codes(one_of_own),
+        twice([disjoint, "policy_outside_witness_missing"]),
+        "the own one alone would do"
+    );
+    let fourth = |p: &mut PolicyDocument| {
+        let key = verifier_key("fourth.example", KeyType::CosignatureV1, 44);
+        p.log.witnesses.insert(name("fourth"), WitnessRule { key, outside: true });
+    };
+    assert_eq!(codes(fourth), [disjoint; 2], "two of four could see another history than the other two");
     assert_eq!(codes(|p| p.log.threshold = 3), [""; 0]);
 }
 
@@ -252,4 +268,24 @@ fn versions_begin_with_one_and_follow() {
     assert_eq!(codes(second), [""; 0]);
     let zero = |p: &mut PolicyDocument| (p.version, p.previous) = (0, Some(id("before")));
     assert_eq!(codes(zero), ["policy_first_or_not"]);
+}
+
+#[test]
+fn a64_whoever_triggers_a_build_is_known() {
+    let unasked = |called: &'static str| {
+        codes(move |p| {
+            let channel = gateway(p).channels.get_mut(called).unwrap();
+            channel.provenance.as_mut().unwrap().on_behalf_of = None;
+        })
+    };
+    assert_eq!(unasked("stable"), ["policy_trigger_unasked"]);
+    assert_eq!(unasked("urgent"), ["policy_trigger_unasked"]);
+    assert!(unasked("nightly").is_empty(), "nobody approves there");
+    let shared = |p: &mut PolicyDocument| {
+        p.identities.get_mut("bob").unwrap().accounts.insert(words("alice@builder.example"));
+    };
+    assert_eq!(faults(shared), [Fault::AccountShared { one: name("alice"), other: name("bob") }]);
+    let policy = parse(&policy()).unwrap();
+    assert_eq!(policy.account("alice@builder.example"), Some(&name("alice")));
+    assert_eq!(policy.account("alice"), None);
 }

@@ -160,7 +160,8 @@ fn a_policy_that_does_not_follow() {
     // Words for one policy are none for another.
     let mut history = History::new();
     let policy = history.keep(&second_policy());
-    let other = PolicyDocument { expires: at(NOW), ..second_policy() };
+    let mut other = second_policy();
+    other.log.hard_age_seconds += 1;
     let successions = ["alice", "bob"].map(|who| history.keep(&succession(who, &other))).to_vec();
     history.write(Event::Policy { policy, successions });
     assert_eq!(passed_over(&history), [(1, "succession_quorum_not_met")]);
@@ -185,7 +186,12 @@ fn a_request_is_revoked_by_a_revoker_of_its_family() {
     assert_eq!(revoked("alice", |_| {}), (lost, vec![]));
     let not = || (None, vec![(1, "revocation_does_not_count")]);
     assert_eq!(revoked("bob", |_| {}), not(), "no revoker");
-    assert_eq!(revoked("bob", |revocation| revocation.by = name("dave")), not(), "in another's name");
+    let in_anothers_name = |revocation: &mut Revocation| {
+        revocation.by = name("dave");
+        revocation.signature = armored::<Revocation>(&signer("bob"), &Text::revocation(revocation));
+    };
+    assert_eq!(revoked("bob", in_anothers_name), not());
+    assert_eq!(revoked("bob", |revocation| revocation.by = name("dave")), not(), "nor after the fact");
     assert_eq!(revoked("dave", |revocation| revocation.reason = words("other")), not());
     let elsewhere = |revocation: &mut Revocation| {
         revocation.authority = id("elsewhere");
