@@ -1,5 +1,8 @@
 //! What changed between two documents, as a reviewer reads it.
 
+mod banks;
+mod partners;
+
 use std::collections::BTreeMap;
 
 use super::{Golden, Sequence, Slot};
@@ -14,6 +17,8 @@ pub enum ChangeKind {
     Changed,
     /// Only the old document has it.
     Removed,
+    /// Both have it, or something near, under different names.
+    Renamed,
 }
 
 /// One difference.
@@ -47,13 +52,21 @@ pub struct SlotChange {
 impl Golden {
     /// Everything in which `new` differs from this document, in the order of the documents, additions last. Nothing that is compared at
     /// appraisal is left out. Slots are aligned, so that one more extend does not make all that follow it look changed.
+    ///
+    /// Sequences and variants stand for those of the same name, and if there is none for the ones nearest in content. Digests are
+    /// compared in the banks that both documents have; what one alone has is counted.
     #[must_use]
     pub fn diff(&self, new: &Self) -> Vec<Change> {
-        let (before, after) = (self.flatten(), new.flatten());
+        let shared = banks::shared(self, new);
+        let mut changes = Vec::new();
+        banks::alone(self, new, &mut changes);
+        let old = banks::within(self, &shared);
+        let (new, renamed) = partners::under_old_names(&old, &banks::within(new, &shared));
+        changes.extend(renamed);
+        let (before, after) = (old.flatten(), new.flatten());
         let old: BTreeMap<&str, &Entry> = before.0.iter().map(|entry| (&*entry.place, entry)).collect();
         let new: BTreeMap<&str, &Entry> = after.0.iter().map(|entry| (&*entry.place, entry)).collect();
         let only_new = after.0.iter().filter(|entry| !old.contains_key(&*entry.place));
-        let mut changes = Vec::new();
         for Entry { place, .. } in before.0.iter().chain(only_new) {
             let (old, new) = (old.get(&**place).copied(), new.get(&**place).copied());
             let text = |entry: Option<&Entry>| entry.map(|entry| entry.value.clone());

@@ -161,6 +161,71 @@ fn every_value_that_judges_shows_in_the_comparison() {
     assert!(old.diff(&new).iter().any(|c| c.kind == ChangeKind::Removed && c.place == "judged PCR 7"));
 }
 
+/// A document learned in another folder has other names and nothing else: no more is said than that.
+#[test]
+fn what_was_learned_under_another_name_is_compared_by_content() {
+    let old = learned();
+    let mut new = old.clone();
+    new.sequences.iter_mut().for_each(|sequence| sequence.name = "elsewhere".into());
+    new.variants[0].name = "elsewhere".into();
+    let changes = old.diff(&new);
+    assert_eq!(changes.len(), 1, "{changes:#?}");
+    assert_eq!(changes[0].kind, ChangeKind::Renamed);
+    assert!(changes[0].place.contains("PCR 7") && changes[0].place.contains("variant"), "{changes:#?}");
+    assert_eq!(changes[0].new.as_deref(), Some("`elsewhere`"));
+    let other = old.banks.iter().map(|bank| bank.hash(&[b"other"])).collect();
+    let at = new.variants[0].sequences.iter().position(|sequence| sequence.pcr == 9).unwrap();
+    new.variants[0].sequences[at].slots[0].digests = other;
+    let changes = old.diff(&new);
+    assert_eq!(changes.len(), 2, "{changes:#?}");
+    assert!(changes[0].new.as_ref().unwrap().contains("below"));
+    assert_eq!(changes[1].slot.as_ref().unwrap().pcr, 9);
+}
+
+/// Of several alternatives each gets the one that has most in common with it, whatever their order.
+#[test]
+fn the_nearest_stand_for_each_other() {
+    let mut old = learned();
+    let base = old.variants[0].clone();
+    let at = base.sequences.iter().position(|sequence| sequence.pcr == 9).unwrap();
+    let with = |name: &str, many: usize| {
+        let mut variant = Variant { name: name.into(), ..base.clone() };
+        for slot in variant.sequences[at].slots.iter_mut().take(many) {
+            slot.digests.iter_mut().for_each(|digest| *digest = digest.alg().hash(&[digest.as_bytes()]));
+        }
+        variant
+    };
+    old.variants = vec![with("a", 0), with("b", 2)];
+    let mut new = old.clone();
+    new.variants = vec![with("y", 3), with("x", 0)];
+    let changes = old.diff(&new);
+    let renamed: Vec<_> = changes.iter().filter(|c| c.kind == ChangeKind::Renamed).collect();
+    assert_eq!(renamed.len(), 2, "{changes:#?}");
+    assert_eq!(renamed[0].old.as_deref().zip(renamed[0].new.as_deref()), Some(("`a`", "`x`")));
+    assert_eq!(changes.iter().filter(|c| c.slot.is_some()).count(), 1, "{changes:#?}");
+}
+
+/// A document without one bank differs in that, not in every slot.
+#[test]
+fn documents_with_other_banks_are_compared_by_those_they_share() {
+    let old = learned();
+    let mut new = old.clone();
+    new.banks = vec![HashAlg::Sha256];
+    let slots = new.sequences.iter_mut().chain(new.variants.iter_mut().flat_map(|v| &mut v.sequences));
+    for slot in slots.flat_map(|sequence| &mut sequence.slots) {
+        slot.digests.retain(|digest| digest.alg() == HashAlg::Sha256);
+    }
+    let changes = old.diff(&new);
+    assert!(changes.iter().all(|c| c.slot.is_none()), "{changes:#?}");
+    assert!(changes.iter().any(|c| c.kind == ChangeKind::Removed && c.place == "digests in sha384"));
+    new.sequences[0].slots[0].digests[0] = HashAlg::Sha256.hash(&[b"other"]);
+    assert_eq!(old.diff(&new).iter().filter(|c| c.slot.is_some()).count(), 1);
+    new.banks = vec![HashAlg::Sha512];
+    assert!(
+        old.diff(&new).iter().any(|c| c.new.as_ref().is_some_and(|new| new.contains("no bank is in both")))
+    );
+}
+
 #[test]
 fn remarks_for_the_reviewer() {
     let mut golden = learned();

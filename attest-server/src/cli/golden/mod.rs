@@ -322,6 +322,7 @@ const fn kind(kind: ChangeKind) -> &'static str {
         ChangeKind::Added => "added",
         ChangeKind::Changed => "changed",
         ChangeKind::Removed => "removed",
+        ChangeKind::Renamed => "renamed",
     }
 }
 
