@@ -113,6 +113,8 @@ names! {
         ImaMissing = "ima_missing",
         /// The bank was extended with zero-padded SHA-1 digests.
         ImaPadded = "ima_padded_sha1",
+        /// The list has entries in PCRs of which the quote proves nothing: they are not judged.
+        ImaPcrNotProven = "ima_pcr_not_proven",
         /// IMA reports a measurement violation.
         ImaViolation = "ima_violation",
         /// A boot with a kexec, or an IMA list that was lost: the list does not replay.

@@ -37,6 +37,7 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
     };
     reasons.extend(boot_aggregate(ima));
     reasons.extend(coverage(ima));
+    reasons.extend(outside(ima));
     let document = references.source().document_sha256.clone().unwrap_or_default();
     let before = Before::of(ima, &document);
     if !before.is_of_document {
@@ -211,6 +212,22 @@ fn coverage(ima: &AuthenticIma<'_>) -> Option<Reason> {
     );
     let reason = Reason::new(Code::ImaPadded, Severity::Warn, Part::Runtime, explain);
     Some(Reason { pcr: Some(10), bank: Some(padded.bank.name()), ..reason })
+}
+
+/// Entries that are told and not judged, because the quote proves nothing of their PCRs. What is not judged does not affirm.
+fn outside(ima: &AuthenticIma<'_>) -> Option<Reason> {
+    let counts = ima.outside();
+    let total = counts.values().fold(0_u32, |sum, count| sum.saturating_add(*count));
+    let (first, _) = counts.first_key_value()?;
+    let each: Vec<String> = counts.iter().map(|(pcr, count)| format!("{count} in PCR {pcr}")).collect();
+    let entries = if total == 1 { "entry is" } else { "entries are" };
+    let explain = format!(
+        "{total} {entries} not judged, in PCRs that are not quoted or can be reset by the running system: {}",
+        each.join(", ")
+    );
+    let reason = Reason::new(Code::ImaPcrNotProven, Severity::Warn, Part::Runtime, explain);
+    let pcr = Some(u32::from(*first)).filter(|_| counts.len() == 1);
+    Some(Reason { pcr, component: Some("ima".into()), ..reason })
 }
 
 /// Root causes among runtime findings, the first of each kind.

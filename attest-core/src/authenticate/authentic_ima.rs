@@ -1,5 +1,7 @@
 //! The IMA list against the quoted PCRs: which part of it the quote covers, and whether it belongs to this boot.
 
+use std::collections::BTreeMap;
+
 use super::ima::{self, BootAggregate, PrefixMatch, Registers, TemplateDigests, ToldAggregate, Unproven};
 use super::ima_checkpoint::{BankAt, ImaCheckpoint, Judged, selected};
 use super::pcrs::{self, QuotedPcrs};
@@ -7,6 +9,7 @@ use super::quote::AuthenticQuote;
 use super::story::Logs;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::ima_log::{Entry, IMA_PCR, ImaLog, Plain};
+use crate::evidence::tcg_log::PCRS;
 
 /// What the list says about a quoted PCR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +132,7 @@ impl<'a> AuthenticIma<'a> {
             covered: self.coverage()?.entries_covered,
             banks: with_entries.map(bank).collect::<Option<_>>()?,
             boot_aggregate: self.told_aggregate,
+            outside: self.outside_before(prefix.end),
             judged,
         })
     }
@@ -145,10 +149,33 @@ impl<'a> AuthenticIma<'a> {
         }
     }
 
-    /// Whether the quote proves what the list says of this PCR.
+    /// Whether the quote proves what the list says of this PCR; never of one that the running system can reset.
     #[must_use]
     pub fn proves(&self, pcr: u8) -> bool {
-        self.decides.is_some_and(|(alg, _)| self.outcome(alg, pcr) == ImaOutcome::Match)
+        self.proven().1.has(pcr.into())
+    }
+
+    /// How many entries are in each PCR that is not [proven](Self::proves), of the whole list: nothing says that they are all there were, or
+    /// that there were any. PCR 10 is left out: without it the list as a whole is unproven.
+    #[must_use]
+    pub fn outside(&self) -> BTreeMap<u8, u32> {
+        self.outside_before(self.list.len())
+    }
+
+    /// The same of the entries before this place in the list, and of all that came before it.
+    fn outside_before(&self, end: usize) -> BTreeMap<u8, u32> {
+        let is_proven = self.proven().1;
+        let mut counts = self.before.as_ref().map(|before| before.outside.clone()).unwrap_or_default();
+        let is_outside = |pcr: u32| pcr != IMA_PCR && !is_proven.has(pcr);
+        // Most lists are in PCR 10 alone, and not read for this.
+        if (0..PCRS).any(|pcr| self.list.is_in(pcr) && is_outside(pcr)) {
+            let outside = self.list.registers().take(end).filter(|(pcr, _)| is_outside(*pcr));
+            for pcr in outside.filter_map(|(pcr, _)| u8::try_from(pcr).ok()) {
+                let count: &mut u32 = counts.entry(pcr).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        counts
     }
 
     /// Whether an entry of the list, covered or not, is in this PCR, if it is quoted.

@@ -1,5 +1,7 @@
 //! How far a list was proven and judged, so that the same boot's next quote costs what was measured since.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ima::{Registers, ToldAggregate};
@@ -20,6 +22,8 @@ pub struct ImaCheckpoint {
     pub(super) covered: u32,
     pub(super) banks: Vec<BankAt>,
     pub(super) boot_aggregate: ToldAggregate,
+    /// How many entries so far are in each PCR that no quote proves: [`AuthenticIma::outside`](super::AuthenticIma::outside).
+    pub(super) outside: BTreeMap<u8, u32>,
     pub(crate) judged: Judged,
 }
 
@@ -170,6 +174,7 @@ impl ImaCheckpoint {
                 ToldAggregate::AlgorithmUnknown => "algorithm_unknown".into(),
                 ToldAggregate::Digest(told) => digest(told),
             },
+            outside: self.outside.iter().map(|(pcr, count)| (*pcr, *count)).collect(),
             judged: self.judged.clone(),
         };
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -198,6 +203,7 @@ struct Stored {
     covered: u32,
     banks: Vec<StoredBank>,
     boot_aggregate: String,
+    outside: Vec<(u8, u32)>,
     judged: Judged,
 }
 
@@ -232,6 +238,7 @@ impl Stored {
                 "algorithm_unknown" => ToldAggregate::AlgorithmUnknown,
                 text => ToldAggregate::Digest(digest(text)?),
             },
+            outside: self.outside.into_iter().collect(),
             judged: self.judged,
         })
     }

@@ -24,6 +24,7 @@ mod explained;
 mod golden;
 mod ima;
 mod ima_files;
+mod ima_outside;
 mod ima_resume;
 mod judge;
 mod log;
