@@ -58,6 +58,10 @@ pub struct Limits {
     pub compared_rows: usize,
     /// PCR extends tried in search of what would explain one verdict's unexplained PCRs: some 20 ms of hashing.
     pub explaining_extends: usize,
+    /// Rows of PCR values tried in search of what a pcrDigest is over: a hash of some 800 bytes each, 10 ms in all.
+    pub guessed_rows: usize,
+    /// Events of one PCR tried as missing or repeated in that search.
+    pub guessed_events: usize,
     /// A file of an update: a kernel, an initrd, a unified kernel image. Initrds with firmware reach 300 MB.
     pub image_bytes: usize,
     /// Sections of a PE image. Windows stops at 96; a unified kernel image with many profiles has some hundred.
@@ -127,6 +131,8 @@ impl Limits {
         aligned_pairs: 1 << 17,
         compared_rows: 512,
         explaining_extends: 1 << 16,
+        guessed_rows: 8_192,
+        guessed_events: 256,
         image_bytes: 1 << 30,
         image_sections: 2_048,
         ssh_signature_bytes: 8_192,

@@ -149,7 +149,14 @@ impl Judge {
         let verdict = match Bundle::parse(sent, &limits) {
             Err(error) => refuse(error.code(), &error.to_string()),
             Ok(bundle) => {
-                match AuthenticEvidence::authenticate_after(bundle, ima_checkpoint, &key, challenge, now) {
+                match AuthenticEvidence::authenticate_guessing(
+                    bundle,
+                    ima_checkpoint,
+                    &key,
+                    challenge,
+                    now,
+                    references,
+                ) {
                     // Not a sign of tampering: a restart between challenge and quote does that.
                     Err(authenticate::Error::ImaResume(error)) => {
                         return Err(Refusal::WholeListWanted { because: error.code(), is_proven: true });

@@ -28,6 +28,8 @@ pub(super) struct Lead {
     pub(super) words: String,
     /// Whether it starts from the log's own events, not from golden ones.
     pub(super) by_log: bool,
+    /// The first event of the log that is told wrongly, if it is known.
+    pub(super) event: Option<u32>,
 }
 
 /// A row of extends that is known: the log's, or a golden one.
@@ -63,9 +65,9 @@ impl<'b> Search<'b> {
         let quoted = self.evidence.pcrs().get(alg, pcr)?;
         let index = self.references.index();
         if index.leads_to(pcr, &quoted) {
-            let words =
-                "its value is a golden one: this part of the boot was good, and is told wrong or not at all";
-            return Some(Lead { what: Explanation::Golden, words: words.into(), by_log: false });
+            let (how, event) = self.told_wrongly(alg, pcr, quoted);
+            let words = format!("its value is a golden one: this part of the boot was good, and {how}");
+            return Some(Lead { what: Explanation::Golden, words, by_log: false, event });
         }
         if self.budget == 0 {
             return None;
@@ -78,6 +80,54 @@ impl<'b> Search<'b> {
         };
         self.known.insert(alg, Rc::clone(&known));
         log.iter().chain(&golden).find_map(|base| self.near(base, alg, pcr, quoted, &known))
+    }
+
+    /// Where the log leaves the golden sequence that leads to the quoted value, in words, and at which of its events.
+    fn told_wrongly(&self, alg: HashAlg, pcr: u8, quoted: Digest) -> (String, Option<u32>) {
+        let unknown = || ("is told wrong or not at all".to_owned(), None);
+        let events: Vec<Extend<'_, '_>> = self.evidence.extends(pcr).collect();
+        let told: Vec<&[u8]> = events.iter().filter_map(|event| event.digest(alg)).collect();
+        if told.is_empty() || told.len() != events.len() {
+            return unknown();
+        }
+        let leads = |(sequence, _): &(&'b Sequence, Option<u32>)| {
+            let start = reset_value(alg, pcr.into(), Some(sequence.startup_locality));
+            let mut slots = sequence.slots.iter();
+            let end = slots.try_fold(start, |value, slot| Some(value.extended(slot.digest(alg)?.as_bytes())));
+            end == Some(quoted)
+        };
+        let Some((golden, _)) = self.references.index().of_register(pcr).find(leads) else {
+            return unknown();
+        };
+        let slots: Vec<&[u8]> =
+            golden.slots.iter().filter_map(|slot| slot.digest(alg)).map(Digest::as_bytes).collect();
+        let same = told.iter().zip(&slots).take_while(|(told, golden)| told == golden).count();
+        let told_after = |from: usize| told.get(from..).unwrap_or_default();
+        let slots_after = |from: usize| slots.get(from..).unwrap_or_default();
+        let place = |at: usize| match events.get(at) {
+            Some(Extend::Firmware(event)) => Some(event.index),
+            Some(Extend::Userspace(_)) | None => None,
+        };
+        let before = match place(same) {
+            Some(event) => format!("before event {event}"),
+            None => "at its end".to_owned(),
+        };
+        let slot = golden.slots.get(same).map(|slot| slot.component.as_str()).unwrap_or_default();
+        let next = same.saturating_add(1);
+        let words = if told == slots {
+            "the log tells another startup locality".to_owned()
+        } else if told_after(same) == slots_after(next) {
+            format!("the log leaves out {slot}, {before}")
+        } else if told_after(next) == slots_after(same) {
+            let event = place(same).map(|event| format!(" {event}")).unwrap_or_default();
+            format!("the log tells an event{event} that was not extended")
+        } else if told_after(next) == slots_after(next) {
+            let event = place(same).map(|event| format!(", in event {event}")).unwrap_or_default();
+            format!("the log tells {slot} wrongly{event}")
+        } else {
+            format!("is told wrongly from {slot} on, {before}")
+        };
+        (words, place(same))
     }
 
     fn log(&self, alg: HashAlg, pcr: u8) -> Option<Base<'b>> {
@@ -157,7 +207,7 @@ impl<'b> Search<'b> {
         quoted: Digest,
         known: &BTreeMap<Digest, String>,
     ) -> Option<Lead> {
-        let found = |what, words: String| Some(Lead { what, words, by_log: base.by_log });
+        let found = |what, words: String| Some(Lead { what, words, by_log: base.by_log, event: None });
         let of = &base.name;
         for locality in base.localities.iter().skip(1) {
             let start = reset_value(alg, pcr.into(), Some(*locality));
@@ -220,7 +270,7 @@ impl<'b> Search<'b> {
         let separators = [alg.hash(&[&[0; 4]]), alg.hash(&[&[0xff; 4]])];
         let error = alg.hash(&[&ERROR_SEPARATOR]);
         let of = &base.name;
-        let found = |what, words: String| Some(Lead { what, words, by_log: base.by_log });
+        let found = |what, words: String| Some(Lead { what, words, by_log: base.by_log, event: None });
         for (at, ((step, name), before)) in base.steps.iter().zip(values).enumerate() {
             let rest = || base.steps.iter().skip(at.saturating_add(1)).map(|step| step.0);
             if self.run(*before, rest())? == quoted {

@@ -12,6 +12,7 @@ mod explanation;
 mod files;
 pub mod finding;
 mod found;
+mod guesses;
 mod judge;
 mod judged;
 mod policy;

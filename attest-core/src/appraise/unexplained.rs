@@ -119,12 +119,17 @@ fn diagnose(
             evidence.log().map(|log| log.banks()).unwrap_or_default().iter().map(|b| b.name()).collect();
         let words =
             format!("the log has no {alg} digests of its events there; its banks are {}", banks.join(", "));
-        (told > 0 && !has_digests).then_some(Lead { what: Explanation::OtherBank, words, by_log: true })
+        (told > 0 && !has_digests).then_some(Lead {
+            what: Explanation::OtherBank,
+            words,
+            by_log: true,
+            event: None,
+        })
     });
     let found = found.or_else(|| {
         let other = evidence.outcomes().iter().find(|(_, p, o)| *p == pcr && *o == Outcome::Match)?;
         let words = format!("its events lead to PCR {pcr} in the {} bank: its {alg} digests are wrong, or the {alg} bank was extended alone", other.0);
-        Some(Lead { what: Explanation::OtherBank, words, by_log: true })
+        Some(Lead { what: Explanation::OtherBank, words, by_log: true, event: None })
     });
     let log_tells_more = has_digests && what.is_none_or(|(what, _)| what != Explanation::Golden);
     Diagnosis { pcr, bank: alg, log_tells_more, cause, or, found, outcome }
@@ -218,6 +223,7 @@ fn reason(evidence: &AuthenticEvidence<'_>, diagnosis: &Diagnosis) -> Reason {
         expected: evidence.pcrs().get(alg, pcr).map(|value| value.to_string()).into_iter().collect(),
         got,
         cause: Some(diagnosis.cause),
+        event: diagnosis.found.as_ref().and_then(|found| found.event),
         explanation: diagnosis.found.as_ref().map(|found| found.what),
         ..Reason::new(code, Severity::Refuse, part, explain + &words)
     }

@@ -301,6 +301,21 @@ pub(super) fn values_from_logs(
     Err(error.clone())
 }
 
+/// Where the whole list leads, in each quoted bank.
+pub(super) fn registers_of(
+    quote: &AuthenticQuote<'_>,
+    list: &ImaLog<'_>,
+    before: Option<&ImaCheckpoint>,
+) -> Vec<Registers> {
+    let banks = quote.selection().banks().map(|(alg, _)| {
+        let known = before.and_then(|before| before.registers(alg));
+        known.unwrap_or(Registers::new(alg, false))
+    });
+    let mut banks: Vec<Registers> = banks.collect();
+    banks.iter_mut().for_each(|bank| bank.run(list));
+    banks
+}
+
 /// The values after the prefix of the list with which they hash to the signed pcrDigest. The whole list is tried first: a quote rarely lags.
 fn prefix_that_hashes(
     quote: &AuthenticQuote<'_>,

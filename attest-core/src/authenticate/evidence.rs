@@ -1,6 +1,7 @@
 //! The whole of a device's evidence, proven: that TPM, this boot, just now, and which PCRs the logs explain.
 
-use super::authentic_ima::{AuthenticIma, ImaOutcome, values_from_logs};
+use super::authentic_ima::{AuthenticIma, ImaOutcome, registers_of, values_from_logs};
+use super::guess::{self, Guesses, NoGuesses};
 use super::ima_checkpoint::{ImaCheckpoint, ResumeError};
 use super::pcrs::{self, QuotedPcrs};
 use super::quote::{self, AuthenticQuote};
@@ -130,6 +131,22 @@ impl<'a> AuthenticEvidence<'a> {
         challenge: Challenge,
         now: Timestamp,
     ) -> Result<Self, Error> {
+        Self::authenticate_guessing(bundle, checkpoint, key, challenge, now, &NoGuesses)
+    }
+
+    /// The same where somebody knows good boots: if no PCR values were sent, and the logs do not lead to the quoted ones, values of good
+    /// boots are tried. Those that hash to the signed pcrDigest are the quoted ones, and the appraisal says which PCR the logs tell wrongly.
+    ///
+    /// # Errors
+    /// As [`authenticate_after`](Self::authenticate_after).
+    pub fn authenticate_guessing(
+        bundle: Bundle<'a>,
+        checkpoint: Option<ImaCheckpoint>,
+        key: &AttestationKey,
+        challenge: Challenge,
+        now: Timestamp,
+        guesses: &dyn Guesses,
+    ) -> Result<Self, Error> {
         let Bundle { attest, signature, log, ima, userspace, pcrs } = bundle;
         // Cheap checks and the signature first: hashing the logs is work, and only the key's holder may ask for it.
         let quote = quote::authenticate(attest, &signature, key, challenge, now)?;
@@ -142,7 +159,13 @@ impl<'a> AuthenticEvidence<'a> {
             None if replay.is_none() && ima.is_none() && userspace.is_none() => {
                 return Err(Error::PcrsMissing);
             }
-            None => values_from_logs(&quote, told, ima.as_ref(), before.as_ref())?,
+            None => values_from_logs(&quote, told, ima.as_ref(), before.as_ref()).or_else(|error| {
+                let registers = ima.as_ref().map(|list| registers_of(&quote, list, before.as_ref()));
+                let registers = registers.unwrap_or_default();
+                let of_list =
+                    |alg, pcr: u8| registers.iter().find(|bank| bank.alg() == alg)?.value(pcr.into());
+                guess::find(&quote, told, of_list, guesses).ok_or(error)
+            })?,
         };
         let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
         let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, outcome(alg, pcr))).collect();

@@ -53,6 +53,14 @@ impl Logs<'_, '_, '_> {
         end.map_or(End::DigestMissing, End::Value)
     }
 
+    /// Each extend of a PCR that is told, in order; nothing where one has no digest in this bank.
+    pub(super) fn steps(&self, alg: HashAlg, pcr: u8) -> Option<Vec<&[u8]>> {
+        let firmware = self.firmware.into_iter().flat_map(|replay| replay.extends(pcr.into()));
+        let records = self.userspace.into_iter().flat_map(|log| log.extends(pcr));
+        let records = records.map(|record| Some(record.digest(alg)?.as_bytes()));
+        firmware.map(|event| event.digest(alg)).chain(records).collect()
+    }
+
     /// The value that the logs lead to; the reset value where they tell nothing.
     pub(super) fn value(&self, alg: HashAlg, pcr: u8) -> Digest {
         match self.end(alg, pcr) {

@@ -1,7 +1,7 @@
 //! From a device to a verdict, by the library's front door.
 
 use attest_core::appraise::{Code, Context, Part, Policy, Reason, Severity, Status, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
+use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Guesses, NoGuesses, Nonce};
 use attest_core::evidence::bundle::{Bundle, Evidence};
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::pcr_values::PcrValues;
@@ -57,9 +57,17 @@ impl Sent {
     }
 
     pub fn authenticate(&self) -> Result<AuthenticEvidence<'_>, attest_core::authenticate::Error> {
+        self.authenticate_guessing(&NoGuesses)
+    }
+
+    fn authenticate_guessing(
+        &self,
+        guesses: &dyn Guesses,
+    ) -> Result<AuthenticEvidence<'_>, attest_core::authenticate::Error> {
         let key = AttestationKey::vouched_tpm(&ak_public(), &Limits::DEFAULT).unwrap();
         let challenge = Challenge::offline(Nonce::new(&NONCE).unwrap());
-        AuthenticEvidence::authenticate(self.bundle()?, &key, challenge, Timestamp::from_unix(1_800_000_000))
+        let now = Timestamp::from_unix(1_800_000_000);
+        AuthenticEvidence::authenticate_guessing(self.bundle()?, None, &key, challenge, now, guesses)
     }
 
     pub fn judge(&self, golden: &Golden, policy: &Policy, context: &Context) -> Verdict {
@@ -67,7 +75,7 @@ impl Sent {
     }
 
     pub fn judge_by(&self, references: &ReferenceSet, policy: &Policy, context: &Context) -> Verdict {
-        match self.authenticate() {
+        match self.authenticate_guessing(references) {
             Ok(evidence) => policy.appraise(&evidence, references, context),
             Err(error) => {
                 policy.refuse(error.code(), &error.to_string(), references.source().clone(), context)

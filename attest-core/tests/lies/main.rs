@@ -33,5 +33,6 @@ mod reasons;
 mod rules;
 mod sample;
 mod sequence;
+mod untold;
 mod userspace;
 mod weak_keys;

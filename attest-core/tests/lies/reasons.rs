@@ -141,7 +141,7 @@ fn a_log_that_was_cut_and_a_register_that_was_extended() {
             Some("userspace"),
             Some("sha256"),
             Some(14),
-            None,
+            Some(25),
             vec![quoted.as_str()],
             Some(replayed.as_str()),
             cause

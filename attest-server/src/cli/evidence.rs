@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
+use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Guesses, NoGuesses, Nonce};
 use attest_core::evidence::tpm::SignatureScheme;
 use attest_core::evidence::{Bundle, Evidence, PcrValues};
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
@@ -115,6 +115,15 @@ impl NotAuthentic {
 impl Files {
     /// Parses and proves the evidence.
     pub(super) fn authenticate(&self, limits: &Limits) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
+        self.authenticate_guessing(limits, &NoGuesses)
+    }
+
+    /// The same where good boots are known: PCR values that were not given are looked for among theirs.
+    pub(super) fn authenticate_guessing(
+        &self,
+        limits: &Limits,
+        guesses: &dyn Guesses,
+    ) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
         let key = AttestationKey::vouched(&self.ak, limits)
             .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
         let nonce = hex::decode(self.nonce.as_deref().unwrap_or_default())
@@ -135,7 +144,8 @@ impl Files {
             .map_err(|e| NotAuthentic::Evidence(attest_core::authenticate::Error::Malformed(e)))?;
         // An offline challenge does not expire: the caller chose the nonce and judges its age.
         let now = Timestamp::from_unix(0);
-        AuthenticEvidence::authenticate(bundle, &key, Challenge::offline(nonce), now)
+        let challenge = Challenge::offline(nonce);
+        AuthenticEvidence::authenticate_guessing(bundle, None, &key, challenge, now, guesses)
             .map_err(NotAuthentic::Evidence)
     }
 }

@@ -141,7 +141,8 @@ fn judge(
     context: &Context,
     limits: &Limits,
 ) -> Result<Verdict, NotProven> {
-    let evidence = files.authenticate(limits).map_err(|error| (error.code(), error.detail()))?;
+    let evidence = files.authenticate_guessing(limits, references);
+    let evidence = evidence.map_err(|error| (error.code(), error.detail()))?;
     let tokens = sent.iter().map(|token| token.authenticate_beside(&evidence, limits));
     // What was sent together is proven together or not at all.
     let tokens = tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;

@@ -1,0 +1,101 @@
+//! Devices that send no PCR values, and a log that does not lead to the quoted ones: what is told wrongly is found and named all the same.
+
+use attest_core::appraise::{Cause, Code, Explanation, Policy, Status, Verdict};
+
+use super::device::{Device, NO_ACTION};
+use super::judge::{Sent, context, find, golden, has};
+use super::sample::good;
+
+/// The verdict where nobody sent PCR values.
+fn without_values(liar: &Device) -> Verdict {
+    let sent = Sent { values: None, ..Sent::by(liar) };
+    let verdict = sent.judge(&golden(&[&good()]), &Policy::default(), &context());
+    assert_eq!(verdict.status, Status::Contraindicated);
+    verdict
+}
+
+fn is_found(verdict: &Verdict) -> bool {
+    !has(verdict, Code::EvidenceNotAuthentic)
+}
+
+/// Where each event that extends something stands.
+fn places() -> Vec<usize> {
+    let device = good();
+    (0..device.log.len()).filter(|at| device.log[*at].kind != NO_ACTION).collect()
+}
+
+/// What is said of the log, with the words and the event.
+fn told(verdict: &Verdict, pcr: u32) -> (String, Option<u32>) {
+    let of_pcr = verdict.reasons.iter().filter(|r| r.pcr == Some(pcr));
+    let mut golden = of_pcr.filter(|r| r.explanation == Some(Explanation::Golden));
+    let reason = golden.next().unwrap_or_else(|| panic!("PCR {pcr}: {:#?}", verdict.reasons));
+    (reason.explain.clone(), reason.event)
+}
+
+#[test]
+fn a38_an_event_left_out_of_a_good_boot_is_named() {
+    for at in places() {
+        let mut liar = good();
+        let removed = liar.log.remove(at);
+        let verdict = without_values(&liar);
+        assert!(is_found(&verdict), "event {at}: {:#?}", verdict.reasons);
+        let (words, _) = told(&verdict, removed.pcr);
+        let is_alone = liar.log.iter().all(|event| event.pcr != removed.pcr || event.kind == NO_ACTION);
+        let expected = if is_alone { "told wrong or not at all" } else { "the log leaves out" };
+        assert!(words.contains(expected), "event {at}: {words}");
+        assert_eq!(verdict.causes[0].cause, Cause::LogIncomplete);
+    }
+}
+
+#[test]
+fn a38_an_event_told_twice_is_named() {
+    for at in places() {
+        let mut liar = good();
+        liar.log.insert(at, liar.log[at].clone());
+        let verdict = without_values(&liar);
+        assert!(is_found(&verdict), "event {at}");
+        let (words, event) = told(&verdict, liar.log[at].pcr);
+        assert!(words.contains("that was not extended"), "event {at}: {words}");
+        assert!(event.is_some_and(|event| words.contains(&format!("event {event} "))), "{words}");
+    }
+}
+
+#[test]
+fn a33_a_digest_told_wrongly_is_named() {
+    for at in places() {
+        let mut liar = good();
+        liar.log[at].digests.values_mut().for_each(|digest| digest[0] ^= 1);
+        let verdict = without_values(&liar);
+        assert!(is_found(&verdict), "event {at}");
+        let (words, event) = told(&verdict, liar.log[at].pcr);
+        assert!(
+            words.contains("the log tells ") && words.contains(" wrongly, in event "),
+            "event {at}: {words}"
+        );
+        // The log's header is event 0.
+        assert_eq!(event, u32::try_from(at + 1).ok());
+    }
+}
+
+#[test]
+fn a35_a_known_digest_extended_behind_the_logs_back_is_found() {
+    let device = good();
+    let of_kernel = device.log.iter().rfind(|event| event.pcr == 4 && event.kind != NO_ACTION).unwrap();
+    let mut liar = good();
+    for (bank, digest) in &of_kernel.digests {
+        liar.extend_digest(*bank, 4, digest);
+    }
+    let verdict = without_values(&liar);
+    assert!(is_found(&verdict), "{:#?}", verdict.reasons);
+    assert_eq!(verdict.causes[0].cause, Cause::UnloggedExtension);
+    assert_eq!(find(&verdict, Code::ReplayMismatch)[0].pcr, Some(4));
+}
+
+#[test]
+fn a01_what_nobody_knows_is_not_guessed() {
+    let mut liar = good();
+    liar.extend(4, b"nobody knows this");
+    let verdict = without_values(&liar);
+    assert!(!is_found(&verdict));
+    assert_eq!(verdict.reasons[0].detail_code, Some("pcr_digest_mismatch"));
+}
