@@ -47,6 +47,10 @@ pub(super) fn judge(
         match section {
             None => {
                 out.reasons.push(not_judged(&name));
+                let section = TokenGolden { name: name.clone(), ..TokenGolden::default() };
+                let mut judge = Judge { section: &section, references, reasons: Vec::new() };
+                judge.admitted(token.claims());
+                out.reasons.extend(judge.reasons);
                 out.reasons.extend(around.last().map(|(path, outer)| holds_unjudged(outer, path, token)));
             }
             Some(_) if out.judged.iter().any(|known| known.name == name) => {

@@ -170,18 +170,24 @@ fn refuse(refused: &Refused, format: Option<&str>, out: &mut Output) {
 
 /// What an authentic token says that a person should hear about, each with its code.
 fn findings(token: &AuthenticToken) -> Vec<(&'static str, &'static str, String)> {
-    let claims = token.claims();
     let mut findings: Vec<_> =
         token.remarks().into_iter().map(|remark| (remark.code(), "info", remark.detail())).collect();
-    if claims.dbgstat == Some(eat::DebugStatus::Enabled) {
-        let detail = "the token says that the device can be debugged now".to_owned();
-        findings.push(("token_debug_enabled", "warn", detail));
-    }
-    if let Some(psa) = claims.psa()
-        && psa.lifecycle != Lifecycle::Secured
-    {
-        let detail = format!("the root of trust is in the state {}, not secured", psa.lifecycle.name());
-        findings.push(("token_lifecycle_insecure", "warn", detail));
+    for (path, claims) in token.claims().parts() {
+        let whose = |whole: &str| match path.as_slice() {
+            [] => whole.to_owned(),
+            path => format!("the submodule `{}`", path.join("/")),
+        };
+        if claims.dbgstat == Some(eat::DebugStatus::Enabled) {
+            let detail = format!("the token says that {} can be debugged now", whose("the device"));
+            findings.push(("token_debug_enabled", "warn", detail));
+        }
+        if let Some((state, _)) = claims.lifecycle()
+            && state != Lifecycle::Secured
+        {
+            let detail =
+                format!("{} is in the state {}, not secured", whose("the root of trust"), state.name());
+            findings.push(("token_lifecycle_insecure", "warn", detail));
+        }
     }
     findings.extend(token.unproven().iter().map(|part| {
         let detail = format!("nothing of the submodule `{}` is proven: {}", part.path.join("/"), part.error);

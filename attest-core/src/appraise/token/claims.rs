@@ -1,7 +1,7 @@
 //! What one token claims, held against its golden section.
 
 use super::super::finding::{Code, Part, Reason, Severity};
-use crate::evidence::eat::{Claims, DebugStatus, MeasurementResult, OemId, Psa};
+use crate::evidence::eat::{Claims, DebugStatus, Lifecycle, MeasurementResult, OemId, Psa};
 use crate::reference::ReferenceSet;
 use crate::reference::golden::TokenGolden;
 
@@ -48,6 +48,7 @@ impl Judge<'_> {
     /// Every claim of the token, and every part of the device that it tells of.
     pub(super) fn token(&mut self, claims: &Claims) {
         let section = self.section;
+        self.lifecycle(claims, "lifecycle");
         if let Some(psa) = claims.psa() {
             self.psa(psa);
         }
@@ -72,25 +73,51 @@ impl Judge<'_> {
 
     fn psa(&mut self, psa: &Psa) {
         let section = self.section;
-        if !section.lifecycle.contains(&psa.lifecycle) {
-            let explain = format!("the root of trust is in the state {}", psa.lifecycle.name());
-            let expected = section.lifecycle.iter().map(|state| state.name().to_owned()).collect();
-            let got = Some(format!("{:#06x}", psa.lifecycle_claim));
-            self.compared(
-                Code::TokenLifecycleInsecure,
-                Severity::Refuse,
-                "lifecycle",
-                explain,
-                expected,
-                got,
-            );
-        }
         let ids = section.implementation_ids.iter().map(hex::encode).collect();
         self.one_of("implementation_id", ids, Some(hex::encode(&psa.implementation_id)));
         let callers = section.client_ids.iter().map(ToString::to_string).collect();
         self.one_of("client_id", callers, Some(psa.client_id.to_string()));
         let known = section.certification_references.clone();
         self.one_of("certification_reference", known, psa.certification_reference.clone());
+    }
+
+    /// What a token admits of the device needs no golden value to count: every part is asked.
+    pub(super) fn admitted(&mut self, claims: &Claims) {
+        for (path, claims) in claims.parts() {
+            let at = |claim| [path.as_slice(), &[claim]].concat().join(".");
+            self.lifecycle(claims, &at("lifecycle"));
+            self.debug(claims, &at("dbgstat"));
+        }
+    }
+
+    fn lifecycle(&mut self, claims: &Claims, part: &str) {
+        let section = self.section;
+        let Some((state, claim)) = claims.lifecycle() else { return };
+        let counts = match section.lifecycle.as_slice() {
+            // Only golden values of a profile must name the states that count.
+            [] => state == Lifecycle::Secured,
+            golden => golden.contains(&state),
+        };
+        if !counts {
+            let explain = format!("the root of trust is in the state {}", state.name());
+            let expected = section.lifecycle.iter().map(|state| state.name().to_owned()).collect();
+            let got = Some(format!("{claim:#06x}"));
+            self.compared(Code::TokenLifecycleInsecure, Severity::Refuse, part, explain, expected, got);
+        }
+    }
+
+    fn debug(&mut self, claims: &Claims, part: &str) {
+        let Some(status) = claims.dbgstat else { return };
+        let allowed = match self.section.debug.as_slice() {
+            [] => status != DebugStatus::Enabled,
+            golden => golden.contains(&status),
+        };
+        if !allowed {
+            let explain = format!("the debug status is {}", status.name());
+            let expected = self.section.debug.iter().map(|golden| golden.name().to_owned()).collect();
+            let got = Some(status.name().to_owned());
+            self.compared(Code::TokenDebugEnabled, Severity::Refuse, part, explain, expected, got);
+        }
     }
 
     fn boot_seed(&mut self, claims: &Claims) {
@@ -116,24 +143,9 @@ impl Judge<'_> {
     /// What every part of the device says of itself is as true as the token: no part may be open, or have failed its own comparison.
     fn every_part(&mut self, claims: &Claims, path: &str, seed: Option<&[u8]>) {
         let at = |claim: &str| if path.is_empty() { claim.to_owned() } else { format!("{path}.{claim}") };
-        if let Some(status) = claims.dbgstat {
-            let allowed = match self.section.debug.as_slice() {
-                [] => status != DebugStatus::Enabled,
-                golden => golden.contains(&status),
-            };
-            if !allowed {
-                let explain = format!("the debug status is {}", status.name());
-                let expected = self.section.debug.iter().map(|golden| golden.name().to_owned()).collect();
-                let got = Some(status.name().to_owned());
-                self.compared(
-                    Code::TokenDebugEnabled,
-                    Severity::Refuse,
-                    &at("dbgstat"),
-                    explain,
-                    expected,
-                    got,
-                );
-            }
+        self.debug(claims, &at("dbgstat"));
+        if !path.is_empty() {
+            self.lifecycle(claims, &at("lifecycle"));
         }
         if self.section.boot_seed && claims.bootseed.is_some() && claims.bootseed.as_deref() != seed {
             let explain = "the boot seed is not that of the whole token: the parts are not of one boot";

@@ -145,6 +145,35 @@ fn an_insecure_lifecycle_is_refused() {
 }
 
 #[test]
+fn an_insecure_lifecycle_is_refused_in_every_part_of_the_device() {
+    let parts = |state| {
+        let part = map([(2395, int(state))]);
+        let inner = map([(266, Value::Map(vec![(text("core"), part.clone())]))]);
+        [part, inner].map(|part| Value::Map(vec![(text("os"), part)]))
+    };
+    for (submods, component) in parts(0x1000).into_iter().zip(["psa.os.lifecycle", "psa.os.core.lifecycle"]) {
+        assert_eq!(refused(266, Some(submods.clone())), [Code::TokenLifecycleInsecure]);
+        let verdict =
+            judged(&learned(&map(psa_claims())), &[proven(&with(psa_claims(), 266, Some(submods)))]);
+        let reason = verdict.reasons.iter().find(|r| r.code == Code::TokenLifecycleInsecure).unwrap();
+        assert_eq!((reason.component.as_deref(), reason.got.as_deref()), (Some(component), Some("0x1000")));
+    }
+    for submods in parts(0x3001) {
+        let token = proven(&with(psa_claims(), 266, Some(submods)));
+        assert!(judged(&learned(&map(psa_claims())), &[token]).is_affirming());
+    }
+    // A token without a profile says it by itself, and golden values that do not speak of it admit what is secured.
+    let golden = learned(&map(plain_claims().into_iter().chain([(270, text("OS"))])));
+    let codes = |state| {
+        let claims = plain_claims().into_iter().chain([(270, text("OS")), (2395, int(state))]);
+        refusing(&judged(&golden, &[proven(&map(claims))]))
+    };
+    assert_eq!((codes(0x3000), codes(0x4000)), (vec![], vec![Code::TokenLifecycleInsecure]));
+    let malformed = Sign1::new(&with(psa_claims(), 266, Some(parts(0x7000)[0].clone()))).bytes();
+    assert_eq!(Token::parse(&malformed, &Limits::DEFAULT).unwrap_err().code(), "claim_malformed");
+}
+
+#[test]
 fn another_implementation_caller_certificate_or_seed_is_refused() {
     assert_eq!(refused(2396, Some(bytes([0x1e; 32]))), [Code::TokenClaimUnexpected]);
     assert_eq!(refused(2394, Some(int(7))), [Code::TokenClaimUnexpected]);

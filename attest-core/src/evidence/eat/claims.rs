@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::error::{Error, cut};
 use super::nested::Nesting;
-use super::psa::{self, Psa, PsaProfile};
+use super::psa::{self, Lifecycle, Psa, PsaProfile};
 use super::shown;
 use super::submods::{self, Submodule};
 use crate::evidence::node::{Label, Node};
@@ -95,6 +95,7 @@ pub struct Claims {
     pub nbf: Option<u64>,
     /// `iat`.
     pub iat: Option<u64>,
+    pub(super) lifecycle: Option<(Lifecycle, u16)>,
     pub(super) psa: Option<Psa>,
     pub(super) submods: Vec<Submodule>,
     pub(super) shown: serde_json::Map<String, Json>,
@@ -105,6 +106,25 @@ impl Claims {
     #[must_use]
     pub const fn psa(&self) -> Option<&Psa> {
         self.psa.as_ref()
+    }
+
+    /// `psa-security-lifecycle`: the state, and the whole claim. A part of the device may say it without following a profile.
+    #[must_use]
+    pub const fn lifecycle(&self) -> Option<(Lifecycle, u16)> {
+        self.lifecycle
+    }
+
+    /// These claims and those of every submodule that is a claims set, in order, each with the names that lead to it: all are the same
+    /// attester's word. Tokens in them are another's.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(Vec<&str>, &Self)> {
+        let mut parts = vec![(Vec::new(), self)];
+        for submod in &self.submods {
+            for (path, claims) in submod.kind.claims().map(Self::parts).unwrap_or_default() {
+                parts.push(([vec![submod.name.as_str()], path].concat(), claims));
+            }
+        }
+        parts
     }
 
     /// The submodules.
@@ -147,6 +167,7 @@ impl Claims {
             nbf: time(node, &label::NBF)?,
             iat: time(node, &label::IAT)?,
             submods: submods::parse(node, nesting)?,
+            lifecycle: None,
             psa: None,
             shown: shown::claims(node),
             profile,
@@ -157,6 +178,8 @@ impl Claims {
         }
         if let Profile::Psa(profile) = claims.profile {
             psa::parse(node, profile, &mut claims)?;
+        } else {
+            claims.lifecycle = psa::lifecycle_alone(node)?;
         }
         let mut shown = core::mem::take(&mut claims.shown);
         shown::rename(&claims, &mut shown);

@@ -223,11 +223,8 @@ pub(super) fn parse(node: Node<'_>, profile: PsaProfile, claims: &mut Claims) ->
     let client_id = optional(node, &keys.client_id, "a 32-bit number, and not 0", |id| {
         i32::try_from(id.integer()?).ok().filter(|id| *id != 0)
     })?;
-    let lifecycle = optional(node, &keys.lifecycle, "a state of the lifecycle", |claim| {
-        let claim = claim.unsigned()?;
-        Some((Lifecycle::from_claim(claim)?, u16::try_from(claim).ok()?))
-    })?;
-    let (lifecycle, lifecycle_claim) = lifecycle.ok_or(missing("psa-security-lifecycle"))?;
+    claims.lifecycle = lifecycle(node, &keys.lifecycle)?;
+    let (lifecycle, lifecycle_claim) = claims.lifecycle.ok_or(missing("psa-security-lifecycle"))?;
     let reference = |text: Node<'_>| owned(text).filter(|text| is_reference(text, is_old));
     let certification_reference =
         optional(node, &keys.certification_reference, "EAN-13, or EAN-13, `-` and five digits", reference)?;
@@ -249,6 +246,18 @@ pub(super) fn parse(node: Node<'_>, profile: PsaProfile, claims: &mut Claims) ->
         )?,
     });
     Ok(())
+}
+
+/// What claims without a profile say of the lifecycle: the claim is registered by itself (RFC 9783, section 4.3.1).
+pub(super) fn lifecycle_alone(node: Node<'_>) -> Result<Option<(Lifecycle, u16)>, Error> {
+    lifecycle(node, &NEW.lifecycle)
+}
+
+fn lifecycle(node: Node<'_>, label: &Label) -> Result<Option<(Lifecycle, u16)>, Error> {
+    optional(node, label, "a state of the lifecycle", |claim| {
+        let claim = claim.unsigned()?;
+        Some((Lifecycle::from_claim(claim)?, u16::try_from(claim).ok()?))
+    })
 }
 
 /// Nonce and instance id (RFC 9783, 4.1.1 and 4.2.1). That the nonce is there and ours, authentication says.

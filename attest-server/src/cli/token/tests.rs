@@ -89,3 +89,22 @@ fn a_token_in_a_token_wants_a_key_of_its_own() {
         assert!(judged(nested, false).1.contains("not valid"));
     }
 }
+
+#[test]
+fn findings_about_every_part_of_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = Attester::new(folder.path(), "device");
+    let eat_nonce = URL_SAFE_NO_PAD.encode([7; 32]);
+    let part = r#"{"dbgstat":"enabled","psa-security-lifecycle":4096}"#;
+    let claims =
+        format!(r#"{{"eat_nonce":"{eat_nonce}","submods":{{"os":{{"submods":{{"core":{part}}}}}}}}}"#);
+    let file = folder.path().join("token");
+    std::fs::write(&file, device.token(&claims)).unwrap();
+    let (key, nonce) = (device.public.clone(), Some(hex::encode([7; 32])));
+    let (exit, printed) = run(true, Token { file, key, nested_key: Vec::new(), nonce });
+    let answer: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(exit, Exit::Good);
+    let codes: Vec<_> = answer["findings"].as_array().unwrap().iter().map(|f| f["code"].clone()).collect();
+    assert_eq!(codes, ["token_debug_enabled", "token_lifecycle_insecure"], "{answer:#}");
+    assert!(answer["findings"][0]["detail"].as_str().unwrap().contains("os/core"));
+}

@@ -15,6 +15,15 @@ fn beside(
     let parsed = EventLog::parse(log, &Limits::DEFAULT).unwrap();
     let mut golden = learn::learn("sensor", &[boot(&parsed)], &learn::Choices::default()).unwrap();
     learn_token::add(&mut golden, &[("1.2.3", &proven(&map(psa_claims())))]).unwrap();
+    beside_by(golden, ak, tokens)
+}
+
+fn beside_by(
+    golden: Golden,
+    ak: &AttestationKey,
+    tokens: impl FnOnce(&AuthenticEvidence<'_>) -> Vec<AuthenticToken>,
+) -> Verdict {
+    let log = fixture!("boots/sb-grub/eventlog.bin");
     let references = ReferenceSet::development(golden).unwrap();
     let evidence = Evidence {
         attest: fixture!("boots/sb-grub/quote-ecc.attest"),
@@ -32,8 +41,13 @@ fn beside(
 
 /// The boot's nonce has 20 bytes, a PSA one 32: the token is one without a profile.
 fn token_for(evidence: &AuthenticEvidence<'_>, key: &TokenKey) -> AuthenticToken {
+    saying(evidence, key, &[])
+}
+
+fn saying(evidence: &AuthenticEvidence<'_>, key: &TokenKey, more: &[(i64, Value)]) -> AuthenticToken {
     let nonce = evidence.quote().nonce().as_bytes();
-    let claims = with(plain_claims(), 10, Some(bytes(nonce)));
+    let claims = plain_claims().into_iter().chain(more.iter().cloned()).collect();
+    let claims = with(claims, 10, Some(bytes(nonce)));
     let token = Token::parse(&Sign1::new(&claims).bytes(), &Limits::DEFAULT).unwrap();
     evidence.authenticate_token(token, key, NOW).unwrap()
 }
@@ -110,4 +124,37 @@ fn a_revoked_device_and_another_family_are_refused() {
     let verdict = Policy::default().appraise_tokens(&tokens, &references, &revoked);
     assert_eq!(refusing(&verdict), [Code::Revoked]);
     assert_eq!(verdict.trust_vector.instance_identity, 96);
+}
+
+/// Nobody asked for the token, and it says itself that the device is open.
+#[test]
+fn what_a_token_admits_counts_without_golden_values() {
+    let vouched = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &Limits::DEFAULT).unwrap();
+    let log = EventLog::parse(fixture!("boots/sb-grub/eventlog.bin"), &Limits::DEFAULT).unwrap();
+    let golden = learn::learn("sensor", &[boot(&log)], &learn::Choices::default()).unwrap();
+    let verdict = |more: &[(i64, Value)]| {
+        let tokens = |evidence: &AuthenticEvidence<'_>| vec![saying(evidence, &Signer::P256.key(), more)];
+        beside_by(golden.clone(), &vouched, tokens)
+    };
+    let in_part = |claim: (i64, Value)| (266, Value::Map(vec![(text("os"), map([claim]))]));
+    for (debug, lifecycle) in [(int(2), int(0x3001)), (int(1), int(0x3000))] {
+        let fine = verdict(&[(263, debug), (2395, lifecycle)]);
+        assert_eq!(fine.tokens[0].verdict.status, Status::None);
+        assert_eq!(fine.status, Status::Affirming, "{:?}", fine.reasons);
+    }
+    for (claim, code, place) in [
+        ((263, int(0)), Code::TokenDebugEnabled, "dbgstat"),
+        ((2395, int(0x1000)), Code::TokenLifecycleInsecure, "lifecycle"),
+    ] {
+        let cases =
+            [(claim.clone(), format!("token-0.{place}")), (in_part(claim), format!("token-0.os.{place}"))];
+        for (claim, component) in cases {
+            let verdict = verdict(&[claim]);
+            assert_eq!(refusing(&verdict), [code]);
+            let reason = verdict.reasons.iter().find(|r| r.code == code).unwrap();
+            assert_eq!(reason.component.as_deref(), Some(component.as_str()));
+            assert_eq!((verdict.status, verdict.boot.status), (Status::Contraindicated, Status::Affirming));
+            assert_eq!(verdict.tokens[0].verdict.status, Status::Contraindicated);
+        }
+    }
 }
