@@ -320,6 +320,7 @@ mod tests {
     fn a_golden_extend_that_is_missing_has_one_side() {
         let side = Side {
             event: None,
+            log: None,
             component: "kernel".to_owned(),
             digest: "ab".to_owned(),
             about: "vmlinuz".to_owned(),

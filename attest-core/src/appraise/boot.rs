@@ -240,6 +240,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             let pcr = judged.pcr.into();
             self.boot.differences.push(Difference {
                 event: index,
+                log,
                 hint: Hint::Superseded,
                 ..Difference::new(Kind::Changed, pcr, name.clone())
             });

@@ -12,6 +12,9 @@ pub struct Explained {
     /// The event in it, if one can be named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
+    /// `userspace` where the event is a record of the log of user space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<&'static str>,
 }
 
 /// A root cause, with what follows from it.
@@ -28,6 +31,9 @@ pub struct RootCause {
     pub pcr: Option<u32>,
     /// The event in which it shows first.
     pub event: Option<u32>,
+    /// `userspace` where the event is a record of the log of user space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<&'static str>,
     /// Everything else that it explains.
     pub explains: Vec<Explained>,
     /// Further causes that could hide behind what it explains: nothing would tell them.
@@ -48,6 +54,7 @@ impl RootCause {
             component: None,
             pcr: None,
             event: None,
+            log: None,
             explains: Vec::new(),
             perhaps: Vec::new(),
             unproven: false,

@@ -28,6 +28,9 @@ pub struct Side {
     /// Index of the event in the log; none on the golden side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<u32>,
+    /// `userspace` where the event is a record of the log of user space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<&'static str>,
     /// The named part of the boot.
     pub component: String,
     /// Its digest, lower-case hexadecimal.
@@ -128,12 +131,14 @@ pub(super) fn sides(edit: &Edit<'_, '_, '_>, bank: HashAlg, name: &str) -> (Opti
     let digest = |digest: Option<crate::Digest>| digest.map(|d| d.to_string()).unwrap_or_default();
     let golden = edit.slot().map(|slot| Side {
         event: None,
+        log: None,
         component: slot.component.clone(),
         digest: digest(slot.digest(bank).copied()),
         about: slot.about.clone(),
     });
     let device = edit.event().map(|event| Side {
         event: Some(event.index()),
+        log: super::boot::log_of(event),
         component: name.to_owned(),
         digest: digest(event.typed_digest(bank)),
         about: component::about_extend(event),

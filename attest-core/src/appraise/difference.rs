@@ -23,6 +23,8 @@ pub(super) struct Difference {
     pub(super) kind: Kind,
     pub(super) pcr: u32,
     pub(super) event: Option<u32>,
+    /// Of which log the event is: see [`Reason::log`](super::finding::Reason).
+    pub(super) log: Option<&'static str>,
     /// The event, or where a missing one should have been.
     pub(super) position: u32,
     pub(super) component: String,
@@ -65,8 +67,8 @@ pub(super) enum Hint {
 
 impl Difference {
     pub(super) const fn new(kind: Kind, pcr: u32, component: String) -> Self {
-        let (event, expected, got) = (None, None, None);
-        Self { kind, pcr, event, position: 0, component, hint: Hint::None, told: false, expected, got }
+        let (event, log, expected, got) = (None, None, None, None);
+        Self { kind, pcr, event, log, position: 0, component, hint: Hint::None, told: false, expected, got }
     }
 
     /// The cause that this difference alone would suggest.

@@ -49,12 +49,21 @@ struct State<'e> {
     by_path: Vec<u32>,
 }
 
+/// One reason for all those that are not listed.
+fn left_out(((code, severity), all): ((Code, Severity), usize)) -> Option<Reason> {
+    let more = all.checked_sub(Limits::DEFAULT.findings).filter(|more| *more > 0)?;
+    let explain = format!("{more} more findings of this kind are not listed: there are {all}");
+    let reason = Reason::new(code, severity, Part::Runtime, explain);
+    Some(Reason { pcr: Some(10), component: Some("ima".into()), left_out: Some(more), ..reason })
+}
+
 impl Files<'_> {
     /// Judges the entries that were not judged before.
     pub(super) fn judge(&self, ima: &AuthenticIma<'_>, before: Vec<Reason>, judged: Judged) -> Found {
-        let mut kept: BTreeMap<Code, usize> = BTreeMap::new();
+        // Each severity has its own budget: what is tolerated never crowds out what refuses.
+        let mut kept: BTreeMap<(Code, Severity), usize> = BTreeMap::new();
         for reason in &before {
-            let count = kept.entry(reason.code).or_default();
+            let count = kept.entry((reason.code, reason.severity)).or_default();
             *count = count.saturating_add(1);
         }
         let mut about_entries = before;
@@ -106,13 +115,14 @@ impl Files<'_> {
                     Ok(Golden::Otherwise) => continue,
                     Err(reason) => *reason,
                 };
-                let count = kept.entry(reason.code).or_default();
+                let count = kept.entry((reason.code, reason.severity)).or_default();
                 *count = count.saturating_add(1);
                 if *count <= Limits::DEFAULT.findings {
                     about_entries.push(reason);
                 }
             }
         }
+        about_entries.extend(kept.into_iter().filter_map(left_out));
         let judged = Judged {
             required_found: state.required.into_iter().collect(),
             by_path: state.by_path,

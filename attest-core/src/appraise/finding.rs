@@ -333,6 +333,9 @@ pub struct Reason {
     /// A known thing that would lead to this; `explain` has it in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
+    /// It stands for this many findings of its code and severity that are not listed, because there are too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<usize>,
 }
 
 impl Reason {
@@ -355,6 +358,7 @@ impl Reason {
             explain: explain.into(),
             cause: None,
             explanation: None,
+            left_out: None,
         }
     }
 }

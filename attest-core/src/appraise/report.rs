@@ -167,6 +167,7 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         if judged.proven || kind != Kind::Missing {
             self.boot.differences.push(Difference {
                 event: index,
+                log,
                 position,
                 hint,
                 told: !judged.proven,
@@ -212,7 +213,7 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         let of = |reason: &Reason| -> Option<Cause> {
             let matches = |d: &Difference| {
                 Some(d.pcr) == reason.pcr
-                    && d.event == reason.event
+                    && (d.event, d.log) == (reason.event, reason.log)
                     && Some(&d.component) == reason.component.as_ref()
             };
             let at = differences.iter().position(matches)?;

@@ -56,9 +56,9 @@ pub(super) fn merge(roots: &mut Vec<RootCause>) {
             merged.push(root);
             continue;
         };
-        first.explains.extend(root.pcr.map(|pcr| Explained { pcr, event: root.event }));
+        first.explains.extend(root.pcr.map(|pcr| Explained { pcr, event: root.event, log: root.log }));
         first.explains.extend(root.explains);
-        first.explains.retain(|at| Some(at.pcr) != first.pcr || at.event != first.event);
+        first.explains.retain(|at| (Some(at.pcr), at.event, at.log) != (first.pcr, first.event, first.log));
         first.explains.sort_unstable();
         first.explains.dedup();
     }
@@ -67,7 +67,7 @@ pub(super) fn merge(roots: &mut Vec<RootCause>) {
 
 /// IMA begins its list with the digest of the boot's PCRs, so whatever moved one of them moved PCR 10.
 pub(super) fn measured_again(roots: &mut [RootCause], evidence: &AuthenticEvidence<'_>) {
-    const IMA: Explained = Explained { pcr: 10, event: None };
+    const IMA: Explained = Explained { pcr: 10, event: None, log: None };
     let last = match evidence.ima().map(AuthenticIma::boot_aggregate) {
         Some(BootAggregate::Match { alg: HashAlg::Sha1 }) => 7,
         Some(BootAggregate::Match { .. }) => 9,
@@ -103,7 +103,7 @@ pub(super) fn root_causes(differences: &[Difference], causes: &[Cause]) -> Vec<R
     for ((difference, cause), _) in found().zip(&is_root).filter(|(_, is_root)| **is_root) {
         let others = found().filter(|(d, c)| *c == cause && !core::ptr::eq(*d, difference));
         let mut explains: Vec<Explained> =
-            others.clone().map(|(d, _)| Explained { pcr: d.pcr, event: d.event }).collect();
+            others.clone().map(|(d, _)| Explained { pcr: d.pcr, event: d.event, log: d.log }).collect();
         explains.sort_unstable();
         explains.dedup();
         let mut perhaps: Vec<Cause> = others.filter_map(|(d, _)| hidden(d, *cause)).collect();
@@ -115,6 +115,7 @@ pub(super) fn root_causes(differences: &[Difference], causes: &[Cause]) -> Vec<R
             component: Some(difference.component.clone()),
             pcr: Some(difference.pcr),
             event: difference.event,
+            log: difference.log,
             explains,
             perhaps,
             unproven: found().filter(|(_, c)| *c == cause).all(|(d, _)| d.told),

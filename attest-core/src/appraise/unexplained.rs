@@ -156,7 +156,7 @@ fn add_cause(causes: &mut Vec<RootCause>, diagnosis: &Diagnosis) {
     let pcr = Some(u32::from(diagnosis.pcr));
     match causes.iter_mut().find(|c| c.cause == diagnosis.cause) {
         Some(known) if known.pcr != pcr => {
-            let at = Explained { pcr: diagnosis.pcr.into(), event: None };
+            let at = Explained { pcr: diagnosis.pcr.into(), event: None, log: None };
             if !known.explains.contains(&at) {
                 known.explains.push(at);
             }

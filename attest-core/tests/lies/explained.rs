@@ -39,7 +39,7 @@ fn told(verdict: &Verdict) -> Vec<&Comparison> {
 }
 
 fn at(pcr: u32) -> Explained {
-    Explained { pcr, event: None }
+    Explained { pcr, event: None, log: None }
 }
 
 /// The register is golden, and the log tells it with another digest: as many events as there should be.

@@ -488,3 +488,22 @@ fn a51_different_signatures_are_bounded_and_equal_ones_are_checked_once() {
     refused_only(&verdict, Code::FileSignature);
     assert_eq!(find(&verdict, Code::FileSignature)[0].detail_code, Some("signatures_too_many"));
 }
+
+/// The list of findings is bounded: what is left out is counted, and each severity has its own place.
+#[test]
+fn a51_what_is_tolerated_crowds_out_nothing_that_refuses() {
+    let mut golden = golden_with(vec![]);
+    golden.ima.as_mut().unwrap().paths = vec![path("/junk/*", PathEffect::Warn)];
+    let mut device = good();
+    for n in 0..1_005_u32 {
+        device.ima(Measurement::file(format!("/junk/{n}").as_bytes(), &n.to_le_bytes()));
+    }
+    let verdict = judge(&device, &golden);
+    assert_eq!((verdict.boot.status, verdict.runtime.status), (Status::Affirming, Status::Warning));
+    let found = find(&verdict, Code::FileUnknown);
+    assert_eq!((found.len(), found.iter().filter(|reason| reason.left_out.is_some()).count()), (1_001, 1));
+    assert_eq!((found[1_000].left_out, found[1_000].severity), (Some(5), Severity::Warn));
+    assert!(found[1_000].explain.contains("1005"), "{}", found[1_000].explain);
+    device.ima(Measurement::file(b"/tmp/x", b"implant"));
+    refused_only(&judge(&device, &golden), Code::FileUnknown);
+}

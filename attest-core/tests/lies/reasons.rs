@@ -156,7 +156,7 @@ fn a_log_that_was_cut_and_a_register_that_was_extended() {
     let root = &verdict.causes[0];
     assert_eq!((root.cause, root.or), (Cause::UnloggedExtension, Some(Cause::LogIncomplete)));
     assert_eq!((root.pcr, root.component.as_deref()), (Some(8), Some("log")));
-    assert_eq!(root.explains, [Explained { pcr: 9, event: None }]);
+    assert_eq!(root.explains, [Explained { pcr: 9, event: None, log: None }]);
 }
 
 #[test]

@@ -18,19 +18,35 @@ const SIDE: usize = NAME + 1 + DIGEST;
 pub(super) fn first(first: &FirstDifference, out: &mut Output) {
     let component = printable(&first.component);
     let what = match (first.relation, first.event) {
-        (_, Some(event)) => format!("event {event}, PCR {}, {component}", first.pcr),
+        (_, Some(event)) => {
+            let log = first.got.as_ref().and_then(|side| side.log);
+            format!("{}, PCR {}, {component}", event_of(event, log), first.pcr)
+        }
         (_, None) => format!("PCR {}, {component}, missing before event {}", first.pcr, first.position),
     };
     out.line("");
     out.line(format!("{} {what}", out.paint(Style::Strong, "First differs at")));
+    // Where both say the same, the digests tell them apart.
+    let is_alike =
+        matches!((&first.expected, &first.got), (Some(one), Some(other)) if one.about == other.about);
     for (head, side) in [("golden", &first.expected), ("device", &first.got)] {
         let text = side.as_ref().map_or("nothing there", |side| match side.about.as_str() {
             "" => "(its event says nothing)",
             about => about,
         });
+        let digest = side.as_ref().filter(|_| is_alike).map(|side| format!("{}  ", short(&side.digest)));
         let head = format!("  {} ", out.paint(Style::Dim, head));
-        hanging(out, &head, 9, &printable(text));
+        hanging(out, &head, 9, &format!("{}{}", digest.unwrap_or_default(), printable(text)));
     }
+}
+
+/// An event of the firmware's log, or a record of the other one: both are numbered from 0.
+pub(super) fn event_of(event: u32, log: Option<&str>) -> String {
+    log.map_or_else(|| format!("event {event}"), |log| format!("record {event} of the {log} log"))
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take(DIGEST).collect()
 }
 
 /// Every PCR that differs.
@@ -54,6 +70,9 @@ pub(super) fn print(comparisons: &[Comparison], out: &mut Output) {
             }
             follows(&folded, out);
         }
+        if comparison.rows.iter().filter_map(|row| row.device.as_ref()).any(|side| side.log.is_some()) {
+            out.line(out.paint(Style::Dim, "    u0: record 0 of the userspace log, and so on"));
+        }
         if comparison.omitted > 0 {
             out.line(format!("    {} more differences, which are not listed", comparison.omitted));
         }
@@ -76,15 +95,20 @@ fn print_row(row: &Row, out: &mut Output) {
 
 /// One line: mark, golden side, number of the event, device's side.
 fn line(mark: char, golden: Option<&Side>, device: Option<&Side>) -> String {
-    let event = device.and_then(|side| side.event).map(|event| event.to_string()).unwrap_or_default();
+    let event = device.and_then(number).unwrap_or_default();
     let golden = golden.map(side).unwrap_or_default();
     let device = device.map(side).unwrap_or_default();
     format!("  {mark} {golden:<SIDE$} | {event:>4} {device}").trim_end().to_owned()
 }
 
+/// `12`, or `u12` for a record of the userspace log.
+fn number(side: &Side) -> Option<String> {
+    let log = if side.log.is_some() { "u" } else { "" };
+    side.event.map(|event| format!("{log}{event}"))
+}
+
 fn side(side: &Side) -> String {
-    let digest: String = side.digest.chars().take(DIGEST).collect();
-    format!("{:<NAME$} {digest}", cut(&printable(&side.component), NAME))
+    format!("{:<NAME$} {}", cut(&printable(&side.component), NAME), short(&side.digest))
 }
 
 /// What only follows from a cause that shows better elsewhere, in one paragraph.
@@ -94,7 +118,7 @@ fn follows(rows: &[&Row], out: &mut Output) {
         let sides = [row.device.as_ref(), row.golden.as_ref()];
         let side = sides.into_iter().flatten().next();
         let component = side.map(|side| printable(&side.component)).unwrap_or_default();
-        match (row.relation, side.and_then(|side| side.event)) {
+        match (row.relation, side.and_then(number)) {
             (Relation::Missing, _) => format!("{component} missing"),
             (_, Some(event)) => format!("{component} ({event})"),
             (_, None) => component,
@@ -133,6 +157,7 @@ pub(super) fn slots(changes: &[&SlotChange], out: &mut Output) {
         let side = |slot: Option<&Slot>, other: Option<&Slot>| {
             slot.map(|slot| Side {
                 event: None,
+                log: None,
                 component: slot.component.clone(),
                 digest: differs(slot, other).unwrap_or_default(),
                 about: slot.about.clone(),

@@ -1,12 +1,18 @@
 //! A verdict for people: what was decided, why, and what to look at first.
 
-use attest_core::appraise::{Reason, Severity, Status, Verdict};
+use std::collections::BTreeMap;
 
+use attest_core::appraise::comparison::Row;
+use attest_core::appraise::{Code, Part, Reason, Severity, Status, Verdict};
+
+use super::comparison::event_of;
 use super::layout::hanging;
 use super::{Output, Style, comparison, printable};
 
 /// Columns of the narrowest terminal that must do.
 const COLUMNS: usize = 80;
+/// How many findings about files are told of each kind; the JSON has more.
+const LISTED: usize = 10;
 
 /// Prints a verdict.
 pub(super) fn print(verdict: &Verdict, out: &mut Output) {
@@ -53,11 +59,12 @@ fn causes(verdict: &Verdict, out: &mut Output) {
         let name = out.paint(Style::Bad, format!("{}{or}", cause.cause));
         let place = cause.component.as_deref().map(printable).unwrap_or_default();
         let pcr = cause.pcr.map(|pcr| format!(", PCR {pcr}")).unwrap_or_default();
-        let event = cause.event.map(|event| format!(" event {event}")).unwrap_or_default();
+        let event = cause.event.map(|event| format!(" {}", event_of(event, cause.log))).unwrap_or_default();
         let unproven = if cause.unproven { ", as the log says and nothing proves" } else { "" };
         out.line(format!("  {name}  {place}{pcr}{event}{unproven}"));
         if !cause.explains.is_empty() {
-            let explained: Vec<String> = cause.explains.iter().map(|e| place_of(e.pcr, e.event)).collect();
+            let explained: Vec<String> =
+                cause.explains.iter().map(|e| place_of(e.pcr, e.event, e.log)).collect();
             paragraph(&format!("explains {}", explained.join(", ")), 6, out);
         }
         if !cause.perhaps.is_empty() {
@@ -67,8 +74,8 @@ fn causes(verdict: &Verdict, out: &mut Output) {
     }
 }
 
-fn place_of(pcr: u32, event: Option<u32>) -> String {
-    event.map_or_else(|| format!("PCR {pcr}"), |event| format!("PCR {pcr} event {event}"))
+fn place_of(pcr: u32, event: Option<u32>, log: Option<&str>) -> String {
+    event.map_or_else(|| format!("PCR {pcr}"), |event| format!("PCR {pcr} {}", event_of(event, log)))
 }
 
 fn reasons(verdict: &Verdict, out: &mut Output) {
@@ -87,11 +94,18 @@ fn reasons(verdict: &Verdict, out: &mut Output) {
         };
         let heading = out.paint(Style::Strong, heading);
         out.line(heading);
+        let mut told: BTreeMap<Code, (usize, usize)> = BTreeMap::new();
         for reason in found {
+            let (listed, more) = told.entry(reason.code).or_default();
+            if reason.part == Part::Runtime && (*listed == LISTED || reason.left_out.is_some()) {
+                *more += reason.left_out.unwrap_or(1);
+                continue;
+            }
+            *listed += 1;
             let code = reason.detail_code.unwrap_or(reason.code.as_str());
             let mark = out.paint(style, code);
             let place = match (reason.pcr, reason.event) {
-                (Some(pcr), event) => format!("  {}", place_of(pcr, event)),
+                (Some(pcr), event) => format!("  {}", place_of(pcr, event, reason.log)),
                 (None, _) => String::new(),
             };
             let component = reason.component.as_deref().map(printable).unwrap_or_default();
@@ -104,6 +118,9 @@ fn reasons(verdict: &Verdict, out: &mut Output) {
                 hanging(out, "      got      ", 15, &printable(got));
             }
         }
+        for (code, (listed, more)) in told.into_iter().filter(|(_, (_, more))| *more > 0) {
+            out.line(format!("  and {more} more {code}, {} in all", listed + more));
+        }
         if !follows.is_empty() {
             out.line(format!(
                 "  and {} that follow from these: above in short, with --json in full",
@@ -113,15 +130,19 @@ fn reasons(verdict: &Verdict, out: &mut Output) {
     }
 }
 
-/// Whether the reason is a difference that follows from one that is told.
+/// Whether the reason is a difference that follows from one that is told. What could be a root as well is told.
 fn follows(verdict: &Verdict, reason: &Reason) -> bool {
-    let of_pcr = verdict.comparison.iter().filter(|c| Some(c.pcr) == reason.pcr && c.proven);
-    let mut rows = of_pcr.flat_map(|comparison| &comparison.rows).filter(|row| row.follows);
-    rows.any(|row| match (reason.event, &row.device, &row.golden) {
-        (Some(event), Some(device), _) => device.event == Some(event),
-        (None, None, Some(golden)) => reason.component.as_deref() == Some(golden.component.as_str()),
+    let is_of = |row: &&Row| match (reason.event, &row.device, &row.golden) {
+        (Some(event), Some(device), _) => (device.event, device.log) == (Some(event), reason.log),
+        (None, None, Some(golden)) => {
+            reason.component.as_deref() == Some(golden.component.as_str())
+                && reason.expected.contains(&golden.digest)
+        }
         _ => false,
-    })
+    };
+    let of_pcr = verdict.comparison.iter().filter(|c| Some(c.pcr) == reason.pcr && c.proven);
+    let mut rows = of_pcr.flat_map(|comparison| &comparison.rows).filter(is_of).peekable();
+    rows.peek().is_some() && rows.all(|row| row.follows)
 }
 
 const fn style(status: Status) -> Style {
@@ -150,3 +171,6 @@ fn paragraph(text: &str, indent: usize, out: &mut Output) {
         out.line(format!("{:indent$}{line}", ""));
     }
 }
+
+#[cfg(test)]
+mod tests;

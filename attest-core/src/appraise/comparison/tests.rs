@@ -3,8 +3,15 @@
 use super::*;
 
 fn row(relation: Relation) -> Row {
-    let side =
-        || Some(Side { event: None, component: "c".into(), digest: String::new(), about: String::new() });
+    let side = || {
+        Some(Side {
+            event: None,
+            log: None,
+            component: "c".into(),
+            digest: String::new(),
+            about: String::new(),
+        })
+    };
     Row { relation, golden: side(), device: side(), ..Row::folded(1) }
 }
 

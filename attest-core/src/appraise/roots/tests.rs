@@ -64,7 +64,7 @@ fn the_others_are_explained_by_the_root() {
     let roots = root_causes(&all, &causes);
     assert_eq!(roots.len(), 2);
     assert_eq!((roots[0].cause, roots[0].pcr, roots[0].event), (Cause::KernelChanged, Some(4), Some(7)));
-    assert_eq!(roots[0].explains, [Explained { pcr: 9, event: Some(9) }]);
+    assert_eq!(roots[0].explains, [Explained { pcr: 9, event: Some(9), log: None }]);
     assert_eq!((roots[1].cause, &roots[1].explains[..]), (Cause::RevocationListChanged, &[][..]));
     assert!(roots.iter().all(|root| root.perhaps.is_empty() && !root.unproven));
 }
@@ -72,7 +72,7 @@ fn the_others_are_explained_by_the_root() {
 #[test]
 fn one_root_for_each_cause() {
     let root = |pcr, event| RootCause { pcr: Some(pcr), event, ..RootCause::new(Cause::UnknownFile) };
-    let explained = |pcr, event| Explained { pcr, event };
+    let explained = |pcr, event| Explained { pcr, event, log: None };
     let explains = vec![explained(4, Some(1)), explained(4, Some(2)), explained(10, None)];
     let mut roots = vec![
         root(4, Some(1)),
@@ -142,6 +142,7 @@ fn causes_that_look_alike_name_each_other() {
 fn an_order_is_another_only_among_entries_that_both_have() {
     let side = |about: &str| Side {
         event: None,
+        log: None,
         component: "boot.order".into(),
         digest: String::new(),
         about: about.to_owned(),

@@ -33,6 +33,7 @@ fn shown(print: impl Fn(&mut Output)) -> String {
 fn side(event: Option<u32>, component: &str, about: &str) -> Option<Side> {
     Some(Side {
         event,
+        log: None,
         component: component.into(),
         digest: "0123456789abcdef".repeat(4),
         about: about.into(),
@@ -130,4 +131,53 @@ First differs at PCR 2, option_rom, missing before event 17
   device nothing there
 "
     );
+}
+
+#[test]
+fn sides_that_say_the_same_are_told_apart_by_their_digests() {
+    let mut other = side(Some(9), "grub.file", "/grub.cfg").expect("a side");
+    other.digest = "fedc".repeat(16);
+    let difference = FirstDifference {
+        pcr: 9,
+        event: Some(9),
+        position: 9,
+        relation: Relation::Changed,
+        component: "grub.file".into(),
+        expected: side(None, "grub.file", "/grub.cfg"),
+        got: Some(other),
+        cause: None,
+    };
+    let text = shown(|out| first(&difference, out));
+    assert!(text.contains("golden 0123456789  /grub.cfg\n  device fedcfedcfe  /grub.cfg\n"), "{text}");
+}
+
+/// The firmware's log and the other one both begin at 0.
+#[test]
+fn records_of_the_userspace_log_are_numbered_apart() {
+    let mut record = side(Some(0), "userspace.phase", "sysinit").expect("a side");
+    record.log = Some("userspace");
+    let difference = FirstDifference {
+        pcr: 11,
+        event: Some(0),
+        position: 37,
+        relation: Relation::Extra,
+        component: "userspace.phase".into(),
+        expected: None,
+        got: Some(record.clone()),
+        cause: None,
+    };
+    let comparison = Comparison {
+        pcr: 11,
+        bank: "sha256",
+        golden: "a".into(),
+        proven: true,
+        rows: vec![row(Relation::Extra, None, Some(record), false)],
+        omitted: 0,
+    };
+    let text = shown(|out| {
+        first(&difference, out);
+        print(std::slice::from_ref(&comparison), out);
+    });
+    assert!(text.contains("First differs at record 0 of the userspace log, PCR 11"), "{text}");
+    assert!(text.contains("|   u0 userspace.phase") && text.contains("u0: record 0 of"), "{text}");
 }

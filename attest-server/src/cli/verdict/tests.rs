@@ -1,0 +1,101 @@
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use attest_core::appraise::comparison::{Comparison, Relation, Side};
+use attest_core::appraise::{Context, Policy};
+use attest_core::reference::GoldenSource;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Screen(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn shown(verdict: &Verdict) -> String {
+    let screen = Screen::default();
+    let mut out = Output::to_writer(false, Box::new(screen.clone()));
+    print(verdict, &mut out);
+    drop(out);
+    let bytes = screen.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn verdict(reasons: Vec<Reason>, comparison: Vec<Comparison>) -> Verdict {
+    let source = GoldenSource {
+        source: "development",
+        release: None,
+        tier: None,
+        variant: None,
+        document_sha256: None,
+        overlay_sha256: None,
+    };
+    let mut verdict = Policy::default().refuse("x", "x", source, &Context::default());
+    (verdict.reasons, verdict.comparison) = (reasons, comparison);
+    verdict
+}
+
+fn phase(digest: &str) -> Reason {
+    let reason = Reason::new(Code::EventMissing, Severity::Refuse, Part::Boot, format!("lacks {digest}"));
+    Reason {
+        pcr: Some(11),
+        component: Some("userspace.phase".into()),
+        expected: vec![digest.to_owned()],
+        ..reason
+    }
+}
+
+/// Four of one name are missing in one PCR, and three of them only follow.
+#[test]
+fn a_root_is_told_although_others_of_its_name_follow() {
+    let row = |digest: &str, follows: bool| {
+        let side = Side {
+            event: None,
+            log: None,
+            component: "userspace.phase".into(),
+            digest: digest.into(),
+            about: String::new(),
+        };
+        let mut row = Row::folded(1);
+        (row.relation, row.golden, row.follows) = (Relation::Missing, Some(side), follows);
+        row
+    };
+    let with = |digests: [&str; 3]| {
+        let rows = digests.iter().zip([false, true, true]).map(|(digest, follows)| row(digest, follows));
+        let comparison = Comparison {
+            pcr: 11,
+            bank: "sha256",
+            golden: "a".into(),
+            proven: true,
+            rows: rows.collect(),
+            omitted: 0,
+        };
+        shown(&verdict(digests.map(phase).into(), vec![comparison]))
+    };
+    let text = with(["11", "22", "33"]);
+    assert!(text.contains("lacks 11") && !text.contains("lacks 22"), "{text}");
+    assert!(text.contains("and 2 that follow"), "{text}");
+    // One that cannot be told from the root is told as well.
+    let text = with(["11", "11", "33"]);
+    assert!(text.contains("lacks 11") && text.contains("and 1 that follow"), "{text}");
+}
+
+#[test]
+fn files_beyond_the_first_ten_of_a_kind_are_counted() {
+    let unknown =
+        |n: usize| Reason::new(Code::FileUnknown, Severity::Refuse, Part::Runtime, format!("file {n}."));
+    let mut reasons: Vec<Reason> = (0..1_000).map(unknown).collect();
+    reasons.push(Reason { left_out: Some(234), ..unknown(1_000) });
+    let text = shown(&verdict(reasons, vec![]));
+    assert!(text.contains("file 9.") && !text.contains("file 10."), "{text}");
+    assert!(text.contains("and 1224 more file_unknown, 1234 in all"), "{text}");
+}
