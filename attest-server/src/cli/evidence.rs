@@ -73,6 +73,7 @@ impl EvidenceFlags {
             let missing = || Failure::usage("flag_missing", format!("--{flag} is needed"));
             path.clone().ok_or_else(missing)
         };
+        check_nonce(self.nonce.as_deref())?;
         Ok(Files {
             attest: read_file(&needed("attest", &self.attest)?, limits.attest_bytes)?,
             signature: read_file(&needed("signature", &self.signature)?, limits.signature_bytes)?,
@@ -150,9 +151,15 @@ impl Files {
     }
 }
 
+/// What the operator typed is no evidence: a nonce that is not hexadecimal is wrong usage.
+pub(super) fn check_nonce(nonce: Option<&str>) -> Result<(), Failure> {
+    let decoded = hex::decode(nonce.unwrap_or_default());
+    decoded.map(drop).map_err(|e| Failure::usage("nonce_not_hexadecimal", format!("--nonce: {e}")))
+}
+
 fn read_pcrs(path: &Path) -> Result<PcrValues, Failure> {
     let bytes = read_file(path, PCRS_BYTES)?;
-    let bad = |detail: String| Failure::malformed("pcrs_malformed", format!("{}: {detail}", path.display()));
+    let bad = |detail: String| Failure::usage("pcrs_malformed", format!("{}: {detail}", path.display()));
     let banks: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>> =
         serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
     let mut values = PcrValues::new();

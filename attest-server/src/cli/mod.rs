@@ -18,6 +18,7 @@ mod token;
 mod verdict;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -89,10 +90,33 @@ impl Command {
     }
 }
 
-/// Runs the program on the process's arguments. Wrong usage ends the process inside (clap, exit code 2).
+/// Whether the answer is to be JSON, asked before the arguments could be read.
+fn asks_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    arguments.into_iter().take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What is wrong with the arguments, without the usage that people are shown with it.
+fn wrong_usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let what = text.split("\n\nUsage:").next().unwrap_or_default().trim();
+    Failure::usage("usage", what.strip_prefix("error: ").unwrap_or(what))
+}
+
+/// Runs the program on the process's arguments. Wrong usage ends the process inside (exit code 2).
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json(std::env::args_os()) => {
+            let mut out = Output::for_terminal(true);
+            out.failure(&wrong_usage(&error));
+            return match out.finish() {
+                Ok(()) => ExitCode::from(Exit::Usage.code()),
+                Err(_) => ExitCode::from(Exit::Fault.code()),
+            };
+        }
+        Err(error) => error.exit(),
+    };
     let mut out = Output::for_terminal(cli.json);
     let exit = match cli.command.run(&mut out) {
         Ok(exit) => exit,
@@ -116,6 +140,25 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_has_an_answer_in_json() {
+        let arguments = |all: &[&str]| all.iter().map(OsString::from).collect::<Vec<_>>();
+        assert!(asks_for_json(arguments(&["attest", "eventlog", "--json"])));
+        assert!(!asks_for_json(arguments(&["attest", "eventlog", "--", "--json"])));
+        let error = Cli::try_parse_from(["attest", "eventlog", "--json"]).unwrap_err();
+        assert!(error.use_stderr());
+        let failure = wrong_usage(&error);
+        assert_eq!((failure.exit().code(), &failure.to_json()["error"]["code"]), (2, &"usage".into()));
+        assert!(failure.to_line().contains("<FILE>") && !failure.to_line().contains("Usage:"));
+    }
+
+    #[test]
+    fn what_the_operator_typed_is_wrong_usage_and_no_evidence() {
+        let failure = evidence::check_nonce(Some("0x12")).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert_eq!((evidence::check_nonce(None), evidence::check_nonce(Some("00ff"))), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal as _, Write},
 };
@@ -46,12 +47,11 @@ pub struct Output {
 }
 
 impl Output {
-    /// Writes to the process's standard output. Colour only in a terminal, and not with `NO_COLOR` set.
+    /// Writes to the process's standard output. Colour only in a terminal that has any, and not with `NO_COLOR` set.
     #[must_use]
     pub fn for_terminal(json: bool) -> Self {
         let stdout = io::stdout();
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = !json && !unwanted && stdout.is_terminal();
+        let colour = !json && stdout.is_terminal() && is_colour_wanted(|name| env::var_os(name));
         Self { json, colour, stdout: Box::new(stdout), failed: None }
     }
 
@@ -132,6 +132,11 @@ impl Output {
     }
 }
 
+fn is_colour_wanted(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && variable("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 /// Text from evidence made safe for a terminal: control characters and direction marks become `\u{…}` escapes.
 #[must_use]
 pub fn printable(text: &str) -> String {
@@ -152,6 +157,15 @@ mod tests {
     fn no_colour_outside_a_terminal() {
         let out = Output::to_writer(false, Box::new(io::sink()));
         assert_eq!(out.paint(Style::Bad, "no"), "no");
+    }
+
+    #[test]
+    fn no_colour_where_it_is_unwanted_or_the_terminal_has_none() {
+        let with = |set: &'static str, to: &'static str| {
+            is_colour_wanted(move |name| (name == set).then(|| OsString::from(to)))
+        };
+        assert!(with("TERM", "xterm-256color") && with("NO_COLOR", "") && with("", ""));
+        assert!(!with("TERM", "dumb") && !with("NO_COLOR", "1"));
     }
 
     #[test]

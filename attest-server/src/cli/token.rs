@@ -57,6 +57,7 @@ impl From<token::Error> for Refused {
 impl Token {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
+        super::evidence::check_nonce(self.nonce.as_deref())?;
         let sent = Sent::read(&self.file, &self.key, &self.nested_key, &limits)?;
         let token = eat::Token::parse(&sent.token, &limits);
         let format = token.as_ref().ok().map(|token| token.format().name());

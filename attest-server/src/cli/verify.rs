@@ -13,7 +13,7 @@ use attest_core::{HashAlg, Limits};
 use clap::Args;
 use serde::Serialize;
 
-use super::evidence::{EvidenceFlags, Files};
+use super::evidence::{EvidenceFlags, Files, check_nonce};
 use super::input::read_file;
 use super::token::Sent;
 use super::{Exit, Failure, Output, verdict};
@@ -61,6 +61,7 @@ impl Verify {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let tokens = self.read_tokens(&limits)?;
+        check_nonce(self.evidence.nonce.as_deref())?;
         let alone = self.evidence.attest.is_none() && !tokens.is_empty();
         let files = if alone { None } else { Some(self.evidence.read(&limits)?) };
         let signer = self.signing_key.as_deref().map(open_key).transpose()?;

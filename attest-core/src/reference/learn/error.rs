@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Golden(#[from] golden::Error),
     /// The log has a finding that would refuse the device.
-    #[error("boot `{boot}`: {detail} (event {event:?}): a log that would be refused is not golden")]
+    #[error("boot `{boot}`: {detail}{}: a log that would be refused is not golden", at_event(*event))]
     LogRefused {
         /// Which boot.
         boot: String,
@@ -55,6 +55,10 @@ pub enum Error {
         /// Which weakness.
         weakness: &'static str,
     },
+}
+
+fn at_event(event: Option<u32>) -> String {
+    event.map(|event| format!(" (event {event})")).unwrap_or_default()
 }
 
 impl Error {

@@ -134,12 +134,7 @@ impl Learn {
             out.json(&json!({ "family": golden.family, "variants": names, "out": path.display().to_string(),
                          "differences": proposals }));
         } else {
-            out.line(format!(
-                "{}: a draft with {} variant(s): {}",
-                path.display(),
-                names.len(),
-                names.join(", ")
-            ));
+            out.line(format!("{}: {}", path.display(), draft(&golden)));
             out.line("Review it (`attest golden show`, `attest golden check`) before you trust it.");
         }
         Ok(Exit::Good)
@@ -323,3 +318,15 @@ fn overlay_signer(text: &str) -> Result<OverlaySigner, Failure> {
 
 #[cfg(test)]
 mod tests;
+
+/// What a draft holds, in one line.
+fn draft(golden: &Golden) -> String {
+    let named = |what: &str, names: Vec<&str>| {
+        let many = if names.len() == 1 { "" } else { "s" };
+        (!names.is_empty()).then(|| format!("{} {what}{many} ({})", names.len(), names.join(", ")))
+    };
+    let variants = named("variant", golden.variants.iter().map(|v| v.name.as_str()).collect());
+    let tokens = named("token section", golden.tokens.iter().map(|t| t.name.as_str()).collect());
+    let parts: Vec<String> = variants.into_iter().chain(tokens).collect();
+    format!("a draft with {}", if parts.is_empty() { "no variant".to_owned() } else { parts.join(" and ") })
+}

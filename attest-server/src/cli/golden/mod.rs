@@ -93,7 +93,12 @@ fn show(document: &reference::Document, note: Option<&str>, out: &mut Output) {
     let family = out.paint(Style::Strong, printable(&golden.family));
     let banks: Vec<&str> = golden.banks.iter().map(|bank| bank.name()).collect();
     let judged: Vec<String> = golden.judged.iter().map(ToString::to_string).collect();
-    out.line(format!("{family}  judged by {} in PCR {}", banks.join(", "), judged.join(" ")));
+    let by = match (banks.is_empty() || judged.is_empty(), golden.tokens.is_empty()) {
+        (false, _) => format!("judged by {} in PCR {}", banks.join(", "), judged.join(" ")),
+        (true, false) => "judged by tokens alone".to_owned(),
+        (true, true) => "judges no PCR".to_owned(),
+    };
+    out.line(format!("{family}  {by}"));
     if let reference::document::Form::Corim { validity, tag_version } = document.form() {
         let from =
             validity.and_then(|v| v.not_before).map(|from| format!(" from {from}")).unwrap_or_default();
