@@ -5,7 +5,6 @@ use super::manifest::{Corim, TagId, Validity};
 use super::node::Budget;
 use super::signed::SignedCorim;
 use crate::authenticate::TokenKey;
-use crate::evidence::cbor::{Value, encode};
 use crate::evidence::eat::Algorithm;
 use crate::limits::Limits;
 use crate::time::Timestamp;
@@ -153,15 +152,8 @@ impl<'a> SignedCorim<'a> {
         if !key.allows(&algorithm) {
             return Err(Error::AlgorithmUnexpected { got: algorithm.to_string() });
         }
-        // Sig_structure (RFC 9052, 4.4): the bytes as they were sent.
-        let [context, external] = [Value::Text("Signature1"), Value::Bytes(&[])];
-        let signed = encode(&Value::Array(vec![
-            context,
-            Value::Bytes(self.protected),
-            external,
-            Value::Bytes(self.payload),
-        ]));
-        if key.verifies(&algorithm, &signed, self.signature) { Ok(()) } else { Err(Error::SignatureInvalid) }
+        let is_theirs = key.verifies(&algorithm, &self.to_be_signed(), self.signature);
+        if is_theirs { Ok(()) } else { Err(Error::SignatureInvalid) }
     }
 
     /// Both places that may name the signer must name the expected one.

@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::manifest::{Corim, TAG_ANY_CORIM, Validity, uri};
 use super::node::{Budget, Fields, Node, label};
-use crate::evidence::cbor::{Key, Value};
+use crate::evidence::cbor::{Key, Value, encode};
 use crate::limits::Limits;
 
 /// COSE_Sign1 (RFC 9052, 2).
@@ -141,6 +141,13 @@ impl<'a> SignedCorim<'a> {
         Ok(())
     }
 
+    /// The bytes that its signature is over, made of its headers and payload as they were sent: the Sig_structure (RFC 9052, 4.4) without
+    /// external data. A release's request names them by digest and size. Whether they were signed, [`Self::authenticate`] says.
+    #[must_use]
+    pub fn to_be_signed(&self) -> Vec<u8> {
+        sig_structure(self.protected, self.payload)
+    }
+
     /// The number of its algorithm in the registry "COSE Algorithms", out of the protected header.
     #[must_use]
     pub const fn algorithm(&self) -> i128 {
@@ -172,6 +179,12 @@ impl<'a> SignedCorim<'a> {
     pub fn unverified(&self, limits: &Limits) -> Result<Corim<'a>, Error> {
         Corim::read(self.payload, self.payload_offset, limits, &mut Budget::new(limits))
     }
+}
+
+/// Sig_structure (RFC 9052, 4.4) of a COSE_Sign1 without external data.
+pub(crate) fn sig_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
+    let [context, external] = [Value::Text("Signature1"), Value::Bytes(&[])];
+    encode(&Value::Array(vec![context, Value::Bytes(protected), external, Value::Bytes(payload)]))
 }
 
 /// What decides stands in the protected header. A parameter in both, or one of ours in the wrong one, lets two readers see two things.

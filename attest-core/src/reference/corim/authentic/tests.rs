@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::cbor::Key;
+use crate::evidence::cbor::{Key, Value, encode};
 use crate::evidence::tcg_log::EventLog;
 use crate::reference::corim::{Class, profile};
 use crate::reference::golden::{Evidence, Golden};
@@ -116,6 +116,22 @@ fn a_signed_golden_document_is_believed() {
     assert_eq!(signed.algorithm(), -7);
     assert_eq!(signed.claims().unwrap().issuer, "ACME");
     assert_eq!(profile::read(&signed.unverified(&Limits::DEFAULT).unwrap()), Ok(golden()));
+}
+
+#[test]
+fn the_bytes_to_be_signed_are_those_that_were() {
+    let parts = good();
+    let signed = parts.bytes();
+    let signed = SignedCorim::parse(&signed, &Limits::DEFAULT).unwrap();
+    // Written out: an array of 4, "Signature1", the header, no external data, the payload of more than 255 bytes and less than 65,536.
+    let protected = encode(&map(parts.header.clone()));
+    let mut expected = b"\x84\x6aSignature1\x58".to_vec();
+    expected.push(u8::try_from(protected.len()).unwrap());
+    expected.extend_from_slice(&protected);
+    expected.extend_from_slice(b"\x40\x59");
+    expected.extend_from_slice(&u16::try_from(parts.payload.len()).unwrap().to_be_bytes());
+    expected.extend_from_slice(&parts.payload);
+    assert_eq!(signed.to_be_signed(), expected);
 }
 
 #[test]
