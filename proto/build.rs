@@ -4,7 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 6] = [
+    "attest/release/v1/audit_log.proto",
+    "attest/release/v1/release_authority.proto",
     "attest/v1/devices.proto",
     "attest/v1/enrollment.proto",
     "attest/v1/verdict.proto",

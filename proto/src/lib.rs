@@ -16,3 +16,17 @@ pub const ERROR_DOMAIN: &str = "attest";
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/attest.v1.rs"));
 }
+
+/// `package attest.release.v1`: golden values under governance.
+pub mod release {
+    /// `package attest.release.v1`.
+    #[expect(
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        missing_docs,
+        reason = "generated code"
+    )]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/attest.release.v1.rs"));
+    }
+}
