@@ -66,6 +66,7 @@ mod alignment;
 pub mod appraise;
 pub mod audit;
 pub mod authenticate;
+mod curves;
 mod der;
 pub mod digest;
 pub mod evidence;

@@ -63,9 +63,8 @@ impl<'b> Search<'b> {
     /// What leads this PCR to its quoted value in this bank.
     pub(super) fn explain(&mut self, alg: HashAlg, pcr: u8) -> Option<Lead> {
         let quoted = self.evidence.pcrs().get(alg, pcr)?;
-        let index = self.references.index();
-        if index.leads_to(pcr, &quoted) {
-            let (how, event) = self.told_wrongly(alg, pcr, quoted);
+        if let Some(golden) = self.references.index().leading_to(pcr, &quoted) {
+            let (how, event) = self.told_wrongly(alg, pcr, golden);
             let words = format!("its value is a golden one: this part of the boot was good, and {how}");
             return Some(Lead { what: Explanation::Golden, words, by_log: false, event });
         }
@@ -83,22 +82,12 @@ impl<'b> Search<'b> {
     }
 
     /// Where the log leaves the golden sequence that leads to the quoted value, in words, and at which of its events.
-    fn told_wrongly(&self, alg: HashAlg, pcr: u8, quoted: Digest) -> (String, Option<u32>) {
-        let unknown = || ("is told wrong or not at all".to_owned(), None);
+    fn told_wrongly(&self, alg: HashAlg, pcr: u8, golden: &Sequence) -> (String, Option<u32>) {
         let events: Vec<Extend<'_, '_>> = self.evidence.extends(pcr).collect();
         let told: Vec<&[u8]> = events.iter().filter_map(|event| event.digest(alg)).collect();
         if told.is_empty() || told.len() != events.len() {
-            return unknown();
+            return ("is told wrong or not at all".to_owned(), None);
         }
-        let leads = |(sequence, _): &(&'b Sequence, Option<u32>)| {
-            let start = reset_value(alg, pcr.into(), Some(sequence.startup_locality));
-            let mut slots = sequence.slots.iter();
-            let end = slots.try_fold(start, |value, slot| Some(value.extended(slot.digest(alg)?.as_bytes())));
-            end == Some(quoted)
-        };
-        let Some((golden, _)) = self.references.index().of_register(pcr).find(leads) else {
-            return unknown();
-        };
         let slots: Vec<&[u8]> =
             golden.slots.iter().filter_map(|slot| slot.digest(alg)).map(Digest::as_bytes).collect();
         let same = told.iter().zip(&slots).take_while(|(told, golden)| told == golden).count();

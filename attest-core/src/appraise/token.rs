@@ -49,7 +49,7 @@ pub(super) fn judge(
                 out.reasons.push(not_judged(&name));
                 let section = TokenGolden { name: name.clone(), ..TokenGolden::default() };
                 let mut judge = Judge { section: &section, references, reasons: Vec::new() };
-                judge.admitted(token.claims());
+                judge.every_part(token.claims());
                 out.reasons.extend(judge.reasons);
                 out.reasons.extend(around.last().map(|(path, outer)| holds_unjudged(outer, path, token)));
             }

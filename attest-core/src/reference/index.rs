@@ -244,9 +244,9 @@ impl Index {
         usize::try_from(id).is_ok_and(|id| id < self.document.alternatives)
     }
 
-    /// Whether a golden sequence of this register, as it is written, leads to this value.
-    pub(crate) fn leads_to(&self, pcr: u8, value: &Digest) -> bool {
-        self.document.exactly(pcr, value).next().is_some()
+    /// The first golden sequence of this register that leads to this value as it is written.
+    pub(crate) fn leading_to(&self, pcr: u8, value: &Digest) -> Option<&Sequence> {
+        self.sequence(SequenceId(self.document.exactly(pcr, value).next()?))
     }
 
     /// The alternatives of a register, or the sequences of variants, that can lead to this value.

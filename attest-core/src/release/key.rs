@@ -5,6 +5,7 @@ use core::fmt;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{self as r, UnparsedPublicKey, VerificationAlgorithm};
 
+use crate::curves::{self, Flaw};
 use crate::{
     Digest, HashAlg, Limits,
     der::{self, Der},
@@ -24,16 +25,6 @@ const P384_PREFIX: &[u8] =
 /// The same for secp521r1.
 const P521_PREFIX: &[u8] =
     b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00";
-
-/// The y coordinates of the eight points of Ed25519 whose order divides eight, little-endian. A signature by such a "key" can be made by
-/// anyone: the identity with s = 0 is one over every message.
-const ED25519_SMALL_ORDER: [[u8; 32]; 5] = [
-    [0; 32],
-    *b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-    *b"\xec\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
-    *b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
-    *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05",
-];
 
 /// Why bytes are not a key that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -127,20 +118,10 @@ impl CanonicalKey {
     /// An Ed25519 key (RFC 8032, section 5.1.5), in the canonical encoding of its point, which is not one of small order.
     pub(crate) fn ed25519(bytes: &[u8]) -> Result<Self, Error> {
         let key: [u8; 32] = bytes.try_into().map_err(|_| Error::Ed25519Length { len: bytes.len() })?;
-        // The top bit is the sign of x.
-        let mut y = key;
-        if let Some(last) = y.last_mut() {
-            *last &= 0x7f;
-        }
-        // p = 2^255 - 19: only the lowest byte of what is not below it varies.
-        if let [lowest, middle @ .., 0x7f] = &y
-            && *lowest >= 0xed
-            && middle.iter().all(|byte| *byte == 0xff)
-        {
-            return Err(Error::Ed25519NotCanonical);
-        }
-        if ED25519_SMALL_ORDER.contains(&y) {
-            return Err(Error::Ed25519SmallOrder);
+        match curves::ed25519_flaw(&key) {
+            Some(Flaw::NotCanonical) => return Err(Error::Ed25519NotCanonical),
+            Some(Flaw::SmallOrder) => return Err(Error::Ed25519SmallOrder),
+            None => {}
         }
         Ok(Self(Numbers::Ed25519(key)))
     }
@@ -237,7 +218,7 @@ impl CanonicalKey {
             Numbers::Ed25519(key) => plain(&r::ED25519, key),
             Numbers::Ecdsa(Curve::P256, point) => plain(&r::ECDSA_P256_SHA256_FIXED, point),
             Numbers::Ecdsa(Curve::P384, point) => plain(&r::ECDSA_P384_SHA384_FIXED, point),
-            Numbers::Ecdsa(Curve::P521, point) => p521(point, message, signature),
+            Numbers::Ecdsa(Curve::P521, point) => curves::p521_verifies(point, message, signature),
         }
     }
 
@@ -280,11 +261,4 @@ pub(super) fn fixed(r: &[u8], s: &[u8], curve: Curve) -> Option<Vec<u8>> {
         out.extend_from_slice(number);
     }
     Some(out)
-}
-
-fn p521(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    use p521::ecdsa::signature::Verifier as _;
-    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point);
-    let signature = p521::ecdsa::Signature::from_slice(signature);
-    matches!((key, signature), (Ok(key), Ok(signature)) if key.verify(message, &signature).is_ok())
 }

@@ -88,10 +88,6 @@ pub enum Event {
 
 impl Object for Leaf {
     const FORMAT: &'static str = "attest-release-leaf/1";
-
-    fn format(&self) -> &str {
-        &self.format
-    }
 }
 
 impl Leaf {

@@ -18,9 +18,6 @@ use crate::{Limits, Timestamp};
 pub trait Object: Serialize + DeserializeOwned {
     /// The name and edition of the format, as `attest-release-request/1`.
     const FORMAT: &'static str;
-
-    /// What this one says that it is.
-    fn format(&self) -> &str;
 }
 
 /// SHA-256 of an object's bytes.

@@ -132,10 +132,6 @@ pub enum Protection {
 
 impl Object for PolicyDocument {
     const FORMAT: &'static str = "attest-release-policy/1";
-
-    fn format(&self) -> &str {
-        &self.format
-    }
 }
 
 /// A policy without a fault: each name leads somewhere, each quorum can be met by people with keys, no key speaks for two. Whether anybody
@@ -246,14 +242,6 @@ impl Policy {
     #[must_use]
     pub fn channel(&self, family: &Name, channel: &Name) -> Option<&Channel> {
         self.family(family)?.channels.get(channel)
-    }
-
-    /// The people among these.
-    #[must_use]
-    pub fn people<'n>(&self, names: impl IntoIterator<Item = &'n Name>) -> BTreeSet<Name> {
-        let is_person =
-            |name: &&Name| self.identity(name).is_some_and(|identity| identity.kind == Kind::Person);
-        names.into_iter().filter(is_person).cloned().collect()
     }
 }
 

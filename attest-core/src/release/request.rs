@@ -148,10 +148,6 @@ impl Error {
 
 impl Object for Request {
     const FORMAT: &'static str = "attest-release-request/1";
-
-    fn format(&self) -> &str {
-        &self.format
-    }
 }
 
 impl Request {

@@ -133,10 +133,6 @@ macro_rules! statements {
     ($($type:ty, $format:literal, $namespace:literal;)*) => {$(
         impl Object for $type {
             const FORMAT: &'static str = $format;
-
-            fn format(&self) -> &str {
-                &self.format
-            }
         }
 
         impl Statement for $type {

@@ -48,7 +48,6 @@ impl Judge<'_> {
     /// Every claim of the token, and every part of the device that it tells of.
     pub(super) fn token(&mut self, claims: &Claims) {
         let section = self.section;
-        self.lifecycle(claims, "lifecycle");
         if let Some(psa) = claims.psa() {
             self.psa(psa);
         }
@@ -68,7 +67,7 @@ impl Judge<'_> {
             self.boot_seed(claims);
         }
         self.software(claims);
-        self.every_part(claims, "", claims.bootseed.as_deref());
+        self.every_part(claims);
     }
 
     fn psa(&mut self, psa: &Psa) {
@@ -79,15 +78,6 @@ impl Judge<'_> {
         self.one_of("client_id", callers, Some(psa.client_id.to_string()));
         let known = section.certification_references.clone();
         self.one_of("certification_reference", known, psa.certification_reference.clone());
-    }
-
-    /// What a token admits of the device needs no golden value to count: every part is asked.
-    pub(super) fn admitted(&mut self, claims: &Claims) {
-        for (path, claims) in claims.parts() {
-            let at = |claim| [path.as_slice(), &[claim]].concat().join(".");
-            self.lifecycle(claims, &at("lifecycle"));
-            self.debug(claims, &at("dbgstat"));
-        }
     }
 
     fn lifecycle(&mut self, claims: &Claims, part: &str) {
@@ -140,13 +130,18 @@ impl Judge<'_> {
         }
     }
 
-    /// What every part of the device says of itself is as true as the token: no part may be open, or have failed its own comparison.
-    fn every_part(&mut self, claims: &Claims, path: &str, seed: Option<&[u8]>) {
-        let at = |claim: &str| if path.is_empty() { claim.to_owned() } else { format!("{path}.{claim}") };
-        self.debug(claims, &at("dbgstat"));
-        if !path.is_empty() {
-            self.lifecycle(claims, &at("lifecycle"));
+    /// What every part of the device says of itself is as true as the token, and needs no golden value to count: no part may be open, in an
+    /// insecure state, or have failed its own comparison. A token in it is judged by itself, and a part that is not proven was refused before.
+    pub(super) fn every_part(&mut self, claims: &Claims) {
+        for (path, part) in claims.parts() {
+            self.part(&path, part, claims.bootseed.as_deref());
         }
+    }
+
+    fn part(&mut self, path: &[&str], claims: &Claims, seed: Option<&[u8]>) {
+        let at = |claim| [path, &[claim]].concat().join(".");
+        self.lifecycle(claims, &at("lifecycle"));
+        self.debug(claims, &at("dbgstat"));
         if self.section.boot_seed && claims.bootseed.is_some() && claims.bootseed.as_deref() != seed {
             let explain = "the boot seed is not that of the whole token: the parts are not of one boot";
             let got = claims.bootseed.as_ref().map(hex::encode);
@@ -171,12 +166,6 @@ impl Judge<'_> {
                 &at("measurements"),
                 "measurements without golden values",
             );
-        }
-        // A token in it is judged by itself, and a part that is not proven was refused before.
-        for submod in claims.submods() {
-            if let Some(claims) = submod.kind.claims() {
-                self.every_part(claims, &at(&submod.name), seed);
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 
 use super::{Error, Signature, is_name};
 use crate::HashAlg;
+use crate::curves::ed25519_flaw;
 
 /// What a key signs, and how (C2SP signed-note, Signature types).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +55,7 @@ impl VerifierKey {
         if !is_name(name) {
             return Err(Error::NameMalformed);
         }
-        if !is_sound(&public) {
+        if ed25519_flaw(&public).is_some() {
             return Err(Error::KeyWeak);
         }
         Ok(Self { name: name.to_owned(), key_type, public })
@@ -128,48 +129,4 @@ impl fmt::Display for VerifierKey {
         let key = STANDARD.encode([&[self.key_type.byte()][..], &self.public].concat());
         write!(f, "{}+{:08x}+{key}", self.name, self.id())
     }
-}
-
-/// Whether a public key can count as somebody's: not another encoding of a point that has one already, and not one of the eight points of
-/// small order, for which signatures can be made that fit any message. ring takes both. Whether it is a point at all shows at the first
-/// verification, which fails if not.
-fn is_sound(public: &[u8; 32]) -> bool {
-    /// 2^255 - 19, the field's prime, little-endian like all of these.
-    const PRIME: [u8; 32] = {
-        let mut bytes = [0xff; 32];
-        bytes[0] = 0xed;
-        bytes[31] = 0x7f;
-        bytes
-    };
-    /// y of the points of order 1, 2, 4 and 8 (the last two), which x and -x have in common.
-    const SMALL_ORDER: [[u8; 32]; 5] = {
-        let zero = [0; 32];
-        let mut one = [0; 32];
-        one[0] = 1;
-        let mut minus_one = PRIME;
-        minus_one[0] = 0xec;
-        [
-            one,
-            minus_one,
-            zero,
-            [
-                0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-                0xf0, //
-                0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
-                0x05,
-            ],
-            [
-                0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-                0x0f, //
-                0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
-                0x7a,
-            ],
-        ]
-    };
-    // The highest bit is the sign of x.
-    let mut y = *public;
-    if let Some(highest) = y.last_mut() {
-        *highest &= 0x7f;
-    }
-    y.iter().rev().lt(PRIME.iter().rev()) && !SMALL_ORDER.contains(&y)
 }

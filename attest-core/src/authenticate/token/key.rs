@@ -4,6 +4,7 @@ use ring::signature::{self as r, RsaPublicKeyComponents, UnparsedPublicKey, Veri
 use sha2::Digest as _;
 
 use super::super::Subject;
+use crate::curves;
 use crate::evidence::eat::Algorithm;
 use crate::rsa_numbers::RsaNumbers;
 use crate::{Limits, der};
@@ -28,8 +29,8 @@ pub enum Error {
         /// What is wrong.
         detail: &'static str,
     },
-    /// A compressed point, or one that is not as long as its curve's.
-    #[error("the point is not an uncompressed point of its curve")]
+    /// A compressed point, one that is not as long as its curve's, or one of Ed25519 that can count as nobody's.
+    #[error("the point is not an uncompressed point of its curve that counts")]
     PointUnsupported,
     /// The RSA modulus is not one of 2048 to 4096 bits, or the exponent is even or smaller than 65537.
     #[error("an RSA modulus of {bytes} bytes, or its exponent, is not one that counts")]
@@ -198,7 +199,7 @@ impl TokenKey {
             (Numbers::Ed25519(x), Algorithm::EdDsa) => plain(&r::ED25519, x),
             (Numbers::P256(point), Algorithm::Es256) => plain(&r::ECDSA_P256_SHA256_FIXED, point),
             (Numbers::P384(point), Algorithm::Es384) => plain(&r::ECDSA_P384_SHA384_FIXED, point),
-            (Numbers::P521(point), Algorithm::Es512) => p521(point, message, signature),
+            (Numbers::P521(point), Algorithm::Es512) => curves::p521_verifies(point, message, signature),
             (Numbers::Rsa(rsa), alg) => {
                 let with = match alg {
                     Algorithm::Ps256 => &r::RSA_PSS_2048_8192_SHA256,
@@ -212,13 +213,6 @@ impl TokenKey {
             _ => false,
         }
     }
-}
-
-fn p521(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    use p521::ecdsa::signature::Verifier as _;
-    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point);
-    let signature = p521::ecdsa::Signature::from_slice(signature);
-    matches!((key, signature), (Ok(key), Ok(signature)) if key.verify(message, &signature).is_ok())
 }
 
 impl Numbers {
@@ -237,12 +231,13 @@ impl Numbers {
 
     /// This key, if its point is one that counts.
     fn check(self) -> Result<Self, Error> {
-        let is_on_curve = match &self {
-            Self::Ed25519(_) | Self::Rsa(_) => true,
+        let counts = match &self {
+            Self::Rsa(_) => true,
+            Self::Ed25519(key) => curves::ed25519_flaw(key).is_none(),
             Self::P256(point) => point.len() == 65,
             Self::P384(point) => point.len() == 97,
             Self::P521(point) => p521::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok(),
         };
-        if is_on_curve { Ok(self) } else { Err(Error::PointUnsupported) }
+        if counts { Ok(self) } else { Err(Error::PointUnsupported) }
     }
 }

@@ -109,6 +109,25 @@ fn a45_a_key_that_names_its_algorithm_signs_with_no_other() {
     assert!(matches!(authenticate(&token("PS256", -37), &rsa), Err(Error::AlgorithmMismatch { .. })));
 }
 
+/// For points of small order anyone can sign; with a second encoding one key would be two.
+#[test]
+fn a61_an_ed25519_key_of_a_token_is_somebodys_in_its_one_encoding() {
+    let identity: [u8; 32] = core::array::from_fn(|at| u8::from(at == 0));
+    let mut twin: [u8; 32] = core::array::from_fn(|at| if at == 31 { 0x7f } else { 0xff });
+    twin[0] = 0xed + 3;
+    for weak in [identity, twin] {
+        let cose = encode(&map([(1, int(1)), (-1, int(6)), (-2, bytes(weak))]));
+        let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, base64url(weak));
+        // SubjectPublicKeyInfo (RFC 8410, section 4).
+        let spki = [&b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"[..], &weak].concat();
+        let spki = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, spki);
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+        for key in [&cose[..], jwk.as_bytes(), pem.as_bytes()] {
+            assert_eq!(vouched(key), Err(key::Error::PointUnsupported), "{weak:02x?}");
+        }
+    }
+}
+
 fn rsa_modulus() -> Vec<u8> {
     let key = Signer::Rsa.cose_key();
     let key = crate::evidence::cbor::parse(&key, &Limits::DEFAULT).unwrap();

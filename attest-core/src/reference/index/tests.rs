@@ -100,15 +100,15 @@ fn a_value_of_nothing_golden_proposes_nothing_exact() {
     let unknown = HashAlg::Sha256.hash(&[b"unknown"]);
     assert_eq!(references.index().of_variants(4, &unknown).count(), 0);
     assert_eq!(references.index().alternatives(0, &unknown).count(), 0);
-    assert!(!references.index().leads_to(4, &unknown));
+    assert!(references.index().leading_to(4, &unknown).is_none());
 }
 
 #[test]
 fn a_value_counts_for_its_own_register_only() {
     let references = good();
     let pcr4 = value(&references.variant(0).unwrap().sequences[0], HashAlg::Sha256);
-    assert!(references.index().leads_to(4, &pcr4));
-    assert!(!references.index().leads_to(8, &pcr4));
+    assert_eq!(references.index().leading_to(4, &pcr4).map(|sequence| sequence.pcr), Some(4));
+    assert!(references.index().leading_to(8, &pcr4).is_none());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_sequence_with_a_rule_is_proposed_for_any_value() {
     let found: Vec<SequenceId> = index.of_variants(5, &any).collect();
     assert_eq!(found.len(), 1);
     assert_eq!(index.variants_with(found[0]).collect::<Vec<_>>(), [0, 1], "both variants share it");
-    assert!(!index.leads_to(5, &any), "as it is written it leads elsewhere");
+    assert!(index.leading_to(5, &any).is_none(), "as it is written it leads elsewhere");
 }
 
 #[test]

@@ -19,10 +19,6 @@ struct Sample {
 
 impl Object for Sample {
     const FORMAT: &'static str = "sample/1";
-
-    fn format(&self) -> &str {
-        &self.format
-    }
 }
 
 fn sample() -> Sample {

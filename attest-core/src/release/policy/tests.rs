@@ -44,7 +44,6 @@ fn a_policy_is_read_and_answers() {
     assert!(alice.counts_at(alice.from) && alice.counts_at(alice.until));
     assert!(!alice.counts_at(at(alice.from.unix() - 1)) && !alice.counts_at(at(alice.until.unix() + 1)));
     assert_eq!(policy.keys().count(), 7);
-    assert_eq!(policy.people(&names::<BTreeSet<_>>("alice ci hermetic nobody")), names("alice"));
     assert_eq!(policy.channel(&name("gateway"), &name("stable")).unwrap().tier, Tier::Production);
     assert!(
         policy.channel(&name("gateway"), &name("none")).is_none() && policy.identity(&name("none")).is_none()
