@@ -38,7 +38,13 @@ pub(crate) fn read_or_make(
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// A secret that is not there yet, in a file of its own, whole and on the disk before this returns. What is there stays, and is an error.
+pub(crate) fn make(path: &Path, secret: &[u8]) -> Result<(), Error> {
+    create(path, secret).map_err(|error| Error::File(path.to_owned(), error))
+}
+
+/// What the file holds.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |error| Error::File(path.to_owned(), error);
     let file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o7777;

@@ -17,6 +17,7 @@ mod serve;
 mod token;
 mod verdict;
 mod verify;
+mod witness;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ enum Command {
     Golden(golden::Golden),
     Verify(Box<verify::Verify>),
     Serve(serve::Serve),
+    Witness(witness::Witness),
     Demo(demo::Demo),
 }
 
@@ -85,6 +87,7 @@ impl Command {
             Self::Golden(command) => command.run(out),
             Self::Verify(command) => command.run(out),
             Self::Serve(command) => command.run(out),
+            Self::Witness(command) => command.run(out),
             Self::Demo(command) => command.run(out),
         }
     }
