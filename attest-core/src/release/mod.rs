@@ -6,6 +6,7 @@
 pub mod approvals;
 pub mod built;
 pub mod dsse;
+pub mod form;
 pub mod key;
 pub mod leaf;
 pub mod name;

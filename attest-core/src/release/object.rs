@@ -148,6 +148,12 @@ impl ObjectId {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The name that is this digest.
+    #[must_use]
+    pub const fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     /// The digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

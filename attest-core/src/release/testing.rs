@@ -142,16 +142,20 @@ pub(crate) fn policy() -> PolicyDocument {
         pkcs11: words("pkcs11:token=attest"),
         family: family.map(name),
         purpose,
+        rsa_padding: None,
         parent: parent.map(name),
         custody,
         from: at(NOW - 30 * DAY),
         until: at(NOW + 300 * DAY),
     };
     let online = Custody::OnlineIntermediate;
+    let mut uki = key(32, Some("gateway"), Purpose::Authenticode, Some("root"), online);
+    // What firmware checks.
+    uki.public_key = Blob(crate::testing::tokens::Signer::Rsa.spki());
     let signing_keys = [
         ("root", key(30, None, Purpose::Root, None, Custody::OfflineRoot)),
         ("gateway-corim", key(31, Some("gateway"), Purpose::Corim, Some("root"), online)),
-        ("gateway-uki", key(32, Some("gateway"), Purpose::Authenticode, Some("root"), online)),
+        ("gateway-uki", uki),
     ];
     let witness = |called: &str, seed, outside| {
         let key = verifier_key(&format!("{called}.example"), KeyType::CosignatureV1, seed);

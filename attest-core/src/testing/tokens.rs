@@ -99,6 +99,25 @@ impl Signer {
         }
     }
 
+    /// The public key as SubjectPublicKeyInfo (RFC 5480, section 2; RFC 8410, section 4; RFC 3279, section 2.3.1), by hand.
+    pub(crate) fn spki(self) -> Vec<u8> {
+        let ec = |prefix: &str| [&hex::decode(prefix).unwrap(), self.ecdsa().public_key().as_ref()].concat();
+        match self {
+            Self::P256 => ec("3059301306072a8648ce3d020106082a8648ce3d030107034200"),
+            Self::P384 => ec("3076301006072a8648ce3d020106052b81040022036200"),
+            Self::P521 => panic!("no test asks for it"),
+            Self::Ed25519 => {
+                let prefix = hex::decode("302a300506032b6570032100").unwrap();
+                [&prefix, Self::ed25519().public_key().as_ref()].concat()
+            }
+            Self::Rsa => {
+                let key = RsaKeyPair::from_pkcs8(fixture!("keys/rsa2048.pk8")).unwrap();
+                let prefix = hex::decode("30820122300d06092a864886f70d01010105000382010f00").unwrap();
+                [&prefix, key.public().as_ref()].concat()
+            }
+        }
+    }
+
     /// The public key as COSE_Key.
     pub(crate) fn cose_key(self) -> Vec<u8> {
         let ec = |crv, point: &[u8]| {

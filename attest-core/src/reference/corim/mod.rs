@@ -27,6 +27,7 @@ pub use error::Error;
 pub use manifest::{Corim, Entity, Locator, Profile, Tag, TagId, Validity};
 pub use measurement::{Element, IntRange, Measurement, RawValue, Register, Svn, Values};
 pub use node::Extension;
+pub(crate) use signed::sig_structure;
 pub use signed::{Claims, Meta, SignedCorim};
 pub use values::{FinalPcr, Measured, NotJudged, Reference, ReferenceValues};
 

@@ -101,6 +101,9 @@ pub struct SigningKey {
     pub family: Option<Name>,
     /// The only thing that it signs.
     pub purpose: Purpose,
+    /// How an RSA key pads what it signs. Wanted where it signs raw bytes: each other purpose has one way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rsa_padding: Option<RsaPadding>,
     /// The root that it stands under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Name>,
@@ -128,6 +131,16 @@ pub enum Purpose {
     Raw,
     /// Other keys; never an artifact.
     Root,
+}
+
+/// How an RSA key pads what it signs, with SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RsaPadding {
+    /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2).
+    Pkcs1,
+    /// RSASSA-PSS with a salt as long as the hash (RFC 8017, 8.1).
+    Pss,
 }
 
 /// Where a key is kept.

@@ -76,10 +76,19 @@ fn a61_one_key_speaks_for_one() {
 fn a68_a_key_of_a_machine_speaks_for_nobody() {
     let shared = |one: &str, other: &str| vec![Fault::KeyShared { one: name(one), other: name(other) }];
     let key = |seed| Blob(spki(seed));
-    let signing = faults(|p| p.signing_keys.get_mut("gateway-uki").unwrap().public_key = key(1));
-    assert_eq!(signing, shared("alice", "gateway-uki"));
-    let both = faults(|p| p.signing_keys.get_mut("gateway-uki").unwrap().public_key = key(31));
-    assert_eq!(both, shared("gateway-corim", "gateway-uki"));
+    let signing = faults(|p| p.signing_keys.get_mut("gateway-corim").unwrap().public_key = key(1));
+    assert_eq!(signing, shared("alice", "gateway-corim"));
+    let both = |key: Blob| {
+        faults(move |p| {
+            p.signing_keys.get_mut("gateway-corim").unwrap().public_key = key.clone();
+            let uki = p.signing_keys.get_mut("gateway-uki").unwrap();
+            (uki.public_key, uki.purpose) = (key, Purpose::Cose);
+        })
+    };
+    let rsa = crate::testing::tokens::Signer::Rsa.spki();
+    for key in [key(31), Blob(rsa)] {
+        assert_eq!(both(key), shared("gateway-corim", "gateway-uki"));
+    }
     let log = faults(|p| p.log.key = verifier_key("log.example/gateway", KeyType::Ed25519, 2));
     assert_eq!(log, shared("bob", "log"));
     let witness = |seed| verifier_key("own.example", KeyType::CosignatureV1, seed);
@@ -203,7 +212,20 @@ fn a69_signing_keys_have_one_family_one_purpose_and_a_root() {
     };
     assert_eq!(key(|key| key.family = None), ["policy_signing_key"]);
     assert_eq!(key(|key| key.family = Some(name("sensor"))), ["policy_signing_key"]);
-    assert_eq!(key(|key| key.purpose = Purpose::Authenticode), ["policy_signing_key"; 2], "both say so");
+    let uki =
+        |p: &mut PolicyDocument| p.signing_keys.get_mut("gateway-uki").unwrap().purpose = Purpose::Corim;
+    assert_eq!(codes(uki), ["policy_signing_key"; 2], "both say so");
+    // Firmware knows no Ed25519, and an RSA key that signs raw bytes must say how.
+    let for_firmware = ["policy_key_malformed", "policy_signing_key", "policy_signing_key"];
+    assert_eq!(key(|key| key.purpose = Purpose::Authenticode), for_firmware);
+    let raw = |padding| {
+        codes(move |p| {
+            let uki = p.signing_keys.get_mut("gateway-uki").unwrap();
+            (uki.purpose, uki.rsa_padding) = (Purpose::Raw, padding);
+        })
+    };
+    assert_eq!(raw(None), ["policy_key_malformed"]);
+    assert_eq!(raw(Some(RsaPadding::Pss)), [""; 0]);
     assert_eq!(key(|key| key.parent = Some(name("gateway-uki"))), ["policy_signing_key"]);
     assert_eq!(key(|key| key.parent = Some(name("nobody"))), ["policy_signing_key"]);
     assert_eq!(key(|key| key.purpose = Purpose::Root), ["policy_signing_key"; 2]);

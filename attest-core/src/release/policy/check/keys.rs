@@ -10,6 +10,7 @@ use super::super::{Fault, Identity, IdentityKey, KeyOf, Kind, PolicyDocument, Pr
 use crate::Limits;
 use crate::audit::note::VerifierKey;
 use crate::release::Name;
+use crate::release::form::ReleaseKey;
 use crate::release::key::CanonicalKey;
 use crate::release::ssh::PublicKey;
 use crate::release::ssh::attestation::{Attestation, FidoRoots};
@@ -19,7 +20,8 @@ pub(super) struct Keys<'d> {
     limits: &'d Limits,
     makers: FidoRoots,
     /// Whose each key is, those of the log and of signers among them.
-    owners: BTreeMap<CanonicalKey, Name>,
+    /// By SubjectPublicKeyInfo, of which each key has one.
+    owners: BTreeMap<Vec<u8>, Name>,
     known: BTreeMap<CanonicalKey, KeyOf>,
     faults: Vec<Fault>,
 }
@@ -51,7 +53,7 @@ impl<'d> Keys<'d> {
             for key in &identity.keys {
                 match self.read(name, identity, key) {
                     Ok((canonical, known)) => {
-                        if self.owned(name, canonical.clone()) {
+                        if self.owned(name, canonical.spki_der()) {
                             self.known.insert(canonical, known);
                         }
                     }
@@ -65,9 +67,9 @@ impl<'d> Keys<'d> {
     pub(super) fn of_signing(&mut self) {
         for (name, key) in &self.document.signing_keys {
             self.period(name, key.from <= key.until);
-            match CanonicalKey::from_spki_der(&key.public_key.0) {
-                Ok(canonical) => {
-                    self.owned(name, canonical);
+            match ReleaseKey::try_from(key) {
+                Ok(release) => {
+                    self.owned(name, release.spki_der());
                 }
                 Err(error) => self.malformed(name, error.code()),
             }
@@ -86,12 +88,12 @@ impl<'d> Keys<'d> {
             else {
                 continue;
             };
-            self.owned(&name, canonical);
+            self.owned(&name, canonical.spki_der());
         }
     }
 
     /// A61: one key is one key, and speaks for one.
-    fn owned(&mut self, name: &Name, key: CanonicalKey) -> bool {
+    fn owned(&mut self, name: &Name, key: Vec<u8>) -> bool {
         match self.owners.entry(key) {
             Entry::Vacant(vacant) => {
                 vacant.insert(name.clone());
