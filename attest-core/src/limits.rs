@@ -92,6 +92,10 @@ pub struct Limits {
     /// A policy of golden values, a request or a statement about one. Two hundred people with their keys are 60 KB, a request with 64
     /// artifacts is 20 KB.
     pub release_object_bytes: usize,
+    /// A release with all that speaks for it: its golden values, some envelopes and statements.
+    pub release_bundle_bytes: usize,
+    /// Approvals, companions or reviews of one release. Each approval costs a signature check.
+    pub release_statements: usize,
     /// Groups in a quorum. Organisations write two or three.
     pub quorum_groups: usize,
     /// Members of one group of a quorum.
@@ -147,6 +151,8 @@ impl Limits {
         note_signatures: 64,
         witnesses: 32,
         release_object_bytes: 1 << 20,
+        release_bundle_bytes: 80 << 20,
+        release_statements: 256,
         quorum_groups: 16,
         quorum_members: 64,
         quorum_ways: 256,

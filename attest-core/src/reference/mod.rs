@@ -15,4 +15,4 @@ mod set;
 
 pub use document::Document;
 pub use golden::Golden;
-pub use set::{GoldenSource, ReferenceSet, ResolvedVariant};
+pub use set::{GoldenSource, Governed, ReferenceSet, ResolvedVariant};

@@ -30,6 +30,26 @@ pub struct GoldenSource {
     /// SHA-256 of the overlay that brought the device's own digests, if one did, lower-case hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay_sha256: Option<String>,
+    /// What the release passed; only a governed one has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub governed: Option<Governed>,
+}
+
+/// The release that golden values came by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Governed {
+    /// The first policy of the authority, which is pinned: `sha256:` and 64 digits.
+    pub authority: String,
+    /// The family.
+    pub family: String,
+    /// The release's version, as people call it.
+    pub version: String,
+    /// Its security version.
+    pub security_version: u64,
+    /// Where it stands in the log, counted from 0.
+    pub log_index: u64,
+    /// What it passed.
+    pub gates: Vec<&'static str>,
 }
 
 /// Values that somebody vouches for: governed releases, or a plain document on the explicit development path, which marks every
@@ -73,6 +93,24 @@ impl ReferenceSet {
     /// # Errors
     /// [`Error`] where a variant does not resolve.
     pub fn development(golden: Golden) -> Result<Self, Error> {
+        let source = GoldenSource {
+            source: "development",
+            release: None,
+            tier: None,
+            variant: None,
+            document_sha256: None,
+            overlay_sha256: None,
+            governed: None,
+        };
+        Self::new(golden, source)
+    }
+
+    /// A release that passed every gate; `release::evaluate` alone asks for this.
+    pub(crate) fn released(golden: Golden, source: GoldenSource) -> Result<Self, Error> {
+        Self::new(golden, source)
+    }
+
+    fn new(golden: Golden, source: GoldenSource) -> Result<Self, Error> {
         golden.validate()?;
         let variants = golden.variants.iter().map(|variant| {
             let sequences = golden.resolve(variant)?.into_iter().map(Arc::new).collect();
@@ -84,14 +122,7 @@ impl ReferenceSet {
         let mut learned = learned.chain(golden.variants.iter().map(|v| v.evidence));
         let log_only = learned.any(|evidence| evidence == Evidence::LogOnly);
         let document = sha2::Sha256::digest(golden.to_toml().as_bytes());
-        let source = GoldenSource {
-            source: "development",
-            release: None,
-            tier: None,
-            variant: None,
-            document_sha256: Some(hex::encode(document)),
-            overlay_sha256: None,
-        };
+        let source = GoldenSource { document_sha256: Some(hex::encode(document)), ..source };
         let is_superseded = |digest: &Digest| index.superseded(digest).is_some();
         let files = golden.ima.as_ref().map(|ima| FileIndex::new(ima, is_superseded));
         let files = files.unwrap_or_default();

@@ -9,8 +9,8 @@ use super::name::Name;
 use super::object::{self, ObjectId};
 use super::policy::{Kind as IdentityKind, Policy};
 use super::request::{Kind, Request};
-use super::ssh::Signature;
-use super::statement::{self, Approval, Described, Text};
+use super::speaker::{self, Hearing};
+use super::statement::{Approval, Described, Text};
 use super::view::{LogView, Mark, Place};
 use crate::{Limits, Timestamp};
 
@@ -30,6 +30,10 @@ pub struct Counting<'c> {
     pub companions: &'c BTreeMap<ObjectId, Request>,
     /// Who cannot approve: who asked, and who triggered the build.
     pub took_part: &'c BTreeSet<Name>,
+    /// Where the request stands in the log: nobody approves before it.
+    pub after: u64,
+    /// Where the signer's attempt stands, if there is one: nobody approves after it.
+    pub before: Option<u64>,
     /// When the question is asked.
     pub now: Timestamp,
     /// The bounds.
@@ -63,21 +67,6 @@ pub enum NotCounted {
         /// Which.
         id: ObjectId,
     },
-    /// The key's time is over, or has not come.
-    #[error("the key did not count at {at}", at = .at.utc())]
-    KeyExpired {
-        /// When it was handed in.
-        at: Timestamp,
-    },
-    /// A key of nobody, or of somebody else than it says.
-    #[error("the key is not one of `{by}`")]
-    KeyMismatch {
-        /// Who is said to have signed.
-        by: Name,
-    },
-    /// A key that may have been stolen.
-    #[error("the key is suspended")]
-    KeySuspended,
     /// Handed in when the request was over.
     #[error("it was handed in at {at}, after the request's time", at = .at.utc())]
     Late {
@@ -96,15 +85,25 @@ pub enum NotCounted {
     /// Of other requests.
     #[error("it does not name this request")]
     OtherRequest,
+    /// Before the request was made, or after it was signed for.
+    #[error("it stands at {index} of the log, and the request was open from {after}{}", .before.map(|at| format!(" to {at}")).unwrap_or_default())]
+    OutOfOrder {
+        /// Where it stands.
+        index: u64,
+        /// Where the request stands.
+        after: u64,
+        /// Where the signer's attempt stands.
+        before: Option<u64>,
+    },
     /// Not an approval.
     #[error(transparent)]
     Object(#[from] object::Error),
     /// Under another policy than the request, or handed in under another one.
     #[error("it is not under the policy that the request is made under")]
     PolicyMismatch,
-    /// Not signed, or not this.
+    /// Not the word of whoever it names.
     #[error(transparent)]
-    Signature(#[from] statement::Error),
+    Speaker(#[from] speaker::Error),
     /// Nobody approves what they asked for.
     #[error("`{by}` asked for it, or triggered the build")]
     TookPart {
@@ -121,16 +120,14 @@ impl NotCounted {
             Self::AuthorityMismatch => "approval_authority_mismatch",
             Self::BatchNotAllowed => "approval_batch_not_allowed",
             Self::CompanionMissing { .. } => "approval_companion_missing",
-            Self::KeyExpired { .. } => "approval_key_expired",
-            Self::KeyMismatch { .. } => "approval_key_mismatch",
-            Self::KeySuspended => "approval_key_suspended",
             Self::Late { .. } => "approval_late",
             Self::NotAPerson { .. } => "approval_not_a_person",
             Self::NotLogged => "approval_not_logged",
             Self::Object(error) => error.code(),
             Self::OtherRequest => "approval_other_request",
+            Self::OutOfOrder { .. } => "approval_out_of_order",
             Self::PolicyMismatch => "approval_policy_mismatch",
-            Self::Signature(error) => error.code(),
+            Self::Speaker(error) => error.code(),
             Self::TookPart { .. } => "approval_took_part",
         }
     }
@@ -173,8 +170,12 @@ impl Counting<'_> {
             return Err(NotCounted::NotAPerson { by: by() });
         }
         let text = Text::approval(&approval, &requests).ok_or(NotCounted::OtherRequest)?;
-        self.is_signed(&approval, place, &text)?;
+        self.hearing().key(&approval, &text, place)?;
         Ok((approval, place))
+    }
+
+    fn hearing(&self) -> Hearing<'_> {
+        Hearing { policy: self.policy, view: self.view, now: self.now, limits: self.limits }
     }
 
     /// The requests that it names, in its order: this one, and those approved with it.
@@ -208,30 +209,16 @@ impl Counting<'_> {
         if approval.authority != self.view.authority() {
             return Err(NotCounted::AuthorityMismatch);
         }
+        let (index, after, before) = (place.index, self.after, self.before);
+        if index <= after || before.is_some_and(|before| index >= before) {
+            return Err(NotCounted::OutOfOrder { index, after, before });
+        }
         let followed = self.view.policy_at(place.index).map(Policy::id);
         if approval.policy != self.policy.id() || followed != Some(self.policy.id()) {
             return Err(NotCounted::PolicyMismatch);
         }
         if place.at > self.request.request.not_after {
             return Err(NotCounted::Late { at: place.at });
-        }
-        Ok(())
-    }
-
-    fn is_signed(&self, approval: &Approval, place: Place, text: &Text) -> Result<(), NotCounted> {
-        let mismatch = || NotCounted::KeyMismatch { by: approval.by.clone() };
-        let signature = Signature::parse(&approval.signature, self.limits).map_err(statement::Error::from)?;
-        let key = signature.key().canonical();
-        let known =
-            self.policy.key(key).filter(|known| known.identity == approval.by).ok_or_else(mismatch)?;
-        let enrolled = known.public_key(self.limits).ok_or_else(mismatch)?;
-        statement::verify(approval, &enrolled, text, self.limits)?;
-        // Inv. 8: what a key says after its time, or from where on it is not trusted, does not count.
-        if !known.counts_at(place.at) {
-            return Err(NotCounted::KeyExpired { at: place.at });
-        }
-        if self.view.is_suspended(key, place.index, self.now) {
-            return Err(NotCounted::KeySuspended);
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ pub enum Event {
     Signed {
         /// For what.
         request: ObjectId,
-        /// SHA-256 of the signatures, one after the other.
+        /// SHA-256 over the SHA-256 of each signature, in the request's order.
         signatures: ObjectId,
     },
     /// Somebody asked.

@@ -5,7 +5,10 @@
 
 pub mod approvals;
 pub mod built;
+pub mod bundle;
+pub mod catalogue;
 pub mod dsse;
+pub mod evaluate;
 pub mod form;
 pub mod key;
 pub mod leaf;
@@ -15,6 +18,7 @@ pub mod policy;
 pub mod provenance;
 pub mod quorum;
 pub mod request;
+pub mod speaker;
 pub mod ssh;
 pub mod statement;
 #[cfg(test)]

@@ -18,6 +18,12 @@ use crate::{Limits, Timestamp};
 pub trait Object: Serialize + DeserializeOwned {
     /// The name and edition of the format, as `attest-release-request/1`.
     const FORMAT: &'static str;
+
+    /// How long such an object may be.
+    #[must_use]
+    fn most_bytes(limits: &Limits) -> usize {
+        limits.release_object_bytes
+    }
 }
 
 /// SHA-256 of an object's bytes.
@@ -80,8 +86,9 @@ impl Error {
 /// # Errors
 /// [`Error`].
 pub fn read<T: Object>(bytes: &[u8], limits: &Limits) -> Result<T, Error> {
-    if bytes.len() > limits.release_object_bytes {
-        return Err(Error::TooLarge { bytes: bytes.len(), most: limits.release_object_bytes });
+    let most = T::most_bytes(limits);
+    if bytes.len() > most {
+        return Err(Error::TooLarge { bytes: bytes.len(), most });
     }
     let strict = cbor::parse(bytes, limits)?;
     // Said before a field of another kind of object is missed.

@@ -52,6 +52,10 @@ pub struct PolicyDocument {
     pub signing_keys: BTreeMap<Name, SigningKey>,
     /// Where it is all written down, and who watches.
     pub log: LogRules,
+    /// Keys that are known to be lost, by the SHA-256 of their SubjectPublicKeyInfo: what they say from this index of the log on does not
+    /// count, and no later policy takes that back. 0 where nobody knows when it happened.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compromised: BTreeMap<ObjectId, u64>,
     /// Certificates of the makers of tokens, DER: whose word makes a key one of hardware.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub token_makers: Vec<Blob>,

@@ -1,6 +1,7 @@
 //! An organisation for tests: who is in it, and what they sign.
 
 pub(crate) mod history;
+pub(crate) mod play;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::quorum::Quorum;
 use super::request::{Artifact, Kind as RequestKind, Request, ToSign};
 use super::statement::{Approval, Described, Statement, Text};
 use crate::audit::note::{KeyType, VerifierKey};
+use crate::audit::testing::Signer as Machine;
 use crate::testing::ssh::Signer;
 use crate::{Limits, Timestamp};
 
@@ -179,6 +181,7 @@ pub(crate) fn policy() -> PolicyDocument {
             soft_age_seconds: DAY,
             hard_age_seconds: 7 * DAY,
         },
+        compromised: BTreeMap::new(),
         token_makers: Vec::new(),
     }
 }

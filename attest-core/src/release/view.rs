@@ -64,10 +64,12 @@ pub struct LogView {
     time: Timestamp,
     /// Each with the index from which on it is followed.
     policies: Vec<(u64, Policy)>,
-    /// The first place of each mark.
-    places: BTreeMap<(Mark, ObjectId), Place>,
+    /// The first place of each mark, and what it tells besides.
+    places: BTreeMap<(Mark, ObjectId), (Place, ObjectId)>,
     revoked: BTreeMap<ObjectId, Withdrawn>,
     suspended: Vec<Suspension>,
+    /// Keys that root quorums said were lost, by the SHA-256 of their SubjectPublicKeyInfo, and from where on. No policy takes that back.
+    compromised: BTreeMap<ObjectId, u64>,
     passed_over: Vec<PassedOver>,
 }
 
@@ -128,10 +130,39 @@ impl LogView {
         self.policies.last().map(|(_, policy)| policy)
     }
 
-    /// The first place where this was said of an object.
+    /// The policy of this id, if it was ever followed.
+    #[must_use]
+    pub fn policy_named(&self, id: &ObjectId) -> Option<&Policy> {
+        self.policies.iter().find(|(_, policy)| policy.id() == *id).map(|(_, policy)| policy)
+    }
+
+    /// The first place where this was said of an object. A submission has a place by its own id, too.
     #[must_use]
     pub fn place(&self, mark: Mark, id: &ObjectId) -> Option<Place> {
-        self.places.get(&(mark, *id)).copied()
+        self.places.get(&(mark, *id)).map(|(place, _)| *place)
+    }
+
+    /// What the log names at the first place of this mark: the submission of a request, the signatures that were made for it, the bundle
+    /// that was published.
+    #[must_use]
+    pub fn named(&self, mark: Mark, id: &ObjectId) -> Option<ObjectId> {
+        self.places.get(&(mark, *id)).map(|(_, named)| *named)
+    }
+
+    /// Every request that was published, with its bundle.
+    pub fn published(&self) -> impl Iterator<Item = (ObjectId, Place, ObjectId)> {
+        let of = |((mark, id), (place, named)): (&(Mark, ObjectId), &(Place, ObjectId))| {
+            (*mark == Mark::Published).then_some((*id, *place, *named))
+        };
+        self.places.iter().filter_map(of)
+    }
+
+    /// Every review that was handed in, behind the request that the log has it for.
+    pub fn reviews(&self) -> impl Iterator<Item = (ObjectId, ObjectId)> {
+        let of = |((mark, id), (_, request)): (&(Mark, ObjectId), &(Place, ObjectId))| {
+            (*mark == Mark::Reviewed).then_some((*request, *id))
+        };
+        self.places.iter().filter_map(of)
     }
 
     /// What revoked this request, if something did.
@@ -140,13 +171,14 @@ impl LogView {
         self.revoked.get(request)
     }
 
-    /// Whether what this key signed, and what stands at `index`, does not count now.
+    /// Whether what this key signed, and what stands at `index`, does not count now: it is suspended, or known to be lost.
     #[must_use]
     pub fn is_suspended(&self, key: &CanonicalKey, index: u64, now: Timestamp) -> bool {
         let covers = |suspension: &&Suspension| {
             suspension.key == *key && index >= suspension.from_index && now <= suspension.until
         };
-        self.suspended.iter().any(|suspension| covers(&suspension))
+        let from = self.compromised.get(&ObjectId::of(&key.spki_der()));
+        from.is_some_and(|from| index >= *from) || self.suspended.iter().any(|one| covers(&one))
     }
 
     /// Leaves that did not count, for a monitor.

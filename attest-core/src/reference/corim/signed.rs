@@ -148,6 +148,16 @@ impl<'a> SignedCorim<'a> {
         sig_structure(self.protected, self.payload)
     }
 
+    /// The unsigned CoRIM, as it was sent: a release's request names it by its digest.
+    pub(crate) const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// The signature; empty where it is still to be signed.
+    pub(crate) const fn signature(&self) -> &'a [u8] {
+        self.signature
+    }
+
     /// The number of its algorithm in the registry "COSE Algorithms", out of the protected header.
     #[must_use]
     pub const fn algorithm(&self) -> i128 {

@@ -38,6 +38,8 @@ fn counted(
         request: Described { id: id_of(request), request },
         companions: &others.iter().map(|other| (id_of(*other), (*other).clone())).collect(),
         took_part: &names("ci"),
+        after: 0,
+        before: None,
         now: at(now),
         limits: &limits,
     };
@@ -94,7 +96,7 @@ fn a61_an_approval_in_the_name_of_another() {
     signed_again("alice", &mut stolen, &[&request]);
     assert_eq!(
         refused(&handed_in(&[&stolen]), &request, &stolen),
-        NotCounted::KeyMismatch { by: name("bob") }
+        speaker::Error::KeyMismatch { by: name("bob") }.into()
     );
     let mut nobody = approval("alice", &[&request]);
     nobody.by = name("mallory");
@@ -121,6 +123,8 @@ fn a_program_does_not_approve() {
         request: Described { id: id_of(&request), request: &request },
         companions: &BTreeMap::new(),
         took_part: &names("alice"),
+        after: 0,
+        before: None,
         now: at(NOW),
         limits: &Limits::DEFAULT,
     };
@@ -184,7 +188,10 @@ fn a_key_that_is_over_or_suspended() {
     let request = Request { policy: id_of(&ended), ..request() };
     let alice = approval("alice", &[&request]);
     hand_in(&mut history, &alice);
-    assert_eq!(refused(&history, &request, &alice), NotCounted::KeyExpired { at: at(history.clock) });
+    assert_eq!(
+        refused(&history, &request, &alice),
+        speaker::Error::KeyExpired { at: at(history.clock) }.into()
+    );
 
     let request = self::request();
     let bob = approval("bob", &[&request]);
@@ -195,7 +202,11 @@ fn a_key_that_is_over_or_suspended() {
             .revoke(&revocation("dave", Revoked::Key { spki_sha256, from_index, until: at(NOW + 20 * DAY) }));
         history
     };
-    assert_eq!(refused(&suspended(0), &request, &bob), NotCounted::KeySuspended, "withdrawn after the fact");
+    assert_eq!(
+        refused(&suspended(0), &request, &bob),
+        NotCounted::from(speaker::Error::KeySuspended),
+        "withdrawn after the fact"
+    );
     assert_eq!(people(&counted(&suspended(2), &request, &[], &[&bob], NOW)), ["bob"]);
     assert_eq!(
         people(&counted(&suspended(0), &request, &[], &[&bob], NOW + 15 * DAY)),
@@ -248,6 +259,8 @@ fn a65_a_companion_that_is_not_what_was_named() {
         request: Described { id: id_of(&one), request: &one },
         companions: &[(id_of(&lie), other)].into(),
         took_part: &names("ci"),
+        after: 0,
+        before: None,
         now: at(NOW),
         limits: &Limits::DEFAULT,
     };

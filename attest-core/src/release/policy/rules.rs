@@ -78,6 +78,19 @@ pub enum Tier {
     Production,
 }
 
+impl Tier {
+    /// Its name in policies and verdicts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delegated => "delegated",
+            Self::Dev => "dev",
+            Self::Emergency => "emergency",
+            Self::Production => "production",
+        }
+    }
+}
+
 /// A look at a release after the fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

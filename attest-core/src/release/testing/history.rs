@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::testing::Signer as Machine;
 use crate::audit::tree::Frontier;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::statement::{Revocation, Revoked, Succession};
@@ -23,9 +22,16 @@ pub(crate) struct History {
 impl History {
     /// It begins with the policy.
     pub(crate) fn new() -> Self {
+        Self::of(|_| {})
+    }
+
+    /// It begins with another policy.
+    pub(crate) fn of(change: impl FnOnce(&mut PolicyDocument)) -> Self {
+        let mut first = policy();
+        change(&mut first);
         let mut history =
-            Self { leaves: Vec::new(), objects: BTreeMap::new(), authority: id_of(&policy()), clock: NOW };
-        let policy = history.keep(&policy());
+            Self { leaves: Vec::new(), objects: BTreeMap::new(), authority: id_of(&first), clock: NOW };
+        let policy = history.keep(&first);
         history.write(Event::Policy { policy, successions: Vec::new() });
         history
     }

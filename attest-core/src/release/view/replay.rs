@@ -7,13 +7,13 @@ use crate::audit::checkpoint::SignedCheckpoint;
 use crate::audit::tree::{Frontier, TreeHead};
 use crate::audit::witness::WitnessedCheckpoint;
 use crate::release::Name;
-use crate::release::key::CanonicalKey;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::object;
 use crate::release::policy::{Family, Policy};
 use crate::release::quorum::Quorum;
 use crate::release::request::Request;
-use crate::release::statement::{self, Revocation, Revoked, Statement, Succession, Text};
+use crate::release::speaker::Hearing;
+use crate::release::statement::{Revocation, Revoked, Statement, Succession, Text};
 use crate::{Limits, Timestamp};
 
 /// How far the log's clock may be ahead of the witnesses', in seconds.
@@ -48,6 +48,7 @@ impl LogView {
                 places: BTreeMap::new(),
                 revoked: BTreeMap::new(),
                 suspended: Vec::new(),
+                compromised: BTreeMap::new(),
                 passed_over: Vec::new(),
             },
             last: Place { index: 0, at: Timestamp::from_unix(0) },
@@ -101,20 +102,32 @@ impl Replay<'_> {
         match leaf.event {
             Event::Policy { policy, successions } => self.succession(place, policy, &successions)?,
             Event::Revoked { revocation } => self.revocation(place, revocation)?,
-            Event::Approved { approval, .. } => self.mark(Mark::Approved, approval, place),
-            Event::Attempted { request } => self.mark(Mark::Attempted, request, place),
-            Event::Published { request, .. } => self.mark(Mark::Published, request, place),
-            Event::Reviewed { review, .. } => self.mark(Mark::Reviewed, review, place),
-            Event::Signed { request, .. } => self.mark(Mark::Signed, request, place),
-            Event::Submitted { request, .. } => self.mark(Mark::Submitted, request, place),
+            Event::Approved { approval, .. } => self.mark(Mark::Approved, approval, place, approval),
+            Event::Attempted { request } => self.mark(Mark::Attempted, request, place, request),
+            Event::Published { request, bundle } => self.mark(Mark::Published, request, place, bundle),
+            Event::Reviewed { review, request } => self.mark(Mark::Reviewed, review, place, request),
+            Event::Signed { request, signatures } => self.mark(Mark::Signed, request, place, signatures),
+            Event::Submitted { submission, request } => {
+                self.mark(Mark::Submitted, submission, place, submission);
+                self.mark(Mark::Submitted, request, place, submission);
+            }
             Event::Denied { .. } => {}
         }
         Ok(())
     }
 
     /// The first place counts: what is written down again is not later for that.
-    fn mark(&mut self, mark: Mark, id: ObjectId, place: Place) {
-        self.view.places.entry((mark, id)).or_insert(place);
+    fn mark(&mut self, mark: Mark, id: ObjectId, place: Place, named: ObjectId) {
+        self.view.places.entry((mark, id)).or_insert((place, named));
+    }
+
+    /// From here on this policy is followed.
+    fn follow(&mut self, place: Place, policy: Policy) {
+        for (key, from) in &policy.document().compromised {
+            let known = self.view.compromised.entry(*key).or_insert(*from);
+            *known = (*known).min(*from);
+        }
+        self.view.policies.push((place.index, policy));
     }
 
     fn pass_over(&mut self, place: Place, because: &'static str) {
@@ -139,7 +152,7 @@ impl Replay<'_> {
         if policy.document().version != 1 {
             return Err(first());
         }
-        self.view.policies.push((place.index, policy));
+        self.follow(place, policy);
         Ok(())
     }
 
@@ -163,7 +176,7 @@ impl Replay<'_> {
         } else if !wanted(now) || !wanted(&next) {
             self.pass_over(place, "succession_quorum_not_met");
         } else {
-            self.view.policies.push((place.index, next));
+            self.follow(place, next);
         }
         Ok(())
     }
@@ -174,30 +187,18 @@ impl Replay<'_> {
             let statement: Succession = object::read(bytes, self.limits).ok()?;
             let is_about_it = statement.policy == next.id();
             let text = Text::succession(&statement, next.document());
-            let signer = self.signer(place, policy, &statement, &text).filter(|_| is_about_it);
-            signer.map(|_| statement.by)
+            let is_word = is_about_it && self.is_word(place, policy, &statement, &text);
+            is_word.then_some(statement.by)
         };
         let people: BTreeSet<Name> = statements.iter().filter_map(signer).collect();
         let root: &Quorum = &policy.document().root;
         root.is_met_by(&people)
     }
 
-    /// The key with which whoever says so signed this, if it is one of theirs and counts there.
-    fn signer<S: Statement>(
-        &self,
-        place: Place,
-        policy: &Policy,
-        statement: &S,
-        text: &Text,
-    ) -> Option<CanonicalKey> {
-        let signature = crate::release::ssh::Signature::parse(statement.signature(), self.limits).ok()?;
-        let key = signature.key().canonical().clone();
-        let known = policy.key(&key)?;
-        let counts = known.identity == *statement.by()
-            && known.counts_at(place.at)
-            && !self.view.is_suspended(&key, place.index, place.at);
-        let enrolled = known.public_key(self.limits).filter(|_| counts)?;
-        statement::verify(statement, &enrolled, text, self.limits).ok().map(|_| key)
+    /// Whether this is the word of whoever it names, by a key that counts there.
+    fn is_word<S: Statement>(&self, place: Place, policy: &Policy, statement: &S, text: &Text) -> bool {
+        let hearing = Hearing { policy, view: &self.view, now: place.at, limits: self.limits };
+        hearing.key(statement, text, place).is_ok()
     }
 
     fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
@@ -227,7 +228,7 @@ impl Replay<'_> {
                 None => families.values().any(may),
             };
             let text = Text::revocation(&revocation);
-            let is_signed = || self.signer(place, policy, &revocation, &text).is_some();
+            let is_signed = || self.is_word(place, policy, &revocation, &text);
             revocation.authority == self.view.authority && is_revoker && is_signed()
         });
         if !counts {

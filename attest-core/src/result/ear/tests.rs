@@ -38,6 +38,7 @@ pub(crate) fn good() -> Verdict {
             variant: Some("6.1.0-41".into()),
             document_sha256: None,
             overlay_sha256: None,
+            governed: None,
         },
         family: "debian-laptop".into(),
         device: Some("dev-0123456789abcdef0123456789abcdef".into()),

@@ -38,6 +38,7 @@ fn verdict(reasons: Vec<Reason>, comparison: Vec<Comparison>) -> Verdict {
         variant: None,
         document_sha256: None,
         overlay_sha256: None,
+        governed: None,
     };
     let mut verdict = Policy::default().refuse("x", "x", source, &Context::default());
     (verdict.reasons, verdict.comparison) = (reasons, comparison);

@@ -1,0 +1,177 @@
+//! All releases of a log together: what each family has reached, and which of its releases count.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::evaluate::{self, Emergency, Failure, Gate, Now, Release, Weighing};
+use super::name::Name;
+use super::object::ObjectId;
+use super::request::Kind;
+use super::view::{LogView, Objects, Place};
+use crate::Limits;
+
+/// What families have reached: security versions that none of their releases falls below.
+pub type Floors = BTreeMap<Name, u64>;
+
+/// The releases that a log tells of, weighed under one view of it.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// Each in the order of the log.
+    families: BTreeMap<Name, Vec<Release>>,
+    floors: Floors,
+    refused: Vec<Refused>,
+    missing: Vec<ObjectId>,
+}
+
+/// A release that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The request that it came of, as the log has it.
+    pub request: ObjectId,
+    /// The bundle that was published for it.
+    pub bundle: ObjectId,
+    /// Every gate that it did not pass.
+    pub failures: Vec<Failure>,
+}
+
+/// A release on its way into the catalogue.
+struct Weighed {
+    bundle: ObjectId,
+    request: ObjectId,
+    release: Option<Release>,
+    failures: Vec<Failure>,
+}
+
+impl Catalogue {
+    /// Weighs everything that was published, in the order of the log. `objects` has the bundles and reviews; `reached` is what families had
+    /// reached when this was asked before, so that a bundle that is withheld later takes nothing back.
+    #[must_use]
+    pub fn load(view: &LogView, objects: &dyn Objects, reached: &Floors, now: Now, limits: &Limits) -> Self {
+        let mut published: Vec<_> = view.published().collect();
+        published.sort_by_key(|(_, place, _)| *place);
+        let mut reviews: BTreeMap<ObjectId, Vec<&[u8]>> = BTreeMap::new();
+        for (request, review) in view.reviews() {
+            reviews.entry(request).or_default().extend(object(objects, review));
+        }
+        let mut catalogue = Self { floors: reached.clone(), ..Self::default() };
+        let mut weighed = Vec::new();
+        for (request, _, bundle) in published {
+            let Some(bytes) = object(objects, bundle) else {
+                catalogue.missing.push(request);
+                continue;
+            };
+            let by = Weighing { view, now, floors: &catalogue.floors, limits };
+            let own = reviews.get(&request).map(Vec::as_slice).unwrap_or_default();
+            let (release, mut failures) = evaluate::weigh(bytes, own, &by);
+            // The same bundle under the name of another request would count twice.
+            if release.as_ref().is_some_and(|release| release.id() != request) {
+                failures.push(Failure::OtherRequest { published: request });
+            }
+            if let Some(release) = &release {
+                catalogue.reach(release, &failures);
+            }
+            weighed.push(Weighed { bundle, request, release, failures });
+        }
+        one_emergency_at_a_time(&mut weighed, view);
+        weighed.into_iter().for_each(|one| catalogue.take(one));
+        catalogue
+    }
+
+    /// Inv. 9: what people approved for production raises the floor, and it stays there when that is taken back.
+    fn reach(&mut self, release: &Release, failures: &[Failure]) {
+        let may_come_later = |failure: &Failure| matches!(failure.gate(), Gate::Revocation | Gate::Freshness);
+        if release.raises_the_floor() && failures.iter().all(may_come_later) {
+            let request = release.request();
+            let floor = self.floors.entry(request.family.clone()).or_default();
+            *floor = request.security_version.max(*floor);
+        }
+    }
+
+    fn take(&mut self, mut weighed: Weighed) {
+        // The floor may have risen since it was weighed.
+        if let Some(release) = &weighed.release
+            && weighed.failures.is_empty()
+            && release.request().kind != Kind::Rollback
+        {
+            let (got, floor) = (release.request().security_version, self.floor(&release.request().family));
+            if got < floor {
+                weighed.failures.push(Failure::BelowFloor { got, floor });
+            }
+        }
+        let Weighed { bundle, request, release, failures } = weighed;
+        match release {
+            Some(release) if failures.is_empty() => {
+                self.families.entry(release.request().family.clone()).or_default().push(release);
+            }
+            _ => self.refused.push(Refused { request, bundle, failures }),
+        }
+    }
+
+    /// The releases of a family that count, in the order of the log.
+    #[must_use]
+    pub fn family(&self, family: &Name) -> &[Release] {
+        self.families.get(family).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Every release that counts, family by family.
+    pub fn releases(&self) -> impl Iterator<Item = &Release> {
+        self.families.values().flatten()
+    }
+
+    /// The security version that a family has reached.
+    #[must_use]
+    pub fn floor(&self, family: &Name) -> u64 {
+        self.floors.get(family).copied().unwrap_or_default()
+    }
+
+    /// What all families have reached, to be kept for the next time.
+    #[must_use]
+    pub const fn floors(&self) -> &Floors {
+        &self.floors
+    }
+
+    /// What does not count, and why.
+    #[must_use]
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+
+    /// Requests whose bundle was published and is not at hand.
+    #[must_use]
+    pub fn missing(&self) -> &[ObjectId] {
+        &self.missing
+    }
+}
+
+/// The object of this id, and no other one.
+fn object(objects: &dyn Objects, id: ObjectId) -> Option<&[u8]> {
+    objects.object(&id).filter(|bytes| ObjectId::of(bytes) == id)
+}
+
+/// Inv. 11: while a family has an emergency that nobody looked at, it gets no other one.
+fn one_emergency_at_a_time(weighed: &mut [Weighed], view: &LogView) {
+    let mut open: BTreeMap<Name, Vec<(ObjectId, Emergency, Option<Place>)>> = BTreeMap::new();
+    let mut by_submission: Vec<&mut Weighed> = weighed.iter_mut().collect();
+    by_submission
+        .sort_by_key(|one| one.release.as_ref().and_then(Release::emergency).map(|own| own.submitted));
+    for one in by_submission {
+        let Some(release) = &one.release else { continue };
+        let Some(own) = release.emergency() else { continue };
+        let gates = [Gate::BreakGlass, Gate::Revocation, Gate::Freshness, Gate::Version];
+        // What never was a release holds up none.
+        if !one.failures.iter().all(|failure| gates.contains(&failure.gate())) {
+            continue;
+        }
+        let others = open.entry(release.request().family.clone()).or_default();
+        let is_pending = |(_, other, revoked): &&(ObjectId, Emergency, Option<Place>)| {
+            let is_before = |place: &Option<Place>| place.is_some_and(|place| place < own.submitted);
+            own.submitted.at <= other.deadline && !is_before(&other.confirmed) && !is_before(revoked)
+        };
+        match others.iter().find(is_pending) {
+            Some((other, ..)) => one.failures.push(Failure::EmergencyPending { other: *other }),
+            None => others.push((one.request, own, view.revoked(&one.request).map(|it| it.place))),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use super::*;
+use crate::release::leaf::Event;
+use crate::release::request::Kind as RequestKind;
+use crate::release::statement::Revoked;
+use crate::release::testing::history::*;
+use crate::release::testing::play::*;
+use crate::release::testing::*;
+
+/// One more release of this security version, and its request's id.
+fn release(history: &mut History, version: u64, change: impl FnOnce(&mut Play)) -> ObjectId {
+    let edition = u64::try_from(history.leaves.len()).unwrap();
+    let mut play = Play::of(history.clone(), &corim(&golden("gateway"), edition), "erin");
+    play.request.security_version = version;
+    (play.request.authority, play.request.policy) = (history.authority, history.authority);
+    change(&mut play);
+    play.all();
+    *history = play.history.clone();
+    play.id()
+}
+
+fn rollback(play: &mut Play) {
+    play.request.kind = RequestKind::Rollback;
+}
+
+fn urgent(play: &mut Play) {
+    *play = play.clone().emergency();
+}
+
+fn counts(catalogue: &Catalogue) -> Vec<ObjectId> {
+    catalogue.family(&name("gateway")).iter().map(Release::id).collect()
+}
+
+fn refused(catalogue: &Catalogue) -> Vec<(ObjectId, Vec<&'static str>)> {
+    let codes = |one: &Refused| (one.request, one.failures.iter().map(Failure::code).collect());
+    catalogue.refused().iter().map(codes).collect()
+}
+
+#[test]
+fn releases_in_the_order_of_the_log() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let second = release(&mut history, 4, |_| {});
+    let catalogue = catalogue(&history, history.clock);
+    assert_eq!((counts(&catalogue), refused(&catalogue)), (vec![first, second], vec![]));
+    assert_eq!((catalogue.floor(&name("gateway")), catalogue.releases().count()), (4, 2));
+    assert!(catalogue.family(&name("sensor")).is_empty() && catalogue.missing().is_empty());
+}
+
+#[test]
+fn inv9_a_floor_rises_with_production_alone() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let nightly = release(&mut history, 9, |play| play.request.channel = name("nightly"));
+    let before = catalogue(&history, history.clock);
+    assert_eq!((counts(&before), before.floor(&name("gateway"))), (vec![first, nightly], 4));
+    let third = release(&mut history, 8, |_| {});
+    let below = "release_below_floor";
+    let after = catalogue(&history, history.clock);
+    assert_eq!((counts(&after), refused(&after)), (vec![nightly, third], vec![(first, vec![below])]));
+    let back = release(&mut history, 4, rollback);
+    let rolled = catalogue(&history, history.clock);
+    assert_eq!((counts(&rolled), rolled.floor(&name("gateway"))), (vec![nightly, third, back], 8));
+}
+
+#[test]
+fn inv9_taking_a_release_back_lowers_nothing() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let second = release(&mut history, 6, |_| {});
+    history.revoke(&revocation("dave", Revoked::Request(second)));
+    let catalogue = catalogue(&history, history.clock);
+    assert!(counts(&catalogue).is_empty());
+    let revoked = (second, vec!["release_revoked"]);
+    assert_eq!(refused(&catalogue), [(first, vec!["release_below_floor"]), revoked]);
+}
+
+#[test]
+fn inv9_what_was_never_a_release_raises_nothing() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let stolen = release(&mut history, 8, |play| play.seed = 32);
+    let catalogue = catalogue(&history, history.clock);
+    assert_eq!(counts(&catalogue), [first]);
+    assert_eq!(refused(&catalogue), [(stolen, vec!["corim_signature_invalid"])]);
+}
+
+#[test]
+fn inv9_what_was_reached_stays_reached() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let second = release(&mut history, 7, |_| {});
+    let now = Now { clock: at(history.clock), is_confirmed: true };
+    let view = history.view().unwrap();
+    let load = |objects: &BTreeMap<ObjectId, Vec<u8>>, reached: &Floors| {
+        Catalogue::load(&view, objects, reached, now, &Limits::DEFAULT)
+    };
+    let honest = load(&history.objects, &Floors::new());
+    assert_eq!(counts(&honest), [second]);
+    let bundle = view.published().find(|(request, ..)| *request == second).unwrap().2;
+    let mut withheld = history.objects.clone();
+    withheld.remove(&bundle);
+    let lied_to = load(&withheld, honest.floors());
+    assert_eq!((counts(&lied_to), lied_to.missing()), (vec![], &[second][..]), "{first}");
+    withheld.insert(bundle, b"other bytes".to_vec());
+    assert_eq!(load(&withheld, honest.floors()).missing(), [second], "not the bundle that was published");
+}
+
+#[test]
+fn inv11_one_emergency_at_a_time() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, urgent);
+    let second = release(&mut history, 4, urgent);
+    let both = catalogue(&history, history.clock);
+    assert_eq!(
+        (counts(&both), refused(&both)),
+        (vec![first], vec![(second, vec!["release_emergency_pending"])])
+    );
+    assert_eq!(both.refused()[0].failures, [Failure::EmergencyPending { other: first }]);
+}
+
+#[test]
+fn inv11_an_emergency_after_the_other_is_over() {
+    let after = |between: &dyn Fn(&mut Play)| {
+        let mut play = Play::new(History::new()).emergency();
+        play.all();
+        between(&mut play);
+        let mut history = play.history.clone();
+        let second = release(&mut history, 4, |play| {
+            urgent(play);
+            play.request.not_after = at(NOW + 7 * DAY);
+        });
+        let catalogue = catalogue(&history, history.clock);
+        (counts(&catalogue).contains(&second), counts(&catalogue).len())
+    };
+    assert_eq!(after(&|_| {}), (false, 1));
+    assert_eq!(
+        after(&|play| {
+            play.review("dave");
+        }),
+        (true, 2),
+        "somebody looked"
+    );
+    assert_eq!(after(&|play| play.history.clock += 2 * DAY), (true, 1), "it lapsed");
+    let revoke = |play: &mut Play| {
+        play.history.revoke(&revocation("dave", Revoked::Request(play.id())));
+    };
+    assert_eq!(after(&revoke), (true, 1), "it was taken back");
+}
+
+#[test]
+fn inv11_an_emergency_that_never_was_one_holds_up_none() {
+    let mut history = History::new();
+    let fake = release(&mut history, 4, |play| {
+        urgent(play);
+        play.seed = 32;
+    });
+    let second = release(&mut history, 4, urgent);
+    let catalogue = catalogue(&history, history.clock);
+    assert_eq!(counts(&catalogue), [second]);
+    assert_eq!(refused(&catalogue), [(fake, vec!["corim_signature_invalid"])]);
+}
+
+#[test]
+fn garbage_that_somebody_published() {
+    let mut history = History::new();
+    let bundle = ObjectId::of(b"garbage");
+    history.objects.insert(bundle, b"garbage".to_vec());
+    history.write(Event::Published { request: id("request"), bundle });
+    let catalogue = catalogue(&history, history.clock);
+    assert_eq!(catalogue.refused().len(), 1);
+    assert_eq!((catalogue.refused()[0].request, catalogue.refused()[0].bundle), (id("request"), bundle));
+}
+
+#[test]
+fn a_bundle_published_for_another_request() {
+    let mut play = Play::whole(History::new());
+    let bundle = play.history.keep(&play.bundle);
+    let other = id("other request");
+    play.history.write(Event::Published { request: other, bundle });
+    let catalogue = catalogue(&play.history, play.history.clock);
+    assert_eq!(counts(&catalogue), [play.id()], "and it counts once");
+    assert_eq!(refused(&catalogue), [(other, vec!["release_other_request"])]);
+}
