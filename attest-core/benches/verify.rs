@@ -85,6 +85,7 @@ fn main() {
     }
     before_the_signature(&embedded(false));
     hostile(&embedded(false));
+    nowhere(&embedded(false));
 }
 
 /// What a log costs that comes with a wrong signature: four times the log should cost four times the time at most.
@@ -193,19 +194,68 @@ fn hostile(sample: &Sample) {
     }
 }
 
-fn measure(sample: &Sample) {
+/// A log of as many events as may be that leads nowhere, from a device that sends no values: the whole search for them, and for why.
+fn nowhere(sample: &Sample) {
     let limits = Limits::DEFAULT;
     let log = EventLog::parse(&sample.log, &limits).expect("a log");
-    let boot =
-        Boot { name: "bench", log: &log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
+    let told = log.events().len();
+    let event = |nth: usize| {
+        let mut out = [8_u32, 0xd].map(u32::to_le_bytes).concat();
+        out.extend(u32::try_from(log.banks().len()).expect("few").to_le_bytes());
+        for bank in log.banks() {
+            out.extend(bank.tpm_id().to_le_bytes());
+            out.extend(bank.hash(&[&nth.to_le_bytes()]).as_bytes());
+        }
+        [out, vec![0; 4]].concat()
+    };
+    let references = references(&log);
+    for more in [0, limits.event_log_events - told] {
+        // Two events more than the TPM knows are more than the search looks for.
+        let bytes = [sample.log.clone(), (0..more.max(2)).flat_map(event).collect()].concat();
+        let once = || {
+            let evidence = Evidence {
+                attest: &sample.attest,
+                signature: &sample.signature,
+                event_log: Some(&bytes),
+                ..Evidence::default()
+            };
+            let bundle = Bundle::parse(evidence, &limits).expect("well-formed");
+            let (challenge, now) = (Challenge::offline(sample.nonce.clone()), Timestamp::from_unix(0));
+            let guessed = AuthenticEvidence::authenticate_guessing(
+                bundle,
+                None,
+                &sample.key,
+                challenge,
+                now,
+                &references,
+            );
+            black_box(guessed).expect_err("it leads nowhere");
+        };
+        let whole = fastest((0..5).map(|_| clock::time(once)).collect());
+        println!(
+            "no values, a log of {:>5} events that leads nowhere: {:>8.0} us",
+            told + more.max(2),
+            micros(whole)
+        );
+    }
+}
+
+/// Golden values of this boot.
+fn references(log: &EventLog<'_>) -> ReferenceSet {
+    let boot = Boot { name: "bench", log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
     let accepted =
         |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
     let choices = Choices {
         accepted: ["secure_boot_off", "test_keys", "shim_validation_off"].map(accepted).into(),
         ..Choices::default()
     };
-    let references =
-        ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits");
+    ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits")
+}
+
+fn measure(sample: &Sample) {
+    let limits = Limits::DEFAULT;
+    let log = EventLog::parse(&sample.log, &limits).expect("a log");
+    let references = references(&log);
     let context = Context { family: "bench".into(), ..Context::default() };
     let policy = Policy::default();
     let once = || {

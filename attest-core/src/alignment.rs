@@ -34,6 +34,51 @@ pub(crate) fn align(sides: &impl Sides) -> Vec<(usize, usize)> {
     pairs
 }
 
+/// Elements of the right side that have no counterpart, each at every place of the left side where it may have been left out: the place is
+/// that of the left element it would stand before.
+pub(crate) fn left_out(sides: &impl Sides) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = (0_usize, 0_usize);
+    let gaps = align(sides).into_iter().chain([sides.lengths()]).map(move |(left, right)| {
+        let gap = (next.0..=left, next.1..right);
+        next = (left.saturating_add(1), right.saturating_add(1));
+        gap
+    });
+    gaps.flat_map(|(places, missing)| {
+        missing.flat_map(move |right| places.clone().map(move |place| (place, right)))
+    })
+}
+
+/// Two sequences of digests.
+pub(crate) struct Digests<'d> {
+    pub(crate) left: &'d [&'d [u8]],
+    pub(crate) right: &'d [&'d [u8]],
+}
+
+impl Digests<'_> {
+    /// As many PCR extends as aligning them takes time, at most: a cell of the table takes some 5 ns, an extend 150.
+    pub(crate) const fn extends_worth(&self) -> usize {
+        self.left.len().saturating_mul(self.right.len()) / 32
+    }
+}
+
+impl Sides for Digests<'_> {
+    fn lengths(&self) -> (usize, usize) {
+        (self.left.len(), self.right.len())
+    }
+
+    fn same(&self, left: usize, right: usize) -> bool {
+        self.left.get(left).zip(self.right.get(right)).is_some_and(|(left, right)| left == right)
+    }
+
+    fn left_key(&self, at: usize) -> Option<&[u8]> {
+        self.left.get(at).copied()
+    }
+
+    fn right_key(&self, at: usize) -> Option<&[u8]> {
+        self.right.get(at).copied()
+    }
+}
+
 /// What is left between a common beginning and a common end.
 struct Middle<'s, S> {
     sides: &'s S,

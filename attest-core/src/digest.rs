@@ -183,6 +183,8 @@ impl Digest {
     /// What a PCR holds after this digest is extended with `by` (TPM 2.0 Part 3, TPM2_PCR_Extend).
     #[must_use]
     pub fn extended(&self, by: &[u8]) -> Self {
+        #[cfg(test)]
+        tests::count();
         // Most of the hashing that evidence asks for is this, in this bank.
         if let (HashAlg::Sha256, Ok(by), Some(value)) = (self.alg, by.try_into(), self.bytes.first_chunk()) {
             return Self::filled(HashAlg::Sha256, &sha256::of_two(value, by));
@@ -220,8 +222,23 @@ impl fmt::Debug for Digest {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use core::cell::Cell;
+
     use super::*;
+
+    std::thread_local! {
+        static EXTENDS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        EXTENDS.set(EXTENDS.get() + 1);
+    }
+
+    /// How often this thread has extended anything with [`Digest::extended`].
+    pub(crate) fn extends() -> usize {
+        EXTENDS.get()
+    }
 
     #[test]
     fn every_algorithm_knows_itself_by_id_and_name() {

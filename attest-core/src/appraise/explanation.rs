@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::finding::Explanation;
+use crate::alignment::{self, Digests};
 use crate::authenticate::AuthenticEvidence;
 use crate::authenticate::replay::reset_value;
 use crate::digest::{Digest, HashAlg};
@@ -78,7 +79,8 @@ impl<'b> Search<'b> {
             None => Rc::new(self.all_known(alg)),
         };
         self.known.insert(alg, Rc::clone(&known));
-        log.iter().chain(&golden).find_map(|base| self.near(base, alg, pcr, quoted, &known))
+        let near = log.iter().chain(&golden).find_map(|base| self.near(base, alg, pcr, quoted, &known));
+        near.or_else(|| self.not_told(log.as_ref()?, &golden, alg, pcr, quoted))
     }
 
     /// Where the log leaves the golden sequence that leads to the quoted value, in words, and at which of its events.
@@ -274,6 +276,45 @@ impl<'b> Search<'b> {
                 let words =
                     format!("{of} leads there if the firmware ended it with the separator of an error");
                 return found(Explanation::ErrorSeparator, words);
+            }
+        }
+        None
+    }
+
+    /// One event more between those of the log: a golden one that the log leaves out, where it would stand.
+    fn not_told(
+        &mut self,
+        log: &Base<'_>,
+        golden: &[Base<'_>],
+        alg: HashAlg,
+        pcr: u8,
+        quoted: Digest,
+    ) -> Option<Lead> {
+        let told: Vec<&[u8]> = log.steps.iter().map(|step| step.0).collect();
+        let start = reset_value(alg, pcr.into(), log.localities.first().copied());
+        let mut values = vec![start];
+        for step in &told {
+            let last = values.last().copied().unwrap_or(start);
+            values.push(self.run(last, [*step].into_iter())?);
+        }
+        for base in golden {
+            let steps: Vec<&[u8]> = base.steps.iter().map(|step| step.0).collect();
+            let sides = Digests { left: &told, right: &steps };
+            self.budget = self.budget.checked_sub(sides.extends_worth())?;
+            for (place, slot) in alignment::left_out(&sides) {
+                let (Some((digest, name)), Some(before)) = (base.steps.get(slot), values.get(place)) else {
+                    continue;
+                };
+                let rest = told.get(place..).unwrap_or_default();
+                if self.run(*before, [*digest].into_iter().chain(rest.iter().copied()))? == quoted {
+                    let next = log.steps.get(place).map_or("its end", |step| step.1.as_str());
+                    let words = format!(
+                        "the log leads there with one event more, {name} of {}, before {next}",
+                        base.name
+                    );
+                    let what = Explanation::EventNotTold;
+                    return Some(Lead { what, words, by_log: true, event: None });
+                }
             }
         }
         None

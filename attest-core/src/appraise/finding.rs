@@ -277,6 +277,8 @@ names! {
         EventAppended = "event_appended",
         /// One event less.
         EventMissing = "event_missing",
+        /// One event more, between others: a golden one that the log leaves out.
+        EventNotTold = "event_not_told",
         /// One event twice.
         EventRepeated = "event_repeated",
         /// The quoted value is the golden one: the boot is told wrong, or not told.

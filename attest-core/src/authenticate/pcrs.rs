@@ -65,15 +65,28 @@ impl QuotedPcrs {
         let mut values = Vec::new();
         for (alg, pcr) in quote.selection().iter() {
             let value = value(alg, pcr).filter(|value| value.alg() == alg);
-            values.push(((alg, pcr), value.ok_or(Error::PcrMissing { alg, pcr })?));
+            values.push(value.ok_or(Error::PcrMissing { alg, pcr })?);
         }
+        let mismatch = |got| Error::PcrDigestMismatch { got, quoted: hex::encode(quote.pcr_digest()) };
+        Self::proven(quote, &values).map_err(mismatch)
+    }
+
+    /// As [`from_values`](Self::from_values) for values in the order of the selection, of its banks.
+    pub(super) fn from_row(quote: &AuthenticQuote<'_>, values: &[Digest]) -> Option<Self> {
+        let banks = quote.selection().iter().map(|(alg, _)| alg);
+        let is_whole = banks.eq(values.iter().map(Digest::alg));
+        Self::proven(quote, values).ok().filter(|_| is_whole)
+    }
+
+    /// The one maker: a value for each quoted PCR, in their order, if they hash to the quote's digest; else what they hash to.
+    fn proven(quote: &AuthenticQuote<'_>, values: &[Digest]) -> Result<Self, Digest> {
         // Part 3, TPM2_Quote: the digest is by the hash of the signing scheme, whatever the banks are.
-        let parts: Vec<&[u8]> = values.iter().map(|(_, value)| value.as_bytes()).collect();
+        let parts: Vec<&[u8]> = values.iter().map(Digest::as_bytes).collect();
         let got = quote.signing_hash().hash(&parts);
         if got.as_bytes() != quote.pcr_digest() {
-            return Err(Error::PcrDigestMismatch { got, quoted: hex::encode(quote.pcr_digest()) });
+            return Err(got);
         }
-        Ok(Self(values.into_iter().collect()))
+        Ok(Self(quote.selection().iter().zip(values.iter().copied()).collect()))
     }
 
     /// The value of a quoted PCR; `None` for any other.

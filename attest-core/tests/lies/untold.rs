@@ -1,10 +1,10 @@
 //! Devices that send no PCR values, and a log that does not lead to the quoted ones: what is told wrongly is found and named all the same.
 
-use attest_core::appraise::{Cause, Code, Explanation, Policy, Status, Verdict};
+use attest_core::appraise::{Cause, Code, Explanation, Policy, Reason, Status, Verdict};
 
-use super::device::{Device, NO_ACTION};
+use super::device::{Device, Event, NO_ACTION, SEPARATOR, hash};
 use super::judge::{Sent, context, find, golden, has};
-use super::sample::good;
+use super::sample::{Software, good};
 
 /// The verdict where nobody sent PCR values.
 fn without_values(liar: &Device) -> Verdict {
@@ -89,6 +89,61 @@ fn a35_a_known_digest_extended_behind_the_logs_back_is_found() {
     assert!(is_found(&verdict), "{:#?}", verdict.reasons);
     assert_eq!(verdict.causes[0].cause, Cause::UnloggedExtension);
     assert_eq!(find(&verdict, Code::ReplayMismatch)[0].pcr, Some(4));
+}
+
+/// A boot with a new kernel, which is not golden, and a log that leaves out one of the other events: before it, after it, or elsewhere.
+#[test]
+fn a38_an_event_left_out_of_a_boot_that_is_not_golden_is_named() {
+    let golden = golden(&[&good()]);
+    let new = || Software { kernel: "linux 6.2", ..Software::default() }.boot();
+    let of_kernel = |place: usize| good().log[place] != new().log[place];
+    let changed: Vec<usize> = places().into_iter().filter(|at| of_kernel(*at)).collect();
+    assert_eq!(changed.len(), 3, "its image, its file and its command line");
+    let mut found = (0, 0, 0);
+    for at in places().into_iter().filter(|at| !of_kernel(*at)) {
+        let mut liar = new();
+        let removed = liar.log.remove(at);
+        for values in [None, Sent::by(&liar).values] {
+            let was_sent = values.is_some();
+            let verdict = Sent { values, ..Sent::by(&liar) }.judge(&golden, &Policy::default(), &context());
+            assert!(is_found(&verdict), "event {at}: {:#?}", verdict.reasons);
+            let reason = |r: &&Reason| r.pcr == Some(removed.pcr) && r.explanation.is_some();
+            let reason = verdict.reasons.iter().find(reason).expect("a reason");
+            let of_kernel = |at: &usize| new().log[*at].pcr == removed.pcr;
+            let is_last = liar.log.iter().skip(at).all(|event| event.pcr != removed.pcr);
+            let (expected, count) = match (changed.iter().any(of_kernel), is_last) {
+                (false, _) => (Explanation::Golden, &mut found.0),
+                (true, false) => (Explanation::EventNotTold, &mut found.1),
+                (true, true) => (Explanation::EventAppended, &mut found.2),
+            };
+            assert_eq!(reason.explanation, Some(expected), "event {at}, {was_sent}: {}", reason.explain);
+            if expected == Explanation::EventNotTold {
+                assert!(reason.explain.contains("one event more, "), "{}", reason.explain);
+                assert_eq!(reason.cause, Some(Cause::LogIncomplete));
+            }
+            *count += 1;
+        }
+    }
+    assert!(found.0 > 20 && found.1 >= 10 && found.2 >= 2, "{found:?}");
+}
+
+#[test]
+fn a36_another_startup_locality_is_found_without_values() {
+    let mut liar = good();
+    let locality = liar.log.iter().position(|event| event.kind == NO_ACTION).unwrap();
+    liar.log.remove(locality);
+    // The rest of the boot is not golden.
+    liar.extend(9, b"more");
+    let separator = liar.log.iter().find(|event| event.kind == SEPARATOR).unwrap().clone();
+    liar.log.push(Event {
+        pcr: 9,
+        digests: liar.banks().iter().map(|b| (*b, hash(*b, b"more"))).collect(),
+        ..separator
+    });
+    let verdict = without_values(&liar);
+    assert!(is_found(&verdict), "{:#?}", verdict.reasons);
+    let reason = verdict.reasons.iter().find(|r| r.pcr == Some(0) && r.explanation.is_some()).unwrap();
+    assert_eq!(reason.explanation, Some(Explanation::Golden));
 }
 
 #[test]
