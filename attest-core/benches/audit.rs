@@ -7,22 +7,24 @@
 )]
 
 mod clock;
+#[path = "../tests/common/signer.rs"]
+mod signer;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Duration;
 
 use attest_core::audit::checkpoint::{Checkpoint, LogIdentity, SignedCheckpoint};
-use attest_core::audit::note::{KeyType, SignEd25519, VerifierKey};
+use attest_core::audit::note::{KeyType, SignEd25519 as _};
 use attest_core::audit::tile::{self, Error, Level, ProvenTiles, Tile, TileReader};
 use attest_core::audit::tree::{Frontier, Hash, Node, TreeHead, inclusion_proof, verify_inclusion};
 use attest_core::audit::witness::{LastCosigned, WitnessQuorum, WitnessedCheckpoint, decide};
-use attest_core::result::SignError;
 use attest_core::{Limits, Timestamp};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::{Digest as _, Sha256};
 
 use clock::{fastest, time};
+use signer::Signer;
 
 const LEAVES: usize = 100_000;
 const PROOFS: usize = 1_000;
@@ -100,7 +102,7 @@ fn proving(log: &Log, entries: &[Vec<u8>]) {
 
 /// A checkpoint with three cosignatures, two of them needed, against four bare signature checks.
 fn believing(head: TreeHead) {
-    let log = LogIdentity::new(key("log.example", KeyType::Ed25519, &Signer::new(1))).expect("a log's key");
+    let log = LogIdentity::new(Signer::new(1).key("log.example", KeyType::Ed25519)).expect("a log's key");
     let mut note = Checkpoint::new("log.example", head, LIMITS)
         .and_then(|checkpoint| checkpoint.sign(&Signer::new(1)))
         .expect("a checkpoint");
@@ -111,11 +113,11 @@ fn believing(head: TreeHead) {
         let now = Timestamp::from_unix(1_780_000_000);
         let cosignable = decide(&LastCosigned::never(), 0, &[], signed.clone(), now).expect("the first");
         note += &cosignable.cosign(&name, &signer).expect("a cosignature");
-        witnesses.push(key(&name, KeyType::CosignatureV1, &signer));
+        witnesses.push(signer.key(&name, KeyType::CosignatureV1));
     }
     let quorum = WitnessQuorum::new(2, witnesses, LIMITS).expect("a quorum");
     let (message, signer) = ([7; 120], Signer::new(1));
-    let (public, signature) = (signer.public_key(), signer.0.sign(&message));
+    let (public, signature) = (signer.public_key(), signer.sign_ed25519(&message).expect("signed"));
     let (mut floor, mut work) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         floor.push(time(|| {
@@ -157,25 +159,4 @@ impl TileReader for &Log {
     fn read(&mut self, tile: &Tile) -> Result<Vec<u8>, Error> {
         Ok(self.files[tile].clone())
     }
-}
-
-struct Signer(Ed25519KeyPair);
-
-impl Signer {
-    fn new(number: u8) -> Self {
-        Self(Ed25519KeyPair::from_seed_unchecked(&[number; 32]).expect("a seed"))
-    }
-}
-
-impl SignEd25519 for Signer {
-    fn public_key(&self) -> [u8; 32] {
-        self.0.public_key().as_ref().try_into().expect("32 bytes")
-    }
-    fn sign_ed25519(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        Ok(self.0.sign(message).as_ref().try_into().expect("64 bytes"))
-    }
-}
-
-fn key(name: &str, key_type: KeyType, signer: &Signer) -> VerifierKey {
-    VerifierKey::new(name, key_type, signer.public_key()).expect("a key")
 }

@@ -13,6 +13,9 @@
     reason = "a test reads files and runs programs, and a panic in it is a failed test"
 )]
 
+#[path = "common/signer.rs"]
+mod signer;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,16 +23,16 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use attest_core::audit::checkpoint::{Checkpoint, LogIdentity, SignedCheckpoint};
-use attest_core::audit::note::{KeyType, SignEd25519, VerifierKey};
+use attest_core::audit::note::{KeyType, VerifierKey};
 use attest_core::audit::tile::{self, Level, ProvenTiles, Tile, TileReader};
 use attest_core::audit::tree::{
     self, Frontier, Hash, HashReader, Node, TreeHead, consistency_proof, inclusion_proof, verify_consistency,
     verify_inclusion,
 };
 use attest_core::audit::witness::{LastCosigned, WitnessQuorum, WitnessedCheckpoint, decide};
-use attest_core::result::SignError;
 use attest_core::{Limits, Timestamp};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use signer::Signer;
 
 const LIMITS: &Limits = &Limits::DEFAULT;
 
@@ -119,27 +122,6 @@ impl HashReader for Store {
     }
 }
 
-struct Signer(Ed25519KeyPair);
-
-impl Signer {
-    fn new(number: u8) -> Self {
-        Self(Ed25519KeyPair::from_seed_unchecked(&[number; 32]).expect("seed"))
-    }
-}
-
-impl SignEd25519 for Signer {
-    fn public_key(&self) -> [u8; 32] {
-        self.0.public_key().as_ref().try_into().expect("32 bytes")
-    }
-    fn sign_ed25519(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        Ok(self.0.sign(message).as_ref().try_into().expect("64 bytes"))
-    }
-}
-
-fn key(name: &str, key_type: KeyType, signer: &Signer) -> VerifierKey {
-    VerifierKey::new(name, key_type, signer.public_key()).expect("key")
-}
-
 /// A log of ours, with two witnesses, as files.
 fn publish(folder: &Folder, size: usize, step: usize) {
     let entries: Vec<Vec<u8>> =
@@ -179,7 +161,7 @@ fn publish(folder: &Folder, size: usize, step: usize) {
     folder.write("proofs", proofs.as_bytes());
 
     let (origin, signer) = ("ours.example/log", Signer::new(1));
-    let log_key = key(origin, KeyType::Ed25519, &signer);
+    let log_key = signer.key(origin, KeyType::Ed25519);
     let note = Checkpoint::new(origin, head, LIMITS).expect("checkpoint").sign(&signer).expect("note");
     let (mut cosigned, mut witnesses) = (note.clone(), String::new());
     for number in [2, 3] {
@@ -189,7 +171,7 @@ fn publish(folder: &Folder, size: usize, step: usize) {
         let now = Timestamp::from_unix(1_780_000_000);
         let cosignable = decide(&LastCosigned::never(), 0, &[], signed, now).expect("consistent");
         cosigned += &cosignable.cosign(&name, &signer).expect("cosignature");
-        witnesses += &format!("{}\n", key(&name, KeyType::CosignatureV1, &signer));
+        witnesses += &format!("{}\n", signer.key(&name, KeyType::CosignatureV1));
     }
     folder.write("checkpoint", cosigned.as_bytes());
     folder.write("key", format!("{log_key}\n").as_bytes());

@@ -126,18 +126,25 @@ fn profile_name(profile: Option<&str>) -> &'static str {
     }
 }
 
+/// What the device says of itself, in any of its parts, may be nothing that its appraisal refuses.
 fn refuse_insecure(name: &str, claims: &Claims) -> Result<(), Error> {
-    let insecure = |detail: String| Err(Error::Insecure { name: name.to_owned(), detail });
-    if let Some(psa) = claims.psa()
-        && psa.lifecycle != Lifecycle::Secured
-    {
-        return insecure(format!("the root of trust is in the state {}", psa.lifecycle.name()));
-    }
-    if matches!(claims.dbgstat, Some(DebugStatus::Enabled | DebugStatus::Disabled)) {
-        return insecure("it can be debugged, or could be since its boot".to_owned());
-    }
-    if let Some(result) = claims.measres.iter().find(|one| one.result == MeasurementResult::Fail) {
-        return insecure(format!("its own comparison of `{}` failed", result.id));
+    for (path, part) in claims.parts() {
+        let whose = |whole: &str| match path.as_slice() {
+            [] => whole.to_owned(),
+            path => format!("its part `{}`", path.join("/")),
+        };
+        let insecure = |detail: String| Err(Error::Insecure { name: name.to_owned(), detail });
+        if let Some((state, _)) = part.lifecycle()
+            && state != Lifecycle::Secured
+        {
+            return insecure(format!("{} is in the state {}", whose("the root of trust"), state.name()));
+        }
+        if matches!(part.dbgstat, Some(DebugStatus::Enabled | DebugStatus::Disabled)) {
+            return insecure(format!("{} can be debugged, or could be since its boot", whose("it")));
+        }
+        if let Some(result) = part.measres.iter().find(|one| one.result == MeasurementResult::Fail) {
+            return insecure(format!("{} failed its own comparison of `{}`", whose("it"), result.id));
+        }
     }
     Ok(())
 }
@@ -149,7 +156,10 @@ fn learn(section: &mut TokenGolden, name: &str, claims: &Claims) {
     // What one good device leaves out cannot be asked of all.
     section.boot_seed &= claims.bootseed.is_some();
     section.oem_boot &= claims.oemboot == Some(true);
-    once(&mut section.debug, claims.dbgstat);
+    // Where the whole does not say it, it cannot be asked for; the parts' words count without golden values, too.
+    for (_, part) in claims.parts().into_iter().filter(|_| claims.dbgstat.is_some()) {
+        once(&mut section.debug, part.dbgstat);
+    }
     once(&mut section.hwmodel, claims.hwmodel.clone());
     once(&mut section.swname, claims.swname.clone());
     once(&mut section.swversion, claims.swversion.as_ref().map(|version| version.version.clone()));

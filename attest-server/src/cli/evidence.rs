@@ -174,3 +174,44 @@ fn read_pcrs(path: &Path) -> Result<PcrValues, Failure> {
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Exit;
+
+    #[test]
+    fn pcr_values_that_the_operator_gave_wrongly_are_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pcrs.json");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_pcrs(&path)
+        };
+        let zero = "00".repeat(32);
+        let good = read(&format!(r#"{{"sha256":{{"0":"{zero}","23":"{}"}}}}"#, "FF".repeat(32))).unwrap();
+        assert_eq!(good.get(HashAlg::Sha256, 0), Some(Digest::zero(HashAlg::Sha256)));
+        assert_eq!(good.get(HashAlg::Sha256, 23), Some(Digest::ones(HashAlg::Sha256)));
+        for wrong in [
+            "".to_owned(),
+            "[]".to_owned(),
+            r#"{"sha256":["00"]}"#.to_owned(),
+            format!(r#"{{"md5":{{"0":"{zero}"}}}}"#),
+            format!(r#"{{"sha256":{{"x":"{zero}"}}}}"#),
+            format!(r#"{{"sha256":{{"256":"{zero}"}}}}"#),
+            format!(r#"{{"sha384":{{"0":"{zero}"}}}}"#),
+            format!(r#"{{"sha256":{{"0":"{zero}00"}}}}"#),
+            format!(r#"{{"sha256":{{"0":"0x{zero}"}}}}"#),
+            format!(r#"{{"sha256":{{"0":"{zero}"}}}} more"#),
+        ] {
+            let failure = read(&wrong).unwrap_err();
+            assert_eq!((failure.exit(), failure.exit().code()), (Exit::Usage, 2), "{wrong}");
+            assert_eq!(failure.to_json()["error"]["code"], "pcrs_malformed", "{wrong}");
+        }
+        let absent = read_pcrs(&folder.path().join("absent")).unwrap_err();
+        assert_eq!(
+            (absent.exit(), &absent.to_json()["error"]["code"]),
+            (Exit::Usage, &"file_unreadable".into())
+        );
+    }
+}

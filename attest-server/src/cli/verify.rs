@@ -61,9 +61,11 @@ impl Verify {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let tokens = self.read_tokens(&limits)?;
-        check_nonce(self.evidence.nonce.as_deref())?;
         let alone = self.evidence.attest.is_none() && !tokens.is_empty();
         let files = if alone { None } else { Some(self.evidence.read(&limits)?) };
+        if alone {
+            check_nonce(self.evidence.nonce.as_deref())?;
+        }
         let signer = self.signing_key.as_deref().map(open_key).transpose()?;
         let golden = match &self.golden_key {
             None => read_golden(&self.golden, &limits)?,

@@ -286,11 +286,30 @@ fn two_tokens_of_one_profile_are_refused() {
 
 #[test]
 fn nothing_is_learned_from_an_open_device() {
+    let submod = |name: &str, claims: Value| Value::Map(vec![(text(name), claims)]);
     for (label, value) in [(2395, int(0x4000)), (263, int(0)), (263, int(1))] {
-        let mut golden = learn_token::empty("sensor");
-        let token = proven(&with(psa_claims(), label, Some(value)));
-        let error = learn_token::add(&mut golden, &[("x", &token)]).unwrap_err();
-        assert!(matches!(error, learn_token::Error::Insecure { .. }));
+        let part = submod("os", map([(label, value.clone())]));
+        let deeper = submod("os", map([(266, submod("core", map([(label, value.clone())])))]));
+        for (label, value, whose) in [(label, value, ""), (266, part, "`os`"), (266, deeper, "`os/core`")] {
+            let mut golden = learn_token::empty("sensor");
+            let token = proven(&with(psa_claims(), label, Some(value)));
+            let error = learn_token::add(&mut golden, &[("x", &token)]).unwrap_err();
+            let learn_token::Error::Insecure { detail, .. } = &error else { panic!("{error:?}") };
+            assert!(detail.contains(whose), "{detail}");
+            assert!(golden.tokens.is_empty());
+        }
+    }
+}
+
+/// What is learned from a device affirms that device.
+#[test]
+fn a_part_with_another_debug_status_than_the_whole_is_learned() {
+    let part = || Value::Map(vec![(text("os"), map([(263, int(3))]))]);
+    let without = map(psa_claims().into_iter().chain([(266, part())]));
+    let with = map(psa_claims().into_iter().chain([(263, int(2)), (266, part())]));
+    for token in [without, with] {
+        let verdict = judged(&learned(&token), &[proven(&token)]);
+        assert!(verdict.is_affirming(), "{:?}", verdict.reasons);
     }
 }
 

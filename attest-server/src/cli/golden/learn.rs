@@ -316,9 +316,6 @@ fn overlay_signer(text: &str) -> Result<OverlaySigner, Failure> {
     OverlaySigner::from_base64(name, &base64).ok_or_else(bad)
 }
 
-#[cfg(test)]
-mod tests;
-
 /// What a draft holds, in one line.
 fn draft(golden: &Golden) -> String {
     let named = |what: &str, names: Vec<&str>| {
@@ -330,3 +327,6 @@ fn draft(golden: &Golden) -> String {
     let parts: Vec<String> = variants.into_iter().chain(tokens).collect();
     format!("a draft with {}", if parts.is_empty() { "no variant".to_owned() } else { parts.join(" and ") })
 }
+
+#[cfg(test)]
+mod tests;
