@@ -5,6 +5,7 @@ use super::super::policy::Purpose;
 use super::Scheme;
 use crate::evidence::cbor;
 use crate::reference::corim;
+use crate::reference::predict::pe;
 
 /// Why bytes are not signed, or a signed thing does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,18 +22,33 @@ pub enum Error {
     /// Not CBOR, or not strictly so.
     #[error(transparent)]
     Cbor(#[from] cbor::Error),
+    /// Certificates that do not belong to the key.
+    #[error("the certificates: {because}")]
+    CertificateUnexpected {
+        /// Why.
+        because: &'static str,
+    },
     /// The payload is no CoRIM, or its envelope is not one of a CoRIM.
     #[error(transparent)]
     Corim(#[from] corim::Error),
     /// Raw bytes that would pass for another form under the same key.
     #[error("the bytes are a COSE Sig_structure: a raw signature over them would pass for a COSE one")]
     Disguised,
-    /// The digest in a hash envelope, or the file beside it, is another.
-    #[error("the payload is not the SHA-256 of the file")]
+    /// What is signed is the digest of another file.
+    #[error("the digest is of another file")]
     FileUnexpected,
+    /// Not an image that can be hashed.
+    #[error(transparent)]
+    Image(#[from] pe::Error),
     /// Authenticode can be judged with the image only.
     #[error("whether the bytes are of the image can be told with the image only")]
     ImageMissing,
+    /// An image that is not signed.
+    #[error("the image: {because}")]
+    ImageUnsuitable {
+        /// Why.
+        because: &'static str,
+    },
     /// The key is none that signs releases.
     #[error(transparent)]
     Key(#[from] key::Error),
@@ -90,10 +106,13 @@ impl Error {
         match self {
             Self::AlgorithmUnexpected { .. } => "form_algorithm_unexpected",
             Self::Cbor(error) => error.code(),
+            Self::CertificateUnexpected { .. } => "form_certificate_unexpected",
             Self::Corim(error) => error.code(),
             Self::Disguised => "form_disguised",
             Self::FileUnexpected => "form_file_unexpected",
+            Self::Image(error) => error.code(),
             Self::ImageMissing => "form_image_missing",
+            Self::ImageUnsuitable { .. } => "form_image_unsuitable",
             Self::Key(error) => error.code(),
             Self::KeyForPurpose { .. } => "form_key_for_purpose",
             Self::NotListed => "form_not_listed",

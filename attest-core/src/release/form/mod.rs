@@ -5,6 +5,7 @@
 //! which measurements they are about. Whoever holds the key asks it, and signs nothing that is not of its key's purpose, or about
 //! something else than the request releases.
 
+pub mod authenticode;
 pub mod corim;
 pub mod cose;
 mod error;
@@ -34,13 +35,19 @@ pub enum Subject {
     Measurements(ObjectId),
 }
 
-/// What the bytes are about that a key is to sign, and that they have the form of its purpose.
+/// What the bytes are about that a key is to sign, and that they have the form of its purpose. Of those of an image only the image itself
+/// can tell: they hold the hash of its hash.
 ///
 /// # Errors
 /// [`Error`]: they have another form, or the key signs no artifact at all.
-pub fn subject(key: &ReleaseKey, to_be_signed: &[u8], limits: &Limits) -> Result<Subject, Error> {
+pub fn subject(
+    key: &ReleaseKey,
+    to_be_signed: &[u8],
+    image: Option<&[u8]>,
+    limits: &Limits,
+) -> Result<Subject, Error> {
     match key.purpose() {
-        Purpose::Authenticode => Err(Error::ImageMissing),
+        Purpose::Authenticode => authenticode::subject(to_be_signed, image, limits),
         Purpose::Corim => corim::subject(key, to_be_signed, limits).map(Subject::Measurements),
         Purpose::Cose => cose::subject(key, to_be_signed, limits),
         Purpose::Raw => raw::subject(key, to_be_signed),
@@ -49,7 +56,8 @@ pub fn subject(key: &ReleaseKey, to_be_signed: &[u8], limits: &Limits) -> Result
     }
 }
 
-/// Checks that the request lists exactly these bytes for this key and purpose, and releases what they are about.
+/// Checks that the request lists exactly these bytes for this key and purpose, and releases what they are about. `image` is wanted for
+/// Authenticode, and looked at for nothing else.
 ///
 /// # Errors
 /// [`Error`].
@@ -58,10 +66,11 @@ pub fn check(
     listed: &ToSign,
     key: &ReleaseKey,
     to_be_signed: &[u8],
+    image: Option<&[u8]>,
     limits: &Limits,
 ) -> Result<(), Error> {
     check_listed(request, listed, key, to_be_signed)?;
-    check_subject(request, key.purpose(), subject(key, to_be_signed, limits)?)
+    check_subject(request, key.purpose(), subject(key, to_be_signed, image, limits)?)
 }
 
 fn check_listed(request: &Request, listed: &ToSign, key: &ReleaseKey, bytes: &[u8]) -> Result<(), Error> {

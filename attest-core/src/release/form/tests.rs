@@ -61,9 +61,9 @@ fn a_signed_corim_is_read_and_authenticated_by_the_verifier() {
         let draft = corim::Draft { signer: "gateway-corim", validity: Some(validity), corim: &unsigned };
         let bytes = draft.to_be_signed(&key, &LIMITS).unwrap();
         assert_eq!(draft.to_be_signed(&key, &LIMITS).unwrap(), bytes, "the same again");
-        assert_eq!(subject(&key, &bytes, &LIMITS), Ok(Subject::Measurements(ObjectId::of(&unsigned))));
+        assert_eq!(subject(&key, &bytes, None, &LIMITS), Ok(Subject::Measurements(ObjectId::of(&unsigned))));
         let (request, listed) = listing(Purpose::Corim, &bytes, &unsigned);
-        assert_eq!(check(&request, &listed, &key, &bytes, &LIMITS), Ok(()));
+        assert_eq!(check(&request, &listed, &key, &bytes, None, &LIMITS), Ok(()));
         let signed = corim::finish(&key, &bytes, &holder.sign(alg, &bytes), &LIMITS).unwrap();
         let parsed = SignedCorim::parse(&signed, &LIMITS).unwrap();
         assert_eq!(parsed.to_be_signed(), bytes);
@@ -100,7 +100,7 @@ fn a69_bytes_in_another_form_than_the_keys_purpose() {
     let draft = corim::Draft { signer: "x", validity: None, corim: &unsigned };
     let of_corim = draft.to_be_signed(&p256(Purpose::Corim), &LIMITS).unwrap();
     let of_cose = cose::detached(&p256(Purpose::Cose), None, FILE).unwrap();
-    let refused = |purpose, bytes: &[u8]| subject(&p256(purpose), bytes, &LIMITS).unwrap_err().code();
+    let refused = |purpose, bytes: &[u8]| subject(&p256(purpose), bytes, None, &LIMITS).unwrap_err().code();
     assert_eq!(refused(Purpose::Raw, &of_corim), "form_disguised");
     assert_eq!(refused(Purpose::Raw, &of_cose), "form_disguised");
     assert_eq!(refused(Purpose::Raw, b"\x85\x69Signature"), "form_disguised");
@@ -111,7 +111,8 @@ fn a69_bytes_in_another_form_than_the_keys_purpose() {
     assert_eq!(refused(Purpose::Authenticode, FILE), "form_image_missing");
     let is_of = |context, external, payload| {
         let parts = [Value::Text(context), Value::Bytes(b"\xa1\x01\x26"), Value::Bytes(external), payload];
-        subject(&p256(Purpose::Cose), &encode(&Value::Array(parts.into())), &LIMITS).map_err(|e| e.code())
+        subject(&p256(Purpose::Cose), &encode(&Value::Array(parts.into())), None, &LIMITS)
+            .map_err(|e| e.code())
     };
     assert_eq!(is_of("Signature1", b"", Value::Bytes(FILE)), Ok(artifact(FILE)));
     assert_eq!(is_of("CounterSignature1", b"", Value::Bytes(FILE)), Err("form_shape_unexpected"));
@@ -122,26 +123,29 @@ fn a69_bytes_in_another_form_than_the_keys_purpose() {
 #[test]
 fn a69_a_root_key_signs_no_artifact() {
     let root = key(Holder::P256, Purpose::Root);
-    assert_eq!(subject(&root, FILE, &LIMITS), Err(Error::RootKey));
+    assert_eq!(subject(&root, FILE, None, &LIMITS), Err(Error::RootKey));
     let (request, listed) = listing(Purpose::Root, FILE, b"");
-    assert_eq!(check(&request, &listed, &root, FILE, &LIMITS), Err(Error::RootKey));
+    assert_eq!(check(&request, &listed, &root, FILE, None, &LIMITS), Err(Error::RootKey));
 }
 
 #[test]
 fn a69_bytes_that_the_request_does_not_list() {
     let raw = key(Holder::P256, Purpose::Raw);
     let (request, listed) = listing(Purpose::Raw, FILE, b"");
-    assert_eq!(check(&request, &listed, &raw, FILE, &LIMITS), Ok(()));
-    assert_eq!(check(&request, &listed, &raw, b"a pile that is released", &LIMITS), Err(Error::OtherBytes));
+    assert_eq!(check(&request, &listed, &raw, FILE, None, &LIMITS), Ok(()));
+    assert_eq!(
+        check(&request, &listed, &raw, b"a pile that is released", None, &LIMITS),
+        Err(Error::OtherBytes)
+    );
     let mut longer = listed.clone();
     longer.size += 1;
-    assert_eq!(check(&request, &longer, &raw, FILE, &LIMITS), Err(Error::NotListed));
+    assert_eq!(check(&request, &longer, &raw, FILE, None, &LIMITS), Err(Error::NotListed));
     let mut lying = request.clone();
     lying.sign = vec![longer.clone()];
-    assert_eq!(check(&lying, &longer, &raw, FILE, &LIMITS), Err(Error::OtherBytes));
+    assert_eq!(check(&lying, &longer, &raw, FILE, None, &LIMITS), Err(Error::OtherBytes));
     let (of_cose, listed_for_cose) = listing(Purpose::Cose, FILE, b"");
     let refused = Error::PurposeUnexpected { key: Purpose::Raw, listed: Purpose::Cose };
-    assert_eq!(check(&of_cose, &listed_for_cose, &raw, FILE, &LIMITS), Err(refused));
+    assert_eq!(check(&of_cose, &listed_for_cose, &raw, FILE, None, &LIMITS), Err(refused));
 }
 
 #[test]
@@ -150,24 +154,24 @@ fn a67a_bytes_about_something_that_is_not_released() {
     let raw = key(Holder::P256, Purpose::Raw);
     let not_released = |purpose| Err(Error::SubjectNotReleased { purpose });
     let (request, listed) = listing(Purpose::Raw, other, b"");
-    assert_eq!(check(&request, &listed, &raw, other, &LIMITS), not_released(Purpose::Raw));
+    assert_eq!(check(&request, &listed, &raw, other, None, &LIMITS), not_released(Purpose::Raw));
     let mut of_other_size = listing(Purpose::Raw, FILE, b"").0;
     of_other_size.artifacts[0].size += 1;
     let listed = of_other_size.sign[0].clone();
-    assert_eq!(check(&of_other_size, &listed, &raw, FILE, &LIMITS), not_released(Purpose::Raw));
+    assert_eq!(check(&of_other_size, &listed, &raw, FILE, None, &LIMITS), not_released(Purpose::Raw));
     let unsigned = corim();
     let corim_key = key(Holder::P256, Purpose::Corim);
     let draft = corim::Draft { signer: "x", validity: None, corim: &unsigned };
     let bytes = draft.to_be_signed(&corim_key, &LIMITS).unwrap();
     let (request, listed) = listing(Purpose::Corim, &bytes, b"other measurements");
-    assert_eq!(check(&request, &listed, &corim_key, &bytes, &LIMITS), not_released(Purpose::Corim));
+    assert_eq!(check(&request, &listed, &corim_key, &bytes, None, &LIMITS), not_released(Purpose::Corim));
     let cose_key = key(Holder::P256, Purpose::Cose);
     for bytes in [
         cose::detached(&cose_key, None, other).unwrap(),
         cose::envelope(&cose_key, None, None, &ObjectId::of(other)).unwrap(),
     ] {
         let (request, listed) = listing(Purpose::Cose, &bytes, b"");
-        assert_eq!(check(&request, &listed, &cose_key, &bytes, &LIMITS), not_released(Purpose::Cose));
+        assert_eq!(check(&request, &listed, &cose_key, &bytes, None, &LIMITS), not_released(Purpose::Cose));
     }
 }
 
@@ -178,9 +182,9 @@ fn a45_the_algorithm_in_the_header_is_the_keys() {
     let draft = corim::Draft { signer: "x", validity: None, corim: &unsigned };
     let bytes = draft.to_be_signed(&key(p384, Purpose::Corim), &LIMITS).unwrap();
     let refused = Error::AlgorithmUnexpected { got: -35, key: Scheme::EcdsaP256 };
-    assert_eq!(subject(&key(p256, Purpose::Corim), &bytes, &LIMITS), Err(refused.clone()));
+    assert_eq!(subject(&key(p256, Purpose::Corim), &bytes, None, &LIMITS), Err(refused.clone()));
     let bytes = cose::detached(&key(p384, Purpose::Cose), None, FILE).unwrap();
-    assert_eq!(subject(&key(p256, Purpose::Cose), &bytes, &LIMITS), Err(refused.clone()));
+    assert_eq!(subject(&key(p256, Purpose::Cose), &bytes, None, &LIMITS), Err(refused.clone()));
     let message =
         cose::finish(&key(p384, Purpose::Cose), &bytes, &p384.sign("ES384", &bytes), &LIMITS).unwrap();
     assert_eq!(cose::verify(&key(p256, Purpose::Cose), &message, FILE, &LIMITS), Err(refused));
@@ -197,7 +201,7 @@ fn files_signed_in_both_forms_of_cose() {
                 .unwrap();
         for bytes in [detached, envelope] {
             let (request, listed) = listing(Purpose::Cose, &bytes, b"");
-            assert_eq!(check(&request, &listed, &key, &bytes, &LIMITS), Ok(()));
+            assert_eq!(check(&request, &listed, &key, &bytes, None, &LIMITS), Ok(()));
             let message = cose::finish(&key, &bytes, &holder.sign(alg, &bytes), &LIMITS).unwrap();
             assert_eq!(cose::verify(&key, &message, FILE, &LIMITS), Ok(()));
             let other = cose::verify(&key, &message, b"another file", &LIMITS).unwrap_err();
@@ -220,7 +224,7 @@ fn headers_that_say_two_things_or_unknown_ones() {
     let alg = || (1, Value::Integer(-7));
     let hash = || (258, Value::Integer(-16));
     let read = |entries, payload: &[u8]| {
-        subject(&key, &sig_structure_of(entries, payload), &LIMITS).map_err(|error| error.code())
+        subject(&key, &sig_structure_of(entries, payload), None, &LIMITS).map_err(|error| error.code())
     };
     assert!(read(vec![alg(), hash()], &digest).is_ok());
     for lie in [
@@ -237,7 +241,7 @@ fn headers_that_say_two_things_or_unknown_ones() {
     // Not in the order of deterministic CBOR: another spelling of the same.
     let swapped = b"\xa2\x19\x01\x02\x2f\x01\x26";
     let parts = [Value::Text("Signature1"), Value::Bytes(swapped), Value::Bytes(&[]), Value::Bytes(&digest)];
-    let swapped = subject(&key, &encode(&Value::Array(parts.into())), &LIMITS);
+    let swapped = subject(&key, &encode(&Value::Array(parts.into())), None, &LIMITS);
     assert_eq!(swapped.unwrap_err().code(), "form_shape_unexpected");
 }
 
@@ -285,10 +289,14 @@ fn bare_signatures_of_every_scheme() {
 fn ed25519_signs_an_artifacts_digest_as_mcuboot_has_it() {
     let (request, listed) = listing(Purpose::Raw, &sha256(FILE), b"");
     let key = key(Holder::Ed25519, Purpose::Raw);
-    assert_eq!(check(&request, &listed, &key, &sha256(FILE), &LIMITS), Ok(()));
+    assert_eq!(check(&request, &listed, &key, &sha256(FILE), None, &LIMITS), Ok(()));
     let key = ReleaseKey::new(&Holder::P256.spki(), Purpose::Raw, None).unwrap();
     let refused = Err(Error::SubjectNotReleased { purpose: Purpose::Raw });
-    assert_eq!(check(&request, &listed, &key, &sha256(FILE), &LIMITS), refused, "it would be hashed twice");
+    assert_eq!(
+        check(&request, &listed, &key, &sha256(FILE), None, &LIMITS),
+        refused,
+        "it would be hashed twice"
+    );
 }
 
 #[test]

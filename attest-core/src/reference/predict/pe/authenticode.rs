@@ -19,6 +19,14 @@ impl Image<'_> {
         alg.hash(&self.hashed())
     }
 
+    /// The hash that a signature is over: of the file as signing leaves it, padded.
+    pub(crate) fn authenticode_to_be_signed(&self, alg: HashAlg) -> Digest {
+        let padding = if self.is_padded() { 0 } else { missing_to_8(self.file.len()) };
+        let mut pieces = self.hashed();
+        pieces.push([0; 8].get(..padding).unwrap_or_default());
+        alg.hash(&pieces)
+    }
+
     /// Whether signing would leave the bytes that are hashed as they are.
     #[must_use]
     pub const fn is_padded(&self) -> bool {
@@ -60,4 +68,9 @@ impl Image<'_> {
     fn sum_of_bytes_hashed(&self) -> usize {
         self.sections.iter().fold(self.headers, |sum, section| sum.saturating_add(section.raw.len()))
     }
+}
+
+/// How many bytes are missing to a multiple of 8.
+pub(super) const fn missing_to_8(len: usize) -> usize {
+    len.wrapping_neg() % 8
 }

@@ -3,6 +3,7 @@
 //! Strict: whatever two readers could read differently is refused, because a digest of it would hold on one firmware and not on the
 //! next. Linear in the file but for sorting the sections, whose number is bounded.
 
+mod attach;
 mod authenticode;
 mod error;
 mod signature;

@@ -10,9 +10,9 @@ use crate::evidence::tcg_event::{CertificateName, IssuerName};
 use crate::reader::{Reader, len32};
 
 /// WIN_CERT_TYPE_PKCS_SIGNED_DATA.
-const PKCS_SIGNED_DATA: u16 = 2;
+pub(super) const PKCS_SIGNED_DATA: u16 = 2;
 /// Attribute certificates in one image. Images signed twice exist; more than four were never seen.
-const MOST_CERTIFICATES: usize = 16;
+pub(super) const MOST_CERTIFICATES: usize = 16;
 /// Certificates in one signature that are named.
 const MOST_NAMES: usize = 16;
 /// id-signedData 1.2.840.113549.1.7.2.
@@ -38,27 +38,37 @@ pub struct Signature {
     pub names: Vec<String>,
 }
 
-impl Image<'_> {
+impl<'a> Image<'a> {
     /// Its signatures. One that is not Authenticode, or not readable, has neither digest nor names.
     ///
     /// # Errors
     /// [`Error::Certificate`] or [`Error::TooManyCertificates`]: the table is not a list of WIN_CERTIFICATE.
     pub fn signatures(&self) -> Result<Vec<Signature>, Error> {
+        let read = |data| signed_data(data).unwrap_or_default().unwrap_or_default();
+        Ok(self.signed_data()?.into_iter().map(|data| data.map_or_else(Signature::default, read)).collect())
+    }
+
+    /// What its certificate table holds, in order: a PKCS #7 value each, padded or not; none where something else stands.
+    ///
+    /// # Errors
+    /// As [`Self::signatures`].
+    pub(crate) fn signed_data(&self) -> Result<Vec<Option<&'a [u8]>>, Error> {
         let start = self.file.len().saturating_sub(self.certificates.len());
         let mut table = Reader::at(self.certificates, start);
-        let mut signatures = Vec::new();
+        let mut found = Vec::new();
         while !table.is_empty() {
-            if signatures.len() >= MOST_CERTIFICATES {
+            if found.len() >= MOST_CERTIFICATES {
                 return Err(Error::TooManyCertificates { limit: MOST_CERTIFICATES });
             }
-            signatures.push(next(&mut table)?);
+            let (kind, data) = next(&mut table)?;
+            found.push((kind == PKCS_SIGNED_DATA).then_some(data));
         }
-        Ok(signatures)
+        Ok(found)
     }
 }
 
 /// The next WIN_CERTIFICATE: its length counts its header, and the one after it begins on a multiple of 8.
-fn next(table: &mut Reader<'_>) -> Result<Signature, Error> {
+fn next<'a>(table: &mut Reader<'a>) -> Result<(u16, &'a [u8]), Error> {
     let (offset, left) = (table.offset(), table.rest().len());
     let len = len32(table.u32_le()?);
     let wrong = Error::Certificate { offset, len, left };
@@ -68,8 +78,7 @@ fn next(table: &mut Reader<'_>) -> Result<Signature, Error> {
     let data = table.bytes(len.checked_sub(8).ok_or(wrong)?).map_err(|_| wrong)?;
     let padding = len.next_multiple_of(8).saturating_sub(len).min(table.rest().len());
     table.bytes(padding)?;
-    let signature = if kind == PKCS_SIGNED_DATA { signed_data(data).unwrap_or_default() } else { None };
-    Ok(signature.unwrap_or_default())
+    Ok((kind, data))
 }
 
 /// ContentInfo with SignedData (RFC 2315, 7 and 9.1) around SpcIndirectDataContent. `None`: signed data of something else.
