@@ -4,6 +4,7 @@
 //! An envelope proves which key signed which bytes, and for what. Whose key that is, and what it may say, is the policy's matter.
 
 pub mod approvals;
+pub mod assemble;
 pub mod built;
 pub mod bundle;
 pub mod catalogue;

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::super::form::ReleaseKey;
 use super::super::object::ObjectId;
 use super::super::policy::{Custody, Purpose, SigningKey};
 use super::super::request::ToSign;
@@ -185,7 +186,11 @@ impl<'c> Case<'c> {
                     is_what_was_approved(sign, &signed) && corim.signature() == made.signature.0
                 }
                 (Purpose::Corim, ..) => false,
-                (_, Some(signed), _) => is_what_was_approved(sign, &signed.0),
+                (_, Some(signed), _) => {
+                    let key = self.key(sign).and_then(|key| ReleaseKey::try_from(key).ok());
+                    let is_its = key.is_some_and(|key| key.verifies(&signed.0, &made.signature.0));
+                    is_what_was_approved(sign, &signed.0) && is_its
+                }
                 // The artifact itself is what was signed, and whoever has it can check.
                 (Purpose::Raw, None, _) => true,
                 (_, None, _) => false,

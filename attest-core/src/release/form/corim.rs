@@ -70,6 +70,16 @@ pub fn finish(
     Ok(sign1(parts.protected, Some(parts.payload), signature))
 }
 
+/// The bytes that were signed, or are to be, in a COSE_Sign1 with whatever signature: for those who weigh it. An empty one stands where there
+/// is none yet.
+///
+/// # Errors
+/// [`Error`]: not a Sig_structure.
+pub fn enclose(to_be_signed: &[u8], signature: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let parts = SigStructure::read(to_be_signed, limits)?;
+    Ok(sign1(parts.protected, Some(parts.payload), signature))
+}
+
 /// The CoRIM that these bytes are about: they are read as whoever checks the signature will read them.
 pub(super) fn subject(key: &ReleaseKey, to_be_signed: &[u8], limits: &Limits) -> Result<ObjectId, Error> {
     let parts = SigStructure::read(to_be_signed, limits)?;

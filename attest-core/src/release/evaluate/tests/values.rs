@@ -1,4 +1,5 @@
 use super::*;
+use crate::audit::testing::Signer as Machine;
 
 #[test]
 fn a50_measurements_other_than_those_that_were_asked_for() {
@@ -123,29 +124,36 @@ fn a57_signed_other_bytes_than_were_approved() {
 
 #[test]
 fn what_else_is_signed_goes_along_or_is_the_artifact() {
-    let mut play = Play::new(History::new());
+    let cose = |policy: &mut PolicyDocument| {
+        let key = policy.signing_keys.get_mut("gateway-uki").unwrap();
+        (key.purpose, key.public_key) = (Purpose::Cose, Blob(spki(32)));
+    };
+    let mut play = Play::new(History::of(cose));
+    (play.request.authority, play.request.policy) = (play.history.authority, play.history.authority);
     let sign = |purpose, what: &str| ToSign {
         key: name("gateway-uki"),
         purpose,
         sha256: id(what),
         size: u64::try_from(what.len()).unwrap(),
     };
-    play.request.sign.push(sign(Purpose::Authenticode, "signed attributes"));
+    play.request.sign.push(sign(Purpose::Cose, "signed attributes"));
     play.submit("ci");
     play.approve("alice");
     play.approve("bob");
     play.attempt();
     play.made();
-    let with = |play: &Play, signed: Option<&str>| {
+    let with = |play: &Play, signed: Option<&str>, seed: u8| {
         let mut play = play.clone();
         let signed = signed.map(|what| Blob(what.as_bytes().to_vec()));
-        play.bundle.signatures.push(Signature { signature: Blob(vec![1]), signed });
+        let signature = Machine::new(seed).sign(b"signed attributes").to_vec();
+        play.bundle.signatures.push(Signature { signature: Blob(signature), signed });
         let signatures = play.bundle.signatures_id();
         play.history.write(Event::Signed { request: play.id(), signatures });
         play.publish();
         play.wrong()
     };
-    assert!(with(&play, Some("signed attributes")).is_empty());
-    assert_eq!(with(&play, Some("signed attributez")), ["release_signature_invalid"]);
-    assert_eq!(with(&play, None), ["release_signature_invalid"]);
+    assert!(with(&play, Some("signed attributes"), 32).is_empty());
+    assert_eq!(with(&play, Some("signed attributez"), 32), ["release_signature_invalid"]);
+    assert_eq!(with(&play, None, 32), ["release_signature_invalid"]);
+    assert_eq!(with(&play, Some("signed attributes"), 31), ["release_signature_invalid"], "another key");
 }

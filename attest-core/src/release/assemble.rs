@@ -1,0 +1,285 @@
+//! A bundle made of what the log names. Nothing is weighed here: a bundle that is put together wrongly is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bundle::{Bundle, Signature};
+use super::form;
+use super::leaf::{Event, Leaf};
+use super::object::{self, Blob, Object as _, ObjectId};
+use super::policy::Purpose;
+use super::request::{self, Request};
+use super::statement::Approval;
+use super::view::Objects;
+use crate::Limits;
+
+/// What was said about each request, as the log names it.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    requests: BTreeMap<ObjectId, About>,
+}
+
+/// What was said about one request, each in the order of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Submissions.
+    pub submissions: Vec<ObjectId>,
+    /// Approvals.
+    pub approvals: Vec<ObjectId>,
+    /// Reviews.
+    pub reviews: Vec<ObjectId>,
+    /// What was signed first.
+    pub signatures: Option<ObjectId>,
+    /// The bundle that was published first.
+    pub bundle: Option<ObjectId>,
+}
+
+/// Why there is no bundle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was signed does not make the thing that it was to be.
+    #[error("what was signed: {0}")]
+    Form(#[from] form::Error),
+    /// The bytes are not at hand.
+    #[error("{what} {id} is not at hand")]
+    Missing {
+        /// What.
+        what: &'static str,
+        /// Its id.
+        id: ObjectId,
+    },
+    /// Nobody asked.
+    #[error("nobody asked for {0}")]
+    NotSubmitted(ObjectId),
+    /// It is not written as an object is.
+    #[error(transparent)]
+    Object(#[from] object::Error),
+    /// Not a request.
+    #[error(transparent)]
+    Request(#[from] request::Error),
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Form(error) => error.code(),
+            Self::Missing { .. } => "object_missing",
+            Self::NotSubmitted(_) => "request_not_submitted",
+            Self::Object(error) => error.code(),
+            Self::Request(error) => error.code(),
+        }
+    }
+}
+
+impl Said {
+    /// Reads the log's entries; those that are no leaves say nothing.
+    #[must_use]
+    pub fn of<'e>(entries: impl IntoIterator<Item = &'e [u8]>, limits: &Limits) -> Self {
+        let mut said = Self::default();
+        for entry in entries {
+            if let Ok(leaf) = object::read::<Leaf>(entry, limits) {
+                said.leaf(leaf.event);
+            }
+        }
+        said
+    }
+
+    fn leaf(&mut self, event: Event) {
+        match event {
+            Event::Approved { approval, requests } => {
+                for request in requests {
+                    self.about(request).approvals.push(approval);
+                }
+            }
+            Event::Published { request, bundle } => {
+                self.about(request).bundle.get_or_insert(bundle);
+            }
+            Event::Reviewed { review, request } => self.about(request).reviews.push(review),
+            Event::Signed { request, signatures } => {
+                self.about(request).signatures.get_or_insert(signatures);
+            }
+            Event::Submitted { submission, request } => self.about(request).submissions.push(submission),
+            Event::Attempted { .. } | Event::Denied { .. } | Event::Policy { .. } | Event::Revoked { .. } => {
+            }
+        }
+    }
+
+    fn about(&mut self, request: ObjectId) -> &mut About {
+        self.requests.entry(request).or_default()
+    }
+
+    /// Every request that something was said about.
+    pub fn requests(&self) -> impl Iterator<Item = (&ObjectId, &About)> {
+        self.requests.iter()
+    }
+
+    /// What was said about this one.
+    #[must_use]
+    pub fn of_request(&self, request: &ObjectId) -> Option<&About> {
+        self.requests.get(request)
+    }
+}
+
+/// The bundle of a request: with its signatures if it was signed for, and else as the signer weighs it.
+///
+/// # Errors
+/// [`Error`].
+pub fn assemble(id: ObjectId, said: &Said, objects: &dyn Objects, limits: &Limits) -> Result<Bundle, Error> {
+    let about = said.of_request(&id).ok_or(Error::NotSubmitted(id))?;
+    let hand = Hand { objects };
+    let bytes = hand.get("the request", id)?;
+    let request = Request::parse(bytes, limits)?;
+    let submission = about.submissions.iter().find_map(|id| hand.find(*id)).ok_or(Error::NotSubmitted(id))?;
+    // An approval that is withheld is one fewer.
+    let approvals: Vec<&[u8]> = about.approvals.iter().filter_map(|id| hand.find(*id)).collect();
+    let companions = companions(id, &approvals, limits);
+    let provenance = request.provenance.iter().map(|id| hand.get("the provenance", *id));
+    let mut bundle = Bundle {
+        format: Bundle::FORMAT.to_owned(),
+        request: Blob(bytes.to_vec()),
+        submission: Blob(submission.to_vec()),
+        approvals: approvals.into_iter().map(|bytes| Blob(bytes.to_vec())).collect(),
+        companions: companions
+            .iter()
+            .filter_map(|id| hand.find(*id))
+            .map(|bytes| Blob(bytes.to_vec()))
+            .collect(),
+        provenance: provenance.map(|bytes| Ok(Blob(bytes?.to_vec()))).collect::<Result<_, Error>>()?,
+        corim: None,
+        signatures: Vec::new(),
+    };
+    let signatures = about.signatures.map(|id| hand.signatures(id)).transpose()?;
+    for (listed, at) in request.sign.iter().zip(0_usize..) {
+        let signature = signatures.as_ref().and_then(|all| all.get(at)).copied();
+        if listed.purpose == Purpose::Corim {
+            let signed = hand.get("what is to be signed,", listed.sha256)?;
+            bundle.corim = Some(Blob(form::corim::enclose(signed, signature.unwrap_or_default(), limits)?));
+        }
+        if let Some(signature) = signature {
+            // What is in the CoRIM, or as large as the artifact, does not go along.
+            let goes_along = !matches!(listed.purpose, Purpose::Corim | Purpose::Raw);
+            let signed = goes_along.then(|| hand.get("what is to be signed,", listed.sha256)).transpose()?;
+            let signed = signed.map(|bytes| Blob(bytes.to_vec()));
+            bundle.signatures.push(Signature { signature: Blob(signature.to_vec()), signed });
+        }
+    }
+    Ok(bundle)
+}
+
+/// The other requests that these approvals name.
+fn companions(id: ObjectId, approvals: &[&[u8]], limits: &Limits) -> BTreeSet<ObjectId> {
+    let named =
+        |bytes: &&[u8]| object::read::<Approval>(bytes, limits).ok().map(|approval| approval.requests);
+    approvals.iter().filter_map(named).flatten().filter(|other| *other != id).collect()
+}
+
+struct Hand<'o> {
+    objects: &'o dyn Objects,
+}
+
+impl<'o> Hand<'o> {
+    fn find(&self, id: ObjectId) -> Option<&'o [u8]> {
+        self.objects.object(&id).filter(|bytes| ObjectId::of(bytes) == id)
+    }
+
+    fn get(&self, what: &'static str, id: ObjectId) -> Result<&'o [u8], Error> {
+        self.find(id).ok_or(Error::Missing { what, id })
+    }
+
+    /// The signatures that the log names: by the SHA-256 of each, one after the other.
+    fn signatures(&self, id: ObjectId) -> Result<Vec<&'o [u8]>, Error> {
+        let (digests, _) = self.get("the list of signatures", id)?.as_chunks::<32>();
+        let one = |digest: &[u8; 32]| self.get("the signature", ObjectId::from_bytes(*digest));
+        digests.iter().map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::testing::history::History;
+    use crate::release::testing::play::Play;
+    use crate::release::testing::*;
+
+    /// What the log's keeper has.
+    fn kept(play: &mut Play) {
+        for envelope in play.bundle.provenance.clone() {
+            play.history.objects.insert(ObjectId::of(&envelope.0), envelope.0);
+        }
+        let unsigned = play.bundle.corim.clone().unwrap();
+        let signed = crate::reference::corim::SignedCorim::parse(&unsigned.0, &Limits::DEFAULT).unwrap();
+        let bytes = signed.to_be_signed();
+        play.history.objects.insert(ObjectId::of(&bytes), bytes);
+        for made in play.bundle.signatures.clone() {
+            let digest = ObjectId::of(&made.signature.0);
+            play.history.objects.insert(digest, made.signature.0);
+            play.history.objects.insert(play.bundle.signatures_id(), digest.as_bytes().to_vec());
+        }
+    }
+
+    fn assembled(play: &Play) -> Result<Bundle, Error> {
+        let entries = play.history.leaves.iter().map(Vec::as_slice);
+        let said = Said::of(entries, &Limits::DEFAULT);
+        assemble(play.id(), &said, &play.history.objects, &Limits::DEFAULT)
+    }
+
+    #[test]
+    fn the_bundle_is_what_the_log_names() {
+        let mut play = Play::new(History::new());
+        play.submit("ci");
+        play.approve("alice");
+        kept(&mut play);
+        assert_eq!(assembled(&play).unwrap(), play.bundle, "before anybody signed");
+        play.approve("bob");
+        play.finish();
+        kept(&mut play);
+        assert_eq!(assembled(&play).unwrap(), play.bundle);
+        assert!(play.weighed().is_ok());
+    }
+
+    #[test]
+    fn what_is_not_at_hand_is_named() {
+        let mut play = Play::whole(History::new());
+        kept(&mut play);
+        let without = |id: ObjectId| {
+            let mut play = play.clone();
+            play.history.objects.remove(&id);
+            assembled(&play).unwrap_err()
+        };
+        let (request, provenance) = (play.id(), play.request.provenance[0]);
+        assert_eq!(without(request), Error::Missing { what: "the request", id: request });
+        assert_eq!(without(provenance), Error::Missing { what: "the provenance", id: provenance });
+        let signed = play.request.sign[0].sha256;
+        assert_eq!(without(signed), Error::Missing { what: "what is to be signed,", id: signed });
+        let submission = ObjectId::of(&play.bundle.submission.0);
+        assert_eq!(without(submission), Error::NotSubmitted(request));
+        let said = Said::default();
+        let nobody = assemble(request, &said, &play.history.objects, &Limits::DEFAULT);
+        assert_eq!(nobody, Err(Error::NotSubmitted(request)));
+    }
+
+    #[test]
+    fn other_bytes_under_an_id_are_not_at_hand() {
+        let mut play = Play::whole(History::new());
+        kept(&mut play);
+        let provenance = play.request.provenance[0];
+        play.history.objects.insert(provenance, b"other".to_vec());
+        assert_eq!(assembled(&play), Err(Error::Missing { what: "the provenance", id: provenance }));
+    }
+
+    #[test]
+    fn requests_that_were_approved_together_go_along() {
+        let mut play = Play::new(History::new());
+        play.submit("ci");
+        let mut other = play.request.clone();
+        other.version = words("another");
+        let both = approval("alice", &[&play.request, &other]);
+        play.hand_in(&both);
+        play.history.keep(&other);
+        kept(&mut play);
+        let bundle = assembled(&play).unwrap();
+        assert_eq!(bundle.companions, [Blob(bytes(&other))]);
+    }
+}
