@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn caller(address: &str, certificate_sha256: Option<[u8; 32]>) -> Caller {
-        Caller::at(&Peer { address: address.parse().unwrap(), certificate_sha256 })
+        Caller::at(&Peer { address: address.parse().unwrap(), certificate_sha256, name: None })
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! What relying parties fetch: `/.well-known/jwks.json` and `/.well-known/openid-configuration`.
+//! What is fetched over HTTP: by relying parties `/.well-known/jwks.json` and `/.well-known/openid-configuration`, and by anyone the log, as
+//! C2SP tlog-tiles lays it out, where this server keeps one.
 //!
-//! Both are made once, at the start, so a request costs nothing and cannot fail.
+//! The documents are made once, at the start, so a request for them costs nothing and cannot fail. Files of the log are read away from the
+//! network threads, so many at a time.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use crate::listener::Connection;
+use crate::log::{NotServed, Served, Site};
 
 /// From a connection's first byte to the end of a request's headers.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -32,30 +35,42 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub(crate) struct Documents {
     jwks: Bytes,
     discovery: Bytes,
+    log: Option<Site>,
 }
 
 impl Documents {
-    pub(crate) fn new(issuer: &str, key: &VerifyingKey) -> Self {
-        Self { jwks: jwks([key]).to_string().into(), discovery: discovery(issuer).to_string().into() }
+    pub(crate) fn new(issuer: &str, key: &VerifyingKey, log: Option<Site>) -> Self {
+        Self { jwks: jwks([key]).to_string().into(), discovery: discovery(issuer).to_string().into(), log }
     }
 
-    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
-        let body = match path {
-            JWKS => &self.jwks,
-            DISCOVERY => &self.discovery,
-            _ => return plain(StatusCode::NOT_FOUND),
-        };
+    async fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        let mut response = Response::new(Full::new(body.clone()));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // Short, so that a key that must go is gone soon.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-        response
+        let document = |body: &Bytes| {
+            Ok(Served { body: body.clone(), kind: "application/json", cache: "public, max-age=300" })
+        };
+        let served = match (path, &self.log) {
+            (JWKS, _) => document(&self.jwks),
+            (DISCOVERY, _) => document(&self.discovery),
+            (path, Some(log)) => log.serve(path).await,
+            (_, None) => Err(NotServed::Unknown),
+        };
+        match served {
+            Ok(Served { body, kind, cache }) => {
+                let mut response = Response::new(Full::new(body));
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+                response
+            }
+            Err(NotServed::Unknown) => plain(StatusCode::NOT_FOUND),
+            Err(NotServed::Busy) => plain(StatusCode::SERVICE_UNAVAILABLE),
+            Err(NotServed::Failed) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+        }
     }
 }
 
@@ -98,8 +113,8 @@ pub(crate) async fn serve(
 
 async fn converse(connection: Connection, documents: Arc<Documents>) {
     let service = service_fn(|request: Request<Incoming>| {
-        let response = documents.answer(request.method(), request.uri().path());
-        async { Ok::<_, Infallible>(response) }
+        let documents = Arc::clone(&documents);
+        async move { Ok::<_, Infallible>(documents.answer(request.method(), request.uri().path()).await) }
     });
     let conversation = http1::Builder::new()
         .timer(TokioTimer::new())

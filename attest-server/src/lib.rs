@@ -1,5 +1,6 @@
 //! The shell around `attest-core`: bytes in and out, clock, dice, disk.
 
+pub mod authority;
 mod caller;
 mod challenge;
 pub mod cli;
@@ -9,6 +10,7 @@ mod convert;
 pub mod dice;
 mod disk;
 mod enroll;
+mod fetch;
 mod file;
 mod http;
 mod intake;

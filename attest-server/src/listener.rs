@@ -11,6 +11,7 @@ use std::{
 
 use ring::digest;
 use rustls::ServerConfig;
+use rustls_pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -110,7 +111,7 @@ async fn handshake(
     // Without it, small answers would wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        let peer = Peer { address: peer, certificate_sha256: None };
+        let peer = Peer { address: peer, certificate_sha256: None, name: None };
         return Some(Connection {
             stream: Stream::Plain(stream),
             peer,
@@ -126,7 +127,8 @@ async fn handshake(
         Some(Ok(stream)) => {
             let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let certificate_sha256 = certificate.map(|der| sha256(der));
-            let peer = Peer { address: peer, certificate_sha256 };
+            let name = certificate.and_then(only_name);
+            let peer = Peer { address: peer, certificate_sha256, name };
             Some(Connection {
                 stream: Stream::Tls(Box::new(stream)),
                 peer,
@@ -145,6 +147,13 @@ async fn handshake(
     }
 }
 
+/// The one dNSName in a certificate. Of two nobody knows which one is meant.
+fn only_name(der: &CertificateDer<'_>) -> Option<String> {
+    let certificate = webpki::EndEntityCert::try_from(der).ok()?;
+    let mut names = certificate.valid_dns_names();
+    names.next().filter(|_| names.next().is_none()).map(str::to_owned)
+}
+
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
@@ -157,6 +166,8 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// SHA-256 of the certificate that the client showed and that was checked.
     pub(crate) certificate_sha256: Option<[u8; 32]>,
+    /// The one dNSName in it.
+    pub(crate) name: Option<String>,
 }
 
 /// A connection that holds its place until it is dropped.

@@ -4,6 +4,7 @@ use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use attest_proto::{
     FILE_DESCRIPTOR_SET,
+    release::v1::{audit_log_server::AuditLogServer, release_authority_server::ReleaseAuthorityServer},
     v1::{
         devices_server::DevicesServer, enrollment_server::EnrollmentServer, verifier_server::VerifierServer,
     },
@@ -18,6 +19,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::{
+    authority,
     challenge::ChallengeKey,
     clock,
     config::{self, Config},
@@ -26,8 +28,11 @@ use crate::{
     intake::Intake,
     judge::{self, Judge},
     listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener},
+    log::Site,
     secret_file,
-    service::{DevicesService, EnrollmentService, Shared, VerifierService},
+    service::{
+        AuditLogService, DevicesService, EnrollmentService, ReleaseAuthorityService, Shared, VerifierService,
+    },
     signer::{self, FileSigner},
     store::{self, SqliteStore, Store},
     telemetry::Requests,
@@ -52,10 +57,16 @@ const RESET_STREAMS: usize = 20;
 /// Bytes of a request's headers.
 const HEADER_BYTES: u32 = 16 << 10;
 
+/// An object of the log: a bundle with golden values, and then some.
+pub(crate) const OBJECT_BYTES: usize = 128 << 20;
+
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The log of releases.
+    #[error(transparent)]
+    Authority(#[from] authority::Error),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
@@ -78,6 +89,9 @@ pub enum Error {
     /// The golden documents.
     #[error(transparent)]
     Judge(#[from] judge::Error),
+    /// A task ended with a panic.
+    #[error("a task ended with a panic")]
+    Panicked,
     /// The reflection service could not be made of the descriptors.
     #[error("reflection: {0}")]
     Reflection(String),
@@ -107,6 +121,7 @@ pub struct Running {
     grpc_task: JoinHandle<Result<(), tonic::transport::Error>>,
     http_task: JoinHandle<()>,
     purge_task: JoinHandle<()>,
+    authority_tasks: Option<authority::Tasks>,
 }
 
 /// Starts a server. When this returns, it listens.
@@ -147,8 +162,26 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let scheme = if config.development { "http" } else { "https" };
     let issuer = config.token.issuer.clone().unwrap_or_else(|| format!("{scheme}://{http}"));
     let issuer = issuer.trim_end_matches('/').to_owned();
+    let opened = match config.authority.clone() {
+        Some(settings) => {
+            // It reads a whole log.
+            let (config, stopped) = (config.clone(), stopped.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let open = move || {
+                let _entered = runtime.enter();
+                authority::open(&config, &settings, stopped)
+            };
+            let opened = tokio::task::spawn_blocking(open).await;
+            Some(opened.map_err(|_| Error::Panicked)??)
+        }
+        None => None,
+    };
+    let (authority, authority_tasks) = opened.map(|(authority, tasks)| (Arc::new(authority), tasks)).unzip();
     let judge = Judge::new(&config, signer, issuer.clone(), clock::now())?;
-    let documents = Documents::new(judge.issuer(), judge.public_key());
+    let site = authority.as_ref().map(|authority: &Arc<authority::Authority>| {
+        Site::new(authority.files().clone(), authority.published(), OBJECT_BYTES)
+    });
+    let documents = Documents::new(judge.issuer(), judge.public_key(), site);
     let limits = config.limits.clone();
     let shared = Arc::new(Shared {
         workers: Workers::new(limits.verifications, limits.verifications_waiting),
@@ -156,6 +189,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         judge,
         challenge_key,
         ek_roots,
+        authority,
         config,
     });
     let (health, routes) = routes(&shared).await?;
@@ -164,7 +198,19 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let purge_task = tokio::spawn(purge(Arc::clone(&shared.store)));
     let patience = Duration::from_secs(limits.shutdown_seconds);
     tracing::info!(%grpc, %http, issuer, development = shared.config.development, "listening");
-    Ok(Running { grpc, http, issuer, health, stop, shared, patience, grpc_task, http_task, purge_task })
+    Ok(Running {
+        grpc,
+        http,
+        issuer,
+        health,
+        stop,
+        shared,
+        patience,
+        grpc_task,
+        http_task,
+        purge_task,
+        authority_tasks,
+    })
 }
 
 impl Running {
@@ -202,6 +248,9 @@ impl Running {
         }
         self.purge_task.abort();
         let _ = self.http_task.await;
+        if let Some(tasks) = self.authority_tasks {
+            tasks.end().await;
+        }
         self.shared.store.close().await;
         tracing::info!("stopped");
     }
@@ -225,11 +274,21 @@ async fn routes(shared: &Arc<Shared>) -> Result<(HealthReporter, Routes), Error>
         .max_decoding_message_size(limits.evidence_message_bytes);
     let devices = DevicesServer::new(DevicesService::new(Arc::clone(shared)))
         .max_decoding_message_size(limits.message_bytes);
-    let routes = Routes::new(health_service)
+    let mut routes = Routes::new(health_service)
         .add_service(reflection)
         .add_service(enrollment)
         .add_service(verifier)
         .add_service(devices);
+    if let (Some(authority), Some(settings)) = (&shared.authority, &shared.config.authority) {
+        health.set_serving::<AuditLogServer<AuditLogService>>().await;
+        health.set_serving::<ReleaseAuthorityServer<ReleaseAuthorityService>>().await;
+        let development = shared.config.development;
+        let audit_log = AuditLogServer::new(AuditLogService::new(Arc::clone(authority), development))
+            .max_decoding_message_size(limits.message_bytes);
+        let mailbox = ReleaseAuthorityService::new(Arc::clone(authority), development);
+        let mailbox = ReleaseAuthorityServer::new(mailbox).max_decoding_message_size(settings.message_bytes);
+        routes = routes.add_service(audit_log).add_service(mailbox);
+    }
     Ok((health, routes))
 }
 

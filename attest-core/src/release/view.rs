@@ -4,6 +4,7 @@
 //! passed over, and said; one whose policy or revocation is not at hand refuses the view, for what is withheld might have counted.
 
 mod error;
+mod ledger;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use self::error::{Error, PassedOver};
+pub use self::ledger::Ledger;
 use super::key::CanonicalKey;
 use super::name::Name;
 use super::object::ObjectId;

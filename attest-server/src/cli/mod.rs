@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 judged and refused or malformed evidence, 2 wrong usage or unreadable file, 3 our own fault.
 
+mod audit;
 mod comparison;
 mod demo;
 mod eventlog;
@@ -66,6 +67,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::Audit),
     Eventlog(eventlog::Eventlog),
     Ima(ima::Ima),
     Quote(quote::Quote),
@@ -80,6 +82,7 @@ enum Command {
 impl Command {
     fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         match self {
+            Self::Audit(command) => command.run(out),
             Self::Eventlog(command) => command.run(out),
             Self::Ima(command) => command.run(out),
             Self::Quote(command) => command.run(out),

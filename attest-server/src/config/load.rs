@@ -165,6 +165,9 @@ impl Config {
             return Err(Error::NoTls);
         }
         self.check_numbers()?;
+        if let Some(authority) = &self.authority {
+            authority.check(self)?;
+        }
         for fingerprint in &self.tls.admin_certificates_sha256 {
             if hex::decode(fingerprint).map_or(0, |bytes| bytes.len()) != 32 {
                 return Err(invalid(
@@ -228,7 +231,7 @@ pub(crate) fn is_family_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
-fn invalid(setting: &str, problem: String) -> Error {
+pub(super) fn invalid(setting: &str, problem: String) -> Error {
     Error::Invalid { setting: setting.to_owned(), problem }
 }
 
@@ -387,6 +390,7 @@ mod tests {
             tls: default.tls.clone(),
             token: super::super::Token { issuer: None, ..example.token.clone() },
             enrollment: super::super::Enrollment { ek_roots: Vec::new(), ..example.enrollment.clone() },
+            authority: None,
             families: default.families.clone(),
             ..example
         };

@@ -1,5 +1,6 @@
 //! The configuration: what can be set, and what holds if it is not.
 
+mod authority;
 mod load;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
+pub use authority::Authority;
 pub(crate) use load::is_family_name;
 pub use load::{Error, Overrides};
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// Logs.
     pub log: Log,
+    /// The log of releases, if this server keeps it.
+    pub authority: Option<Authority>,
     /// Device families by name.
     pub families: BTreeMap<String, Family>,
 }
@@ -56,6 +60,7 @@ impl Default for Config {
             challenge: Challenge::default(),
             limits: Limits::default(),
             log: Log::default(),
+            authority: None,
             families: BTreeMap::new(),
         }
     }
@@ -252,6 +257,12 @@ impl Config {
     #[must_use]
     pub fn challenge_key_path(&self) -> PathBuf {
         self.challenge.key.clone().unwrap_or_else(|| self.data_directory.join("challenge.key"))
+    }
+
+    /// The folder of the log of releases.
+    #[must_use]
+    pub fn log_folder(&self, authority: &Authority) -> PathBuf {
+        authority.folder.clone().unwrap_or_else(|| self.data_directory.join("log"))
     }
 
     /// The file of the key that signs results.

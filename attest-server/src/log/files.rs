@@ -32,6 +32,11 @@ impl Files {
         self.read(CHECKPOINT, most)
     }
 
+    /// A file by its name in the folder, which the caller chose.
+    pub(crate) fn named(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
+        self.read(path, most)
+    }
+
     /// The log's own newest checkpoint.
     pub(super) fn head(&self, most: usize) -> io::Result<Option<Vec<u8>>> {
         self.read(HEAD, most)
@@ -66,6 +71,11 @@ impl Files {
             Some(found) if ObjectId::of(found) != *id => Err(Error::ObjectDamaged { path }),
             _ => Ok(bytes),
         }
+    }
+
+    /// Whether there is an object of this id. What is in it is not looked at.
+    pub(crate) fn has(&self, id: &ObjectId) -> bool {
+        self.root.join(object_path(id)).is_file()
     }
 
     /// A file of at most so many bytes.

@@ -22,6 +22,7 @@ mod error;
 mod files;
 mod key;
 mod replay;
+mod site;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -29,4 +30,5 @@ mod writer;
 pub use error::Error;
 pub(crate) use files::Files;
 pub use key::{Error as KeyError, NoteKey};
+pub(crate) use site::{NotServed, Published, Served, Site};
 pub use writer::Writer;

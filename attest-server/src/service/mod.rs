@@ -1,20 +1,25 @@
 //! The gRPC services. They speak protobuf outwards and the shell's own types inwards; `convert` stands between.
 
+mod audit_log;
 mod devices;
 mod enrollment;
 mod refusal;
+mod release_authority;
+mod releases;
 mod verifier;
 
 use std::sync::Arc;
 
 use crate::{
-    challenge::ChallengeKey, config::Config, dice, enroll::EkRoots, judge::Judge, listener::Peer,
-    store::Store, workers::Workers,
+    authority::Authority, challenge::ChallengeKey, config::Config, dice, enroll::EkRoots, judge::Judge,
+    listener::Peer, store::Store, workers::Workers,
 };
 
+pub(crate) use audit_log::AuditLogService;
 pub(crate) use devices::DevicesService;
 pub(crate) use enrollment::EnrollmentService;
 pub(crate) use refusal::Refusal;
+pub(crate) use release_authority::ReleaseAuthorityService;
 pub(crate) use verifier::VerifierService;
 
 /// What the services share.
@@ -25,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) challenge_key: ChallengeKey,
     pub(crate) ek_roots: EkRoots,
     pub(crate) workers: Workers,
+    /// The log of releases, if this server keeps it.
+    pub(crate) authority: Option<Arc<Authority>>,
 }
 
 const DEVICE: &str = "dev";

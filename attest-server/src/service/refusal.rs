@@ -6,7 +6,11 @@ use attest_proto::ERROR_DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{dice::NoRandomness, store, workers};
+use crate::{
+    authority::{Denied, Fault},
+    dice::NoRandomness,
+    store, workers,
+};
 
 /// Why a request got no answer. A refused *device* is not among these: it gets a verdict.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +33,12 @@ pub(crate) enum Refusal {
         /// Which part.
         code: &'static str,
     },
+    /// No checkpoint of the log is witnessed yet.
+    #[error("enough witnesses have not signed a checkpoint yet")]
+    CheckpointNone,
+    /// What was handed in for a release is turned away.
+    #[error("{0}")]
+    Denied(Denied),
     /// Not a device id that this server can have given.
     #[error("that is no device id")]
     DeviceIdMalformed,
@@ -50,6 +60,15 @@ pub(crate) enum Refusal {
     /// The family is not in the configuration.
     #[error("no such device family is configured")]
     FamilyUnknown,
+    /// The caller showed no certificate with exactly one name.
+    #[error("a client certificate with one name is needed")]
+    IdentityMissing,
+    /// A leaf, or a tree, that is not published.
+    #[error("the published log has {size} leaves")]
+    LeafBeyondLog {
+        /// How many are published.
+        size: u64,
+    },
     /// What was sent is malformed or not acceptable for enrolment.
     #[error("{detail}")]
     Malformed {
@@ -58,9 +77,15 @@ pub(crate) enum Refusal {
         /// What it says.
         detail: String,
     },
+    /// There is no such object.
+    #[error("there is no such object")]
+    ObjectUnknown,
     /// More work waits than may.
     #[error("too much work at once; try again later")]
     Overloaded,
+    /// There is no such request for a release.
+    #[error("there is no such request")]
+    RequestUnknown,
     /// The server could not do its part. What it was stands in its log.
     #[error("the server could not do its part")]
     ServerFault {
@@ -73,6 +98,9 @@ pub(crate) enum Refusal {
     /// As many enrolments are open as may be, over all devices or of this one's endorsement key.
     #[error("too many enrolments are open")]
     TooManyEnrollments,
+    /// As many calls of Watch are open as may be.
+    #[error("too many calls of Watch are open")]
+    TooManyWatchers,
     /// The device was never judged.
     #[error("there is no verdict about this device yet")]
     VerdictNone,
@@ -94,6 +122,13 @@ impl Refusal {
             Self::ChallengeExpired => "challenge_expired",
             Self::ChallengeSpent => "challenge_spent",
             Self::ChallengeUnknown => "challenge_unknown",
+            Self::CheckpointNone => "checkpoint_none",
+            Self::Denied(denied) => denied.code,
+            Self::IdentityMissing => "identity_missing",
+            Self::LeafBeyondLog { .. } => "leaf_beyond_log",
+            Self::ObjectUnknown => "object_unknown",
+            Self::RequestUnknown => "request_unknown",
+            Self::TooManyWatchers => "too_many_watchers",
             Self::Conflict { code } | Self::Malformed { code, .. } | Self::ServerFault { code } => code,
             Self::DeviceIdMalformed => "device_id_malformed",
             Self::DeviceRevoked => "device_revoked",
@@ -113,6 +148,17 @@ impl Refusal {
     /// The only place that chooses a gRPC status.
     const fn status(&self) -> Code {
         match self {
+            Self::Denied(denied) => match denied.fault {
+                Fault::Log | Fault::Overloaded => Code::Unavailable,
+                Fault::Malformed => Code::InvalidArgument,
+                Fault::NotNow => Code::FailedPrecondition,
+                Fault::Role => Code::PermissionDenied,
+                Fault::Unknown => Code::NotFound,
+            },
+            Self::CheckpointNone | Self::ObjectUnknown | Self::RequestUnknown => Code::NotFound,
+            Self::IdentityMissing => Code::Unauthenticated,
+            Self::LeafBeyondLog { .. } => Code::OutOfRange,
+            Self::TooManyWatchers => Code::ResourceExhausted,
             Self::AdminRequired | Self::EnrollmentSecretMismatch => Code::PermissionDenied,
             Self::ChallengeExpired
             | Self::DeviceRevoked
@@ -139,6 +185,12 @@ impl From<Refusal> for Status {
         let details =
             ErrorDetails::with_error_info(refusal.code(), ERROR_DOMAIN, HashMap::<String, String>::new());
         Self::with_error_details(refusal.status(), refusal.to_string(), details)
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
     }
 }
 

@@ -1,6 +1,7 @@
 // Reads and writes logs with Go's golang.org/x/mod/sumdb/note and sumdb/tlog, as the other side of attest-core/tests/log_go.rs.
 //
 //	tlog read DIR STEP           verify a log's files: every STEP-th entry and older tree, and all proofs
+//	tlog fetch URL DIR STEP      the same for a log that is served there; key, witnesses and proofs are still in DIR
 //	tlog write DIR SIZE STEP     write a log of SIZE entries with proofs for every STEP-th entry and older tree
 //
 // A log's folder: key (a verifier key), witnesses (one a line), checkpoint, proofs, and tiles. Go's packages were made for a log that is
@@ -16,7 +17,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,11 +36,13 @@ func main() {
 	log.SetFlags(0)
 	switch args := os.Args[1:]; {
 	case len(args) == 3 && args[0] == "read":
-		read(args[1], number(args[2]))
+		read(args[1], args[1], number(args[2]))
+	case len(args) == 4 && args[0] == "fetch":
+		read(args[1], args[2], number(args[3]))
 	case len(args) == 4 && args[0] == "write":
 		write(args[1], number(args[2]), number(args[3]))
 	default:
-		log.Fatal("usage: tlog read DIR STEP | tlog write DIR SIZE STEP")
+		log.Fatal("usage: tlog read DIR STEP | tlog fetch URL DIR STEP | tlog write DIR SIZE STEP")
 	}
 }
 
@@ -47,15 +52,30 @@ func c2sp(tile tlog.Tile) string {
 	return "tile/" + strings.Replace(path, "data/", "entries/", 1)
 }
 
-// tiles reads a folder for Go's tile reader.
-type tiles struct{ dir string }
+// load reads a file of a log: out of a folder, or from where it is served.
+func load(source, path string) []byte {
+	if !strings.HasPrefix(source, "http") {
+		return must(os.ReadFile(filepath.Join(source, path)))
+	}
+	response := must(http.Get(source + "/" + path))
+	defer response.Body.Close()
+	kind := "application/octet-stream"
+	if path == "checkpoint" {
+		kind = "text/plain; charset=utf-8"
+	}
+	check(response.StatusCode == 200 && response.Header.Get("Content-Type") == kind, path, response.Status)
+	return must(io.ReadAll(response.Body))
+}
+
+// tiles reads a log's tiles for Go's tile reader.
+type tiles struct{ source string }
 
 func (t tiles) Height() int                         { return height }
 func (t tiles) SaveTiles(_ []tlog.Tile, _ [][]byte) {}
 func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
 	var data [][]byte
 	for _, tile := range wanted {
-		data = append(data, must(os.ReadFile(filepath.Join(t.dir, c2sp(tile)))))
+		data = append(data, load(t.source, c2sp(tile)))
 	}
 	return data, nil
 }
@@ -109,25 +129,25 @@ func (w witness) Sign(text []byte) ([]byte, error) {
 	return append(binary.BigEndian.AppendUint64(nil, at), signature...), nil
 }
 
-func read(dir string, step int64) {
+func read(source, dir string, step int64) {
 	file := func(name string) string { return string(must(os.ReadFile(filepath.Join(dir, name)))) }
 	known := []note.Verifier{must(note.NewVerifier(strings.TrimSpace(file("key"))))}
 	for _, vkey := range strings.Fields(file("witnesses")) {
 		known = append(known, parseCosigner(vkey))
 	}
-	signed := must(note.Open([]byte(file("checkpoint")), note.VerifierList(known...)))
+	signed := must(note.Open(load(source, "checkpoint"), note.VerifierList(known...)))
 	check(len(signed.Sigs) == len(known), "signatures", len(signed.Sigs))
 	lines := strings.Split(signed.Text, "\n")
 	tree := tlog.Tree{N: number(lines[1]), Hash: must(tlog.ParseHash(lines[2]))}
 	check(lines[0] == known[0].Name(), "origin", lines[0])
 
-	reader := tlog.TileHashReader(tree, tiles{dir})
+	reader := tlog.TileHashReader(tree, tiles{source})
 	check(must(tlog.TreeHash(tree.N, reader)) == tree.Hash, "root of", tree.N)
 	leaves := map[int64]tlog.Hash{}
 	for _, tile := range tlog.NewTiles(height, 0, tree.N) {
 		if max := tree.N - tile.N<<height; tile.L == 0 && (tile.W == 1<<height || int64(tile.W) == max) {
 			tile.L = -1
-			bundle := must(os.ReadFile(filepath.Join(dir, c2sp(tile))))
+			bundle := load(source, c2sp(tile))
 			for i := int64(0); i < int64(tile.W); i++ {
 				size := 2 + int(binary.BigEndian.Uint16(bundle))
 				leaves[tile.N<<height+i] = tlog.RecordHash(bundle[2:size])

@@ -1,11 +1,9 @@
-//! The only maker of a view.
+//! What each leaf does to a view.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Place, Suspension, Withdrawn};
-use crate::audit::checkpoint::SignedCheckpoint;
-use crate::audit::tree::{Frontier, TreeHead};
-use crate::audit::witness::WitnessedCheckpoint;
+use super::{Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place, Suspension, Withdrawn};
+use crate::audit::tree::Frontier;
 use crate::release::Name;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::object;
@@ -16,8 +14,6 @@ use crate::release::speaker::Hearing;
 use crate::release::statement::{Revocation, Revoked, Statement, Succession, Text};
 use crate::{Limits, Timestamp};
 
-/// How far the log's clock may be ahead of the witnesses', in seconds.
-const CLOCKS: u64 = 600;
 /// How long one person may suspend a key, in seconds: 14 days.
 const SUSPENSION: u64 = 14 * 86_400;
 
@@ -37,65 +33,28 @@ impl LogView {
         limits: &Limits,
     ) -> Result<Self, Error> {
         let head = Frontier::new().append(entries.clone(), limits)?.head;
-        let mut replay = Replay {
-            objects,
-            limits,
-            view: Self {
-                authority,
-                head,
-                time: Timestamp::from_unix(0),
-                policies: Vec::new(),
-                places: BTreeMap::new(),
-                revoked: BTreeMap::new(),
-                suspended: Vec::new(),
-                compromised: BTreeMap::new(),
-                passed_over: Vec::new(),
-            },
-            last: Place { index: 0, at: Timestamp::from_unix(0) },
-        };
-        for (entry, index) in entries.zip(0_u64..) {
-            replay.leaf(index, entry)?;
-        }
-        replay.finish(checkpoint)
+        let mut ledger = Ledger::new(authority);
+        entries.into_iter().try_for_each(|entry| ledger.write(entry, objects, limits))?;
+        ledger.witnessed(head, checkpoint, limits)
     }
 }
 
-struct Replay<'o> {
-    objects: &'o dyn Objects,
-    limits: &'o Limits,
-    view: LogView,
-    last: Place,
+/// One leaf more.
+pub(super) struct Replay<'o> {
+    pub(super) objects: &'o dyn Objects,
+    pub(super) limits: &'o Limits,
+    pub(super) view: &'o mut LogView,
+    pub(super) last: &'o mut Place,
 }
 
 impl Replay<'_> {
-    /// The policy that the log ends with says whose word the checkpoint must carry.
-    fn finish(mut self, checkpoint: &[u8]) -> Result<LogView, Error> {
-        let no_policy = || Error::FirstLeaf { pinned: self.view.authority };
-        let policy = self.view.policy().ok_or_else(no_policy)?;
-        // A policy that was read has a log that can be read.
-        let (log, quorum) = policy.document().log.read(self.limits).map_err(|_| no_policy())?;
-        let signed = SignedCheckpoint::verify(checkpoint, &log, self.limits)?;
-        let witnessed = WitnessedCheckpoint::verify(signed, &quorum)?;
-        // A72: these leaves, all of them, and no others.
-        if *witnessed.head() != self.view.head {
-            let TreeHead { size: leaves, .. } = self.view.head;
-            return Err(Error::RootMismatch { leaves, size: witnessed.head().size });
-        }
-        let witnessed = witnessed.time();
-        if self.last.at > witnessed.plus(CLOCKS) {
-            return Err(Error::TimeAhead { index: self.last.index, at: self.last.at, witnessed });
-        }
-        self.view.time = witnessed;
-        Ok(self.view)
-    }
-
-    fn leaf(&mut self, index: u64, entry: &[u8]) -> Result<(), Error> {
+    pub(super) fn leaf(&mut self, index: u64, entry: &[u8]) -> Result<(), Error> {
         let leaf: Leaf = object::read(entry, self.limits).map_err(|error| Error::Leaf { index, error })?;
         if leaf.at < self.last.at {
             return Err(Error::TimeBackwards { index, at: leaf.at });
         }
         let place = Place { index, at: leaf.at };
-        self.last = place;
+        *self.last = place;
         if index == 0 {
             return self.first(place, &leaf.event);
         }
@@ -197,7 +156,7 @@ impl Replay<'_> {
 
     /// Whether this is the word of whoever it names, by a key that counts there.
     fn is_word<S: Statement>(&self, place: Place, policy: &Policy, statement: &S, text: &Text) -> bool {
-        let hearing = Hearing { policy, view: &self.view, now: place.at, limits: self.limits };
+        let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
         hearing.key(statement, text, place).is_ok()
     }
 

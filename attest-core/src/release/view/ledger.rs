@@ -1,0 +1,143 @@
+//! A log as whoever keeps it knows it: replayed in the same way as a view, and vouched for by nobody.
+
+use std::collections::BTreeMap;
+
+use super::replay::Replay;
+use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Place, Withdrawn};
+use crate::audit::checkpoint::SignedCheckpoint;
+use crate::audit::tree::TreeHead;
+use crate::audit::witness::WitnessedCheckpoint;
+use crate::release::key::CanonicalKey;
+use crate::release::policy::Policy;
+use crate::release::speaker::{self, Hearing};
+use crate::release::statement::{Statement, Text};
+use crate::{Limits, Timestamp};
+
+/// How far the log's clock may be ahead of the witnesses', in seconds.
+const CLOCKS: u64 = 600;
+
+/// A log that is replayed leaf by leaf, before any witness saw it. By this its keeper turns away what would not count anyway. No verifier believes
+/// it: it becomes a [`LogView`] by a witnessed checkpoint of exactly its leaves, and in no other way.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Never given out: nobody witnessed it.
+    view: LogView,
+    size: u64,
+    last: Place,
+}
+
+impl Ledger {
+    /// A log without leaves, which the first policy is to begin, pinned by its id.
+    #[must_use]
+    pub fn new(authority: ObjectId) -> Self {
+        let time = Timestamp::from_unix(0);
+        let view = LogView {
+            authority,
+            head: TreeHead::empty(),
+            time,
+            policies: Vec::new(),
+            places: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            suspended: Vec::new(),
+            compromised: BTreeMap::new(),
+            passed_over: Vec::new(),
+        };
+        Self { view, size: 0, last: Place { index: 0, at: time } }
+    }
+
+    /// The next leaf. `objects` has what it names, as [`LogView::replay`] wants it.
+    ///
+    /// # Errors
+    /// [`Error`]: no view of a log with this leaf can be made, so nothing of this ledger is of use any more.
+    pub fn write(&mut self, entry: &[u8], objects: &dyn Objects, limits: &Limits) -> Result<(), Error> {
+        let Self { view, last, size } = self;
+        Replay { objects, limits, view, last }.leaf(*size, entry)?;
+        *size = size.saturating_add(1);
+        Ok(())
+    }
+
+    /// How many leaves were replayed.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The last leaf's time: the next one's is not before it.
+    #[must_use]
+    pub const fn last_at(&self) -> Timestamp {
+        self.last.at
+    }
+
+    /// The policy that is pinned: the first one.
+    #[must_use]
+    pub const fn authority(&self) -> ObjectId {
+        self.view.authority
+    }
+
+    /// The policy that is followed.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        self.view.policy()
+    }
+
+    /// The first place where this was said of an object.
+    #[must_use]
+    pub fn place(&self, mark: Mark, id: &ObjectId) -> Option<Place> {
+        self.view.place(mark, id)
+    }
+
+    /// What revoked this request, if something did.
+    #[must_use]
+    pub fn revoked(&self, request: &ObjectId) -> Option<&Withdrawn> {
+        self.view.revoked(request)
+    }
+
+    /// Leaves that did not count.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        self.view.passed_over()
+    }
+
+    /// The key with which whoever a statement names signed it, if it would count were it the next leaf.
+    ///
+    /// # Errors
+    /// [`speaker::Error`].
+    pub fn speaker<S: Statement>(
+        &self,
+        statement: &S,
+        text: &Text,
+        at: Timestamp,
+        limits: &Limits,
+    ) -> Result<CanonicalKey, speaker::Error> {
+        let nobody = || speaker::Error::KeyMismatch { by: statement.by().clone() };
+        let policy = self.policy().ok_or_else(nobody)?;
+        let place = Place { index: self.size, at };
+        Hearing { policy, view: &self.view, now: at, limits }.key(statement, text, place)
+    }
+
+    /// The view of it, by a checkpoint that witnesses signed over exactly these leaves. The policy that the log ends with says whose word
+    /// it must carry.
+    pub(super) fn witnessed(
+        mut self,
+        head: TreeHead,
+        checkpoint: &[u8],
+        limits: &Limits,
+    ) -> Result<LogView, Error> {
+        let no_policy = || Error::FirstLeaf { pinned: self.view.authority };
+        let policy = self.view.policy().ok_or_else(no_policy)?;
+        // A policy that was read has a log that can be read.
+        let (log, quorum) = policy.document().log.read(limits).map_err(|_| no_policy())?;
+        let signed = SignedCheckpoint::verify(checkpoint, &log, limits)?;
+        let witnessed = WitnessedCheckpoint::verify(signed, &quorum)?;
+        // A72: these leaves, all of them, and no others.
+        if *witnessed.head() != head {
+            return Err(Error::RootMismatch { leaves: head.size, size: witnessed.head().size });
+        }
+        let witnessed = witnessed.time();
+        if self.last.at > witnessed.plus(CLOCKS) {
+            return Err(Error::TimeAhead { index: self.last.index, at: self.last.at, witnessed });
+        }
+        (self.view.head, self.view.time) = (head, witnessed);
+        Ok(self.view)
+    }
+}

@@ -1,0 +1,74 @@
+//! What is handed in.
+
+use attest_core::release::ObjectId;
+
+use super::Call;
+
+/// Objects as bytes, nothing of them believed.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Approve { approval: Vec<u8> },
+    Attempt { request: ObjectId, number: u32 },
+    Publish { request: ObjectId, bundle: Vec<u8> },
+    Review { review: Vec<u8> },
+    Revoke { revocation: Vec<u8> },
+    Signed { request: ObjectId, signatures: Vec<Vec<u8>> },
+    Submit { submission: Vec<u8>, request: Vec<u8>, objects: Vec<Vec<u8>> },
+    Succeed { policy: Vec<u8>, successions: Vec<Vec<u8>> },
+}
+
+impl Ask {
+    /// What whoever hands it in must be named for.
+    pub(crate) const fn call(&self) -> Call {
+        match self {
+            Self::Approve { .. } => Call::Approve,
+            Self::Attempt { .. } | Self::Signed { .. } => Call::Sign,
+            Self::Publish { .. } => Call::Publish,
+            Self::Review { .. } => Call::Review,
+            Self::Revoke { .. } => Call::Revoke,
+            Self::Submit { .. } => Call::Submit,
+            Self::Succeed { .. } => Call::Succeed,
+        }
+    }
+
+    /// What a leaf names if it is turned away.
+    pub(super) fn subject(&self) -> ObjectId {
+        match self {
+            Self::Approve { approval: object }
+            | Self::Review { review: object }
+            | Self::Revoke { revocation: object }
+            | Self::Publish { bundle: object, .. }
+            | Self::Succeed { policy: object, .. }
+            | Self::Submit { request: object, .. } => ObjectId::of(object),
+            Self::Attempt { request, .. } => *request,
+            Self::Signed { signatures, .. } => over(signatures),
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        let all = |objects: &[Vec<u8>]| objects.iter().map(Vec::len).sum::<usize>();
+        match self {
+            Self::Approve { approval: object }
+            | Self::Review { review: object }
+            | Self::Revoke { revocation: object }
+            | Self::Publish { bundle: object, .. } => object.len(),
+            Self::Attempt { .. } => 32,
+            Self::Signed { signatures, .. } => all(signatures),
+            Self::Submit { submission, request, objects } => {
+                submission.len().saturating_add(request.len()).saturating_add(all(objects))
+            }
+            Self::Succeed { policy, successions } => policy.len().saturating_add(all(successions)),
+        }
+    }
+}
+
+/// What a leaf calls signatures: SHA-256 over the SHA-256 of each, in their order.
+pub(super) fn over(signatures: &[Vec<u8>]) -> ObjectId {
+    ObjectId::of(&digests(signatures))
+}
+
+/// The SHA-256 of each, one after the other: the object of that name.
+pub(super) fn digests(signatures: &[Vec<u8>]) -> Vec<u8> {
+    signatures.iter().flat_map(|signature| *ObjectId::of(signature).as_bytes()).collect()
+}

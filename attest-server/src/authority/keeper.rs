@@ -1,0 +1,215 @@
+//! The one thread that writes: what is handed in while it waits for the disk is written together.
+
+use std::sync::{Arc, RwLock};
+
+use attest_core::Limits;
+use attest_core::audit::checkpoint::SignedCheckpoint;
+use attest_core::release::leaf::{Event, Leaf};
+use attest_core::release::object;
+use attest_core::release::view::Place;
+use attest_core::release::{Name, ObjectId};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+use super::admit::{Admission, Admitted};
+use super::denials::Denials;
+use super::{Ask, Denied, Recorded, State, Who, not_before, role, state};
+use crate::clock;
+use crate::log::{Files, Published, Writer};
+
+/// Jobs that are written together at the most.
+const BATCH: usize = 128;
+
+/// What the keeper does.
+pub(super) enum Job {
+    /// Something is handed in.
+    Ask {
+        who: Who,
+        ask: Ask,
+        reply: oneshot::Sender<Result<Recorded, Denied>>,
+        _weight: OwnedSemaphorePermit,
+    },
+    /// Enough witnesses signed.
+    Publish { note: String },
+    /// The server stops.
+    Stop,
+}
+
+/// Everything that writes.
+pub(super) struct Keeper {
+    pub(super) writer: Writer,
+    pub(super) state: Arc<RwLock<State>>,
+    pub(super) files: Files,
+    pub(super) denials: Denials,
+    pub(super) signer_name: Option<Name>,
+    pub(super) written: watch::Sender<SignedCheckpoint>,
+    pub(super) published: watch::Sender<Option<Published>>,
+    /// Memory and disk differ, and only a new start brings them together.
+    pub(super) broken: bool,
+}
+
+/// An answer that is given once everything is on the disk.
+type Answer =
+    (oneshot::Sender<Result<Recorded, Denied>>, Result<Recorded, Denied>, Option<OwnedSemaphorePermit>);
+
+impl Keeper {
+    /// Until nobody can hand in anything more.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+            if self.batch(batch) {
+                return;
+            }
+        }
+    }
+
+    /// True if this was the last one.
+    fn batch(&mut self, batch: Vec<Job>) -> bool {
+        let mut answers: Vec<Answer> = Vec::new();
+        let shared = Arc::clone(&self.state);
+        // Readers wait meanwhile: what is not on the disk is told to nobody.
+        let mut state = shared.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let first = state.entries().len();
+        let (mut failed, mut stop) = (self.broken, false);
+        for job in batch {
+            match job {
+                Job::Stop => stop = true,
+                Job::Publish { note } => self.publish(&note),
+                Job::Ask { reply, .. } if failed => answers.push((reply, Err(Denied::log_failed()), None)),
+                Job::Ask { who, ask, reply, _weight } => {
+                    let answer = self.weigh(&mut state, &who, &ask).unwrap_or_else(|error| {
+                        tracing::error!(%error, "what was handed in cannot be written");
+                        failed = true;
+                        Err(Denied::log_failed())
+                    });
+                    answers.push((reply, answer, Some(_weight)));
+                }
+            }
+        }
+        let entries = state.entries().get(first..).unwrap_or_default().to_vec();
+        if failed || !self.append(&entries, first) {
+            self.set_back(&mut state, first);
+            for answer in &mut answers {
+                answer.1 = Err(Denied::log_failed());
+            }
+        }
+        drop(state);
+        if !entries.is_empty() {
+            self.written.send_replace(self.writer.signed().clone());
+        }
+        for (reply, answer, _) in answers {
+            // Whoever asked may be gone; it stands in the log all the same.
+            let _ = reply.send(answer);
+        }
+        stop
+    }
+
+    /// Whether the leaves are on the disk, in the places that they have in memory.
+    fn append(&mut self, entries: &[Vec<u8>], first: usize) -> bool {
+        match self.writer.append(entries) {
+            Ok(index) if usize::try_from(index) == Ok(first) => true,
+            Ok(index) => {
+                tracing::error!(index, first, "the log has other leaves than this server knows");
+                self.broken = true;
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, code = error.code(), "the log cannot be written");
+                false
+            }
+        }
+    }
+
+    /// What was not written was not said.
+    fn set_back(&mut self, state: &mut State, leaves: usize) {
+        let mut before = State::new(state.ledger().authority(), self.files.clone());
+        let entries = state.entries().get(..leaves).unwrap_or_default();
+        match entries.iter().try_for_each(|entry| before.apply(entry)) {
+            Ok(()) => *state = before,
+            Err(error) => {
+                tracing::error!(%error, "the log cannot be read back");
+                self.broken = true;
+            }
+        }
+    }
+
+    fn publish(&mut self, note: &str) {
+        if let Err(error) = self.writer.publish(note) {
+            tracing::error!(%error, code = error.code(), "a checkpoint cannot be published");
+            return;
+        }
+        if let Ok(signed) =
+            SignedCheckpoint::verify(note.as_bytes(), self.writer.identity(), &Limits::DEFAULT)
+        {
+            let head = *signed.head();
+            self.published.send_replace(Some(Published { note: note.into(), head }));
+        }
+    }
+
+    /// Judges one, and makes its leaf.
+    fn weigh(
+        &mut self,
+        state: &mut State,
+        who: &Who,
+        ask: &Ask,
+    ) -> Result<Result<Recorded, Denied>, state::Error> {
+        let now = clock::now();
+        let at = not_before(now, state.ledger().last_at());
+        let leaf =
+            |event: &Event| object::write(&Leaf::new(at, event.clone())).map_err(|_| Denied::log_failed());
+        let admission = Admission { state, log: self.writer.identity(), now, leaf: &leaf };
+        let admitted = role::check(who, ask.call(), state, self.signer_name.as_ref())
+            .and_then(|()| admission.admit(ask));
+        match admitted {
+            Ok(Admitted::Already(place)) => Ok(Ok(Recorded { place, already: true })),
+            Ok(Admitted::New { event, objects }) => {
+                for object in &objects {
+                    self.writer.keep(object)?;
+                }
+                match leaf(&event) {
+                    Ok(entry) => Ok(Ok(Recorded { place: write(state, &entry, at)?, already: false })),
+                    Err(denied) => Ok(Err(denied)),
+                }
+            }
+            Err(denied) => {
+                tracing::info!(?who, call = ?ask.call(), code = denied.code, "turned away");
+                self.write_down(state, who, ask.subject(), &denied, &leaf)?;
+                Ok(Err(denied))
+            }
+        }
+    }
+
+    /// A leaf about what was turned away, if there is none yet and the caller has one left.
+    fn write_down(
+        &mut self,
+        state: &mut State,
+        who: &Who,
+        object: ObjectId,
+        denied: &Denied,
+        leaf: &dyn Fn(&Event) -> Result<Vec<u8>, Denied>,
+    ) -> Result<(), state::Error> {
+        let Ok(because) = Name::try_from(denied.code) else { return Ok(()) };
+        let (now, last) = (clock::now(), state.ledger().last_at());
+        if denied.fault == super::Fault::Log
+            || state.is_denied(object, &because)
+            || !self.denials.take(who, now)
+        {
+            return Ok(());
+        }
+        match leaf(&Event::Denied { object, because }) {
+            Ok(entry) => write(state, &entry, not_before(now, last)).map(|_| ()),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The next leaf, in memory.
+fn write(state: &mut State, entry: &[u8], at: attest_core::Timestamp) -> Result<Place, state::Error> {
+    let index = state.ledger().size();
+    state.apply(entry)?;
+    Ok(Place { index, at })
+}

@@ -1,0 +1,153 @@
+//! The log of releases and the mailbox before it: what people, builders' programs and the signer hand in is held against the policy, written down
+//! once, and witnessed.
+//!
+//! | module | what |
+//! |---|---|
+//! | `role` | who calls, and what that identity is named for in the policy |
+//! | `ask` `admit` | what is handed in, and whether it would count |
+//! | `state` | what the log says so far, for answers |
+//! | `keeper` | the one thread that writes |
+//! | `denials` | how much of what is turned away becomes a leaf |
+//! | `cosign` | asking witnesses, and publishing what enough of them signed |
+//!
+//! No authority is made here. Whatever is let through is judged again by whoever verifies: with all keys of this server nobody makes a golden
+//! value trusted. What is turned away here would not have counted, and so only keeps the log small and the reasons near.
+
+mod admit;
+mod ask;
+mod cosign;
+mod denials;
+mod keeper;
+mod open;
+mod role;
+mod state;
+
+use std::sync::{Arc, RwLock};
+
+use attest_core::Timestamp;
+use attest_core::audit::checkpoint::SignedCheckpoint;
+use attest_core::release::view;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+pub(crate) use ask::Ask;
+pub use open::Error;
+pub(crate) use open::{Tasks, open};
+pub(crate) use role::{Call, Who};
+pub(crate) use state::{Known, State, Told};
+
+use crate::log::{Files, Published};
+use keeper::Job;
+
+/// The authority as the services know it.
+pub(crate) struct Authority {
+    jobs: mpsc::Sender<Job>,
+    /// Bytes that wait to be written.
+    budget: Arc<Semaphore>,
+    state: Arc<RwLock<State>>,
+    files: Files,
+    /// The log's own newest checkpoint: how far the log is written.
+    written: watch::Receiver<SignedCheckpoint>,
+    published: watch::Receiver<Option<Published>>,
+    signer_name: Option<attest_core::release::Name>,
+    watchers: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Where something is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) place: view::Place,
+    /// Whether it stood there before.
+    pub(crate) already: bool,
+}
+
+/// Why something is not written down as what it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub(crate) struct Denied {
+    pub(crate) code: &'static str,
+    pub(crate) detail: String,
+    pub(crate) fault: Fault,
+}
+
+/// Whose turn it is after something was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The log cannot be written.
+    Log,
+    /// What was handed in is malformed.
+    Malformed,
+    /// It does not count now.
+    NotNow,
+    /// As much waits as may.
+    Overloaded,
+    /// The caller may not.
+    Role,
+    /// It names what is not there.
+    Unknown,
+}
+
+impl Denied {
+    pub(crate) fn new(fault: Fault, code: &'static str, detail: impl ToString) -> Self {
+        Self { code, detail: detail.to_string(), fault }
+    }
+
+    pub(crate) fn log_failed() -> Self {
+        Self::new(Fault::Log, "log_failed", "the log cannot be written now; nothing was recorded")
+    }
+}
+
+impl Authority {
+    /// Hands something in. When this returns, it stands in the log, or does not.
+    pub(crate) async fn hand_in(&self, who: Who, ask: Ask) -> Result<Recorded, Denied> {
+        let overloaded = || Denied::new(Fault::Overloaded, "overloaded", "too much waits to be written");
+        let bytes = u32::try_from(ask.len()).map_err(|_| overloaded())?;
+        let weight = Arc::clone(&self.budget).try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Ask { who, ask, reply, _weight: weight };
+        self.jobs.try_send(job).map_err(|_| overloaded())?;
+        answer.await.map_err(|_| Denied::log_failed())?
+    }
+
+    /// Asks what the log says, away from the network threads: the keeper holds it while it writes.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Option<T> {
+        let state = Arc::clone(&self.state);
+        let asked = tokio::task::spawn_blocking(move || state.read().ok().map(|state| question(&state)));
+        asked.await.ok().flatten()
+    }
+
+    /// Whether whoever calls may do this.
+    pub(crate) async fn check(&self, who: Who, call: Call) -> Result<(), Denied> {
+        let signer = self.signer_name.clone();
+        let checked = self.ask(move |state| role::check(&who, call, state, signer.as_ref())).await;
+        checked.unwrap_or_else(|| Err(Denied::log_failed()))
+    }
+
+    pub(crate) const fn files(&self) -> &Files {
+        &self.files
+    }
+
+    pub(crate) fn published(&self) -> watch::Receiver<Option<Published>> {
+        self.published.clone()
+    }
+
+    pub(crate) fn written(&self) -> watch::Receiver<SignedCheckpoint> {
+        self.written.clone()
+    }
+
+    pub(crate) fn stop(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
+    }
+
+    pub(crate) const fn watchers(&self) -> &Arc<Semaphore> {
+        &self.watchers
+    }
+}
+
+/// A time that never goes back.
+fn not_before(now: Timestamp, last: Timestamp) -> Timestamp {
+    now.max(last)
+}

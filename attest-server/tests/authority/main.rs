@@ -1,0 +1,12 @@
+//! The log of releases from outside: an organisation with its people, the real server and witnesses.
+
+mod client;
+mod killed;
+mod log;
+mod organisation;
+mod roles;
+mod site;
+mod statements;
+mod told;
+mod watched;
+mod witnesses;

@@ -1,0 +1,264 @@
+//! An organisation: who is in it, its policy, and what its people sign, written here anew so that nothing of what is tested signs for itself.
+
+use attest_core::Timestamp;
+use attest_core::release::ObjectId;
+use attest_core::release::object::{self, Object};
+use attest_core::release::policy::PolicyDocument;
+use attest_core::release::request::Request;
+use attest_core::release::statement::{
+    Approval, Described, ReviewStatement, Revocation, Revoked, Statement, Submission, Succession, Text,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::digest::{SHA512, digest};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::{Value, json};
+
+/// People, a program that files requests, and one that only reads.
+pub(crate) const PEOPLE: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "ci", "reader"];
+const DAY: u64 = 86_400;
+
+/// Now, by the machine's clock: the server's.
+pub(crate) fn now() -> u64 {
+    attest_server::clock::now().unix()
+}
+
+pub(crate) fn key_of(seed: u8) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
+}
+
+/// The key of whoever is called this.
+fn key(who: &str) -> Ed25519KeyPair {
+    let place = PEOPLE.iter().position(|known| *known == who).unwrap();
+    key_of(u8::try_from(place + 1).unwrap())
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn ssh_public(key: &Ed25519KeyPair) -> Vec<u8> {
+    [string(b"ssh-ed25519"), string(key.public_key().as_ref())].concat()
+}
+
+/// An SSHSIG by PROTOCOL.sshsig, armored.
+fn sshsig(key: &Ed25519KeyPair, namespace: &str, message: &[u8]) -> String {
+    let head = [string(namespace.as_bytes()), string(b""), string(b"sha512")].concat();
+    let signed = [&b"SSHSIG"[..], &head, &string(digest(&SHA512, message).as_ref())].concat();
+    let signature = [string(b"ssh-ed25519"), string(key.sign(&signed).as_ref())].concat();
+    let blob = [&b"SSHSIG\0\0\0\x01"[..], &string(&ssh_public(key)), &head, &string(&signature)].concat();
+    let text = STANDARD.encode(blob);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(70).map(|line| core::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
+}
+
+fn utc(seconds: u64) -> String {
+    Timestamp::from_unix(seconds).utc().to_string()
+}
+
+fn spki(key: &Ed25519KeyPair) -> String {
+    let prefix = hex::decode("302a300506032b6570032100").unwrap();
+    STANDARD.encode([&prefix, key.public_key().as_ref()].concat())
+}
+
+/// The first policy as JSON: two of three people release, two watch emergencies, `alice` and `dave` revoke, `ci` asks.
+pub(crate) fn policy(log_key: &str, witnesses: &[(&str, String)], threshold: u64) -> Value {
+    let (from, until) = (utc(now() - 30 * DAY), utc(now() + 300 * DAY));
+    let identity = |kind: &str, who: &str, key: String| {
+        let key = json!({ "key": key, "protection": "software", "from": from, "until": until });
+        json!({
+            "kind": kind, "name": who, "organisation": "acme", "keys": [key],
+            "accounts": [format!("{who}@builder.example")],
+        })
+    };
+    let mut identities = serde_json::Map::new();
+    for who in PEOPLE {
+        let kind = if matches!(who, "ci" | "reader") { "service" } else { "person" };
+        let line = format!("ssh-ed25519 {}", STANDARD.encode(ssh_public(&key(who))));
+        identities.insert(who.to_owned(), identity(kind, who, line));
+    }
+    identities.insert("hermetic".to_owned(), identity("builder", "hermetic", spki(&key_of(20))));
+    let provenance = json!({
+        "builders": { "hermetic": "https://builder.example/hermetic" },
+        "build_types": ["https://builder.example/buildtypes/uki/v1"],
+        "source": { "exactly": "https://git.example/firmware" },
+        "refs": [{ "exactly": "refs/heads/main" }],
+        "parameters": {},
+        "on_behalf_of": "/internalParameters/actor",
+        "independent": 1,
+    });
+    let quorum = "group release 2 alice bob carol\nquorum release";
+    let channel = |tier: &str, approvals: Option<&str>| {
+        let mut channel = json!({ "tier": tier, "request_seconds": 7 * DAY, "provenance": provenance });
+        if let Some(approvals) = approvals {
+            channel["approvals"] = approvals.into();
+        }
+        channel
+    };
+    let mut urgent = channel("emergency", Some(quorum));
+    urgent["review"] =
+        json!({ "quorum": "group review 1 dave erin\nquorum review", "within_seconds": 2 * DAY });
+    let signing = |seed, family: Option<&str>, purpose: &str| {
+        let mut key = json!({
+            "public_key": spki(&key_of(seed)), "pkcs11": "pkcs11:token=attest", "purpose": purpose,
+            "custody": if family.is_some() { "online_intermediate" } else { "offline_root" },
+            "from": from, "until": until,
+        });
+        if let Some(family) = family {
+            key["family"] = family.into();
+            key["parent"] = "root".into();
+        }
+        key
+    };
+    let witnesses: serde_json::Map<String, Value> = witnesses
+        .iter()
+        .map(|(name, key)| ((*name).to_owned(), json!({ "key": key, "outside": true })))
+        .collect();
+    json!({
+        "format": PolicyDocument::FORMAT,
+        "version": 1,
+        "expires": utc(now() + 200 * DAY),
+        "root": "group root 2 alice bob carol\nquorum root",
+        "identities": identities,
+        "families": { "gateway": {
+            "capability": "measured", "weak_roots": false, "version_floor": 3, "version_step": 5,
+            "requesters": ["alice", "ci"], "revokers": ["alice", "dave"],
+            "channels": {
+                "stable": channel("production", Some(quorum)),
+                "nightly": channel("delegated", None),
+                "urgent": urgent,
+            },
+        } },
+        "signing_keys": {
+            "root": signing(30, None, "root"),
+            "gateway-corim": signing(31, Some("gateway"), "corim"),
+        },
+        "log": {
+            "key": log_key, "witnesses": witnesses, "threshold": threshold,
+            "soft_age_seconds": DAY, "hard_age_seconds": 7 * DAY,
+        },
+    })
+}
+
+/// The bytes of an object that is told as JSON.
+pub(crate) fn encoded<T: Object>(object: Value) -> Vec<u8> {
+    object::write(&serde_json::from_value::<T>(object).unwrap()).unwrap()
+}
+
+pub(crate) fn bytes<T: Object>(object: &T) -> Vec<u8> {
+    object::write(object).unwrap()
+}
+
+/// What travels with a request.
+pub(crate) fn objects(tag: &str) -> Vec<Vec<u8>> {
+    ["unsigned corim", "provenance", "to be signed"]
+        .iter()
+        .map(|what| format!("{what} {tag}").into())
+        .collect()
+}
+
+/// A request of `ci`, told apart by its tag.
+pub(crate) fn request(authority: ObjectId, policy: ObjectId, tag: &str) -> Request {
+    let ids: Vec<String> = objects(tag).iter().map(|object| ObjectId::of(object).to_string()).collect();
+    let request = json!({
+        "format": Request::FORMAT,
+        "authority": authority.to_string(),
+        "policy": policy.to_string(),
+        "family": "gateway",
+        "channel": "stable",
+        "kind": "normal",
+        "version": format!("2026.11-{tag}"),
+        "security_version": 4,
+        "artifacts": [{
+            "name": "linux.efi", "version": "6.1.0-27", "size": 12_345_678,
+            "sha256": ObjectId::of(tag.as_bytes()).to_string(),
+        }],
+        "measurements": ids[0],
+        "provenance": [ids[1]],
+        "sign": [{ "key": "gateway-corim", "purpose": "corim", "sha256": ids[2], "size": objects(tag)[2].len() }],
+        "reason": "Fixes CVE-2026-1",
+        "not_before": utc(now() - 60),
+        "not_after": utc(now() + DAY),
+        "requester": "ci",
+    });
+    serde_json::from_value(request).unwrap()
+}
+
+pub(crate) fn id_of<T: Object>(object: &T) -> ObjectId {
+    ObjectId::of(&bytes(object))
+}
+
+fn sign<S: Statement>(who: &str, text: &Text) -> String {
+    sshsig(&key(who), S::NAMESPACE, text.as_str().as_bytes())
+}
+
+fn name(who: &str) -> attest_core::release::Name {
+    who.try_into().unwrap()
+}
+
+/// `who` asks for it; `by` signs, who is not always the same.
+pub(crate) fn submission(who: &str, by: &str, request: &Request) -> Submission {
+    let mut submission = Submission {
+        format: Submission::FORMAT.to_owned(),
+        request: id_of(request),
+        by: name(who),
+        signature: String::new(),
+    };
+    let text = Text::submission(&submission, Described { id: id_of(request), request }).unwrap();
+    submission.signature = sign::<Submission>(by, &text);
+    submission
+}
+
+pub(crate) fn approval(who: &str, by: &str, requests: &[&Request]) -> Approval {
+    let described: Vec<_> =
+        requests.iter().map(|request| Described { id: id_of(*request), request }).collect();
+    let mut approval = Approval {
+        format: Approval::FORMAT.to_owned(),
+        authority: requests[0].authority,
+        policy: requests[0].policy,
+        requests: described.iter().map(|described| described.id).collect(),
+        recomputed: true,
+        by: name(who),
+        signature: String::new(),
+    };
+    approval.signature = sign::<Approval>(by, &Text::approval(&approval, &described).unwrap());
+    approval
+}
+
+pub(crate) fn review(who: &str, by: &str, request: &Request) -> ReviewStatement {
+    let mut review = ReviewStatement {
+        format: ReviewStatement::FORMAT.to_owned(),
+        authority: request.authority,
+        request: id_of(request),
+        finding: "as it should be".try_into().unwrap(),
+        by: name(who),
+        signature: String::new(),
+    };
+    let text = Text::review(&review, Described { id: id_of(request), request }).unwrap();
+    review.signature = sign::<ReviewStatement>(by, &text);
+    review
+}
+
+pub(crate) fn revocation(who: &str, by: &str, authority: ObjectId, revokes: Revoked) -> Revocation {
+    let mut revocation = Revocation {
+        format: Revocation::FORMAT.to_owned(),
+        authority,
+        revokes,
+        reason: "lost".try_into().unwrap(),
+        by: name(who),
+        signature: String::new(),
+    };
+    revocation.signature = sign::<Revocation>(by, &Text::revocation(&revocation));
+    revocation
+}
+
+pub(crate) fn succession(who: &str, policy: &PolicyDocument) -> Succession {
+    let mut succession = Succession {
+        format: Succession::FORMAT.to_owned(),
+        policy: id_of(policy),
+        by: name(who),
+        signature: String::new(),
+    };
+    succession.signature = sign::<Succession>(who, &Text::succession(&succession, policy));
+    succession
+}

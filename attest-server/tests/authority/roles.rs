@@ -1,0 +1,152 @@
+//! A56: every call × every role × no or another certificate.
+
+use attest_core::release::ObjectId;
+use attest_proto::release::v1::*;
+use tonic::Code;
+
+use crate::client::{Client, refusal};
+use crate::site::Site;
+
+const CALLS: [&str; 17] = [
+    "submit",
+    "approve",
+    "review",
+    "revoke",
+    "succeed",
+    "publish",
+    "attempt",
+    "signed",
+    "list",
+    "get",
+    "watch",
+    "checkpoint",
+    "leaves",
+    "inclusion",
+    "consistency",
+    "object",
+    "watch_log",
+];
+const READING: [&str; 9] =
+    ["list", "get", "watch", "checkpoint", "leaves", "inclusion", "consistency", "object", "watch_log"];
+
+/// What comes of one call, with a request that is malformed or about nothing: the code and reason.
+async fn call(client: &mut Client, call: &str) -> (Code, String) {
+    let nothing = || ObjectId::of(b"nothing").as_bytes().to_vec();
+    let (mailbox, log) = (&mut client.mailbox, &mut client.log);
+    let garbage = || call.as_bytes().to_vec();
+    macro_rules! of {
+        ($call:expr) => {
+            match $call.await {
+                Ok(_) => (Code::Ok, String::new()),
+                Err(status) => refusal(Err::<(), _>(status)),
+            }
+        };
+    }
+    match call {
+        "submit" => {
+            of!(mailbox.submit_request(SubmitRequestRequest { request: garbage(), ..Default::default() }))
+        }
+        "approve" => of!(mailbox.approve(ApproveRequest { approval: garbage() })),
+        "review" => of!(mailbox.review(ReviewRequest { review: garbage() })),
+        "revoke" => of!(mailbox.revoke(RevokeRequest { revocation: garbage() })),
+        "succeed" => of!(mailbox.succeed(SucceedRequest { policy: garbage(), successions: vec![] })),
+        "publish" => of!(mailbox.publish(PublishRequest { request_id: nothing(), bundle: garbage() })),
+        "attempt" => of!(mailbox.attempt(AttemptRequest { request_id: nothing(), number: 1 })),
+        "signed" => of!(mailbox.signed(SignedRequest { request_id: nothing(), signatures: vec![] })),
+        "list" => of!(mailbox.list_waiting(ListWaitingRequest::default())),
+        "get" => of!(mailbox.get_request(GetRequestRequest { request_id: nothing() })),
+        "watch" => of!(mailbox.watch(WatchRequest { from: 0 })),
+        "checkpoint" => of!(log.get_checkpoint(GetCheckpointRequest {})),
+        "leaves" => of!(log.get_leaves(GetLeavesRequest::default())),
+        "inclusion" => of!(log.get_inclusion_proof(GetInclusionProofRequest::default())),
+        "consistency" => of!(log.get_consistency_proof(GetConsistencyProofRequest::default())),
+        "object" => of!(log.get_object(GetObjectRequest { id: nothing() })),
+        "watch_log" => of!(log.watch(WatchLogRequest { from: 0 })),
+        _ => unreachable!(),
+    }
+}
+
+/// The calls that get past the door, whatever comes of them then.
+async fn may(site: &Site, server: &attest_server::server::Running, names: &[&str]) -> Vec<&'static str> {
+    let mut allowed = Vec::new();
+    for name in CALLS {
+        // A connection of its own: calls of Watch that are open count.
+        let mut client = Client::on(site.connect_as(server, names).await);
+        let (code, reason) = call(&mut client, name).await;
+        match reason.as_str() {
+            "identity_missing" => assert_eq!(code, Code::Unauthenticated, "{names:?} {name}"),
+            "identity_unknown" | "role_missing" => {
+                assert_eq!(code, Code::PermissionDenied, "{names:?} {name}")
+            }
+            _ => allowed.push(name),
+        }
+    }
+    allowed
+}
+
+fn and_reading(calls: &[&'static str]) -> Vec<&'static str> {
+    CALLS.into_iter().filter(|call| calls.contains(call) || READING.contains(call)).collect()
+}
+
+#[tokio::test]
+async fn a56_every_call_by_every_role() {
+    let site = Site::new(1, 1);
+    let mut config = site.config(false, &[]);
+    config.authority.as_mut().unwrap().watchers = 64;
+    let server = site.serve(config).await;
+    for (name, calls) in [
+        ("ci", &["submit"][..]),
+        ("reader", &[]),
+        ("alice", &["submit", "approve", "revoke", "succeed", "publish"]),
+        ("bob", &["approve", "succeed", "publish"]),
+        ("dave", &["review", "revoke"]),
+        ("erin", &["review"]),
+        ("hermetic", &[]),
+        ("signer", &["publish", "attempt", "signed"]),
+    ] {
+        assert_eq!(may(&site, &server, &[name]).await, and_reading(calls), "{name}");
+    }
+    // A good certificate, and nobody: strangers, the operator's own server, two names, none that a policy can have.
+    for names in [&["mallory"][..], &["localhost"], &["alice", "signer"], &["*.example"], &[]] {
+        assert_eq!(may(&site, &server, names).await, [""; 0], "{names:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a56_the_administrator_of_the_server_has_no_role() {
+    let site = Site::new(1, 1);
+    let mut config = site.config(false, &[]);
+    // Whoever configures the server may name any certificate as an administrator's: it is none of the policy's.
+    config.tls.admin_certificates_sha256 = vec!["0a".repeat(32)];
+    config.authority.as_mut().unwrap().signer_name = None;
+    let server = site.serve(config).await;
+    assert_eq!(may(&site, &server, &["admin"]).await, [""; 0]);
+    // Without a signer in the configuration nobody is it.
+    assert_eq!(may(&site, &server, &["signer"]).await, [""; 0]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a56_each_sees_what_waits_for_itself_alone() {
+    let site = Site::new(1, 1);
+    let server = site.serve(site.config(false, &[])).await;
+    let mut client = Client::on(site.connect_as(&server, &["bob"]).await);
+    let asked = |identity: &str| ListWaitingRequest { identity: identity.to_owned(), ..Default::default() };
+    assert!(client.mailbox.list_waiting(asked("bob")).await.is_ok());
+    let other = client.mailbox.list_waiting(asked("alice")).await;
+    assert_eq!(refusal(other), (Code::PermissionDenied, "role_missing".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_section_there_is_no_such_service() {
+    let site = Site::new(1, 1);
+    let mut config = site.config(true, &[]);
+    config.authority = None;
+    let server = site.serve(config).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    let asked = client.log.get_checkpoint(GetCheckpointRequest {}).await;
+    assert_eq!(asked.unwrap_err().code(), Code::Unimplemented);
+    server.stop().await;
+}

@@ -1,0 +1,129 @@
+//! Witnesses as the server meets them: that answer, that do not, that know of another history, that lie.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use attest_core::release::leaf::{Event, Leaf};
+use attest_core::{Limits, Timestamp};
+use attest_proto::release::v1::GetCheckpointRequest;
+use attest_server::log::{NoteKey, Writer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::client::{Client, refusal};
+use crate::organisation::bytes;
+use crate::site::Site;
+use crate::watched::published;
+
+/// Somebody who answers everything with this, and is no witness.
+async fn liar(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = vec![0; 4_096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    address
+}
+
+async fn is_published(client: &mut Client) -> bool {
+    client.log.get_checkpoint(GetCheckpointRequest {}).await.is_ok()
+}
+
+#[tokio::test]
+async fn nothing_is_published_before_enough_witnesses_have_signed() {
+    let site = Site::new(2, 2);
+    let first = site.witness(1).await;
+    // A free port, on which nobody listens yet.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let server = site.serve(site.config(true, &[first.address(), free])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    sleep(Duration::from_millis(800)).await;
+    assert_eq!(refusal(client.log.get_checkpoint(GetCheckpointRequest {}).await).1, "checkpoint_none");
+    assert!(!site.path("log/checkpoint").exists());
+    // It is asked again until it is there.
+    let witness =
+        attest_server::witness::Witness::open(&site.path("w2"), std::slice::from_ref(&site.log_key)).unwrap();
+    let _second = attest_server::witness::start(witness, free, None).await.unwrap();
+    let note = published(&mut client, 1).await;
+    assert_eq!(note.matches("w1.example").count() + note.matches("w2.example").count(), 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a68_what_is_no_cosignature_does_not_count() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n\u{2014} w2.example AAAAAAAAAAAAAAAA\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        "HTTP/1.1 409 Conflict\r\nContent-Type: text/x.tlog.size\r\nContent-Length: 2\r\n\r\n0\n",
+        "HTTP/1.1 409 Conflict\r\nContent-Type: text/x.tlog.size\r\nContent-Length: 9\r\n\r\n99999999\n",
+        "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
+        "SSH-2.0-OpenSSH\r\n",
+    ] {
+        let site = Site::new(2, 2);
+        let first = site.witness(1).await;
+        let server = site.serve(site.config(true, &[first.address(), liar(answer).await])).await;
+        let mut client = Client::on(site.connect(server.grpc()).await);
+        sleep(Duration::from_millis(400)).await;
+        assert!(!is_published(&mut client).await, "{answer}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a68_a_log_that_shows_two_histories_is_not_witnessed() {
+    let site = Site::new(1, 1);
+    let witness = site.witness(1).await;
+    let server = site.serve(site.config(true, &[witness.address()])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    client.submit(&crate::organisation::request(site.pin, site.pin, "a"), "a").await.unwrap();
+    published(&mut client, 2).await;
+    server.stop().await;
+    // The operator writes the log anew, with its own key: another second leaf, and a third.
+    std::fs::rename(site.path("log"), site.path("told")).unwrap();
+    let key = NoteKey::open(&site.path("log.key")).unwrap();
+    let mut writer = Writer::open(&site.path("log"), key, &Limits::DEFAULT, |_, _| {}).unwrap();
+    let policy = std::fs::read(site.path("policy-1.cbor")).unwrap();
+    writer.keep(&policy).unwrap();
+    let at = Timestamp::from_unix(1_700_000_000);
+    let first = Leaf::new(at, Event::Policy { policy: site.pin, successions: vec![] });
+    let denied = |object| Leaf::new(at, Event::Denied { object, because: "x".try_into().unwrap() });
+    writer.append(&[bytes(&first), bytes(&denied(site.pin)), bytes(&denied(site.pin))]).unwrap();
+    drop(writer);
+    let server = site.serve(site.config(true, &[witness.address()])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    sleep(Duration::from_millis(800)).await;
+    assert!(!is_published(&mut client).await);
+    server.stop().await;
+    // The history that was told goes on.
+    std::fs::remove_dir_all(site.path("log")).unwrap();
+    std::fs::rename(site.path("told"), site.path("log")).unwrap();
+    let server = site.serve(site.config(true, &[witness.address()])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    client.submit(&crate::organisation::request(site.pin, site.pin, "b"), "b").await.unwrap();
+    published(&mut client, 3).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn witnesses_are_asked_again_while_nothing_is_written() {
+    let site = Site::new(1, 1);
+    let witness = site.witness(1).await;
+    let mut config = site.config(true, &[witness.address()]);
+    config.authority.as_mut().unwrap().refresh_seconds = 1;
+    let server = site.serve(config).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    let first = published(&mut client, 1).await;
+    sleep(Duration::from_millis(2_500)).await;
+    let later = published(&mut client, 1).await;
+    assert_ne!(first, later, "the same tree at a later time");
+    assert_eq!(first.lines().nth(2), later.lines().nth(2));
+    server.stop().await;
+}
