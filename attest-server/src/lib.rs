@@ -12,6 +12,7 @@ mod disk;
 mod enroll;
 mod fetch;
 mod file;
+pub mod hsm;
 mod http;
 mod intake;
 mod judge;
