@@ -1,5 +1,5 @@
 //! Appraisal against many golden values as a ratio to appraisal against few, in one run: both for a boot that is golden and for one that is
-//! not, which has to be told from the nearest.
+//! not, which has to be told from the nearest. Then the release that a boot is of, looked up among few and among many.
 #![expect(clippy::expect_used, reason = "a benchmark: what fails ends it")]
 #![expect(
     clippy::disallowed_methods,
@@ -15,9 +15,9 @@ use attest_core::appraise::{Context, Policy};
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::evidence::{Bundle, Evidence, PcrValues};
-use attest_core::reference::ReferenceSet;
 use attest_core::reference::golden::{self, Golden, Replacement, Superseded, Variant};
 use attest_core::reference::learn::{Boot, Choices, learn};
+use attest_core::reference::{Candidates, ReferenceSet};
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
 
 const ROUNDS: usize = 15;
@@ -25,7 +25,12 @@ const CALLS: u32 = 100;
 
 fn main() {
     let base = learned();
-    for variants in [10, 1_000, 100_000] {
+    let counts = if std::env::args().any(|argument| argument == "releases") {
+        vec![]
+    } else {
+        vec![10, 1_000, 100_000]
+    };
+    for variants in counts {
         let start = Instant::now();
         let references = ReferenceSet::development(grown(&base, variants)).expect("fits");
         println!(
@@ -37,6 +42,53 @@ fn main() {
             compare(boot, variants, &references, &few);
         }
     }
+    releases(&base);
+}
+
+/// The release that a device booted, the oldest of many with the same firmware, against the only one of few.
+fn releases(base: &Golden) {
+    let files = Files::of("sb-grub");
+    let evidence = files.authentic();
+    let sets = |count: usize| {
+        let own = ReferenceSet::development(base.clone()).expect("fits");
+        let others = (1..count).map(|at| ReferenceSet::development(kin(base, at)).expect("fits"));
+        others.chain([own]).collect::<Vec<ReferenceSet>>()
+    };
+    let few = Candidates::new(&sets(10));
+    for count in [10, 1_000, 100_000] {
+        let sets = sets(count);
+        let start = Instant::now();
+        let many = Candidates::new(&sets);
+        let ready = start.elapsed().as_secs_f64();
+        assert_eq!(many.find(&evidence).collect::<Vec<_>>(), [count - 1], "the release that was booted");
+        let (mut with_few, mut with_many) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            with_few.push(time(|| assert!(black_box(few.find(&evidence).next()).is_some())));
+            with_many.push(time(|| assert!(black_box(many.find(&evidence).next()).is_some())));
+        }
+        let fastest = |times: Vec<Duration>| times.into_iter().min().expect("rounds").as_secs_f64() * 1e6;
+        let (few, many) = (fastest(with_few), fastest(with_many));
+        println!(
+            "{count:>7} releases, found in {many:>6.2} us, among 10 in {few:>6.2} us   ratio {:.2}   (indexed in {ready:.2} s)",
+            many / few
+        );
+    }
+}
+
+/// Another release of the family: the same firmware, another boot loader and kernel.
+fn kin(base: &Golden, at: usize) -> Golden {
+    let mut kin = Golden { judged: vec![0, 4, 7, 9], superseded: vec![], ima: None, ..base.clone() };
+    kin.sequences.retain(|sequence| kin.judged.contains(&sequence.pcr));
+    for variant in &mut kin.variants {
+        variant.sequences.retain(|sequence| kin.judged.contains(&sequence.pcr));
+        for sequence in &mut variant.sequences {
+            sequence.slots.truncate(1);
+            for digest in sequence.slots.iter_mut().flat_map(|slot| &mut slot.digests) {
+                *digest = digest.alg().hash(&[&at.to_be_bytes(), digest.as_bytes()]);
+            }
+        }
+    }
+    kin
 }
 
 fn compare(boot: &str, variants: usize, references: &ReferenceSet, few: &ReferenceSet) {

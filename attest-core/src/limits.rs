@@ -51,6 +51,10 @@ pub struct Limits {
     /// Golden alternatives or variants that a boot which fits none is compared with, to name what differs. The comparison is for
     /// people, and takes some 100 us each.
     pub compared: usize,
+    /// Releases that share a boot's rarest register value and are asked whether they have the others, too: some ns each.
+    pub shared_releases: usize,
+    /// Releases whose values all fit that a boot is judged by in turn, until one explains it.
+    pub judged_releases: usize,
     /// Pairs of golden slot and event that one exact alignment looks at. 300 GRUB commands against 300 are 90,000; beyond it digests
     /// that occur once are the anchors, in linear time.
     pub aligned_pairs: usize,
@@ -132,6 +136,8 @@ impl Limits {
         certificate_bytes: 8_192,
         intermediates: 6,
         compared: 10,
+        shared_releases: 1 << 16,
+        judged_releases: 8,
         aligned_pairs: 1 << 17,
         compared_rows: 512,
         explaining_extends: 1 << 16,

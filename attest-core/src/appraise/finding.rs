@@ -83,6 +83,8 @@ names! {
         EventRepeated = "event_repeated",
         /// An extend that the golden sequence lacks.
         EventUnexpected = "event_unexpected",
+        /// The release was let in without waiting, and nobody has looked at it yet.
+        EmergencyReleaseUnreviewed = "emergency_release_unreviewed",
         /// The evidence could not be proven; the detail says why.
         EvidenceNotAuthentic = "evidence_not_authentic",
         /// The golden document is for another device family.
@@ -149,6 +151,18 @@ names! {
         QuoteMissing = "quote_missing",
         /// The device was restarted since it was last seen.
         Rebooted = "rebooted",
+        /// The policy says that devices of the family enforce nothing.
+        ReleaseCapabilityNone = "release_capability_none",
+        /// No release of the family counts.
+        ReleaseMissing = "release_missing",
+        /// The release came by a way that is not accepted here.
+        ReleaseTierNotAccepted = "release_tier_not_accepted",
+        /// The policy says that devices of the family verify what they boot and do not measure it.
+        ReleaseVerifiedOnly = "release_verified_only",
+        /// The log of releases is not known up to a recent time.
+        ReleaseViewStale = "release_view_stale",
+        /// The release counted once; the detail says why it does not now.
+        ReleaseWithdrawn = "release_withdrawn",
         /// The log's events do not replay to the quoted PCR.
         ReplayMismatch = "replay_mismatch",
         /// The TPM was reset or restarted while an earlier verdict still counts.
@@ -203,8 +217,23 @@ names! {
         VariedByRule = "varied_by_rule",
         /// The PCR is quoted in no bank of at least SHA-256.
         WeakBank = "weak_bank",
+        /// The policy says that the keys which the family's makers put into it are weak.
+        WeakRoots = "weak_roots",
         /// A quirk was tolerated because the golden document names it.
         WorkaroundUsed = "workaround_used",
+    }
+}
+
+impl Code {
+    /// Whether such a warning about the evidence as a whole keeps every part from being better than `warning`.
+    pub(super) const fn caps(self) -> bool {
+        matches!(
+            self,
+            Self::ReleaseCapabilityNone
+                | Self::ReleaseVerifiedOnly
+                | Self::ReleaseViewStale
+                | Self::WeakRoots
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
 use super::report::first_difference;
 use super::roots::{measured_again, merge, root_causes, sort};
-use super::status::{evidence_refuses, status, statuses};
+use super::status::{at_best, status, statuses};
 use super::verdict::{
     ComponentVerdict, ImaCoverage, JudgedPcr, Proven, Status, SubVerdict, TrustVector, Verdict,
 };
@@ -37,8 +37,21 @@ impl Policy {
         references: &ReferenceSet,
         context: &Context,
     ) -> Verdict {
+        self.appraise_by(evidence, tokens, references, context, Vec::new())
+    }
+
+    /// The same, where something is found about the golden values themselves.
+    pub(super) fn appraise_by(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        tokens: &[AuthenticToken],
+        references: &ReferenceSet,
+        context: &Context,
+        about_release: Vec<Reason>,
+    ) -> Verdict {
         let golden = references.golden();
         let mut reasons = facts::about_evidence(evidence, self, context);
+        reasons.extend(about_release);
         reasons.extend(facts::about_golden(references, self, context));
         reasons.extend(facts::about_overlay(evidence, references));
         reasons.extend(facts::about_log(evidence, golden));
@@ -64,7 +77,7 @@ impl Policy {
 
         let parts = statuses(&reasons, golden.ima.is_some());
         let components = components(references.index(), &boot, &reasons, parts.0);
-        let vectors = vector::vectors(evidence, &boot, &reasons, parts, golden);
+        let vectors = vector::vectors(evidence, &boot, &reasons, parts, Some(golden));
         let mut source = references.source().clone();
         source.variant = boot.variant.clone().filter(|_| boot.explained);
         let tokens = tokens.verdicts(&reasons, vectors.whole.instance_identity);
@@ -84,6 +97,7 @@ impl Policy {
             comparison: boot.comparison,
             golden: source,
             family: context.family.clone(),
+            valid_until: None,
             device: device(evidence.quote().subject()),
             judged: boot
                 .judged
@@ -113,7 +127,7 @@ impl Policy {
         let identity = vector::instance_identity(subject.unwrap_or(&Subject::Vouched), revoked);
         let of_tokens = judged.verdicts(&reasons, identity);
         // Alone, the evidence as a whole: no part of a boot is judged.
-        let start = status(evidence_refuses(&reasons), None, false);
+        let start = status(at_best(&reasons), None, false);
         let nothing = SubVerdict { status: Status::None, trust_vector: TrustVector::default() };
         let vectors = of_tokens.iter().map(|token| token.verdict.trust_vector);
         Verdict {
@@ -129,6 +143,7 @@ impl Policy {
             comparison: Vec::new(),
             golden: references.source().clone(),
             family: context.family.clone(),
+            valid_until: None,
             device: subject.and_then(device),
             judged: Vec::new(),
             ima_checkpoint: None,
@@ -165,6 +180,7 @@ impl Policy {
             comparison: Vec::new(),
             golden: source,
             family: context.family.clone(),
+            valid_until: None,
             device: None,
             judged: Vec::new(),
             proven: None,
@@ -186,10 +202,24 @@ impl Policy {
     ) -> Verdict {
         let mut reason = Reason::new(Code::OverlayRefused, Severity::Refuse, Part::Evidence, detail);
         reason.detail_code = Some(code);
+        self.refuse_golden(reason, evidence, Some(references), context)
+    }
+
+    /// The same where there are no golden values for this device, whatever the reason is.
+    pub(super) fn refuse_golden(
+        &self,
+        reason: Reason,
+        evidence: &AuthenticEvidence<'_>,
+        references: Option<&ReferenceSet>,
+        context: &Context,
+    ) -> Verdict {
+        let (code, detail) = (reason.code.as_str(), reason.explain.clone());
+        let golden = references.map(ReferenceSet::golden);
+        let source = references.map_or_else(GoldenSource::no_release, |known| known.source().clone());
         let mut reasons = facts::about_evidence(evidence, self, context);
         reasons.push(reason);
-        let parts = statuses(&reasons, references.golden().ima.is_some());
-        let vectors = vector::vectors(evidence, &Boot::default(), &reasons, parts, references.golden());
+        let parts = statuses(&reasons, golden.is_some_and(|golden| golden.ima.is_some()));
+        let vectors = vector::vectors(evidence, &Boot::default(), &reasons, parts, golden);
         Verdict {
             trust_vector: vectors.whole,
             boot: SubVerdict { status: parts.0, trust_vector: vectors.boot },
@@ -197,7 +227,7 @@ impl Policy {
             device: device(evidence.quote().subject()),
             proven: Some(proven(evidence)),
             reasons,
-            ..self.refuse(code, detail, references.source().clone(), context)
+            ..self.refuse(code, &detail, source, context)
         }
     }
 }

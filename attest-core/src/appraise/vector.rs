@@ -48,7 +48,7 @@ pub(super) fn vectors(
     boot: &Boot,
     reasons: &[Reason],
     (boot_status, runtime_status): (Status, Status),
-    golden: &Golden,
+    golden: Option<&Golden>,
 ) -> Vectors {
     let revoked = reasons.iter().any(|reason| reason.code == Code::Revoked);
     let instance_identity = instance_identity(evidence.quote().subject(), revoked);
@@ -66,7 +66,8 @@ pub(super) fn vectors(
         }
         Status::Warning => runtime_vector.executables = APPROVED_BOOT,
         Status::Affirming => {
-            let proven = super::runtime::measures_everything(evidence, boot, golden);
+            let measures = |golden| super::runtime::measures_everything(evidence, boot, golden);
+            let proven = golden.is_some_and(measures);
             runtime_vector.executables = if proven { APPROVED } else { APPROVED_BOOT };
             runtime_vector.file_system = APPROVED;
         }

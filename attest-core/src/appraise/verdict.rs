@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use super::cause::RootCause;
 use super::comparison::{Comparison, FirstDifference};
 use super::finding::{Part, Reason, Severity};
+use crate::Timestamp;
 use crate::authenticate::ImaCheckpoint;
 use crate::evidence::tpm::ClockInfo;
 use crate::reference::GoldenSource;
@@ -162,6 +163,11 @@ pub struct ImaCoverage {
     pub entries_left_over: u32,
 }
 
+#[expect(clippy::ref_option, reason = "serde passes fields so")]
+fn unix<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(Timestamp::unix).serialize(serializer)
+}
+
 fn clock<S: Serializer>(clock: &ClockInfo, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Fields {
@@ -224,6 +230,9 @@ pub struct Verdict {
     pub comparison: Vec<Comparison>,
     /// Where the golden values came from.
     pub golden: GoldenSource,
+    /// The last second of what this verdict stands on: a result never counts longer, whatever its maker's usual time is.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "unix")]
+    pub valid_until: Option<Timestamp>,
     /// The device family that was judged.
     pub family: String,
     /// The enrolled device, if the key is enrolled.
@@ -249,6 +258,12 @@ impl Verdict {
     pub fn proven_nonce(&self) -> Option<&str> {
         let quote = self.proven.as_ref().map(|proven| proven.nonce.as_str());
         quote.or_else(|| self.tokens.iter().find_map(|token| token.nonce.as_deref()))
+    }
+
+    /// When a result that would count until `usual` stops counting.
+    #[must_use]
+    pub fn expires(&self, usual: Timestamp) -> Timestamp {
+        self.valid_until.map_or(usual, |until| until.min(usual))
     }
 
     /// Whether every finding allows the credential: the status is `affirming`.

@@ -59,16 +59,21 @@ struct Known {
 
 /// A register and the first bytes of a value in one bank. More bytes would prove no more: the extends are compared in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+pub(crate) struct Key {
     pcr: u8,
     alg: crate::HashAlg,
     value: [u8; 16],
 }
 
 impl Key {
-    fn new(pcr: u8, value: &Digest) -> Self {
+    pub(crate) fn new(pcr: u8, value: &Digest) -> Self {
         let first = value.as_bytes().first_chunk().copied().unwrap_or_default();
         Self { pcr, alg: value.alg(), value: first }
+    }
+
+    /// A number that is spread as evenly as digests are.
+    pub(crate) fn spread(&self) -> u64 {
+        self.value.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
     }
 }
 
@@ -200,6 +205,17 @@ impl Index {
     /// Sequences of variants with a device's own digests.
     fn own_of_variants(&self) -> impl DoubleEndedIterator<Item = (u32, &Known)> {
         self.own.range(self.document.count()..).map(|(id, known)| (*id, known))
+    }
+
+    /// The values that registers have after the document's sequences as they are written; one that several sequences lead to stands there
+    /// several times.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.document.values.iter().map(|(key, _)| *key)
+    }
+
+    /// Registers in which some sequence of the document may vary.
+    pub(crate) fn open_registers(&self) -> impl Iterator<Item = u8> + '_ {
+        self.document.open.keys().copied()
     }
 
     /// Whether a sequence of the register has a rule with values.

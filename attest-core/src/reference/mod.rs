@@ -1,5 +1,6 @@
 //! Golden values: what a good device of a family boots, as a document that people review and as a set ready for appraisal.
 
+mod candidates;
 pub mod component;
 pub mod corim;
 pub mod document;
@@ -13,6 +14,7 @@ pub mod overlay;
 pub mod predict;
 mod set;
 
+pub use candidates::Candidates;
 pub use document::Document;
 pub use golden::Golden;
 pub use set::{GoldenSource, Governed, ReferenceSet, ResolvedVariant};

@@ -35,6 +35,22 @@ pub struct GoldenSource {
     pub governed: Option<Governed>,
 }
 
+impl GoldenSource {
+    /// Releases, none of which is at hand.
+    #[must_use]
+    pub const fn no_release() -> Self {
+        Self {
+            source: "release",
+            release: None,
+            tier: None,
+            variant: None,
+            document_sha256: None,
+            overlay_sha256: None,
+            governed: None,
+        }
+    }
+}
+
 /// The release that golden values came by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Governed {

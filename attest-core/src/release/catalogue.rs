@@ -20,6 +20,8 @@ pub type Floors = BTreeMap<Name, u64>;
 pub struct Catalogue {
     /// Each in the order of the log.
     families: BTreeMap<Name, Vec<Release>>,
+    /// Each with why it does not count now.
+    withdrawn: BTreeMap<Name, Vec<(Release, Vec<Failure>)>>,
     floors: Floors,
     refused: Vec<Refused>,
     missing: Vec<ObjectId>,
@@ -105,7 +107,13 @@ impl Catalogue {
             Some(release) if failures.is_empty() => {
                 self.families.entry(release.request().family.clone()).or_default().push(release);
             }
-            _ => self.refused.push(Refused { request, bundle, failures }),
+            release => {
+                if let Some(release) = release.filter(|_| failures.iter().all(is_of_time)) {
+                    let family = release.request().family.clone();
+                    self.withdrawn.entry(family).or_default().push((release, failures.clone()));
+                }
+                self.refused.push(Refused { request, bundle, failures });
+            }
         }
     }
 
@@ -113,6 +121,12 @@ impl Catalogue {
     #[must_use]
     pub fn family(&self, family: &Name) -> &[Release] {
         self.families.get(family).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Those that counted once and do not now, with the gates that they do not pass any more.
+    #[must_use]
+    pub fn withdrawn(&self, family: &Name) -> &[(Release, Vec<Failure>)] {
+        self.withdrawn.get(family).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every release that counts, family by family.
@@ -143,6 +157,13 @@ impl Catalogue {
     pub fn missing(&self) -> &[ObjectId] {
         &self.missing
     }
+}
+
+/// Whether a release that falls short in this alone was one.
+fn is_of_time(failure: &Failure) -> bool {
+    let gates = [Gate::Revocation, Gate::Freshness, Gate::BreakGlass, Gate::Version];
+    let never = matches!(failure, Failure::EmergencyPending { .. } | Failure::VersionStep { .. });
+    gates.contains(&failure.gate()) && !never
 }
 
 /// The object of this id, and no other one.

@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod built;
 pub mod bundle;
 pub mod catalogue;
+pub mod choice;
 pub mod dsse;
 pub mod evaluate;
 pub mod form;

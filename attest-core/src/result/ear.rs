@@ -5,14 +5,14 @@
 //! | profile | `eat_profile` | 265 | [`PROFILE`] |
 //! | issuer, audience | `iss`, `aud` | 1, 3 | as configured |
 //! | subject | `sub` | 2 | the enrolled device's id; absent for a key that only the caller vouches for |
-//! | times | `iat`, `exp` | 6, 4 | seconds since 1970 |
+//! | times | `iat`, `exp` | 6, 4 | seconds since 1970; `exp` never after what the verdict stands on is over |
 //! | nonce | `eat_nonce` | 10 | the one in the signed evidence; absent when the evidence proved nothing |
 //! | confirmation | `cnf` | 8 | the subject's public key; absent when the evidence proved nothing, for it is bound through the nonce |
 //! | status | `ear_status` | 1000 | the worst of the judged parts |
 //! | verifier | `ear_verifier_id` | 1004 | developer and build |
 //! | parts | `submods` | 266 | `boot`, `runtime`, and one for each token by its golden name, see below |
 //! | family | `attest_family` | -71001 | the device family that was judged |
-//! | golden values | `attest_golden` | -71002 | source, release, tier, variant, digest of the document |
+//! | golden values | `attest_golden` | -71002 | source, release, tier, variant, digest of the document; of a release the authority, its place in the log, versions and gates |
 //! | development | `attest_development` | -71003 | always there, so that its absence cannot mean "no" |
 //!
 //! Each part has `ear_status`, `ear_trustworthiness_vector` (1001, claims of value 0 left out), `ear_appraisal_policy_ids` (1003) and
@@ -94,7 +94,7 @@ pub struct VerifierId {
 pub struct ResultContext {
     /// When the verdict was made.
     pub issued_at: Timestamp,
-    /// When it stops counting.
+    /// When it stops counting, unless the verdict does before.
     pub expires: Timestamp,
     /// Who judged.
     pub verifier: VerifierId,
@@ -139,7 +139,7 @@ fn top(verdict: &Verdict, context: &ResultContext) -> Vec<(Label, Claim)> {
     let mut claims = vec![
         (label::PROFILE, Claim::text(PROFILE)),
         (label::IAT, Claim::Unsigned(context.issued_at.unix())),
-        (label::EXP, Claim::Unsigned(context.expires.unix())),
+        (label::EXP, Claim::Unsigned(verdict.expires(context.expires).unix())),
         (label::VERIFIER, verifier(&context.verifier)),
         (label::STATUS, tier(status(verdict))),
         (label::SUBMODS, submods(verdict, context)),
@@ -191,6 +191,16 @@ fn golden(verdict: &Verdict) -> Claim {
     ];
     let mut claims = vec![(Label::text("source"), Claim::text(golden.source))];
     claims.extend(present(optional.map(|(name, value)| (Label::text(name), value.clone().map(Claim::Text)))));
+    if let Some(governed) = &golden.governed {
+        let gates = governed.gates.iter().map(|gate| Claim::text(*gate)).collect();
+        claims.extend([
+            (Label::text("authority"), Claim::text(&governed.authority)),
+            (Label::text("version"), Claim::text(&governed.version)),
+            (Label::text("security_version"), Claim::Unsigned(governed.security_version)),
+            (Label::text("log_index"), Claim::Unsigned(governed.log_index)),
+            (Label::text("gates"), Claim::Array(gates)),
+        ]);
+    }
     Claim::Map(claims)
 }
 

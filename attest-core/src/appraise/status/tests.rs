@@ -21,15 +21,18 @@ fn every_row_of_the_table() {
         (Some(Refuse), true, Status::Contraindicated),
     ];
     for (worst, is_judged, wanted) in rows {
-        assert_eq!(status(false, worst, is_judged), wanted, "{worst:?} {is_judged}");
-        assert_eq!(status(true, worst, is_judged), Status::Contraindicated, "{worst:?} {is_judged}");
+        assert_eq!(status(Status::Affirming, worst, is_judged), wanted, "{worst:?} {is_judged}");
+        let capped = if wanted == Status::Affirming { Status::Warning } else { wanted };
+        assert_eq!(status(Status::Warning, worst, is_judged), capped, "{worst:?} {is_judged}");
+        let refused = status(Status::Contraindicated, worst, is_judged);
+        assert_eq!(refused, Status::Contraindicated, "{worst:?} {is_judged}");
     }
 }
 
 #[test]
 fn what_refuses_the_evidence_refuses_boot_and_runtime() {
     let reasons = [about(Part::Evidence, Severity::Refuse)];
-    assert!(evidence_refuses(&reasons));
+    assert_eq!(at_best(&reasons), Status::Contraindicated);
     assert_eq!(statuses(&reasons, true), (Status::Contraindicated, Status::Contraindicated));
     assert_eq!(statuses(&reasons, false), (Status::Contraindicated, Status::Contraindicated));
 }
@@ -37,8 +40,20 @@ fn what_refuses_the_evidence_refuses_boot_and_runtime() {
 #[test]
 fn a_warning_about_the_evidence_is_for_people() {
     let reasons = [about(Part::Evidence, Severity::Warn)];
-    assert!(!evidence_refuses(&reasons));
+    assert_eq!(at_best(&reasons), Status::Affirming);
     assert_eq!(statuses(&reasons, true), (Status::Affirming, Status::Affirming));
+}
+
+#[test]
+fn what_bounds_the_whole_lowers_every_judged_part() {
+    for code in Code::ALL.iter().copied().filter(|code| code.caps()) {
+        let reasons = |severity, part| [Reason::new(code, severity, part, "")];
+        let warns = reasons(Severity::Warn, Part::Evidence);
+        assert_eq!(at_best(&warns), Status::Warning, "{code}");
+        assert_eq!(statuses(&warns, true), (Status::Warning, Status::Warning), "{code}");
+        assert_eq!(at_best(&reasons(Severity::Info, Part::Evidence)), Status::Affirming, "{code}");
+        assert_eq!(at_best(&reasons(Severity::Warn, Part::Token)), Status::Affirming, "{code}");
+    }
 }
 
 #[test]

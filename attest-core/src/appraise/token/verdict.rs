@@ -1,7 +1,7 @@
 //! Each token's own verdict, and what it does to that of the whole device.
 
 use super::super::finding::{Part, Reason};
-use super::super::status::{evidence_refuses, status};
+use super::super::status::{at_best, status};
 use super::super::vector::{APPROVED, APPROVED_BOOT, CONTRAINDICATED};
 use super::super::verdict::{Status, SubVerdict, TokenVerdict, TrustVector};
 use super::{Judged, Tokens};
@@ -9,12 +9,12 @@ use super::{Judged, Tokens};
 impl Tokens {
     /// Each token's own verdict, by the truth table of the parts.
     pub(in crate::appraise) fn verdicts(&self, reasons: &[Reason], identity: i8) -> Vec<TokenVerdict> {
-        let evidence_refuses = evidence_refuses(reasons);
+        let at_best = at_best(reasons);
         let one = |judged: &Judged| {
             let is_own =
                 |r: &&Reason| r.part == Part::Token && r.token.as_deref() == Some(judged.name.as_str());
             let worst = reasons.iter().filter(is_own).map(|reason| reason.severity).max();
-            let status = status(evidence_refuses, worst, judged.has_golden);
+            let status = status(at_best, worst, judged.has_golden);
             TokenVerdict {
                 name: judged.name.clone(),
                 profile: judged.profile,

@@ -7,6 +7,7 @@ use crate::{
         verdict::{ComponentVerdict, JudgedPcr, Proven},
     },
     evidence::tpm::ClockInfo,
+    reference::Governed,
     result::key::VerifyingKey,
 };
 
@@ -40,6 +41,7 @@ pub(crate) fn good() -> Verdict {
             overlay_sha256: None,
             governed: None,
         },
+        valid_until: None,
         family: "debian-laptop".into(),
         device: Some("dev-0123456789abcdef0123456789abcdef".into()),
         judged: vec![JudgedPcr { pcr: 4, bank: "sha256" }, JudgedPcr { pcr: 7, bank: "sha256" }],
@@ -92,6 +94,36 @@ pub(crate) fn context() -> ResultContext {
         confirmation: Some(subject()),
         development: false,
     }
+}
+
+#[test]
+fn a_result_counts_no_longer_than_what_its_verdict_stands_on() {
+    let exp = |until: Option<u64>| {
+        let valid_until = until.map(Timestamp::from_unix);
+        Ear::new(&Verdict { valid_until, ..good() }, &context()).to_json()["exp"].clone()
+    };
+    assert_eq!(exp(None), json!(NOW + 300));
+    assert_eq!(exp(Some(NOW + 299)), json!(NOW + 299));
+    assert_eq!(exp(Some(NOW + 301)), json!(NOW + 300));
+}
+
+#[test]
+fn a_release_is_named_with_its_authority_its_place_and_its_gates() {
+    let mut verdict = good();
+    verdict.golden.governed = Some(Governed {
+        authority: "sha256:00".into(),
+        family: "debian-laptop".into(),
+        version: "2026.11.1".into(),
+        security_version: 4,
+        log_index: 17,
+        gates: vec!["policy", "request"],
+    });
+    let expected = json!({
+        "source": "release", "release": "2026.11", "tier": "production", "variant": "6.1.0-41",
+        "authority": "sha256:00", "version": "2026.11.1", "security_version": 4, "log_index": 17,
+        "gates": ["policy", "request"],
+    });
+    assert_eq!(Ear::new(&verdict, &context()).to_json()["attest_golden"], expected);
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Devices judged by the releases of their family: which one they booted, and what that release is worth now.
+
+use super::finding::{Code, Part, Reason, Severity};
+use super::policy::{Context, Policy};
+use super::verdict::{TrustVector, Verdict};
+use crate::Timestamp;
+use crate::authenticate::{AuthenticEvidence, AuthenticToken};
+use crate::reference::{GoldenSource, ReferenceSet};
+use crate::release::choice::{Choice, Offer};
+use crate::release::evaluate::{Now, Standing};
+use crate::release::policy::Capability;
+use crate::release::view::LogView;
+
+/// How long a verdict counts about a device that verifies what it boots and does not measure it, in seconds: what it runs may change
+/// without any trace.
+const VERIFIED_ONLY: u64 = 60;
+
+/// AR4SI, hardware: "recognised vulnerabilities" of what is genuine.
+const UNSAFE: i8 = 32;
+
+/// By what a device is judged: the releases of its family, under the newest view of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Releases<'r> {
+    /// The releases.
+    pub choice: &'r Choice,
+    /// The log.
+    pub view: &'r LogView,
+    /// The time.
+    pub now: Now,
+}
+
+/// Puts a device's own digests into golden values: nothing where it has none, and a stable code with words where they do not count.
+pub type Overlaying<'o> = &'o dyn Fn(&ReferenceSet) -> Result<Option<ReferenceSet>, (&'static str, String)>;
+
+impl Releases<'_> {
+    /// Where golden values come from before it is known which release a device booted.
+    #[must_use]
+    pub fn source(&self) -> GoldenSource {
+        let best = self.choice.best(self.view, self.now);
+        best.map_or_else(GoldenSource::no_release, |offer| offer.reference().source().clone())
+    }
+
+    /// The later of the clock and the witnesses' time.
+    fn time(&self) -> Timestamp {
+        self.now.clock.max(self.view.time())
+    }
+
+    /// From which time on the view counts less, and from which on not at all; by the policy that is followed now.
+    fn ages(&self) -> (Timestamp, Timestamp) {
+        let log = self.view.policy().map(|policy| &policy.document().log);
+        let ages = log.map_or((0, 0), |log| (log.soft_age_seconds, log.hard_age_seconds));
+        (self.view.time().plus(ages.0), self.view.time().plus(ages.1))
+    }
+}
+
+impl Policy {
+    /// Judges authentic evidence by the release that the device booted: of those whose golden values the proven PCR values lead to, the best
+    /// one that explains the boot. Where none does, by the newest of the best tier, and the reasons are told against that.
+    #[must_use]
+    pub fn appraise_released(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        tokens: &[AuthenticToken],
+        by: &Releases<'_>,
+        overlaying: Overlaying<'_>,
+        context: &Context,
+    ) -> Verdict {
+        let judged = |offer| self.by_offer(evidence, tokens, offer, by, overlaying, context);
+        let mut first = None;
+        for offer in by.choice.explaining(evidence, by.view, by.now) {
+            let verdict = judged(offer);
+            if is_explained(&verdict) {
+                return verdict;
+            }
+            first.get_or_insert(verdict);
+        }
+        let best = || by.choice.best(by.view, by.now).map(judged);
+        first.or_else(best).unwrap_or_else(|| {
+            let explain = "no release of this family counts: nothing says what a good device boots";
+            let reason = Reason::new(Code::ReleaseMissing, Severity::Refuse, Part::Evidence, explain);
+            self.refuse_golden(reason, evidence, None, context)
+        })
+    }
+
+    fn by_offer(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        tokens: &[AuthenticToken],
+        offer: &Offer,
+        by: &Releases<'_>,
+        overlaying: Overlaying<'_>,
+        context: &Context,
+    ) -> Verdict {
+        let overlaid = match overlaying(offer.reference()) {
+            Ok(overlaid) => overlaid,
+            Err((code, detail)) => {
+                return self.refuse_overlay(code, &detail, evidence, offer.reference(), context);
+            }
+        };
+        let references = overlaid.as_ref().unwrap_or_else(|| offer.reference());
+        let about = about_release(offer, by);
+        let mut verdict = self.appraise_by(evidence, tokens, references, context, about);
+        if verdict.reasons.iter().any(|reason| reason.code == Code::WeakRoots) {
+            for vector in [&mut verdict.trust_vector, &mut verdict.boot.trust_vector] {
+                *vector = TrustVector { hardware: vector.hardware.max(UNSAFE), ..*vector };
+            }
+        }
+        let (_, hard) = by.ages();
+        let short =
+            (offer.release().capability() == Capability::VerifiedOnly).then(|| by.time().plus(VERIFIED_ONLY));
+        verdict.valid_until = offer.lapses().into_iter().chain([hard]).chain(short).min();
+        verdict
+    }
+}
+
+/// Whether this release is the one that was booted, whatever else is wrong.
+fn is_explained(verdict: &Verdict) -> bool {
+    let refuses = |reason: &Reason| {
+        let is_about_values =
+            matches!(reason.part, Part::Boot | Part::Runtime) || reason.code == Code::OverlayRefused;
+        is_about_values && reason.severity == Severity::Refuse
+    };
+    !verdict.reasons.iter().any(refuses)
+}
+
+/// What a release does to a verdict, whatever was measured.
+fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
+    let (release, mut reasons) = (offer.release(), Vec::new());
+    let mut add = |code, severity, detail_code, explain: String| {
+        let reason = Reason::new(code, severity, Part::Evidence, explain);
+        reasons.push(Reason { detail_code, ..reason });
+    };
+    let named = || format!("the release {} ({})", release.request().version, release.id());
+    if let Some(why) = offer.not_now(by.view, by.now) {
+        let explain = format!("{} does not count any more: {}", named(), why.detail);
+        add(Code::ReleaseWithdrawn, Severity::Refuse, Some(why.code), explain);
+    } else if let Standing::Provisional { until } = release.standing() {
+        let explain = format!(
+            "{} was let in without waiting; nobody has looked at it, and it lapses at {}",
+            named(),
+            until.utc()
+        );
+        add(Code::EmergencyReleaseUnreviewed, Severity::Warn, None, explain);
+    }
+    if !offer.is_accepted() {
+        let explain =
+            format!("{} is of tier `{}`, which is not accepted here", named(), release.tier().name());
+        add(Code::ReleaseTierNotAccepted, Severity::Refuse, None, explain);
+    }
+    let (time, (soft, hard)) = (by.time(), by.ages());
+    if time > soft {
+        let severity = if time > hard { Severity::Refuse } else { Severity::Warn };
+        let seen = by.view.time().utc();
+        let explain =
+            format!("the log of releases is known up to {seen}: what was revoked since is not known");
+        add(Code::ReleaseViewStale, severity, None, explain);
+    }
+    if release.has_weak_roots() {
+        let explain = "the keys that the makers of this family put into it are known to be weak";
+        add(Code::WeakRoots, Severity::Warn, None, explain.to_owned());
+    }
+    match release.capability() {
+        Capability::Measured => {}
+        Capability::None => {
+            let explain = "devices of this family enforce nothing: what they say binds them to nothing";
+            add(Code::ReleaseCapabilityNone, Severity::Warn, None, explain.to_owned());
+        }
+        Capability::VerifiedOnly => {
+            let explain =
+                "devices of this family verify signatures as they boot, and do not measure what they boot";
+            add(Code::ReleaseVerifiedOnly, Severity::Warn, None, explain.to_owned());
+        }
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! Which release a boot is judged by, and what becomes of the verdict.
+
+use super::*;
+use crate::appraise::Status;
+use crate::authenticate::{AttestationKey, Challenge, Nonce};
+use crate::evidence::tcg_log::EventLog;
+use crate::evidence::{Bundle, Evidence};
+use crate::reference::corim::{Validity, profile};
+use crate::reference::golden::{self, Golden};
+use crate::reference::learn::{Boot, Choices, learn};
+use crate::release::choice::AcceptedTiers;
+use crate::release::object::ObjectId;
+use crate::release::policy::{Family, Tier};
+use crate::release::statement::Revoked;
+use crate::release::testing::history::*;
+use crate::release::testing::play::*;
+use crate::release::testing::*;
+use crate::testing::fixture;
+use crate::{Limits, Timestamp};
+
+/// The captured boot with GRUB, quoted.
+fn evidence() -> AuthenticEvidence<'static> {
+    let sent = Evidence {
+        attest: fixture!("boots/sb-grub/quote-ecc.attest"),
+        signature: fixture!("boots/sb-grub/quote-ecc.sig"),
+        event_log: Some(fixture!("boots/sb-grub/eventlog.bin")),
+        ima: Some(fixture!("boots/sb-grub/ima.bin")),
+        ..Evidence::default()
+    };
+    let bundle = Bundle::parse(sent, &Limits::DEFAULT).unwrap();
+    let key = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &Limits::DEFAULT).unwrap();
+    let nonce = hex::decode(fixture!("boots/sb-grub/nonce.hex").trim_ascii()).unwrap();
+    let challenge = Challenge::offline(Nonce::given(&nonce).unwrap());
+    AuthenticEvidence::authenticate(bundle, &key, challenge, Timestamp::from_unix(0)).unwrap()
+}
+
+/// The golden values of the same machine with another initrd.
+fn other() -> Golden {
+    let log = EventLog::parse(fixture!("boots/sb-initrd/eventlog.bin"), &Limits::DEFAULT).unwrap();
+    let evidence = golden::Evidence::Quoted;
+    let boot = Boot { name: "other", log: &log, userspace: None, evidence, files: None };
+    learn("gateway", &[boot], &Choices::default()).unwrap()
+}
+
+fn own() -> Golden {
+    golden("gateway")
+}
+
+/// One more release.
+fn release(history: &mut History, golden: &Golden, change: impl FnOnce(&mut Play)) -> ObjectId {
+    let edition = u64::try_from(history.leaves.len()).unwrap();
+    let mut play = Play::of(history.clone(), &corim(golden, edition), "erin");
+    (play.request.authority, play.request.policy) = (history.authority, history.authority);
+    change(&mut play);
+    play.all();
+    *history = play.history.clone();
+    play.id()
+}
+
+fn by(channel: &str) -> impl FnOnce(&mut Play) {
+    let channel = name(channel);
+    move |play| play.request.channel = channel
+}
+
+fn urgent(play: &mut Play) {
+    *play = play.clone().emergency();
+}
+
+/// What was weighed at one time, asked at another.
+struct Asked {
+    choice: Choice,
+    view: LogView,
+    now: Now,
+}
+
+impl Asked {
+    fn of(history: &History) -> Self {
+        Self::accepting(history, &AcceptedTiers::default())
+    }
+
+    fn accepting(history: &History, accepted: &AcceptedTiers) -> Self {
+        let choice = Choice::new(&name("gateway"), &catalogue(history, history.clock), accepted);
+        let now = Now { clock: at(history.clock), is_confirmed: true };
+        Self { choice, view: history.view().unwrap(), now }
+    }
+
+    fn at(mut self, clock: u64) -> Self {
+        self.now.clock = at(clock);
+        self
+    }
+
+    fn releases(&self) -> Releases<'_> {
+        Releases { choice: &self.choice, view: &self.view, now: self.now }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let context = Context { family: "gateway".into(), ..Context::default() };
+        Policy::default().appraise_released(&evidence(), &[], &self.releases(), &|_| Ok(None), &context)
+    }
+}
+
+fn of_release(verdict: &Verdict, id: ObjectId) -> bool {
+    verdict.golden.release == Some(id.to_string())
+}
+
+/// The codes of warnings and refusals about the evidence, with the detail's where there is one.
+fn found(verdict: &Verdict) -> Vec<&'static str> {
+    let told = |r: &&Reason| {
+        // The key came without its attributes.
+        r.part == Part::Evidence && r.severity != Severity::Info && r.code != Code::AkAttributesUnproven
+    };
+    verdict.reasons.iter().filter(told).map(|r| r.detail_code.unwrap_or(r.code.as_str())).collect()
+}
+
+#[test]
+fn the_release_that_explains_the_boot_is_named() {
+    for own_first in [true, false] {
+        let mut history = History::new();
+        let mut mine = None;
+        for is_own in [own_first, !own_first] {
+            let id = release(&mut history, &if is_own { own() } else { other() }, |_| {});
+            mine = mine.or(is_own.then_some(id));
+        }
+        let asked = Asked::of(&history);
+        let verdict = asked.verdict();
+        assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
+        assert!(of_release(&verdict, mine.unwrap()), "{own_first}");
+        assert_eq!((verdict.golden.source, verdict.golden.tier.as_deref()), ("release", Some("production")));
+        let governed = verdict.golden.governed.as_ref().unwrap();
+        let place = asked.choice.offers().iter().find(|offer| of_release(&verdict, offer.release().id()));
+        assert_eq!(governed.log_index, place.unwrap().release().published().index);
+        assert_eq!(governed.authority, history.authority.to_string());
+        assert_eq!(governed.gates.len(), 13);
+        assert_eq!(
+            verdict.valid_until,
+            Some(at(history.clock + 7 * DAY)),
+            "no longer than the view is known"
+        );
+    }
+}
+
+#[test]
+fn a_boot_that_no_release_explains_is_told_against_the_newest_of_the_best_tier() {
+    let mut history = History::new();
+    release(&mut history, &other(), |_| {});
+    let newest = release(&mut history, &other(), |_| {});
+    release(&mut history, &other(), by("nightly"));
+    release(&mut history, &other(), urgent);
+    let verdict = Asked::of(&history).verdict();
+    assert_eq!(verdict.status, Status::Contraindicated);
+    assert!(of_release(&verdict, newest));
+    assert!(verdict.reasons.iter().any(|reason| reason.code == Code::GoldenMismatch));
+}
+
+#[test]
+fn of_releases_with_the_same_values_the_best_tier_counts() {
+    let mut history = History::new();
+    let production = release(&mut history, &own(), |_| {});
+    release(&mut history, &own(), by("lab"));
+    release(&mut history, &own(), urgent);
+    let verdict = Asked::of(&history).verdict();
+    assert!(of_release(&verdict, production));
+    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
+}
+
+#[test]
+fn inv16_values_of_a_lower_tier_are_not_production_s() {
+    for (channel, tier) in [("lab", Tier::Dev), ("nightly", Tier::Delegated)] {
+        let mut history = History::new();
+        let id = release(&mut history, &own(), by(channel));
+        let verdict = Asked::of(&history).verdict();
+        assert_eq!(verdict.status, Status::Contraindicated, "{channel}");
+        assert_eq!(found(&verdict), ["release_tier_not_accepted"]);
+        assert!(of_release(&verdict, id), "it is said which one was booted");
+        let asked = Asked::accepting(&history, &[tier].into_iter().collect());
+        let verdict = asked.verdict();
+        assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
+        assert_eq!(verdict.golden.tier.as_deref(), Some(tier.name()));
+    }
+    let mut history = History::new();
+    release(&mut history, &own(), |_| {});
+    let verdict = Asked::accepting(&history, &[Tier::Dev].into_iter().collect()).verdict();
+    assert_eq!(found(&verdict), ["release_tier_not_accepted"], "a set, and no least one");
+}
+
+#[test]
+fn inv11_an_emergency_lapses_by_the_clock_alone() {
+    let mut history = History::new();
+    release(&mut history, &own(), urgent);
+    let deadline = NOW + 2 + 2 * DAY;
+    let verdict = Asked::of(&history).at(deadline - 1).verdict();
+    assert_eq!(found(&verdict), ["emergency_release_unreviewed", "release_view_stale"]);
+    let verdict = Asked::of(&history).verdict();
+    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec!["emergency_release_unreviewed"]));
+    assert_eq!(verdict.valid_until, Some(at(deadline)), "the verdict lapses with it");
+    let verdict = Asked::of(&history).at(deadline + 1).verdict();
+    assert_eq!(verdict.status, Status::Contraindicated);
+    assert_eq!(found(&verdict)[0], "release_lapsed");
+    // The witnesses' time counts where a clock was set back.
+    let mut later = history.clone();
+    later.clock = deadline + 1;
+    let mut asked = Asked::of(&history).at(NOW);
+    asked.view = later.view().unwrap();
+    assert_eq!(found(&asked.verdict())[0], "release_lapsed");
+}
+
+#[test]
+fn an_emergency_waits_until_somebody_knows_what_time_it_is() {
+    let mut history = History::new();
+    release(&mut history, &own(), urgent);
+    let mut asked = Asked::of(&history);
+    asked.now.is_confirmed = false;
+    let verdict = asked.verdict();
+    assert_eq!(
+        (verdict.status, found(&verdict)),
+        (Status::Contraindicated, vec!["release_clock_unconfirmed"])
+    );
+}
+
+#[test]
+fn an_emergency_that_was_looked_at_counts_like_any_other() {
+    let mut play = Play::of(History::new(), &corim(&own(), 1), "erin").emergency();
+    play.all();
+    play.review("dave");
+    let verdict = Asked::of(&play.history).verdict();
+    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
+    assert_eq!(verdict.golden.tier.as_deref(), Some("emergency"));
+}
+
+#[test]
+fn a_revocation_counts_before_the_releases_are_weighed_again() {
+    let mut history = History::new();
+    let id = release(&mut history, &own(), |_| {});
+    let before = Asked::of(&history);
+    history.revoke(&revocation("dave", Revoked::Request(id)));
+    let asked = Asked { view: history.view().unwrap(), ..before };
+    for asked in [asked, Asked::of(&history)] {
+        let verdict = asked.verdict();
+        assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_revoked"]));
+        assert!(of_release(&verdict, id), "it is said which one was booted");
+    }
+}
+
+#[test]
+fn a_boot_of_two_releases_outlives_one_of_them() {
+    let mut history = History::new();
+    let first = release(&mut history, &own(), |_| {});
+    let second = release(&mut history, &own(), |_| {});
+    let before = Asked::of(&history);
+    assert!(of_release(&before.verdict(), second));
+    history.revoke(&revocation("dave", Revoked::Request(second)));
+    let asked = Asked { view: history.view().unwrap(), ..before };
+    let verdict = asked.verdict();
+    assert!(of_release(&verdict, first));
+    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
+}
+
+#[test]
+fn inv9_what_fell_below_the_floor_is_named_and_refused() {
+    let mut history = History::new();
+    let old = release(&mut history, &own(), |_| {});
+    release(&mut history, &other(), |play| play.request.security_version = 5);
+    let verdict = Asked::of(&history).verdict();
+    assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_below_floor"]));
+    assert!(of_release(&verdict, old));
+}
+
+#[test]
+fn what_was_never_a_release_is_not_held_against_a_boot() {
+    let mut history = History::new();
+    release(&mut history, &own(), |play| play.seed = 32);
+    let verdict = Asked::of(&history).verdict();
+    assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_missing"]));
+    assert_eq!((verdict.golden.source, verdict.golden.release.as_deref()), ("release", None));
+    assert!(verdict.proven.is_some(), "what the quote proves stays");
+}
+
+#[test]
+fn a_view_that_grows_old_lowers_and_then_refuses() {
+    let mut history = History::new();
+    release(&mut history, &own(), |_| {});
+    let (weighed, seen) = (|| Asked::of(&history), history.clock);
+    let judged = |clock| {
+        let verdict = weighed().at(clock).verdict();
+        (verdict.status, found(&verdict))
+    };
+    let stale = vec!["release_view_stale"];
+    assert_eq!(judged(seen + DAY), (Status::Affirming, vec![]));
+    assert_eq!(judged(seen + DAY + 1), (Status::Warning, stale.clone()));
+    assert_eq!(judged(seen + 7 * DAY), (Status::Warning, stale.clone()));
+    assert_eq!(judged(seen + 7 * DAY + 1), (Status::Contraindicated, stale));
+}
+
+#[test]
+fn what_the_policy_says_of_a_family_bounds_its_verdicts() {
+    let judged = |change: fn(&mut Family)| {
+        let mut history = History::of(|policy| policy.families.values_mut().for_each(change));
+        release(&mut history, &own(), |_| {});
+        let verdict = Asked::of(&history).verdict();
+        let lives = verdict.valid_until.unwrap().unix() - history.clock;
+        (verdict.status, found(&verdict), verdict.trust_vector.hardware, lives)
+    };
+    let week = 7 * DAY;
+    assert_eq!(judged(|_| {}), (Status::Affirming, vec![], 0, week));
+    let weak = judged(|family| family.weak_roots = true);
+    assert_eq!(weak, (Status::Warning, vec!["weak_roots"], 32, week));
+    let none = judged(|family| family.capability = Capability::None);
+    assert_eq!(none, (Status::Warning, vec!["release_capability_none"], 0, week));
+    let verified = judged(|family| family.capability = Capability::VerifiedOnly);
+    assert_eq!(verified, (Status::Warning, vec!["release_verified_only"], 0, 60));
+}
+
+#[test]
+fn measurements_have_a_time_of_their_own() {
+    let until = at(NOW + DAY);
+    let validity = Some(Validity { not_before: None, not_after: until });
+    let corim = profile::write(&own(), &profile::Edition { tag_version: 1, validity }).unwrap();
+    let mut play = Play::of(History::new(), &corim, "erin");
+    play.all();
+    let verdict = Asked::of(&play.history).verdict();
+    assert_eq!((verdict.status, verdict.valid_until), (Status::Affirming, Some(until)));
+    let verdict = Asked::of(&play.history).at(until.unix() + 1).verdict();
+    assert_eq!(verdict.status, Status::Contraindicated);
+    assert_eq!(found(&verdict)[0], "corim_expired");
+}
+
+#[test]
+fn an_overlay_that_does_not_count_refuses() {
+    let mut history = History::new();
+    release(&mut history, &own(), |_| {});
+    let asked = Asked::of(&history);
+    let context = Context { family: "gateway".into(), ..Context::default() };
+    let refused = |_: &ReferenceSet| Err(("overlay_expired", "over".to_owned()));
+    let verdict =
+        Policy::default().appraise_released(&evidence(), &[], &asked.releases(), &refused, &context);
+    assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["overlay_expired"]));
+}
+
+#[test]
+fn where_values_come_from_is_said_before_anything_is_judged() {
+    let mut history = History::new();
+    assert_eq!(Asked::of(&history).releases().source(), GoldenSource::no_release());
+    let id = release(&mut history, &other(), |_| {});
+    assert_eq!(Asked::of(&history).releases().source().release, Some(id.to_string()));
+}
