@@ -14,6 +14,7 @@ mod input;
 mod layout;
 mod output;
 mod quote;
+mod release;
 mod serve;
 mod token;
 mod verdict;
@@ -74,6 +75,7 @@ enum Command {
     Token(token::Token),
     Golden(golden::Golden),
     Verify(Box<verify::Verify>),
+    Release(Box<release::Release>),
     Serve(serve::Serve),
     Witness(witness::Witness),
     Demo(demo::Demo),
@@ -89,6 +91,7 @@ impl Command {
             Self::Token(command) => command.run(out),
             Self::Golden(command) => command.run(out),
             Self::Verify(command) => command.run(out),
+            Self::Release(command) => command.run(out),
             Self::Serve(command) => command.run(out),
             Self::Witness(command) => command.run(out),
             Self::Demo(command) => command.run(out),

@@ -1,0 +1,296 @@
+//! `attest release init`: a first policy that people can look at, change and pin.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use attest_core::release::form::ReleaseKey;
+use attest_core::release::object::{Blob, Object as _};
+use attest_core::release::policy::{
+    Capability, Channel, Custody, Family, Identity, IdentityKey, Kind, LogRules, PlaceRule, PolicyDocument,
+    Protection, ProvenanceDemand, Purpose, Review, SigningKey, Tier, WitnessRule,
+};
+use attest_core::release::{Name, Quorum, Words};
+use attest_core::{Limits, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+
+use super::home::{FILE, Home};
+use super::{name, named, policy, words, write};
+use crate::cli::{Exit, Failure, Output, Style, input};
+use crate::clock;
+
+const DAY: u64 = 86_400;
+const KEY_BYTES: usize = 16 << 10;
+
+/// Flags of `init`.
+#[derive(Args, Debug)]
+pub(super) struct Init {
+    /// The folder to make: policy.toml, policy.cbor and release.toml
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// The family of devices
+    #[arg(long, value_parser = name)]
+    family: Name,
+    /// Somebody who approves, and their public key as OpenSSH writes it; three at least
+    #[arg(long = "person", value_name = "NAME=FILE", value_parser = named, required = true)]
+    people: Vec<(Name, String)>,
+    /// A program that may ask and do nothing else, and its public key as OpenSSH writes it; people may ask anyway
+    #[arg(long = "requester", value_name = "NAME=FILE", value_parser = named)]
+    requesters: Vec<(Name, String)>,
+    /// A builder whose provenance counts, and its public key, PEM
+    #[arg(long = "builder", value_name = "NAME=FILE", value_parser = named, required = true)]
+    builders: Vec<(Name, String)>,
+    /// What builders call themselves in `builder.id`
+    #[arg(long, value_name = "URI", value_parser = words)]
+    builder_id: Words,
+    /// How they may build: `buildType`
+    #[arg(long, value_name = "URI", value_parser = words)]
+    build_type: Words,
+    /// The repository that counts, without `git+` and `@ref`
+    #[arg(long, value_name = "URI", value_parser = words)]
+    source: Words,
+    /// Where in `buildDefinition` the builder says who triggered the build (RFC 6901)
+    #[arg(long, value_name = "POINTER", value_parser = words, default_value = "/internalParameters/actor")]
+    trigger: Words,
+    /// A key that signs releases, PEM, by what it signs: corim, cose, raw or authenticode
+    #[arg(long = "signing-key", value_name = "PURPOSE=FILE", value_parser = named, required = true)]
+    signing_keys: Vec<(Name, String)>,
+    /// Where the signer finds these keys (RFC 7512)
+    #[arg(long, value_name = "URI", value_parser = words, default_value = "pkcs11:token=attest")]
+    pkcs11: Words,
+    /// The log's key, `NAME+ID+KEY`, or a file with it
+    #[arg(long, value_name = "KEY")]
+    log: String,
+    /// A witness, and its key, `NAME+ID+KEY`, or a file with it
+    #[arg(long = "witness", value_name = "NAME=KEY", value_parser = named, required = true)]
+    witnesses: Vec<(Name, String)>,
+    /// A witness that somebody else runs than the log's operator; without one nothing is of tier production
+    #[arg(long = "outside", value_name = "NAME", value_parser = name)]
+    outside: Vec<Name>,
+    /// How many people must approve
+    #[arg(long, value_name = "NUMBER", default_value_t = 2)]
+    approvals: usize,
+    /// How long keys and policy count
+    #[arg(long, value_name = "NUMBER", default_value_t = 365)]
+    days: u64,
+    /// The authority's server, for release.toml
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+impl Init {
+    pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
+        let limits = Limits::DEFAULT;
+        let document = self.document(clock::now(), &limits)?;
+        let (encoded, checked) = policy::checked(&document, &limits)?;
+        std::fs::create_dir_all(&self.out)
+            .map_err(|e| Failure::usage("file_unwritable", format!("{}: {e}", self.out.display())))?;
+        let home = Home {
+            authority: checked.id(),
+            server: self.server.clone(),
+            ca: None,
+            certificate: None,
+            certificate_key: None,
+            identity: None,
+            key: None,
+        };
+        let home = toml::to_string_pretty(&home).map_err(|e| Failure::fault("release_home", e))?;
+        write(&self.out.join("policy.toml"), policy::to_toml(&document)?.as_bytes())?;
+        write(&self.out.join(FILE), home.as_bytes())?;
+        let path = self.out.join("policy.cbor");
+        write(&path, &encoded)?;
+        policy::told(&checked, &path, out);
+        if !out.wants_json() {
+            if self.is_production() {
+                out.line("Look at policy.toml. Whoever verifies pins the digest above, out of band.");
+            } else {
+                let warn = out
+                    .paint(Style::Warn, "nobody outside watches the log, so nothing is of tier production");
+                out.line(warn);
+            }
+        }
+        Ok(Exit::Good)
+    }
+
+    fn is_production(&self) -> bool {
+        !self.outside.is_empty()
+    }
+
+    fn document(&self, now: Timestamp, limits: &Limits) -> Result<PolicyDocument, Failure> {
+        let (from, until) = (now, now.plus(self.days.saturating_mul(DAY)));
+        let names: BTreeSet<Name> = self.people.iter().map(|(name, _)| name.clone()).collect();
+        Ok(PolicyDocument {
+            format: PolicyDocument::FORMAT.to_owned(),
+            version: 1,
+            previous: None,
+            expires: until,
+            root: quorum("root", 2, &names, limits)?,
+            recovery: None,
+            identities: self.identities(from, until)?,
+            families: [(self.family.clone(), self.family_rules(&names, limits)?)].into(),
+            signing_keys: self.keys(from, until)?,
+            log: self.log_rules()?,
+            compromised: BTreeMap::new(),
+            token_makers: Vec::new(),
+        })
+    }
+
+    fn identities(&self, from: Timestamp, until: Timestamp) -> Result<BTreeMap<Name, Identity>, Failure> {
+        let one = |kind, (called, file): &(Name, String)| {
+            let key = match kind {
+                Kind::Builder => STANDARD.encode(spki(file)?),
+                _ => ssh_line(file)?,
+            };
+            let words = words(called.as_str()).map_err(|e| Failure::usage(e.code(), e))?;
+            let key = IdentityKey { key, protection: Protection::Software, from, until, attestation: None };
+            let organisation = called.clone();
+            // Until somebody says how builders call them, they are called as here.
+            let accounts = if kind == Kind::Builder { BTreeSet::new() } else { [words.clone()].into() };
+            Ok((called.clone(), Identity { kind, name: words, organisation, keys: vec![key], accounts }))
+        };
+        let people = self.people.iter().map(|it| one(Kind::Person, it));
+        let programs = self.requesters.iter().map(|it| one(Kind::Service, it));
+        let builders = self.builders.iter().map(|it| one(Kind::Builder, it));
+        people.chain(programs).chain(builders).collect()
+    }
+
+    fn family_rules(&self, people: &BTreeSet<Name>, limits: &Limits) -> Result<Family, Failure> {
+        let approvals = quorum("release", self.approvals, people, limits)?;
+        let mut channels = BTreeMap::new();
+        let mut open = |called: &str, tier, approvals, provenance, review| {
+            let channel = Channel {
+                tier,
+                approvals,
+                request_seconds: 7 * DAY,
+                provenance,
+                reference_boot: false,
+                review,
+            };
+            if let Ok(called) = name(called) {
+                channels.insert(called, channel);
+            }
+        };
+        if self.is_production() {
+            let review = Review { quorum: quorum("review", 1, people, limits)?, within_seconds: 2 * DAY };
+            open("stable", Tier::Production, Some(approvals.clone()), Some(self.demand()), None);
+            open("urgent", Tier::Emergency, Some(approvals.clone()), Some(self.demand()), Some(review));
+        } else {
+            open("people", Tier::Delegated, Some(approvals), Some(self.demand()), None);
+        }
+        open("nightly", Tier::Delegated, None, Some(self.demand()), None);
+        open("lab", Tier::Dev, None, None, None);
+        let programs = self.requesters.iter().map(|(name, _)| name.clone());
+        Ok(Family {
+            capability: Capability::Measured,
+            weak_roots: false,
+            version_floor: 0,
+            version_step: 10,
+            requesters: people.iter().cloned().chain(programs).collect(),
+            revokers: people.clone(),
+            channels,
+        })
+    }
+
+    fn demand(&self) -> ProvenanceDemand {
+        ProvenanceDemand {
+            builders: self.builders.iter().map(|(name, _)| (name.clone(), self.builder_id.clone())).collect(),
+            build_types: [self.build_type.clone()].into(),
+            source: PlaceRule::Exactly(self.source.clone()),
+            refs: Vec::new(),
+            other_sources: Vec::new(),
+            parameters: BTreeMap::new(),
+            on_behalf_of: Some(self.trigger.clone()),
+            independent: 1,
+        }
+    }
+
+    fn keys(&self, from: Timestamp, until: Timestamp) -> Result<BTreeMap<Name, SigningKey>, Failure> {
+        let one = |(what, file): &(Name, String)| {
+            let purpose = purpose(what.as_str())?;
+            let key = SigningKey {
+                public_key: Blob(spki(file)?),
+                pkcs11: self.pkcs11.clone(),
+                family: Some(self.family.clone()),
+                purpose,
+                rsa_padding: None,
+                parent: None,
+                custody: Custody::OnlineIntermediate,
+                from,
+                until,
+            };
+            ReleaseKey::try_from(&key).map_err(|e| Failure::usage(e.code(), format!("{file}: {e}")))?;
+            let called = name(&format!("{}-{what}", self.family)).map_err(|e| Failure::usage(e.code(), e))?;
+            Ok((called, key))
+        };
+        self.signing_keys.iter().map(one).collect()
+    }
+
+    fn log_rules(&self) -> Result<LogRules, Failure> {
+        let one = |(name, key): &(Name, String)| {
+            let rule = WitnessRule { key: verifier_key(key)?, outside: self.outside.contains(name) };
+            Ok((name.clone(), rule))
+        };
+        let witnesses: BTreeMap<Name, WitnessRule> =
+            self.witnesses.iter().map(one).collect::<Result<_, Failure>>()?;
+        let own = witnesses.values().filter(|witness| !witness.outside).count();
+        // One more than the operator's own, so that somebody else is always among them; and more than half, so that any two meet.
+        let least = if self.is_production() { own.saturating_add(1) } else { 1 };
+        let threshold = u64::try_from(least.max(witnesses.len() / 2 + 1)).unwrap_or(u64::MAX);
+        let key = verifier_key(&self.log)?;
+        Ok(LogRules { key, witnesses, threshold, soft_age_seconds: DAY, hard_age_seconds: 7 * DAY })
+    }
+}
+
+pub(super) fn purpose(text: &str) -> Result<Purpose, Failure> {
+    Ok(match text {
+        "authenticode" => Purpose::Authenticode,
+        "corim" => Purpose::Corim,
+        "cose" => Purpose::Cose,
+        "raw" => Purpose::Raw,
+        _ => {
+            return Err(Failure::usage(
+                "purpose_unknown",
+                format!("`{text}`: expected corim, cose, raw or authenticode"),
+            ));
+        }
+    })
+}
+
+fn quorum(
+    called: &str,
+    threshold: usize,
+    people: &BTreeSet<Name>,
+    limits: &Limits,
+) -> Result<Quorum, Failure> {
+    let people: Vec<&str> = people.iter().map(Name::as_str).collect();
+    let text = format!("group {called} {threshold} {}\nquorum {called}", people.join(" "));
+    Quorum::parse(&text, limits).map_err(|error| Failure::usage(error.code(), error))
+}
+
+/// The key in a file that OpenSSH wrote, without its comment.
+fn ssh_line(file: &str) -> Result<String, Failure> {
+    let bytes = input::read_file(file.as_ref(), KEY_BYTES)?;
+    let text =
+        String::from_utf8(bytes).map_err(|error| Failure::usage("ssh_key", format!("{file}: {error}")))?;
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    Ok(words.join(" "))
+}
+
+/// The SubjectPublicKeyInfo in a PEM file.
+fn spki(file: &str) -> Result<Vec<u8>, Failure> {
+    use rustls_pki_types::pem::PemObject as _;
+    let bytes = input::read_file(file.as_ref(), KEY_BYTES)?;
+    let key = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(&bytes);
+    key.map(|key| key.to_vec()).map_err(|error| Failure::usage("public_key_pem", format!("{file}: {error}")))
+}
+
+/// A verifier key, itself or in a file.
+fn verifier_key(text: &str) -> Result<String, Failure> {
+    if text.contains('+') && !std::path::Path::new(text).exists() {
+        return Ok(text.trim().to_owned());
+    }
+    let bytes = input::read_file(text.as_ref(), KEY_BYTES)?;
+    let key = String::from_utf8(bytes).map_err(|e| Failure::usage("verifier_key", format!("{text}: {e}")))?;
+    Ok(key.trim().to_owned())
+}

@@ -1,0 +1,162 @@
+//! `attest release`: what people do about golden values. Statements are made and signed here, by their own keys; a server only keeps them.
+
+mod answer;
+mod approve;
+mod artifact;
+mod finish;
+mod home;
+mod init;
+mod known;
+mod people;
+mod policy;
+mod remote;
+mod request;
+mod review;
+mod show;
+mod sign;
+mod state;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use attest_core::release::object::{self, Object};
+use attest_core::release::{Name, ObjectId};
+use clap::{Args, Subcommand};
+
+use self::home::Home;
+use self::known::Known;
+use super::{Exit, Failure, Output};
+
+/// Golden values under governance: ask for a release, look at it, approve it, publish it, take it back.
+#[derive(Args, Debug)]
+pub(super) struct Release {
+    #[command(flatten)]
+    desk: Desk,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Whose word it is, and where it goes.
+#[derive(Args, Clone, Debug)]
+struct Desk {
+    /// The folder with release.toml
+    #[arg(long, global = true, env = "ATTEST_RELEASE", default_value = ".", value_name = "FOLDER")]
+    home: PathBuf,
+    /// Whose word it is; `identity` in release.toml without it
+    #[arg(long = "as", global = true, value_name = "NAME", value_parser = name)]
+    by: Option<Name>,
+    /// What `ssh-keygen -Y sign -f` signs it with; `key` in release.toml without it
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a first policy for at least three people, to be looked at and pinned
+    Init(Box<init::Init>),
+    /// Build, look at, sign or hand in a policy
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Ask for a release
+    Request(Box<request::Request>),
+    /// Hand in a request that was written into a folder
+    Submit(request::Submit),
+    /// What a request is for and what it changes, from its own bytes
+    Show(show::Show),
+    /// Approve requests: one text, signed once, for up to 64 of them
+    Approve(approve::Approve),
+    /// Confirm an emergency release afterwards
+    Review(review::Review),
+    /// Where requests stand
+    Status(state::Status),
+    /// Publish what was signed
+    Publish(finish::Publish),
+    /// Weigh a bundle, or what was published for a request: every gate
+    Verify(finish::Verify),
+    /// The signed artifact, of the artifact and its signature
+    Artifact(artifact::Artifact),
+    /// Take a request or its release back, or suspend a key
+    Revoke(review::Revoke),
+    /// What somebody's leaving touches, and the policy without them
+    Offboard(people::Offboard),
+    /// What the change of a key or a vendor touches, and what stops counting
+    Rotate(people::Rotate),
+    /// Which keys may sign what, now: none without a request that enough people approved
+    WhoCanSignNow,
+    /// Who may do what, and who never does
+    AccessReview,
+    /// A folder that proves a release to others, with other people's tools
+    Export(finish::Export),
+}
+
+impl Release {
+    pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
+        let desk = self.desk;
+        match self.command {
+            Command::Init(command) => command.run(out),
+            Command::Policy(command) => command.run(&desk, out),
+            Command::Request(command) => command.run(&desk, out),
+            Command::Submit(command) => command.run(&desk, out),
+            Command::Show(command) => command.run(&desk, out),
+            Command::Approve(command) => command.run(&desk, out),
+            Command::Review(command) => command.run(&desk, out),
+            Command::Status(command) => command.run(&desk, out),
+            Command::Publish(command) => command.run(&desk, out),
+            Command::Verify(command) => command.run(&desk, out),
+            Command::Artifact(command) => command.run(&desk, out),
+            Command::Revoke(command) => command.run(&desk, out),
+            Command::Offboard(command) => command.run(&desk, out),
+            Command::Rotate(command) => command.run(&desk, out),
+            Command::WhoCanSignNow => people::who_can_sign_now(&desk, out),
+            Command::AccessReview => people::access_review(&desk, out),
+            Command::Export(command) => command.run(&desk, out),
+        }
+    }
+}
+
+impl Desk {
+    fn home(&self) -> Result<Home, Failure> {
+        Home::load(&self.home)
+    }
+
+    fn known(&self) -> Result<Known, Failure> {
+        Known::read(&self.home()?)
+    }
+}
+
+/// A name as policies have them.
+fn name(text: &str) -> Result<Name, attest_core::release::name::Error> {
+    Name::try_from(text)
+}
+
+/// `NAME=VALUE`.
+fn named(text: &str) -> Result<(Name, String), String> {
+    let (left, right) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name(left).map_err(|error| error.to_string())?, right.to_owned()))
+}
+
+/// `TEXT=WORDS`.
+fn named_words(text: &str) -> Result<(String, attest_core::release::Words), String> {
+    let (left, right) = text.split_once('=').ok_or("expected PURPOSE=NAME")?;
+    Ok((left.to_owned(), words(right).map_err(|error| error.to_string())?))
+}
+
+/// Words of people.
+fn words(text: &str) -> Result<attest_core::release::Words, attest_core::release::name::Error> {
+    attest_core::release::Words::try_from(text)
+}
+
+/// An object's bytes.
+fn bytes<T: Object>(value: &T) -> Result<Vec<u8>, Failure> {
+    object::write(value).map_err(|error| Failure::fault(error.code(), error))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes)
+        .map_err(|error| Failure::usage("file_unwritable", format!("{}: {error}", path.display())))
+}
+
+/// The first digits of an id: enough to find it by, and to read it by.
+fn short(id: &ObjectId) -> String {
+    id.to_string().trim_start_matches("sha256:").chars().take(12).collect()
+}

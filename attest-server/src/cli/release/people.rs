@@ -1,0 +1,325 @@
+//! Who may do what: offboarding, rotation, and the two lists that reviews ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use attest_core::release::leaf::Event;
+use attest_core::release::policy::{Channel, Policy, PolicyDocument};
+use attest_core::release::statement::{Approval, Submission};
+use attest_core::release::{Name, ObjectId, Quorum};
+use clap::Args;
+use serde_json::json;
+
+use super::known::Known;
+use super::state::{State, state};
+use super::{Desk, name, policy, short, write};
+use crate::cli::{Exit, Failure, Output, Style, printable};
+
+/// Flags of `offboard`.
+#[derive(Args, Debug)]
+pub(super) struct Offboard {
+    /// Who leaves
+    #[arg(value_parser = name)]
+    who: Name,
+    /// Write the policy without them there (TOML), to be looked at, built, signed and handed in
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Flags of `rotate`.
+#[derive(Args, Debug)]
+pub(super) struct Rotate {
+    /// Whose key changes: a person, a program, a builder, or a key that signs releases
+    #[arg(value_parser = name)]
+    who: Name,
+    /// Their old keys may be in other hands: what they said from this index of the log on does not count; 0 where nobody knows since when
+    #[arg(long, value_name = "INDEX")]
+    compromised_from: Option<u64>,
+    /// Write the policy in which that is so there (TOML)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// One thing to do, or to know.
+struct Task {
+    what: String,
+}
+
+fn tell(tasks: &[Task], out: &mut Output) {
+    if out.wants_json() {
+        return out.json(&json!({ "work": tasks.iter().map(|task| &task.what).collect::<Vec<_>>() }));
+    }
+    for task in tasks {
+        out.line(format!("- {}", printable(&task.what)));
+    }
+}
+
+/// Every place of the policy that names somebody.
+fn named(policy: &Policy, who: &Name) -> Vec<Task> {
+    let document = policy.document();
+    let mut tasks = Vec::new();
+    let mut task = |what: String| tasks.push(Task { what });
+    let quorum = |quorum: &Quorum| quorum.people().contains(who);
+    if quorum(&document.root) {
+        task("root quorum: one member fewer; members change by succession only".to_owned());
+    }
+    if document.recovery.as_ref().is_some_and(quorum) {
+        task("recovery quorum".to_owned());
+    }
+    for (family_name, family) in &document.families {
+        if family.requesters.contains(who) {
+            task(format!("family {family_name}: asks for releases"));
+        }
+        if family.revokers.contains(who) {
+            task(format!("family {family_name}: revokes"));
+        }
+        for (called, channel) in &family.channels {
+            let Channel { approvals, review, provenance, .. } = channel;
+            if approvals.as_ref().is_some_and(quorum) {
+                task(format!("family {family_name}, channel {called}: approves"));
+            }
+            if review.as_ref().is_some_and(|review| quorum(&review.quorum)) {
+                task(format!("family {family_name}, channel {called}: reviews"));
+            }
+            if provenance.as_ref().is_some_and(|demand| demand.builders.contains_key(who)) {
+                task(format!("family {family_name}, channel {called}: builds"));
+            }
+        }
+    }
+    if let Some(key) = document.signing_keys.get(who) {
+        let family = key.family.as_ref().map_or("no family", Name::as_str);
+        task(format!("signing key for {:?} of {family}, in {}", key.purpose, key.pkcs11));
+    }
+    for (called, witness) in &document.log.witnesses {
+        if called == who {
+            task(format!("witness of the log, {}", if witness.outside { "outside" } else { "own" }));
+        }
+    }
+    tasks
+}
+
+/// What of theirs is open, and what would stop counting.
+fn said(known: &mut Known, who: &Name, from: Option<u64>) -> Result<Vec<Task>, Failure> {
+    let mut tasks = Vec::new();
+    let leaves: Vec<(u64, Event)> =
+        known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
+    for (index, event) in leaves {
+        let by = match event {
+            Event::Approved { approval, requests } => {
+                let by = known.read_object::<Approval>(approval).ok().map(|approval| approval.by);
+                by.map(|by| (by, "approved", requests))
+            }
+            Event::Submitted { submission, request } => {
+                let by = known.read_object::<Submission>(submission).ok().map(|submission| submission.by);
+                by.map(|by| (by, "asked for", vec![request]))
+            }
+            _ => None,
+        };
+        let Some((_, did, requests)) = by.filter(|(by, ..)| by == who) else { continue };
+        let stops = from.is_some_and(|from| index >= from);
+        for request in requests {
+            let is_open = matches!(state(known, request)?, State::Submitted { .. } | State::Quorate { .. });
+            if stops {
+                tasks.push(Task {
+                    what: format!("index {index}: {did} {}, and that stops counting", short(&request)),
+                });
+            } else if is_open {
+                tasks.push(Task {
+                    what: format!("index {index}: {did} {}, which is still open", short(&request)),
+                });
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+/// The next policy, with a change, as a draft. It is whole only when people made it so: what is wrong with it, `policy build` says.
+fn draft(
+    policy: &Policy,
+    path: &std::path::Path,
+    change: impl FnOnce(&mut PolicyDocument),
+) -> Result<(), Failure> {
+    let mut next = policy.document().clone();
+    next.version = next.version.saturating_add(1);
+    next.previous = Some(policy.id());
+    change(&mut next);
+    write(path, policy::to_toml(&next)?.as_bytes())
+}
+
+impl Offboard {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let mut known = desk.known()?;
+        let policy = known.policy()?.clone();
+        if !policy.document().identities.contains_key(&self.who) {
+            return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
+        }
+        let mut tasks = named(&policy, &self.who);
+        tasks.extend(said(&mut known, &self.who, None)?);
+        let keys = policy.keys().filter(|(_, of)| of.identity == self.who).count();
+        tasks.push(Task {
+            what: format!(
+                "{keys} key(s): `attest release revoke --suspend {}` holds them until the succession",
+                self.who
+            ),
+        });
+        if let Some(path) = &self.out {
+            draft(&policy, path, |next| {
+                next.identities.remove(&self.who);
+                for family in next.families.values_mut() {
+                    family.requesters.remove(&self.who);
+                    family.revokers.remove(&self.who);
+                }
+            })?;
+            tasks.push(Task {
+                what: format!(
+                    "{}: take them out of the quorums above, then `attest release policy build`",
+                    path.display()
+                ),
+            });
+        }
+        tell(&tasks, out);
+        Ok(Exit::Good)
+    }
+}
+
+impl Rotate {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let mut known = desk.known()?;
+        let policy = known.policy()?.clone();
+        let mut tasks = named(&policy, &self.who);
+        let lost: BTreeMap<ObjectId, u64> = policy
+            .keys()
+            .filter(|(_, of)| of.identity == self.who)
+            .filter_map(|(key, _)| Some((ObjectId::of(&key.spki_der()), self.compromised_from?)))
+            .collect();
+        if tasks.is_empty() && !policy.document().identities.contains_key(&self.who) {
+            return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
+        }
+        tasks.extend(said(&mut known, &self.who, self.compromised_from)?);
+        if let Some(from) = self.compromised_from {
+            tasks.push(Task {
+                what: format!(
+                    "now: `attest release revoke --suspend {} --from-index {from}` holds for 14 days",
+                    self.who
+                ),
+            });
+            tasks.push(Task {
+                what: format!(
+                    "for good: a succession that lists {} key(s) as compromised from index {from}",
+                    lost.len()
+                ),
+            });
+        }
+        if let Some(path) = &self.out {
+            draft(&policy, path, |next| next.compromised.extend(lost))?;
+            tasks.push(Task {
+                what: format!("{}: put the new key in, then `attest release policy build`", path.display()),
+            });
+        }
+        tell(&tasks, out);
+        Ok(Exit::Good)
+    }
+}
+
+/// Inv.: no standing right to sign. What can be signed now, requests grant.
+pub(super) fn who_can_sign_now(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let mut known = desk.known()?;
+    let all: Vec<ObjectId> = known.said.requests().map(|(id, _)| *id).collect();
+    let mut grants = Vec::new();
+    for id in all {
+        if let State::Quorate { approved } = state(&mut known, id)? {
+            let request = known.request(id)?;
+            grants.push((id, request, approved));
+        }
+    }
+    if out.wants_json() {
+        let grants: Vec<_> = grants
+            .iter()
+            .map(|(id, request, approved)| {
+                json!({ "request": id, "family": request.family, "channel": request.channel, "approved": approved,
+                        "keys": request.sign.iter().map(|sign| &sign.key).collect::<BTreeSet<_>>(),
+                        "until": request.not_after.utc().to_string() })
+            })
+            .collect();
+        out.json(&json!({ "grants": grants }));
+        return Ok(Exit::Good);
+    }
+    if grants.is_empty() {
+        out.line("nobody: no request is quorate, and there is no other right to sign");
+    }
+    for (id, request, approved) in grants {
+        let people: Vec<&str> = approved.iter().map(Name::as_str).collect();
+        for sign in &request.sign {
+            let (key, until) = (&sign.key, request.not_after.utc());
+            let line = format!(
+                "{key}: once, for {} of {}, until {until}, by the word of {}",
+                short(&id),
+                request.family,
+                people.join(", ")
+            );
+            out.line(line);
+        }
+    }
+    Ok(Exit::Good)
+}
+
+/// Who may do what, when their keys end, and what they did last.
+pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let mut known = desk.known()?;
+    let policy = known.policy()?.clone();
+    let mut last: BTreeMap<Name, u64> = BTreeMap::new();
+    let leaves: Vec<(u64, Event)> =
+        known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
+    for (index, event) in leaves {
+        let by = match event {
+            Event::Approved { approval, .. } => {
+                known.read_object::<Approval>(approval).ok().map(|one| one.by)
+            }
+            Event::Submitted { submission, .. } => {
+                known.read_object::<Submission>(submission).ok().map(|one| one.by)
+            }
+            _ => None,
+        };
+        if let Some(by) = by {
+            last.insert(by, index);
+        }
+    }
+    let rows: Vec<_> = policy
+        .document()
+        .identities
+        .iter()
+        .map(|(who, identity)| {
+            let until = identity.keys.iter().map(|key| key.until).max();
+            let roles: Vec<String> = named(&policy, who).into_iter().map(|task| task.what).collect();
+            (who, identity, until, roles, last.get(who).copied())
+        })
+        .collect();
+    if out.wants_json() {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(who, identity, until, roles, last)| {
+                json!({ "identity": who, "kind": identity.kind, "organisation": identity.organisation,
+                        "keys_until": until.map(|until| until.utc().to_string()), "roles": roles, "last_index": last })
+            })
+            .collect();
+        out.json(&json!({ "policy": policy.id(), "identities": rows }));
+        return Ok(Exit::Good);
+    }
+    for (who, identity, until, roles, last) in rows {
+        let strong = out.paint(Style::Strong, who);
+        let until = until.map_or("no key".to_owned(), |until| format!("keys until {}", until.utc()));
+        let did = last.map_or_else(
+            || out.paint(Style::Warn, "did nothing yet"),
+            |index| format!("last at index {index}"),
+        );
+        out.line(format!("{strong} ({:?}, {}): {until}, {did}", identity.kind, identity.organisation));
+        if roles.is_empty() {
+            let unused = out.paint(Style::Warn, "  no role names them");
+            out.line(unused);
+        }
+        for role in roles {
+            out.line(format!("  {role}"));
+        }
+    }
+    Ok(Exit::Good)
+}

@@ -1,0 +1,148 @@
+//! `attest release policy`: policies as people write them (TOML) and as they are signed (an object with one encoding).
+
+use std::path::{Path, PathBuf};
+
+use attest_core::Limits;
+use attest_core::release::object;
+use attest_core::release::policy::{Error, Policy as Checked, PolicyDocument};
+use attest_core::release::statement::{Succession, Text};
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Desk, bytes, sign, write};
+use crate::cli::{Exit, Failure, Output, Style, input, printable};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Policy {
+    /// From TOML to the object, with every fault that there is
+    Build {
+        /// The policy, TOML
+        file: PathBuf,
+        /// Where to write the object
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// From the object to TOML
+    Show {
+        /// The object; the one that is followed now without it
+        file: Option<PathBuf>,
+    },
+    /// Sign that a policy is to take the place of the one before
+    Sign {
+        /// The object
+        file: PathBuf,
+        /// Where to write the statement
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Hand in a policy, with the statements of the root members who want it
+    Succeed {
+        /// The object
+        file: PathBuf,
+        /// A root member's statement; of both policies' root quorums
+        #[arg(long = "statement", value_name = "FILE", required = true)]
+        statements: Vec<PathBuf>,
+    },
+}
+
+impl Policy {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let limits = Limits::DEFAULT;
+        match self {
+            Self::Build { file, out: to } => {
+                let document = from_toml(&file, &limits)?;
+                let (encoded, policy) = checked(&document, &limits)?;
+                write(&to, &encoded)?;
+                told(&policy, &to, out);
+            }
+            Self::Show { file: Some(file) } => show(read(&file, &limits)?.document(), out)?,
+            Self::Show { file: None } => show(desk.known()?.policy()?.document(), out)?,
+            Self::Sign { file, out: to } => {
+                let (home, policy) = (desk.home()?, read(&file, &limits)?);
+                let mut statement = Succession {
+                    format: <Succession as object::Object>::FORMAT.to_owned(),
+                    policy: policy.id(),
+                    by: home.who(desk.by.as_ref())?,
+                    signature: String::new(),
+                };
+                let text = Text::succession(&statement, policy.document());
+                statement.signature =
+                    sign::sign::<Succession>(&home.signing_key(desk.key.as_deref())?, &text)?;
+                write(&to, &bytes(&statement)?)?;
+                let (by, id) = (&statement.by, policy.id());
+                answer(out, json!({ "policy": id, "by": by }), format!("{by} wants {id}"));
+            }
+            Self::Succeed { file, statements } => {
+                let policy = read(&file, &limits)?;
+                let most = limits.release_object_bytes;
+                let read = |path: &PathBuf| input::read_file(path, most);
+                let statements = statements.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+                let remote = super::remote::Remote::connect(&desk.home()?)?;
+                let at = remote.succeed(input::read_file(&file, most)?, statements)?;
+                let line = format!("{} stands at index {} of the log", policy.id(), at.index);
+                answer(out, json!({ "policy": policy.id(), "index": at.index, "already": at.already }), line);
+            }
+        }
+        Ok(Exit::Good)
+    }
+}
+
+fn answer(out: &mut Output, json: serde_json::Value, line: String) {
+    if out.wants_json() { out.json(&json) } else { out.line(line) }
+}
+
+/// The document in a TOML file.
+fn from_toml(path: &Path, limits: &Limits) -> Result<PolicyDocument, Failure> {
+    let text = String::from_utf8(input::read_file(path, limits.release_object_bytes)?)
+        .map_err(|error| Failure::malformed("policy_toml", error))?;
+    toml::from_str(&text).map_err(|error| Failure::malformed("policy_toml", error))
+}
+
+/// The object, and the policy that it is.
+pub(super) fn checked(document: &PolicyDocument, limits: &Limits) -> Result<(Vec<u8>, Checked), Failure> {
+    let encoded = bytes(document)?;
+    let policy = Checked::parse(&encoded, limits).map_err(|error| faults(&error))?;
+    Ok((encoded, policy))
+}
+
+/// Every fault, a line each.
+fn faults(error: &Error) -> Failure {
+    let detail = match error {
+        Error::Faults(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "),
+        other => other.to_string(),
+    };
+    Failure::malformed(error.code(), detail)
+}
+
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<Checked, Failure> {
+    let bytes = input::read_file(path, limits.release_object_bytes)?;
+    Checked::parse(&bytes, limits).map_err(|error| faults(&error))
+}
+
+/// As people read it.
+pub(super) fn to_toml(document: &PolicyDocument) -> Result<String, Failure> {
+    toml::to_string_pretty(document).map_err(|error| Failure::fault("policy_toml", error))
+}
+
+fn show(document: &PolicyDocument, out: &mut Output) -> Result<(), Failure> {
+    if out.wants_json() {
+        out.json(document);
+    } else {
+        out.line(to_toml(document)?);
+    }
+    Ok(())
+}
+
+pub(super) fn told(policy: &Checked, path: &Path, out: &mut Output) {
+    let (id, version) = (policy.id(), policy.document().version);
+    if out.wants_json() {
+        return out.json(&json!({ "policy": id, "version": version, "out": path.display().to_string() }));
+    }
+    let strong = out.paint(Style::Strong, id);
+    out.line(format!("policy {version}: {strong}"));
+    let people = policy.document().root.people();
+    let people: Vec<&str> = people.iter().map(attest_core::release::Name::as_str).collect();
+    let least = policy.document().root.least_people();
+    out.line(format!("root: {least} of {}", printable(&people.join(", "))));
+    out.line(format!("written to {}", path.display()));
+}

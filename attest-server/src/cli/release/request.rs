@@ -1,0 +1,326 @@
+//! `attest release request`: from files to a request that its requester signed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use attest_core::Limits;
+use attest_core::reference::corim::{is_cbor, profile};
+use attest_core::release::form::{self, ReleaseKey};
+use attest_core::release::object::Object as _;
+use attest_core::release::policy::{Policy, Purpose};
+use attest_core::release::request::{Artifact, Kind, Request as Object, ToSign};
+use attest_core::release::statement::{Described, Submission, Text};
+use attest_core::release::{Name, ObjectId, Words};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::home::Home;
+use super::init::purpose;
+use super::known::Known;
+use super::remote::Remote;
+use super::{Desk, bytes, name, sign, words, write};
+use crate::cli::verify::read_document;
+use crate::cli::{Exit, Failure, Output, Style, input};
+use crate::clock;
+
+const HOUR: u64 = 3_600;
+/// A kernel image with its initrd has 100 MB.
+const ARTIFACT_BYTES: usize = 1 << 30;
+
+/// Flags of `request`.
+#[derive(Args, Debug)]
+pub(super) struct Request {
+    /// For which devices
+    #[arg(long, value_parser = name)]
+    family: Name,
+    /// By which way
+    #[arg(long, value_parser = name)]
+    channel: Name,
+    /// What kind of request it is
+    #[arg(long, value_enum, default_value_t = Way::Normal)]
+    kind: Way,
+    /// The release's version, as people call it
+    #[arg(long = "release", value_name = "VERSION", value_parser = words)]
+    version: Words,
+    /// Its security version: no device that has seen a higher one takes it back
+    #[arg(long, value_name = "NUMBER")]
+    security_version: u64,
+    /// What is released, by the name that provenance has for it
+    #[arg(long = "artifact", value_name = "NAME=FILE", value_parser = artifact)]
+    artifacts: Vec<(Words, PathBuf)>,
+    /// The golden values of a boot with it: a document, or an unsigned CoRIM
+    #[arg(long, value_name = "FILE")]
+    golden: Option<PathBuf>,
+    /// A DSSE envelope that vouches for the build
+    #[arg(long, value_name = "FILE")]
+    provenance: Vec<PathBuf>,
+    /// An artifact to be signed: `authenticode=linux.efi`, `cose=…` or `raw=…`. Golden values are signed anyway
+    #[arg(long = "sign", value_name = "PURPOSE=NAME", value_parser = super::named_words)]
+    sign: Vec<(String, Words)>,
+    /// The request whose release it takes the place of
+    #[arg(long, value_name = "ID")]
+    replaces: Option<String>,
+    /// Why
+    #[arg(long, value_parser = words)]
+    reason: Words,
+    /// For how long it may be used; as long as the channel lets it without this
+    #[arg(long, value_name = "NUMBER")]
+    hours: Option<u64>,
+    /// The policy, where no server is to be asked
+    #[arg(long, value_name = "FILE", requires = "out")]
+    policy: Option<PathBuf>,
+    /// Write request.cbor, submission.cbor and the objects into this folder, and hand in nothing
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Way {
+    Emergency,
+    Normal,
+    Rollback,
+}
+
+fn artifact(text: &str) -> Result<(Words, PathBuf), String> {
+    let (left, right) = text.split_once('=').ok_or("expected NAME=FILE")?;
+    Ok((words(left).map_err(|error| error.to_string())?, PathBuf::from(right)))
+}
+
+/// What goes with a request.
+#[derive(Default)]
+struct Parcel {
+    objects: BTreeMap<ObjectId, Vec<u8>>,
+}
+
+impl Parcel {
+    fn add(&mut self, bytes: Vec<u8>) -> ObjectId {
+        let id = ObjectId::of(&bytes);
+        self.objects.insert(id, bytes);
+        id
+    }
+}
+
+impl Request {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let limits = Limits::DEFAULT;
+        let home = desk.home()?;
+        let known = if self.policy.is_none() { Some(Known::read(&home)?) } else { None };
+        let read = self.policy.as_deref().map(|path| super::policy::read(path, &limits)).transpose()?;
+        let policy = match (&known, &read) {
+            (Some(known), _) => known.policy()?,
+            (None, Some(policy)) => policy,
+            (None, None) => return Err(Failure::fault("policy_missing", "neither asked for nor read")),
+        };
+        let mut parcel = Parcel::default();
+        let request = self.object(&home, desk, policy, known.as_ref(), &mut parcel, &limits)?;
+        let encoded = bytes(&request)?;
+        let id = ObjectId::of(&encoded);
+        Object::parse(&encoded, &limits).map_err(|error| Failure::usage(error.code(), error))?;
+        let mut submission = Submission {
+            format: Submission::FORMAT.to_owned(),
+            request: id,
+            by: request.requester.clone(),
+            signature: String::new(),
+        };
+        let described = Described { id, request: &request };
+        let text = Text::submission(&submission, described)
+            .ok_or_else(|| Failure::fault("submission", "the text is of another request"))?;
+        submission.signature = sign::sign::<Submission>(&home.signing_key(desk.key.as_deref())?, &text)?;
+        let submission = bytes(&submission)?;
+        match (self.out, known) {
+            (Some(folder), _) => keep(&folder, &encoded, &submission, &parcel)?,
+            (None, Some(known)) => {
+                let objects = parcel.objects.into_values().collect();
+                let at = known.remote.submit(submission, encoded, objects)?;
+                if out.wants_json() {
+                    out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
+                    return Ok(Exit::Good);
+                }
+                out.line(format!("index {} of the log", at.index));
+            }
+            (None, None) => {}
+        }
+        if out.wants_json() {
+            out.json(&json!({ "request": id }));
+        } else {
+            let id = out.paint(Style::Strong, id);
+            out.line(format!("asked for {id}"));
+        }
+        Ok(Exit::Good)
+    }
+
+    fn object(
+        &self,
+        home: &Home,
+        desk: &Desk,
+        policy: &Policy,
+        known: Option<&Known>,
+        parcel: &mut Parcel,
+        limits: &Limits,
+    ) -> Result<Object, Failure> {
+        let unknown = || {
+            Failure::usage("channel_unknown", format!("no channel `{}` of `{}`", self.channel, self.family))
+        };
+        let channel = policy.channel(&self.family, &self.channel).ok_or_else(unknown)?;
+        let now = clock::now();
+        let seconds = self.hours.map_or(channel.request_seconds, |hours| hours.saturating_mul(HOUR));
+        let mut request = Object {
+            format: Object::FORMAT.to_owned(),
+            authority: home.authority,
+            policy: policy.id(),
+            family: self.family.clone(),
+            channel: self.channel.clone(),
+            kind: match self.kind {
+                Way::Emergency => Kind::Emergency,
+                Way::Normal => Kind::Normal,
+                Way::Rollback => Kind::Rollback,
+            },
+            version: self.version.clone(),
+            security_version: self.security_version,
+            artifacts: Vec::new(),
+            measurements: None,
+            provenance: Vec::new(),
+            sign: Vec::new(),
+            replaces: self.replaces(known)?,
+            reason: self.reason.clone(),
+            not_before: now,
+            not_after: now.plus(seconds),
+            requester: home.who(desk.by.as_ref())?,
+        };
+        self.artifacts(policy, &mut request, parcel, limits)?;
+        for path in &self.provenance {
+            request.provenance.push(parcel.add(input::read_file(path, limits.provenance_bytes)?));
+        }
+        if let Some(path) = &self.golden {
+            let corim = corim(path, limits)?;
+            let (called, key) = self.key(policy, Purpose::Corim)?;
+            let draft = form::corim::Draft { signer: self.family.as_str(), validity: None, corim: &corim };
+            let signed = draft.to_be_signed(&key, limits).map_err(|e| Failure::usage(e.code(), e))?;
+            request.sign.push(ToSign::new(called, Purpose::Corim, &signed));
+            request.measurements = Some(parcel.add(corim));
+            parcel.add(signed);
+        }
+        Ok(request)
+    }
+
+    fn replaces(&self, known: Option<&Known>) -> Result<Option<ObjectId>, Failure> {
+        match (&self.replaces, known) {
+            (None, _) => Ok(None),
+            (Some(id), Some(known)) => known.find(id).map(Some),
+            (Some(id), None) => ObjectId::from_text(id).map(Some).ok_or_else(|| {
+                Failure::usage("request_unknown", "without a server, --replaces needs all of the id")
+            }),
+        }
+    }
+
+    fn artifacts(
+        &self,
+        policy: &Policy,
+        request: &mut Object,
+        parcel: &mut Parcel,
+        limits: &Limits,
+    ) -> Result<(), Failure> {
+        let mut files = BTreeMap::new();
+        for (called, path) in &self.artifacts {
+            let file = input::read_file(path, ARTIFACT_BYTES)?;
+            request.artifacts.push(Artifact {
+                name: called.clone(),
+                version: self.version.clone(),
+                size: u64::try_from(file.len()).unwrap_or(u64::MAX),
+                sha256: ObjectId::of(&file),
+            });
+            files.insert(called, file);
+        }
+        for (what, called) in &self.sign {
+            let purpose = purpose(what)?;
+            let missing =
+                || Failure::usage("artifact_unknown", format!("there is no artifact `{called}` to sign"));
+            let file = files.get(called).ok_or_else(missing)?;
+            let (key_name, key) = self.key(policy, purpose)?;
+            let unfit = |error: form::Error| Failure::usage(error.code(), error);
+            let signed = match purpose {
+                Purpose::Authenticode => form::authenticode::to_be_signed(file, limits).map_err(unfit)?,
+                Purpose::Cose => {
+                    form::cose::envelope(&key, None, None, &ObjectId::of(file)).map_err(unfit)?
+                }
+                Purpose::Raw => file.clone(),
+                Purpose::Corim | Purpose::Root => {
+                    return Err(Failure::usage(
+                        "purpose_unknown",
+                        format!("an artifact is not signed for {what}"),
+                    ));
+                }
+            };
+            request.sign.push(ToSign::new(key_name, purpose, &signed));
+            parcel.add(signed);
+        }
+        Ok(())
+    }
+
+    /// The family's key for this, now.
+    fn key(&self, policy: &Policy, purpose: Purpose) -> Result<(Name, ReleaseKey), Failure> {
+        let now = clock::now();
+        let fits = |key: &attest_core::release::policy::SigningKey| {
+            key.family.as_ref() == Some(&self.family)
+                && key.purpose == purpose
+                && key.from <= now
+                && now <= key.until
+        };
+        let found = policy.document().signing_keys.iter().find(|(_, key)| fits(key));
+        let missing =
+            || Failure::usage("key_missing", format!("`{}` has no key for {purpose:?} now", self.family));
+        let (called, key) = found.ok_or_else(missing)?;
+        Ok((called.clone(), ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?))
+    }
+}
+
+/// The unsigned CoRIM in this file, or of the golden document in it.
+fn corim(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let file = input::read_file(path, limits.golden_bytes)?;
+    if is_cbor(&file) {
+        return Ok(file);
+    }
+    let document = read_document(path, limits)?;
+    profile::write(document.golden(), &profile::Edition::default())
+        .map_err(|error| Failure::usage(error.code(), error))
+}
+
+fn keep(folder: &Path, request: &[u8], submission: &[u8], parcel: &Parcel) -> Result<(), Failure> {
+    let objects = folder.join("objects");
+    std::fs::create_dir_all(&objects)
+        .map_err(|error| Failure::usage("file_unwritable", format!("{}: {error}", objects.display())))?;
+    write(&folder.join("request.cbor"), request)?;
+    write(&folder.join("submission.cbor"), submission)?;
+    for (id, bytes) in &parcel.objects {
+        write(&objects.join(id.to_string().trim_start_matches("sha256:")), bytes)?;
+    }
+    Ok(())
+}
+
+/// Flags of `submit`.
+#[derive(Args, Debug)]
+pub(super) struct Submit {
+    /// What `request --out` wrote
+    folder: PathBuf,
+}
+
+impl Submit {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let most = Limits::DEFAULT.release_object_bytes;
+        let request = input::read_file(&self.folder.join("request.cbor"), most)?;
+        let submission = input::read_file(&self.folder.join("submission.cbor"), most)?;
+        let unreadable = |error: std::io::Error| Failure::usage("file_unreadable", error);
+        let mut objects = Vec::new();
+        for entry in std::fs::read_dir(self.folder.join("objects")).map_err(unreadable)? {
+            objects.push(input::read_file(&entry.map_err(unreadable)?.path(), ARTIFACT_BYTES)?);
+        }
+        let id = ObjectId::of(&request);
+        let at = Remote::connect(&desk.home()?)?.submit(submission, request, objects)?;
+        if out.wants_json() {
+            out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
+        } else {
+            out.line(format!("asked for {id}: index {} of the log", at.index));
+        }
+        Ok(Exit::Good)
+    }
+}

@@ -1,0 +1,141 @@
+//! `attest release review` and `attest release revoke`.
+
+use std::path::PathBuf;
+
+use attest_core::release::object::Object as _;
+use attest_core::release::statement::{Described, ReviewStatement, Revocation, Revoked, Text};
+use attest_core::release::{Name, ObjectId, Words};
+use clap::Args;
+use serde_json::json;
+
+use super::words::Change;
+use super::{Desk, answer, bytes, name, sign, words, write};
+use crate::cli::{Exit, Failure, Output, Style};
+
+/// Flags of `review`.
+#[derive(Args, Debug)]
+pub(super) struct Review {
+    /// The request of the emergency release
+    id: String,
+    /// What was found
+    #[arg(long, value_parser = words)]
+    finding: Words,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Review {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let home = desk.home()?;
+        let mut known = desk.known()?;
+        let id = known.find(&self.id)?;
+        let change = Change::read(&mut known, id)?;
+        if !out.wants_json() {
+            change.tell(out);
+            out.flush();
+        }
+        let mut review = ReviewStatement {
+            format: ReviewStatement::FORMAT.to_owned(),
+            authority: known.view.authority(),
+            request: id,
+            finding: self.finding,
+            by: home.who(desk.by.as_ref())?,
+            signature: String::new(),
+        };
+        let text = Text::review(&review, Described { id, request: &change.request })
+            .ok_or_else(|| Failure::fault("review", "the text is of another request"))?;
+        answer::confirm(&format!("Was it right, {}?", review.by), self.yes)?;
+        review.signature = sign::sign::<ReviewStatement>(&home.signing_key(desk.key.as_deref())?, &text)?;
+        let at = known.remote.review(bytes(&review)?)?;
+        if out.wants_json() {
+            out.json(&json!({ "reviewed": id, "index": at.index, "already": at.already }));
+        } else {
+            let done = out.paint(Style::Good, "confirmed");
+            out.line(format!("{done} at index {} of the log", at.index));
+        }
+        Ok(Exit::Good)
+    }
+}
+
+/// Flags of `revoke`.
+#[derive(Args, Debug)]
+pub(super) struct Revoke {
+    /// The request: with it goes the release that came of it
+    #[arg(required_unless_present = "suspend")]
+    id: Option<String>,
+    /// Instead, suspend a person's keys for 14 days
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "id")]
+    suspend: Option<Name>,
+    /// With --suspend: the first index of the log from which on they do not count; 0 where nobody knows when they were lost
+    #[arg(long, value_name = "INDEX", default_value_t = 0, requires = "suspend")]
+    from_index: u64,
+    /// Why
+    #[arg(long, value_parser = words)]
+    reason: Words,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Write the statements there as well, to be brought to verifiers directly
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+const SUSPENSION: u64 = 14 * 86_400;
+
+impl Revoke {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let home = desk.home()?;
+        let mut known = desk.known()?;
+        let by = home.who(desk.by.as_ref())?;
+        let mut what = Vec::new();
+        if let Some(id) = &self.id {
+            let id = known.find(id)?;
+            if !out.wants_json() {
+                Change::read(&mut known, id)?.tell(out);
+            }
+            what.push((id, Revoked::Request(id)));
+        }
+        if let Some(suspended) = &self.suspend {
+            let policy = known.policy()?;
+            let keys = policy.keys().filter(|(_, of)| of.identity == *suspended);
+            let until = known.now.plus(SUSPENSION);
+            for (key, _) in keys {
+                let spki_sha256 = ObjectId::of(&key.spki_der());
+                what.push((spki_sha256, Revoked::Key { spki_sha256, from_index: self.from_index, until }));
+            }
+            if what.is_empty() {
+                return Err(Failure::usage("identity_unknown", format!("`{suspended}` has no key")));
+            }
+        }
+        out.flush();
+        answer::confirm(&format!("Take that back, {by}?"), self.yes)?;
+        let key = home.signing_key(desk.key.as_deref())?;
+        let mut indices = Vec::new();
+        for (id, revokes) in what {
+            let mut revocation = Revocation {
+                format: Revocation::FORMAT.to_owned(),
+                authority: known.view.authority(),
+                revokes,
+                reason: self.reason.clone(),
+                by: by.clone(),
+                signature: String::new(),
+            };
+            let text = Text::revocation(&revocation);
+            revocation.signature = sign::sign::<Revocation>(&key, &text)?;
+            let encoded = bytes(&revocation)?;
+            if let Some(folder) = &self.out {
+                std::fs::create_dir_all(folder).map_err(|error| Failure::usage("file_unwritable", error))?;
+                write(&folder.join(format!("{}.cbor", super::short(&id))), &encoded)?;
+            }
+            indices.push(known.remote.revoke(encoded)?.index);
+        }
+        if out.wants_json() {
+            out.json(&json!({ "indices": indices, "by": by }));
+        } else {
+            let done = out.paint(Style::Bad, "revoked");
+            out.line(format!("{done} at index {indices:?} of the log"));
+        }
+        Ok(Exit::Good)
+    }
+}
