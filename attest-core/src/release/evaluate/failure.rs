@@ -110,7 +110,7 @@ pub enum Failure {
         custody: Custody,
     },
     /// Not a key of this family for this purpose.
-    #[error("the key `{key}` is not for {purpose:?} of this family")]
+    #[error("the key `{key}` is not for {} of this family", .purpose.name())]
     KeyScope {
         /// Which.
         key: Name,
@@ -132,7 +132,7 @@ pub enum Failure {
         key: Name,
     },
     /// A kind of request that does not come this way.
-    #[error("a request of kind `{}` does not fit a channel of tier {tier:?}", .kind.name())]
+    #[error("a request of kind `{}` does not fit a channel of tier {}", .kind.name(), .tier.name())]
     KindUnfit {
         /// The request's.
         kind: Kind,
@@ -198,7 +198,7 @@ pub enum Failure {
     #[error(transparent)]
     Provenance(#[from] NotBuilt),
     /// Too few people approved.
-    #[error("{got} approval(s) count, which is no quorum ({} do not count{})", .refused.len(), .refused.first().map(|(_, why)| format!(", the first: {why}")).unwrap_or_default())]
+    #[error("{got} approval(s) count, which is no quorum{}", refused_too(.refused))]
     QuorumMissing {
         /// How many people's count.
         got: usize,
@@ -282,6 +282,13 @@ pub enum Failure {
         /// How many it may have.
         most: u64,
     },
+}
+
+/// How many approvals do not count, and why the first does not.
+fn refused_too(refused: &[(ObjectId, NotCounted)]) -> String {
+    let why =
+        refused.first().map(|(_, why)| format!("; {} do not count, the first because {why}", refused.len()));
+    why.unwrap_or_default()
 }
 
 impl Failure {

@@ -156,6 +156,20 @@ pub enum RsaPadding {
     Pss,
 }
 
+impl Purpose {
+    /// Its name in policies, and in what people sign.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authenticode => "authenticode",
+            Self::Corim => "corim",
+            Self::Cose => "cose",
+            Self::Raw => "raw",
+            Self::Root => "root",
+        }
+    }
+}
+
 /// Where a key is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use super::super::object::ObjectId;
-use super::super::policy::{PolicyDocument, Purpose};
+use super::super::policy::PolicyDocument;
 use super::super::request::Request;
 use super::{Approval, ReviewStatement, Revocation, Revoked, Submission, Succession};
 
@@ -175,7 +175,7 @@ impl Lines {
             self.line("provenance", envelope);
         }
         for sign in sign {
-            let (key, purpose) = (&sign.key, purpose(sign.purpose));
+            let (key, purpose) = (&sign.key, sign.purpose.name());
             self.line("sign", format_args!("{} {} bytes with {key} for {purpose}", sign.sha256, sign.size));
         }
         match replaces {
@@ -186,15 +186,5 @@ impl Lines {
         self.line("until", not_after.utc());
         self.line("requester", requester);
         self.line("reason", reason);
-    }
-}
-
-const fn purpose(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Authenticode => "authenticode",
-        Purpose::Corim => "corim",
-        Purpose::Cose => "cose",
-        Purpose::Raw => "raw",
-        Purpose::Root => "root",
     }
 }

@@ -94,7 +94,12 @@ impl Artifact {
             if out.wants_json() {
                 out.json(&json!({ "request": id, "purpose": sign.purpose, "key": sign.key, "out": self.out.display().to_string() }));
             } else {
-                out.line(format!("{}: signed by {} for {:?}", self.out.display(), sign.key, sign.purpose));
+                out.line(format!(
+                    "{}: signed by {} for {}",
+                    self.out.display(),
+                    sign.key,
+                    sign.purpose.name()
+                ));
             }
             return Ok(Exit::Good);
         }

@@ -61,7 +61,7 @@ fn named(policy: &Policy, who: &Name) -> Vec<Task> {
     let mut task = |what: String| tasks.push(Task { what });
     let quorum = |quorum: &Quorum| quorum.people().contains(who);
     if quorum(&document.root) {
-        task("root quorum: one member fewer; members change by succession only".to_owned());
+        task("root quorum, whose members change by succession only".to_owned());
     }
     if document.recovery.as_ref().is_some_and(quorum) {
         task("recovery quorum".to_owned());
@@ -88,7 +88,7 @@ fn named(policy: &Policy, who: &Name) -> Vec<Task> {
     }
     if let Some(key) = document.signing_keys.get(who) {
         let family = key.family.as_ref().map_or("no family", Name::as_str);
-        task(format!("signing key for {:?} of {family}, in {}", key.purpose, key.pkcs11));
+        task(format!("signing key for {} of {family}, in {}", key.purpose.name(), key.pkcs11));
     }
     for (called, witness) in &document.log.witnesses {
         if called == who {

@@ -40,8 +40,8 @@ pub(super) struct Request {
     #[arg(long, value_enum, default_value_t = Way::Normal)]
     kind: Way,
     /// The release's version, as people call it
-    #[arg(long = "release", value_name = "VERSION", value_parser = words)]
-    version: Words,
+    #[arg(long, value_name = "VERSION", value_parser = words)]
+    release: Words,
     /// Its security version: no device that has seen a higher one takes it back
     #[arg(long, value_name = "NUMBER")]
     security_version: u64,
@@ -175,7 +175,7 @@ impl Request {
                 Way::Normal => Kind::Normal,
                 Way::Rollback => Kind::Rollback,
             },
-            version: self.version.clone(),
+            version: self.release.clone(),
             security_version: self.security_version,
             artifacts: Vec::new(),
             measurements: None,
@@ -225,7 +225,7 @@ impl Request {
             let file = input::read_file(path, ARTIFACT_BYTES)?;
             request.artifacts.push(Artifact {
                 name: called.clone(),
-                version: self.version.clone(),
+                version: self.release.clone(),
                 size: u64::try_from(file.len()).unwrap_or(u64::MAX),
                 sha256: ObjectId::of(&file),
             });
@@ -267,8 +267,9 @@ impl Request {
                 && now <= key.until
         };
         let found = policy.document().signing_keys.iter().find(|(_, key)| fits(key));
-        let missing =
-            || Failure::usage("key_missing", format!("`{}` has no key for {purpose:?} now", self.family));
+        let missing = || {
+            Failure::usage("key_missing", format!("`{}` has no key for {} now", self.family, purpose.name()))
+        };
         let (called, key) = found.ok_or_else(missing)?;
         Ok((called.clone(), ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?))
     }

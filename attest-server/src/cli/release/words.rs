@@ -146,7 +146,8 @@ impl Change {
             }
         }
         for sign in &request.sign {
-            out.line(format!("  to sign      {} bytes with {} for {:?}", sign.size, sign.key, sign.purpose));
+            let purpose = sign.purpose.name();
+            out.line(format!("  to sign      {} bytes with {} for {purpose}", sign.size, sign.key));
         }
         out.line(format!("  until        {}", request.not_after.utc()));
         out.line(format!("  asked by     {}: {}", request.requester, printable(request.reason.as_str())));
