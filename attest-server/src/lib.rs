@@ -22,6 +22,7 @@ mod secret_file;
 pub mod server;
 mod service;
 pub mod signer;
+pub mod signing;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

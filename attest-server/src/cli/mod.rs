@@ -16,6 +16,7 @@ mod output;
 mod quote;
 mod release;
 mod serve;
+mod signer;
 mod token;
 mod verdict;
 mod verify;
@@ -77,6 +78,7 @@ enum Command {
     Verify(Box<verify::Verify>),
     Release(Box<release::Release>),
     Serve(serve::Serve),
+    Signer(signer::Signer),
     Witness(witness::Witness),
     Demo(demo::Demo),
 }
@@ -93,6 +95,7 @@ impl Command {
             Self::Verify(command) => command.run(out),
             Self::Release(command) => command.run(out),
             Self::Serve(command) => command.run(out),
+            Self::Signer(command) => command.run(out),
             Self::Witness(command) => command.run(out),
             Self::Demo(command) => command.run(out),
         }

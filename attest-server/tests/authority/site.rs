@@ -150,10 +150,14 @@ impl Site {
         server::start(config).await.unwrap()
     }
 
+    /// The certificate and the key of a client with these names, PEM.
+    pub(crate) fn identity(&self, names: &[&str]) -> (String, String) {
+        self.leaf(names, ExtendedKeyUsagePurpose::ClientAuth, "clients", &self.clients)
+    }
+
     /// A connection of whoever has a certificate with these names.
     pub(crate) async fn connect_as(&self, server: &Running, names: &[&str]) -> Channel {
-        let (certificate, key) =
-            self.leaf(names, ExtendedKeyUsagePurpose::ClientAuth, "clients", &self.clients);
+        let (certificate, key) = self.identity(names);
         let roots = fs::read_to_string(self.path("servers.pem")).unwrap();
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(roots))

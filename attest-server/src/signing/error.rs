@@ -1,0 +1,115 @@
+//! Why the signer cannot go on.
+
+use std::io;
+use std::path::PathBuf;
+
+use attest_core::release::{form, object, view};
+
+use crate::hsm;
+
+/// The service did not answer, or refused.
+#[derive(Debug, thiserror::Error)]
+#[error("the release service: {0}")]
+pub struct Unreached(pub String);
+
+/// Why the signer cannot go on. What it remembers stays as it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The service.
+    #[error(transparent)]
+    Authority(#[from] Unreached),
+    /// The bytes, or what they are about.
+    #[error("what is to be signed with `{key}`: {error}")]
+    Form {
+        /// The key.
+        key: String,
+        /// Why.
+        error: form::Error,
+    },
+    /// A key that the token's user does not say to hold: it is somebody's word, and keys in files are.
+    #[error("`{key}` is said to be in an HSM, and this signer has keys in files, for development")]
+    HeldInFile {
+        /// The key.
+        key: String,
+    },
+    /// The HSM.
+    #[error(transparent)]
+    Hsm(#[from] hsm::Error),
+    /// The HSM's keys were used more often than this signer used them.
+    #[error(
+        "the HSM's keys were used {used} times, and this signer knows of {known}: somebody else uses them"
+    )]
+    HsmCounter {
+        /// What the HSM says.
+        used: u64,
+        /// What this signer did.
+        known: u64,
+    },
+    /// The image that is to be signed is not here.
+    #[error("the image sha256:{0} is wanted in the folder `images`")]
+    ImageMissing(String),
+    /// Own files.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What is remembered cannot be read: whether the HSM was asked is not known.
+    #[error("{0}: not what this signer keeps there; what it signed is not known")]
+    Journal(PathBuf),
+    /// Another process is this signer.
+    #[error("{0}: another process is this signer")]
+    Locked(PathBuf),
+    /// The log is shorter than it was.
+    #[error("the log has {got} leaves, and had {seen} before")]
+    LogBackwards {
+        /// Now.
+        got: u64,
+        /// Before.
+        seen: u64,
+    },
+    /// The log is another one than before.
+    #[error("the log's first {seen} leaves are not those that were seen before: two histories")]
+    LogForked {
+        /// How many were seen.
+        seen: u64,
+    },
+    /// An object.
+    #[error(transparent)]
+    Object(#[from] object::Error),
+    /// The log names a request that cannot be put together.
+    #[error("the request {0}: {1}")]
+    Request(String, String),
+    /// The log says of a request that something else was signed for it than this signer has.
+    #[error("the log names other signatures for {0} than this signer made")]
+    SignedByAnother(String),
+    /// There is no view of the log.
+    #[error(transparent)]
+    View(#[from] view::Error),
+    /// The service has not what it names.
+    #[error("the release service withholds {0}")]
+    Withheld(String),
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Authority(_) => "signer_authority",
+            Self::Form { error, .. } => error.code(),
+            Self::HeldInFile { .. } => "signer_held_in_file",
+            Self::Hsm(error) => error.code(),
+            Self::HsmCounter { .. } => "signer_hsm_counter",
+            Self::ImageMissing(_) => "signer_image_missing",
+            Self::Io(_) => "signer_io",
+            Self::Journal(_) => "signer_journal_lost",
+            Self::Locked(_) => "signer_locked",
+            Self::LogBackwards { .. } => "signer_log_backwards",
+            Self::LogForked { .. } => "signer_log_forked",
+            Self::Object(error) => error.code(),
+            Self::Request(..) => "signer_request",
+            Self::SignedByAnother(_) => "signer_signed_by_another",
+            Self::View(error) => error.code(),
+            Self::Withheld(_) => "signer_withheld",
+        }
+    }
+}

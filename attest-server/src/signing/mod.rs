@@ -1,0 +1,102 @@
+//! The signer: a program of its own that asks the release service what is quorate, believes nothing of it, and has an HSM sign it.
+//!
+//! *What it promises:* it signs for a request only after it replayed the whole log under the pinned policy and found the request quorate; only after
+//! an attempt stands in the log, under a checkpoint that witnesses signed; and exactly the bytes that the request lists, in the form of the
+//! key's purpose, about what the request releases. What it did is on its own disk before and after each step, so that after a crash
+//! it signs the same bytes, asks the HSM again only under a new attempt where nobody knows whether it had signed, and hands in one result.
+//!
+//! *Who is trusted:* the pinned policy, its witnesses and the HSM. The service can withhold, and no more.
+
+mod config;
+mod error;
+mod journal;
+mod remote;
+mod replica;
+mod turn;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use attest_core::Limits;
+use attest_core::release::ObjectId;
+
+pub use self::config::{ConfigError, SignerConfig};
+pub use self::error::{Error, Unreached};
+pub use self::journal::Entry;
+use self::journal::Journal;
+pub use self::remote::{Names, Remote};
+use self::replica::Replica;
+pub use self::turn::Report;
+use crate::disk;
+use crate::hsm::Holder;
+
+/// The release service, as the signer asks it. Nothing that it answers is believed before it was checked.
+pub trait Authority {
+    /// The newest checkpoint that witnesses signed.
+    ///
+    /// # Errors
+    /// [`Unreached`].
+    fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached>;
+
+    /// Leaves from this one on, some of them.
+    ///
+    /// # Errors
+    /// [`Unreached`].
+    fn leaves(&mut self, first: u64) -> Result<Vec<Vec<u8>>, Unreached>;
+
+    /// An object; nothing if the service has none of this id.
+    ///
+    /// # Errors
+    /// [`Unreached`].
+    fn object(&mut self, id: &ObjectId) -> Result<Option<Vec<u8>>, Unreached>;
+
+    /// Has an attempt written down; the same one again is the same.
+    ///
+    /// # Errors
+    /// [`Unreached`].
+    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<(), Unreached>;
+
+    /// Hands in what was signed; the same again is the same.
+    ///
+    /// # Errors
+    /// [`Unreached`].
+    fn signed(&mut self, request: &ObjectId, signatures: &[Vec<u8>]) -> Result<(), Unreached>;
+}
+
+/// The signer.
+pub struct Signing<A> {
+    authority: A,
+    holder: Box<dyn Holder>,
+    replica: Replica,
+    journal: Journal,
+    images: Option<PathBuf>,
+    limits: Limits,
+    // Held until the process ends.
+    _lock: File,
+}
+
+impl<A: Authority> Signing<A> {
+    /// Opens what the signer remembers in this folder, and begins with nothing where there is none: the log says what was attempted.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn open(
+        folder: &Path,
+        pin: ObjectId,
+        authority: A,
+        holder: Box<dyn Holder>,
+        images: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let lock = disk::lock(folder)?.ok_or_else(|| Error::Locked(folder.to_owned()))?;
+        let limits = Limits::DEFAULT;
+        let replica = Replica::open(folder, pin, &limits)?;
+        let journal = Journal::open(folder)?;
+        Ok(Self { authority, holder, replica, journal, images, limits, _lock: lock })
+    }
+
+    /// What is remembered about a request.
+    #[must_use]
+    pub fn remembered(&self, request: &ObjectId) -> Option<&Entry> {
+        self.journal.entry(request)
+    }
+}

@@ -1,0 +1,275 @@
+//! One turn: the log is replayed, and each request that is quorate is taken a step further.
+
+use std::collections::BTreeSet;
+
+use attest_core::Limits;
+use attest_core::release::assemble::{self, Said, assemble};
+use attest_core::release::catalogue::{Catalogue, Floors};
+use attest_core::release::evaluate::{Failure, Now, Quorate, Weighing, quorate};
+use attest_core::release::form::{self, ReleaseKey};
+use attest_core::release::policy::{Custody, Purpose, SigningKey};
+use attest_core::release::request::{Request, ToSign};
+use attest_core::release::statement::Approval;
+use attest_core::release::view::LogView;
+use attest_core::release::{ObjectId, object};
+
+use super::journal::Entry;
+use super::{Authority, Error, Signing};
+use crate::{clock, file};
+
+/// What became of a request in a turn.
+#[derive(Debug)]
+pub enum Report {
+    /// An attempt is written down; what is to be signed is signed once witnesses saw it.
+    Attempted {
+        /// The request.
+        request: ObjectId,
+        /// Which attempt it is.
+        number: u32,
+    },
+    /// Something in the way; the next turn tries again.
+    Failed {
+        /// The request.
+        request: ObjectId,
+        /// What.
+        error: Error,
+    },
+    /// It may not be signed for now.
+    NotQuorate {
+        /// The request.
+        request: ObjectId,
+        /// Every gate that it does not pass.
+        failures: Vec<Failure>,
+    },
+    /// It is signed, and the service has the signatures.
+    Signed {
+        /// The request.
+        request: ObjectId,
+    },
+}
+
+/// One thing to sign, ready: the key as the policy has it, and the bytes.
+struct Ready {
+    uri: String,
+    key: ReleaseKey,
+    bytes: Vec<u8>,
+}
+
+impl<A: Authority> Signing<A> {
+    /// One turn.
+    ///
+    /// # Errors
+    /// [`Error`], where it is about all requests: the service is away, or the log is not what it was.
+    pub fn turn(&mut self) -> Result<Vec<Report>, Error> {
+        self.check_counter()?;
+        let view = self.replica.refresh(&mut self.authority, &self.limits)?;
+        let said = self.replica.said(&view, &self.limits);
+        let open: Vec<ObjectId> = self.open_requests(&said)?;
+        let floors = self.floors(&view, &said)?;
+        let mut reports = Vec::new();
+        for id in open {
+            match self.request(&id, &view, &said, &floors) {
+                Ok(report) => reports.extend(report),
+                Err(error) => reports.push(Report::Failed { request: id, error }),
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Requests for which there is something to do.
+    fn open_requests(&self, said: &Said) -> Result<Vec<ObjectId>, Error> {
+        let mut open = Vec::new();
+        for (id, about) in said.requests() {
+            let own = self.journal.entry(id).and_then(Entry::signatures);
+            match (about.signatures, own) {
+                (None, _) => open.push(*id),
+                // What was handed in and written down is what was made here.
+                (Some(logged), Some(own)) if signatures_id(&own) != logged => {
+                    return Err(Error::SignedByAnother(id.to_string()));
+                }
+                (Some(_), _) => {}
+            }
+        }
+        Ok(open)
+    }
+
+    /// What families have reached. Bundles that are withheld raise nothing here; verifiers refuse what falls below.
+    fn floors(&mut self, view: &LogView, said: &Said) -> Result<Floors, Error> {
+        let bundles: Vec<ObjectId> = said.requests().filter_map(|(_, about)| about.bundle).collect();
+        for bundle in bundles {
+            self.replica.want(&mut self.authority, &bundle)?;
+        }
+        let catalogue = Catalogue::load(view, self.replica.objects(), &Floors::new(), now(), &self.limits);
+        Ok(catalogue.floors().clone())
+    }
+
+    fn request(
+        &mut self,
+        id: &ObjectId,
+        view: &LogView,
+        said: &Said,
+        floors: &Floors,
+    ) -> Result<Option<Report>, Error> {
+        let bundle = self.bundle(id, said)?;
+        let weighing = Weighing { view, now: now(), floors, limits: &self.limits };
+        let quorate = match quorate(&bundle, &weighing) {
+            Ok(quorate) => quorate,
+            Err(failures) => return Ok(Some(Report::NotQuorate { request: *id, failures })),
+        };
+        self.sign_for(&quorate, view)
+    }
+
+    /// The request with all that speaks for it, as the log names it.
+    fn bundle(&mut self, id: &ObjectId, said: &Said) -> Result<Vec<u8>, Error> {
+        self.replica.need(&mut self.authority, id)?;
+        let about = said.of_request(id).cloned().unwrap_or_default();
+        for other in about.submissions.iter().chain(&about.approvals) {
+            self.replica.want(&mut self.authority, other)?;
+        }
+        for companion in self.companions(&about.approvals) {
+            self.replica.want(&mut self.authority, &companion)?;
+        }
+        loop {
+            match assemble(*id, said, self.replica.objects(), &self.limits) {
+                Ok(bundle) => return Ok(object::write(&bundle)?),
+                // Each turn brings one object, or ends it.
+                Err(assemble::Error::Missing { id: missing, .. }) => {
+                    self.replica.need(&mut self.authority, &missing)?;
+                }
+                Err(error) => return Err(Error::Request(id.to_string(), error.to_string())),
+            }
+        }
+    }
+
+    fn companions(&self, approvals: &[ObjectId]) -> BTreeSet<ObjectId> {
+        let objects = self.replica.objects();
+        let read = |id: &ObjectId| object::read::<Approval>(objects.get(id)?, &self.limits).ok();
+        approvals.iter().filter_map(read).flat_map(|approval| approval.requests).collect()
+    }
+
+    /// The next step for a request that may be signed for.
+    fn sign_for(&mut self, quorate: &Quorate, view: &LogView) -> Result<Option<Report>, Error> {
+        let (id, request) = (quorate.id(), quorate.request());
+        let mut entry =
+            self.journal.entry(&id).cloned().unwrap_or_else(|| Entry::new(&id, request.sign.len()));
+        if entry.signatures().is_none() {
+            let Some(ready) = self.ready(request, view)? else { return Ok(None) };
+            let logged = self.replica.attempts(view, &id, &self.limits);
+            // An attempt is over when nobody knows whether the HSM was asked under it: when it says so here, and when an attempt
+            // stands in the log of which nothing is known here.
+            if entry.attempt == 0 || entry.asked.is_some() || logged > entry.attempt {
+                entry.attempt = entry.attempt.max(logged).saturating_add(1);
+                entry.asked = None;
+                self.journal.write(&id, &entry)?;
+            }
+            // Inv. 2: nothing is asked of the HSM before its attempt stands in the log, under a witnessed checkpoint.
+            if logged < entry.attempt || quorate.attempted().is_none() {
+                self.authority.attempt(&id, entry.attempt)?;
+                return Ok(Some(Report::Attempted { request: id, number: entry.attempt }));
+            }
+            for (at, ready) in ready.iter().enumerate() {
+                if entry.signature(at).is_none() {
+                    self.ask(&id, &mut entry, at, ready)?;
+                }
+            }
+        }
+        let Some(signatures) = entry.signatures() else { return Ok(None) };
+        self.authority.signed(&id, &signatures)?;
+        if !entry.handed_in {
+            entry.handed_in = true;
+            self.journal.write(&id, &entry)?;
+        }
+        Ok(Some(Report::Signed { request: id }))
+    }
+
+    /// Has one thing signed.
+    fn ask(&mut self, id: &ObjectId, entry: &mut Entry, at: usize, ready: &Ready) -> Result<(), Error> {
+        entry.asked = Some(at);
+        self.journal.write(id, entry)?;
+        let before = self.holder.used();
+        let answer = self.holder.sign(&ready.uri, &ready.key, &ready.bytes);
+        match &answer {
+            Ok(signature) => entry.keep(at, signature),
+            // It stays written that the HSM was asked, and nobody knows.
+            Err(error) if error.may_have_signed() => return answer.map(drop).map_err(Error::from),
+            Err(_) => {}
+        }
+        entry.asked = None;
+        self.journal.write(id, entry)?;
+        self.count(before, answer.is_ok())?;
+        answer.map(drop).map_err(Error::from)
+    }
+
+    /// Everything that is to be signed, checked before an attempt is made of it. Nothing: one of the keys is not with this signer.
+    fn ready(&mut self, request: &Request, view: &LogView) -> Result<Option<Vec<Ready>>, Error> {
+        let mut all = Vec::new();
+        for listed in &request.sign {
+            let policy = view.policy().ok_or_else(|| Error::Withheld("the policy".to_owned()))?;
+            let Some(key) = policy.document().signing_keys.get(&listed.key).cloned() else { return Ok(None) };
+            if key.custody == Custody::Vendor {
+                return Ok(None);
+            }
+            all.push(self.ready_one(request, listed, &key)?);
+        }
+        Ok(Some(all))
+    }
+
+    fn ready_one(&mut self, request: &Request, listed: &ToSign, key: &SigningKey) -> Result<Ready, Error> {
+        let told = |error| Error::Form { key: listed.key.to_string(), error };
+        if self.holder.is_development() && key.custody != Custody::Asserted {
+            return Err(Error::HeldInFile { key: listed.key.to_string() });
+        }
+        let release_key = ReleaseKey::try_from(key).map_err(told)?;
+        self.replica.need(&mut self.authority, &listed.sha256)?;
+        let bytes = self.replica.objects().get(&listed.sha256).cloned().unwrap_or_default();
+        let image = if listed.purpose == Purpose::Authenticode {
+            Some(self.image(request, &release_key, &bytes)?)
+        } else {
+            None
+        };
+        form::check(request, listed, &release_key, &bytes, image.as_deref(), &self.limits).map_err(told)?;
+        let uri = key.pkcs11.as_str().to_owned();
+        self.holder.check(&uri, &release_key)?;
+        Ok(Ready { uri, key: release_key, bytes })
+    }
+
+    /// The image that these bytes are of: each that the request releases and that lies in the folder is looked at.
+    fn image(&self, request: &Request, key: &ReleaseKey, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let names: Vec<String> =
+            request.artifacts.iter().map(|artifact| hex::encode(artifact.sha256.as_bytes())).collect();
+        let missing = || Error::ImageMissing(names.join(", or sha256:"));
+        let folder = self.images.as_ref().ok_or_else(missing)?;
+        let most = u64::try_from(Limits::DEFAULT.image_bytes).unwrap_or(u64::MAX);
+        let read = |name: &String| file::read(&folder.join(name), most).ok();
+        let is_its = |image: &Vec<u8>| form::subject(key, bytes, Some(image), &self.limits).is_ok();
+        names.iter().filter_map(read).find(is_its).ok_or_else(missing)
+    }
+
+    /// Somebody else who uses the HSM's keys shows in its counter.
+    fn check_counter(&mut self) -> Result<(), Error> {
+        let (Some(used), known) = (self.holder.used(), self.journal.used()?) else { return Ok(()) };
+        self.journal.set_used(used)?;
+        let Some(known) = known.filter(|_| !self.holder.is_development()) else { return Ok(()) };
+        let most = known.saturating_add(self.journal.unsure());
+        // Told once: whoever looks into it need not stop the signer for good.
+        if (known..=most).contains(&used) { Ok(()) } else { Err(Error::HsmCounter { used, known }) }
+    }
+
+    fn count(&mut self, before: Option<u64>, has_signed: bool) -> Result<(), Error> {
+        let (Some(before), Some(used)) = (before, self.holder.used()) else { return Ok(()) };
+        self.journal.set_used(used)?;
+        let known = before.saturating_add(u64::from(has_signed));
+        if used == known { Ok(()) } else { Err(Error::HsmCounter { used, known }) }
+    }
+}
+
+/// The signer weighs no emergency by its clock: that is for those who take it in.
+fn now() -> Now {
+    Now { clock: clock::now(), is_confirmed: false }
+}
+
+/// How the log names signatures.
+fn signatures_id(signatures: &[Vec<u8>]) -> ObjectId {
+    let digests: Vec<u8> = signatures.iter().flat_map(|one| *ObjectId::of(one).as_bytes()).collect();
+    ObjectId::of(&digests)
+}

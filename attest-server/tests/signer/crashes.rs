@@ -1,0 +1,105 @@
+//! Crashes between any two steps: what is signed is signed once, under an attempt of its own, and handed in.
+
+use crate::stage::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_quorate_is_signed_once() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, bytes) = stage.quorate("one").await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signed");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (1, 1));
+    assert_eq!(*token.messages.lock().unwrap(), std::slice::from_ref(&bytes), "exactly what was approved");
+    let signature = stage.signature(&request, &release_key(&spki()), &bytes).await;
+    // Again, and by a signer that lost its memory.
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    std::fs::remove_dir_all(stage.folder()).unwrap();
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    assert_eq!(token.calls(), 1, "a grant is spent once");
+    assert_eq!(stage.signature(&request, &release_key(&spki()), &bytes).await, signature);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_anywhere() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let token = Token::new(&[]);
+    for (calls, breaks, tag) in [
+        (1, Breaks::BeforeAttempt, "before-attempt"),
+        (2, Breaks::AfterAttempt, "after-attempt"),
+        (3, Breaks::BeforeSigned, "before-signed"),
+        (4, Breaks::AfterSigned, "after-signed"),
+    ] {
+        let (request, bytes) = stage.quorate(tag).await;
+        let broken = stage.turns(&token, Some(breaks), None).await.unwrap();
+        assert_eq!(word(&broken), "signer_authority", "{breaks:?}");
+        let after = word(&stage.turns(&token, None, None).await.unwrap());
+        let expected = if breaks == Breaks::AfterSigned { "" } else { "signed" };
+        assert_eq!(after, expected, "{breaks:?}");
+        assert_eq!((token.calls(), stage.logged(&request).await.0), (calls, 1), "{breaks:?}");
+        stage.signature(&request, &release_key(&spki()), &bytes).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_an_hsm_that_may_have_signed_is_asked_again_only_under_a_new_attempt() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, bytes) = stage.quorate("breaks").await;
+    let token = Token::new(&[Does::IsAway, Does::Breaks, Does::Lies, Does::IsAway]);
+    let turn = async || word(&stage.turns(&token, None, None).await.unwrap());
+    assert_eq!(turn().await, "hsm_unavailable");
+    assert_eq!(turn().await, "hsm_in_the_middle", "it was away, and asked under the same attempt");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (1, 1));
+    assert_eq!(turn().await, "hsm_signature_invalid");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (2, 2));
+    assert_eq!(turn().await, "hsm_unavailable");
+    assert_eq!(turn().await, "signed");
+    // Inv. 2: no more calls than attempts, and the same bytes each time.
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (3, 3));
+    assert!(token.messages.lock().unwrap().iter().all(|message| *message == bytes));
+    stage.signature(&request, &release_key(&spki()), &bytes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_a_signer_that_lost_its_memory_trusts_no_attempt_of_another() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, _) = stage.quorate("lost").await;
+    let token = Token::new(&[Does::Breaks]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "hsm_in_the_middle");
+    std::fs::remove_dir_all(stage.folder()).unwrap();
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signed");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_that_cannot_be_read_stops_the_signer() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    stage.quorate("torn").await;
+    let token = Token::new(&[Does::Breaks]);
+    stage.turns(&token, None, None).await.unwrap();
+    let file = files(&stage.folder().join("journal")).into_iter().find(|path| path.extension().is_some());
+    let file = file.unwrap();
+    let whole = std::fs::read_to_string(&file).unwrap();
+    for torn in [&whole[..whole.len() / 2], "", &whole.replace("sha256:", "sha255:")] {
+        std::fs::write(&file, torn).unwrap();
+        assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_journal_lost");
+    }
+    std::fs::write(file.with_file_name("0000.json"), &whole).unwrap();
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_journal_lost");
+    assert_eq!(token.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a72_signatures_in_the_log_that_the_signer_did_not_make() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, _) = stage.quorate("another").await;
+    let token = Token::new(&[]);
+    stage.turns(&token, None, None).await.unwrap();
+    stage.logged(&request).await;
+    let file = files(&stage.folder().join("journal")).into_iter().find(|path| path.extension().is_some());
+    let file = file.unwrap();
+    let mut told: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    told["signatures"][0] = "AAAA".into();
+    std::fs::write(&file, told.to_string()).unwrap();
+    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_signed_by_another");
+}

@@ -1,0 +1,153 @@
+//! What is not signed, and why.
+
+use attest_core::release::form::{ReleaseKey, corim, cose};
+use attest_core::release::policy::Purpose;
+use attest_core::release::request::ToSign;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::signature::KeyPair as _;
+
+use crate::organisation::{id_of, revocation};
+use crate::stage::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a72_what_people_did_not_approve() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let key = release_key(&spki());
+    let token = Token::new(&[]);
+    let turn = async || word(&stage.turns(&token, None, None).await.unwrap());
+    let (one, objects) = stage.request("one", &key);
+    stage.ask(&one, objects, &["alice"]).await;
+    assert_eq!(turn().await, "release_quorum_missing");
+    // A server that is taken over may write down what it likes: an attempt is no approval.
+    stage.client("signer").await.attempt(&one, 1).await.ok();
+    assert_eq!(turn().await, "release_quorum_missing");
+    let mut dave = stage.client("dave").await;
+    let revokes = attest_core::release::statement::Revoked::Request(id_of(&one));
+    dave.revoke_with(&revocation("dave", "dave", stage.site.pin, revokes)).await.unwrap();
+    let told = turn().await;
+    assert!(told.contains("release_revoked"), "{told}");
+    assert_eq!(token.calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_bytes_of_another_form_although_they_were_approved() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let key = release_key(&spki());
+    let token = Token::new(&[]);
+    // What is listed is a signature over other measurements than those that are released.
+    let (mut request, mut objects) = stage.request("other", &key);
+    let mut other = unsigned();
+    let at = other.windows(7).position(|window| window == b"gateway").unwrap();
+    other[at..at + 7].copy_from_slice(b"gatewaz");
+    let draft = corim::Draft { signer: KEY, validity: None, corim: &other };
+    objects[2] = draft.to_be_signed(&key, LIMITS).unwrap();
+    request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, &objects[2])];
+    stage.ask(&request, objects, &["alice", "bob"]).await;
+    let told = word(&stage.turns(&token, None, None).await.unwrap());
+    assert!(told == "release_corim_mismatch" || told == "form_subject_not_released", "{told}");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0), "not even an attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_files_do_not_pass_for_an_hsms() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, _) = stage.quorate("files").await;
+    let mut token = Token::new(&[]);
+    token.is_development = true;
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signer_held_in_file");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_use_of_the_hsm_that_is_not_the_signers_is_told() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    token.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_hsm_counter");
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "", "told once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a68_a_log_that_is_shorter_or_another_than_before() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, _) = stage.quorate("fork").await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signed");
+    stage.logged(&request).await;
+    stage.turns(&token, None, None).await.unwrap();
+    let seen = stage.folder().join("log/seen.json");
+    let text = std::fs::read_to_string(&seen).unwrap();
+    let mut told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let size = told["size"].as_u64().unwrap();
+    assert!(size >= 6, "{told}");
+    told["size"] = (size + 1).into();
+    std::fs::write(&seen, told.to_string()).unwrap();
+    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_log_backwards");
+    told["size"] = (size - 1).into();
+    std::fs::write(&seen, told.to_string()).unwrap();
+    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_log_forked");
+    std::fs::write(&seen, text).unwrap();
+    stage.turns(&token, None, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendors_key_is_not_asked_for_here() {
+    let stage = Stage::new(&spki(), |policy| policy["signing_keys"][KEY]["custody"] = "vendor".into()).await;
+    let (request, _) = stage.quorate("vendor").await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a67a_a_file_that_is_not_released_although_its_signature_was_approved() {
+    let second = crate::organisation::key_of(33);
+    let prefix = hex::decode("302a300506032b6570032100").unwrap();
+    let second = [&prefix, second.public_key().as_ref()].concat();
+    let cose_key = ReleaseKey::new(&second, Purpose::Cose, None).unwrap();
+    let add = |policy: &mut serde_json::Value| {
+        let mut key = policy["signing_keys"][KEY].clone();
+        key["public_key"] = STANDARD.encode(&second).into();
+        key["purpose"] = "cose".into();
+        policy["signing_keys"]["gateway-cose"] = key;
+    };
+    let stage = Stage::new(&spki(), add).await;
+    let (mut request, mut objects) = stage.request("file", &release_key(&spki()));
+    let bytes = cose::detached(&cose_key, None, b"a file that nobody built").unwrap();
+    request.sign.push(ToSign::new("gateway-cose".try_into().unwrap(), Purpose::Cose, &bytes));
+    objects.push(bytes);
+    stage.ask(&request, objects, &["alice", "bob"]).await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "form_subject_not_released");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0), "not even an attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a67a_an_image_that_the_signer_has_not_seen() {
+    let stage = Stage::new(&spki(), |policy| {
+        policy["signing_keys"][KEY]["purpose"] = "authenticode".into();
+    })
+    .await;
+    let image = crate::pe::Pe::new(&[(".text", &[0x90; 700]), (".data", b"data")]).build();
+    let key = ReleaseKey::new(&spki(), Purpose::Authenticode, None).unwrap();
+    let (request, objects) = stage.image_request(&image, &key);
+    let bytes = objects[1].clone();
+    stage.ask(&request, objects, &["alice", "bob"]).await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signer_image_missing");
+    let images = stage.site.path("images");
+    std::fs::create_dir(&images).unwrap();
+    let turn = async || word(&stage.turns(&token, None, Some(images.clone())).await.unwrap());
+    let name = images.join(request.artifacts[0].sha256.to_string().replace("sha256:", ""));
+    // Another image in its place.
+    let other = crate::pe::Pe::new(&[(".text", b"other")]).build();
+    std::fs::write(&name, other).unwrap();
+    assert_eq!(turn().await, "signer_image_missing");
+    assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0), "not even an attempt");
+    std::fs::write(&name, &image).unwrap();
+    assert_eq!(turn().await, "signed");
+    let signature = stage.signature(&request, &key, &bytes).await;
+    assert_eq!(signature.len(), 64);
+}
