@@ -3,7 +3,7 @@
 use attest_core::{
     Digest, HashAlg, Timestamp,
     appraise::{
-        Part, Reason, RootCause, Status, SubVerdict, TokenVerdict, TrustVector, Verdict,
+        Explained, Part, Reason, RootCause, Status, SubVerdict, TokenVerdict, TrustVector, Verdict,
         comparison::{FirstDifference, Relation, Side},
         verdict::Proven,
     },
@@ -215,8 +215,9 @@ fn reason(reason: &Reason) -> v1::Reason {
         detail_code: reason.detail_code.unwrap_or_default().to_owned(),
         part: part.to_owned(),
         token: reason.token.clone().unwrap_or_default(),
-        log: reason.log.unwrap_or_default().to_owned(),
+        log: log(reason.log),
         explanation: reason.explanation.map(|known| known.as_str().to_owned()).unwrap_or_default(),
+        left_out: reason.left_out.map(|count| u64::try_from(count).unwrap_or(u64::MAX)),
     }
 }
 
@@ -226,11 +227,20 @@ fn cause(root: &RootCause) -> v1::Cause {
         component: root.component.clone().unwrap_or_default(),
         pcr: root.pcr,
         event: root.event,
-        explains: root.explains.iter().map(|e| v1::Effect { pcr: e.pcr, event: e.event }).collect(),
+        explains: root.explains.iter().map(effect).collect(),
         or: root.or.iter().map(|cause| cause.as_str().to_owned()).collect(),
         perhaps: root.perhaps.iter().map(|cause| cause.as_str().to_owned()).collect(),
         unproven: root.unproven,
+        log: log(root.log),
     }
+}
+
+fn effect(effect: &Explained) -> v1::Effect {
+    v1::Effect { pcr: effect.pcr, event: effect.event, log: log(effect.log) }
+}
+
+fn log(name: Option<&str>) -> String {
+    name.unwrap_or_default().to_owned()
 }
 
 fn first_difference(first: &FirstDifference) -> v1::FirstDifference {
@@ -244,6 +254,8 @@ fn first_difference(first: &FirstDifference) -> v1::FirstDifference {
         pcr: first.pcr,
         event: first.event,
         position: first.position,
+        log: log(first.log),
+        at_end: first.at_end,
         relation: relation.to_owned(),
         component: first.component.clone(),
         expected: first.expected.as_ref().map(extend),
@@ -258,6 +270,7 @@ fn extend(side: &Side) -> v1::Extend {
         component: side.component.clone(),
         digest: side.digest.clone(),
         about: side.about.clone(),
+        log: log(side.log),
     }
 }
 
@@ -308,6 +321,62 @@ mod tests {
         assert!(sent.unproven && !cause(&RootCause::new(Cause::FirmwareUpdate)).unproven);
     }
 
+    /// What JSON says of a finding the message says, under the same names: all fields but those that are empty in one and absent in the other.
+    #[test]
+    fn a_finding_a_cause_and_a_difference_lose_no_field_on_their_way() {
+        let side = || Side {
+            event: Some(3),
+            log: Some("userspace"),
+            component: "userspace.phase".to_owned(),
+            digest: "ab".to_owned(),
+            about: "sysinit".to_owned(),
+        };
+        let found = Reason {
+            log: Some("userspace"),
+            event: Some(3),
+            left_out: Some(7),
+            ..Reason::new(Code::FileUnknown, Severity::Warn, Part::Runtime, "words")
+        };
+        let sent = reason(&found);
+        assert_eq!((sent.log.as_str(), sent.event, sent.left_out), ("userspace", Some(3), Some(7)));
+        found_in(&serde_json::to_value(&found).unwrap(), &format!("{sent:?}"));
+        let root = RootCause {
+            event: Some(3),
+            log: Some("userspace"),
+            explains: vec![Explained { pcr: 12, event: Some(4), log: Some("userspace") }],
+            ..RootCause::new(Cause::UserspaceMeasurementChanged)
+        };
+        let sent = cause(&root);
+        assert_eq!((sent.log.as_str(), sent.explains[0].log.as_str()), ("userspace", "userspace"));
+        found_in(&serde_json::to_value(&root).unwrap(), &format!("{sent:?}"));
+        let first = FirstDifference {
+            pcr: 11,
+            event: Some(3),
+            position: 3,
+            log: Some("userspace"),
+            at_end: true,
+            relation: Relation::Changed,
+            component: "userspace.phase".to_owned(),
+            expected: Some(side()),
+            got: Some(side()),
+            cause: Some(Cause::UserspaceMeasurementChanged),
+        };
+        let sent = first_difference(&first);
+        assert_eq!((sent.log.as_str(), sent.at_end, sent.position), ("userspace", true, 3));
+        assert_eq!(sent.got.as_ref().unwrap().log, "userspace");
+        found_in(&serde_json::to_value(&first).unwrap(), &format!("{sent:?}"));
+    }
+
+    /// Each field of the document is one of the message.
+    fn found_in(json: &serde_json::Value, message: &str) {
+        for (name, value) in json.as_object().unwrap() {
+            assert!(message.contains(&format!(" {name}: ")), "{name} is missing in {message}");
+            if value.is_object() {
+                found_in(value, message);
+            }
+        }
+    }
+
     #[test]
     fn an_explanation_is_named_as_in_json() {
         let mut found = Reason::new(Code::ReplayMismatch, Severity::Refuse, Part::Boot, "words");
@@ -329,6 +398,8 @@ mod tests {
             pcr: 4,
             event: None,
             position: 9,
+            log: None,
+            at_end: false,
             relation: Relation::Missing,
             component: "kernel".to_owned(),
             expected: Some(side),
@@ -346,6 +417,7 @@ mod tests {
             component: "kernel".to_owned(),
             digest: "ab".to_owned(),
             about: "vmlinuz".to_owned(),
+            log: String::new(),
         };
         assert_eq!((sent.expected, sent.got), (Some(extend), None));
         // The same names as in JSON.

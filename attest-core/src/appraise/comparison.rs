@@ -110,8 +110,15 @@ pub struct FirstDifference {
     pub pcr: u32,
     /// The event; for a golden extend that is missing, none.
     pub event: Option<u32>,
-    /// Index of the event before which it shows: the event itself, or the next one of the PCR, or the log's end.
+    /// Index in its log of the event before which it shows: the event itself, or the next one of the PCR; behind the last one of the log if
+    /// there is none.
     pub position: u32,
+    /// `userspace` where `event` and `position` are records of the log of user space; they are numbered apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<&'static str>,
+    /// No event follows in the PCR.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub at_end: bool,
     /// How it differs.
     pub relation: Relation,
     /// The named part of the boot.

@@ -333,7 +333,8 @@ pub struct Reason {
     /// The code of the layer below, where that layer has its own: a log's `duplicate_separator`, a quote's `nonce_mismatch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail_code: Option<&'static str>,
-    /// What it means for the verdict.
+    /// What it means for `part`, the same for every kind of evidence: `refuse` contraindicates it, `warn` lowers it to `warning`, `info` lowers
+    /// nothing. The evidence as a whole has no status of its own: `refuse` contraindicates every part, `warn` is told and lowers none.
     pub severity: Severity,
     /// Which claim it bears on.
     pub part: Part,

@@ -93,7 +93,7 @@ impl Policy {
             components,
             reasons,
             causes,
-            first_difference: first_difference(&boot.differences, &by),
+            first_difference: first_difference(&boot.differences, &by, evidence),
             comparison: boot.comparison,
             golden: source,
             family: context.family.clone(),

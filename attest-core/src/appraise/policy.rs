@@ -14,7 +14,7 @@ pub const POLICY_FORMAT: &str = "attest-policy/1";
 pub enum Taken {
     /// It refuses.
     Refuse,
-    /// It is a warning for people.
+    /// It is told as a warning about the evidence, which lowers no status.
     Warn,
 }
 

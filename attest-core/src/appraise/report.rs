@@ -9,6 +9,7 @@ use super::judged::Judged;
 use super::roots::{differs_in_path_alone, is_other_order, is_root};
 use super::sequence::{self, Basis};
 use super::words;
+use crate::authenticate::AuthenticEvidence;
 use crate::digest::HashAlg;
 use crate::evidence::{Extend, Told};
 use crate::limits::Limits;
@@ -283,14 +284,34 @@ fn code(edit: Edit<'_, '_, '_>, place: Place, superseded: bool, golden: &Sequenc
     }
 }
 
-/// The first of the differences, in the order of the log.
-pub(super) fn first_difference(differences: &[Difference], causes: &[Cause]) -> Option<FirstDifference> {
+/// The first of the differences, in the order of the log: the firmware's events, then the records of user space.
+pub(super) fn first_difference(
+    differences: &[Difference],
+    causes: &[Cause],
+    evidence: &AuthenticEvidence<'_>,
+) -> Option<FirstDifference> {
     let found = differences.iter().zip(causes).filter(|(d, _)| d.expected.is_some() || d.got.is_some());
     let (first, cause) = found.min_by_key(|(d, _)| (d.told, d.position, d.event.is_some()))?;
+    let events = evidence.log().map_or(0, |log| log.events().len());
+    let records = evidence.userspace().map_or(0, |log| log.records().len());
+    let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+    let at_end = first.position == count(events.saturating_add(records));
+    // Where nothing follows, the register's own log has ended: user space is the last to extend what it extends at all.
+    let is_record = match u8::try_from(first.pcr) {
+        Ok(pcr) if at_end => evidence.userspace().is_some_and(|log| log.extends(pcr).next().is_some()),
+        _ => first.position >= count(events),
+    };
+    let (position, log) = match (is_record, at_end) {
+        (true, _) => (first.position.saturating_sub(count(events)), Some("userspace")),
+        (false, true) => (count(events), None),
+        (false, false) => (first.position, None),
+    };
     Some(FirstDifference {
         pcr: first.pcr,
         event: first.event,
-        position: first.position,
+        position,
+        log,
+        at_end,
         relation: match first.kind {
             Kind::Changed => Relation::Changed,
             Kind::Missing => Relation::Missing,

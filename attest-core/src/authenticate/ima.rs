@@ -311,9 +311,10 @@ fn extended_by(entry: &Entry<'_>, alg: HashAlg, padded: bool) -> Digest {
 }
 
 /// What the first entry of PCR 10 says about the boot, as the list has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ToldAggregate {
     /// It is no `boot_aggregate`.
+    #[default]
     Missing,
     /// It is all zeros.
     AllZero,

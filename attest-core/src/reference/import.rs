@@ -10,6 +10,7 @@ use super::golden::{self, Golden, TokenComponent, TokenGolden, TokenVariant};
 use super::learn_token;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::eat::{Lifecycle, PsaProfile};
+use crate::time::Timestamp;
 
 /// The one profile whose reference values are a token's.
 const PSA: &str = "tag:arm.com,2025:psa#1.0.0";
@@ -89,6 +90,8 @@ pub struct Choices<'c> {
     pub implementation: Option<&'c [u8]>,
     /// The profile of the family's tokens.
     pub profile: PsaProfile,
+    /// When the CoRIM's signature ceases to count, if it is signed and does.
+    pub signed_until: Option<Timestamp>,
 }
 
 /// A draft, and what of the CoRIM is not in it.
@@ -98,6 +101,8 @@ pub struct Imported {
     pub golden: Golden,
     /// In words.
     pub left_out: Vec<String>,
+    /// The last second in which what it was made of counts, if there is one. The draft says it, and does not end with it.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// A document out of the reference values of one implementation: each reference triple is one known set of software, whole.
@@ -142,10 +147,12 @@ pub fn import(corim: &Corim<'_>, choices: &Choices<'_>) -> Result<Imported, Erro
         }
     }
     let mut golden = learn_token::empty(choices.family);
-    golden.description = Some(described(corim, &triples));
+    let ends = corim.validity.map(|validity| validity.not_after).into_iter().chain(choices.signed_until);
+    let valid_until = ends.min();
+    golden.description = Some(described(corim, &triples, valid_until));
     golden.tokens.push(section);
     golden.validate()?;
-    Ok(Imported { golden, left_out: left_out(&values, &triples) })
+    Ok(Imported { golden, left_out: left_out(&values, &triples, valid_until), valid_until })
 }
 
 fn implementation<'e>(environment: &'e Environment<'_>) -> Option<&'e [u8]> {
@@ -260,17 +267,25 @@ fn check_values(reference: &Reference<'_, '_>) -> Result<(), Error> {
     }
 }
 
-fn described(corim: &Corim<'_>, triples: &[&[Reference<'_, '_>]]) -> String {
+fn described(corim: &Corim<'_>, triples: &[&[Reference<'_, '_>]], until: Option<Timestamp>) -> String {
     let class = triples.first().and_then(|triple| triple.first()?.environment.class.as_ref());
     let words = [class.and_then(|class| class.vendor), class.and_then(|class| class.model)];
     let words: Vec<&str> = words.into_iter().flatten().collect();
     let of = if words.is_empty() { String::new() } else { format!(", of {}", words.join(" ")) };
+    let until = until.map(|until| format!("; it counts until {until}")).unwrap_or_default();
     // A description is a line.
-    format!("Imported from CoRIM {}{of}", corim.id).replace(char::is_control, " ")
+    format!("Imported from CoRIM {}{of}{until}", corim.id).replace(char::is_control, " ")
 }
 
-fn left_out(values: &values::ReferenceValues<'_, '_>, triples: &[&[Reference<'_, '_>]]) -> Vec<String> {
-    let mut words: Vec<String> = values.not_judged.iter().map(ToString::to_string).collect();
+fn left_out(
+    values: &values::ReferenceValues<'_, '_>,
+    triples: &[&[Reference<'_, '_>]],
+    until: Option<Timestamp>,
+) -> Vec<String> {
+    let ends =
+        |until| format!("its end: it counts until {until}, and the draft does so until it is replaced");
+    let mut words: Vec<String> = until.into_iter().map(ends).collect();
+    words.extend(values.not_judged.iter().map(ToString::to_string));
     words.extend(values.endorsed.iter().map(|endorsed| format!("{endorsed}: endorsed, not measured")));
     words.extend(values.attest_keys.iter().map(|key| {
         format!("attestation key of {}: enrol it, or pass it as the token's key", key.environment)

@@ -5,6 +5,7 @@ mod error;
 mod measured;
 mod rules;
 
+pub use doubts::list_doubt;
 pub use error::Error;
 pub use measured::{Measured, files_of, ima_files};
 pub use rules::{Advice, Proposal, proposals};
@@ -19,7 +20,7 @@ use crate::digest::{Digest, HashAlg};
 use crate::evidence::cel::Record;
 use crate::evidence::tcg_log::{Event, EventLog};
 use crate::evidence::{Extend, UserspaceLog};
-use doubts::{refuse_findings, refuse_weakness};
+use doubts::{refuse_findings, refuse_list, refuse_weakness};
 use rules::Rules;
 
 /// PCRs judged unless told otherwise: the firmware's, and shim's. 11–13 and 15 are added where they have events.
@@ -69,6 +70,7 @@ pub fn learn(family: &str, boots: &[Boot<'_, '_>], choices: &Choices) -> Result<
     for boot in boots {
         refuse_findings(boot)?;
         refuse_weakness(boot, choices)?;
+        refuse_list(boot)?;
     }
     let judged = judged(boots, choices);
     let mut golden = Golden {

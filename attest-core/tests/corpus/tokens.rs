@@ -29,7 +29,7 @@ const TOKENS: &[Exception] = &[
         "the defect is one of the first profile, the file is of the second",
     ),
     ("psa.badinstance.json", "accepted", "the claims are good; that service does not know the instance"),
-    ("corim-psa-full.cbor", "refused wrapper_not_single", "a CoRIM"),
+    ("corim-psa-full.cbor", "refused wrapper_malformed", "a CoRIM"),
     ("CcaPlatformClaimsAll.diag", "refused profile_unknown", CCA),
     ("CcaPlatformClaimsMandatoryOnly.diag", "refused profile_unknown", CCA),
     ("CcaPlatformLegacyClaimsMandatoryOnly.diag", "refused profile_unknown", CCA),

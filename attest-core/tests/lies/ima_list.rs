@@ -1,12 +1,16 @@
 //! The IMA list as a whole: whether the quote proves it, how much of it, in which bank, and of which boot.
 
 use attest_core::appraise::{Cause, Code, Policy, Severity, Status};
+use attest_core::authenticate::ima::Unproven;
+use attest_core::evidence::ima_log::ImaLog;
+use attest_core::evidence::tcg_log::EventLog;
+use attest_core::reference::learn;
+use attest_core::{HashAlg, Limits};
 
-use super::device::{Event, IPL, Measurement, SHA1, SHA256, SHA384, hash};
-use super::judge::{Sent, affirmed, context, find, golden, golden_with_files, has, judge, refused};
-use super::sample::{Software, good};
-
+use super::device::{Device, Event, IPL, Measurement, SHA1, SHA256, SHA384, hash};
 use super::ima::{file, ima_golden, measured, runtime_refused};
+use super::judge::{Sent, affirmed, context, find, golden, golden_with_files, has, judge, learned, refused};
+use super::sample::{Software, good};
 
 #[test]
 fn a41_an_entry_that_is_not_what_was_extended() {
@@ -41,6 +45,58 @@ fn a42_a_boot_aggregate_of_another_boot() {
     for golden in [golden(&[&good()]), ima_golden()] {
         runtime_refused(&judge(&measured(list.clone()), &golden), Code::BootAggregateMismatch);
     }
+}
+
+/// Its files would be golden for a boot that never had them.
+#[test]
+fn a42_a_list_of_another_boot_is_not_learned() {
+    let other = Software { kernel: "linux 6.12", ..Software::default() }.boot();
+    let mut list = good().ima;
+    list[0] = other.boot_aggregate();
+    let refusal = learned(&[&good(), &measured(list)], true).unwrap_err();
+    let learn::Error::ListOfAnotherBoot { boot, expected, got } = &refusal else { panic!("{refusal:?}") };
+    assert_eq!(boot, "boot-2");
+    for (of, told) in [(good(), expected), (other, got)] {
+        let aggregate = of.boot_aggregate().data;
+        assert!(aggregate.windows(32).any(|part| part == told.as_bytes()), "{told}");
+    }
+    assert_eq!(refusal.code(), "learn_ima_of_another_boot");
+    // A register that nothing extended is covered, too.
+    let mut unified = Software::default().boot_uki();
+    unified.ima = Vec::new();
+    let aggregate = unified.boot_aggregate();
+    unified.ima(aggregate);
+    assert!(learned(&[&unified], true).is_ok());
+    unified.ima[0] = good().boot_aggregate();
+    assert_eq!(learned(&[&unified], true).unwrap_err().code(), "learn_ima_of_another_boot");
+}
+
+/// What says nothing about its boot is learned, and doubted.
+#[test]
+fn a42_a_list_that_does_not_say_its_boot_is_doubted() {
+    let doubt = |device: &Device| {
+        let (log, list) = (device.log_bytes(), device.ima_bytes());
+        let log = EventLog::parse(&log, &Limits::DEFAULT).unwrap();
+        let files = learn::ima_files(&ImaLog::parse(&list, &Limits::DEFAULT).unwrap());
+        let evidence = attest_core::reference::golden::Evidence::LogOnly;
+        let boot = learn::Boot { name: "x", log: &log, userspace: None, evidence, files: Some(&files) };
+        assert!(learn::learn("f", &[boot], &learn::Choices::default()).is_ok());
+        learn::list_doubt(&boot)
+    };
+    assert_eq!(doubt(&good()), None);
+    let with_first = |first: Option<Measurement>| {
+        measured(first.into_iter().chain(good().ima.into_iter().skip(1)).collect())
+    };
+    assert_eq!(doubt(&with_first(None)), Some(Unproven::Missing));
+    let zero = Measurement::digest(b"boot_aggregate", &[0; 32]);
+    assert_eq!(doubt(&with_first(Some(zero))), Some(Unproven::AllZero));
+    // In a register that anybody may extend a list says nothing of IMA's.
+    let elsewhere = Measurement { pcr: 11, ..good().boot_aggregate() };
+    assert_eq!(doubt(&with_first(Some(elsewhere))), Some(Unproven::Missing));
+    // The list's bank is one that the log does not have.
+    let mut device = Software { banks: vec![SHA1, SHA384], ..Software::default() }.boot();
+    device.ima[0] = good().boot_aggregate();
+    assert_eq!(doubt(&device), Some(Unproven::NotQuoted { alg: HashAlg::Sha256, pcr: 0 }));
 }
 
 #[test]

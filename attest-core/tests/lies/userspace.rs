@@ -1,6 +1,7 @@
 //! The log of user space: which registers it may tell of, beside which other log, and what a reset between two verdicts means.
 
 use attest_core::Limits;
+use attest_core::appraise::comparison::Relation;
 use attest_core::appraise::{Code, Context, Policy, Severity, Status, Verdict};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::evidence::tpm::ClockInfo;
@@ -8,9 +9,10 @@ use attest_core::evidence::userspace_log::UserspaceLog;
 use attest_core::reference::golden::{self, Golden};
 use attest_core::reference::learn::{self, Boot, Choices};
 
-use super::device::{Device, SHA256, hash};
+use super::device::{Device, NO_ACTION, SHA256, hash};
 use super::judge::{FAMILY, Sent, affirmed, context, find, golden, has, refused, refused_only};
 use super::sample::good;
+use super::sequence::booted;
 
 /// A device with systemd: it extends, and tells so.
 struct Systemd {
@@ -280,4 +282,34 @@ fn a40_a_reset_within_a_lease_does_not_affirm() {
     }
     affirmed(&leased(7, 1, ""));
     affirmed(&leased(7, 1, "reset_within_lease = 'refuse'"));
+}
+
+/// What is missing in user space is missing before a record, or behind the last one: records are numbered apart from the firmware's events.
+#[test]
+fn what_user_space_left_out_has_its_place_among_the_records() {
+    let with = |phases: &[&str]| {
+        let mut systemd = Systemd::booted();
+        phases.iter().for_each(|phase| systemd.measure(11, "phase", phase));
+        systemd
+    };
+    let before = UserspaceLog::parse(Systemd::booted().log.as_bytes(), &Limits::DEFAULT).unwrap();
+    let before = u32::try_from(before.records().len()).unwrap();
+    let known = with(&["enter-initrd", "leave-initrd", "sysinit"]).learned().unwrap();
+    for (phases, position, at_end) in [
+        (["enter-initrd", "sysinit"], before + 1, false),
+        (["enter-initrd", "leave-initrd"], before + 2, true),
+    ] {
+        let verdict = with(&phases).judge(&known);
+        let first = verdict.first_difference.expect("a difference");
+        assert_eq!((first.pcr, first.event, first.relation), (11, None, Relation::Missing));
+        assert_eq!((first.position, first.log, first.at_end), (position, Some("userspace"), at_end));
+    }
+    // What the firmware left out is missing behind its own last event. The log's header is event 0.
+    let whole = good().log;
+    let last = whole.iter().rposition(|event| event.pcr == 5 && event.kind != NO_ACTION).unwrap();
+    let device = booted(&[&whole[..last], &whole[last + 1..]].concat());
+    let verdict = Sent::by(&device).judge(&golden(&[&good()]), &Policy::default(), &context());
+    let first = verdict.first_difference.expect("a difference");
+    assert_eq!((first.pcr, first.relation, first.log, first.at_end), (5, Relation::Missing, None, true));
+    assert_eq!(first.position, u32::try_from(whole.len()).unwrap());
 }

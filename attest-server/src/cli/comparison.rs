@@ -19,10 +19,13 @@ pub(super) fn first(first: &FirstDifference, out: &mut Output) {
     let component = printable(&first.component);
     let what = match (first.relation, first.event) {
         (_, Some(event)) => {
-            let log = first.got.as_ref().and_then(|side| side.log);
-            format!("{}, PCR {}, {component}", event_of(event, log), first.pcr)
+            format!("{}, PCR {}, {component}", event_of(event, first.log), first.pcr)
         }
-        (_, None) => format!("PCR {}, {component}, missing before event {}", first.pcr, first.position),
+        (_, None) if first.at_end => format!("PCR {}, {component}, missing at its end", first.pcr),
+        (_, None) => {
+            let place = event_of(first.position, first.log);
+            format!("PCR {}, {component}, missing before {place}", first.pcr)
+        }
     };
     out.line("");
     out.line(format!("{} {what}", out.paint(Style::Strong, "First differs at")));

@@ -29,13 +29,13 @@ pub(super) struct EvidenceFlags {
     /// The nonce that was sent to the device
     #[arg(long, value_name = "HEX")]
     pub(super) nonce: Option<String>,
-    /// PCR values: {"sha256":{"0":"…"}}
+    /// PCR values, {"sha256":{"0":"…"}}; without them those that the logs lead to, else a good boot's
     #[arg(long, value_name = "FILE")]
     pub(super) pcrs: Option<PathBuf>,
     /// The firmware's event log
     #[arg(long, value_name = "FILE")]
     pub(super) eventlog: Option<PathBuf>,
-    /// The IMA list, binary or ASCII
+    /// The IMA list, binary or ASCII; wanted where the quote covers PCR 10 or files are golden
     #[arg(long, value_name = "FILE")]
     pub(super) ima: Option<PathBuf>,
     /// The log of user space: systemd's tpm2-measure.log, or a canonical event log in TLV, JSON or CBOR

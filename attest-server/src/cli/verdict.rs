@@ -79,19 +79,22 @@ fn place_of(pcr: u32, event: Option<u32>, log: Option<&str>) -> String {
 }
 
 fn reasons(verdict: &Verdict, out: &mut Output) {
-    for severity in [Severity::Refuse, Severity::Warn, Severity::Info] {
-        let found: Vec<_> = verdict.reasons.iter().filter(|reason| reason.severity == severity).collect();
+    // A warning of the evidence as a whole lowers nothing: only claims have a status.
+    let lowers = |reason: &&Reason| reason.severity == Severity::Warn && reason.part != Part::Evidence;
+    for (heading, style, severity, is_lowering) in [
+        ("Refused because", Style::Bad, Severity::Refuse, false),
+        ("Warned because", Style::Warn, Severity::Warn, true),
+        ("To look at", Style::Warn, Severity::Warn, false),
+        ("For information", Style::Dim, Severity::Info, false),
+    ] {
+        let of = |reason: &&Reason| reason.severity == severity && lowers(reason) == is_lowering;
+        let found: Vec<_> = verdict.reasons.iter().filter(of).collect();
         if found.is_empty() {
             continue;
         }
         let (follows, found): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|reason| follows(verdict, reason));
         out.line("");
-        let (heading, style) = match severity {
-            Severity::Refuse => ("Refused because", Style::Bad),
-            Severity::Warn => ("To look at", Style::Warn),
-            Severity::Info => ("For information", Style::Dim),
-        };
         let heading = out.paint(Style::Strong, heading);
         out.line(heading);
         let mut told: BTreeMap<Code, (usize, usize)> = BTreeMap::new();

@@ -182,10 +182,15 @@ pub enum Error {
         detail: &'static str,
     },
     /// A collection of several messages where one token is asked for, or of none.
-    #[error("{count} messages where one token is asked for")]
+    #[error(
+        "a collection of {count} messages{}, where one token is asked for: another token, and a TPM's quote and logs, come beside it, not in its wrapper",
+        listed(types)
+    )]
     WrapperNotSingle {
         /// How many.
         count: usize,
+        /// What the first ones say that they are, each cut after 64 characters.
+        types: Vec<String>,
     },
     /// Wrappers around wrappers, more than [`Limits::wrappers`](crate::Limits::wrappers).
     #[error("more than {limit} wrappers")]
@@ -252,6 +257,10 @@ impl Error {
             _ => None,
         }
     }
+}
+
+fn listed(types: &[String]) -> String {
+    if types.is_empty() { String::new() } else { format!(" ({})", types.join(", ")) }
 }
 
 /// Text of an attacker's choosing, short enough for a message.

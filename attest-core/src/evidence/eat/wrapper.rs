@@ -21,6 +21,9 @@ const TAG_CMW: core::ops::RangeInclusive<u64> = 1_668_546_817..=1_668_612_095;
 /// The name that is no label in a collection (RFC 9999, section 3.3).
 const COLLECTION_TYPE: &str = "__cmwc_t";
 
+/// So many messages are named where one is asked for.
+const TYPES_TOLD: usize = 4;
+
 /// A token out of its wrappers.
 pub(super) struct Unwrapped {
     /// The token's own bytes.
@@ -134,12 +137,24 @@ fn cbor_layer(value: &Value<'_>, form: Form, limits: &Limits) -> Result<Option<L
         Value::Map(entries) => {
             let messages = entries.iter().filter(|(key, _)| *key != Key::Text(COLLECTION_TYPE));
             let messages: Vec<_> = messages.map(|(_, message)| message).collect();
-            let [message] = messages.as_slice() else {
-                return Err(Error::WrapperNotSingle { count: messages.len() });
-            };
-            if !matches!(message, Value::Array(_) | Value::Map(_) | Value::Tag(..)) {
-                return Err(malformed("a collection of something else than messages"));
+            if !messages
+                .iter()
+                .all(|message| matches!(message, Value::Array(_) | Value::Map(_) | Value::Tag(..)))
+            {
+                return Err(malformed("a CBOR map that is no collection of messages: nobody signed it"));
             }
+            let [message] = messages.as_slice() else {
+                let types = messages.iter().take(TYPES_TOLD).map(|message| match message {
+                    Value::Array(parts) => match parts.first() {
+                        Some(Value::Text(kind)) => cut(kind, 64),
+                        Some(Value::Integer(format)) => format!("content format {format}"),
+                        _ => "an array".to_owned(),
+                    },
+                    Value::Tag(tag, _) => format!("tag {tag}"),
+                    _ => "a collection".to_owned(),
+                });
+                return Err(Error::WrapperNotSingle { count: messages.len(), types: types.collect() });
+            };
             match cbor_layer(message, Form::Any, limits)? {
                 Some(layer) if layer.name != "bundle" => Ok(Some(Layer { name: "cmw collection", ..layer })),
                 _ => Err(malformed("a collection of something else than messages")),
@@ -186,12 +201,28 @@ fn json_layer(value: &Json) -> Result<Layer, Error> {
         Json::Object(members) => {
             let messages: Vec<_> =
                 members.iter().filter(|(name, _)| *name != COLLECTION_TYPE).map(|(_, m)| m).collect();
-            let [message] = messages.as_slice() else {
-                return Err(Error::WrapperNotSingle { count: messages.len() });
-            };
-            if !matches!(message, Json::Array(_) | Json::Object(_)) {
-                return Err(malformed("a collection of something else than messages"));
+            let is_jws = members.contains_key("payload")
+                && (members.contains_key("signature") || members.contains_key("signatures"));
+            if is_jws {
+                let detail =
+                    "a JWS in its JSON serialization: a token is in the compact one (RFC 7519, section 1)";
+                return Err(malformed(detail));
             }
+            if !messages.iter().all(|message| matches!(message, Json::Array(_) | Json::Object(_))) {
+                let detail = "a JSON object that is no collection of messages: nobody signed it, and a token is a compact JWS or a COSE_Sign1";
+                return Err(malformed(detail));
+            }
+            let [message] = messages.as_slice() else {
+                let types = messages.iter().take(TYPES_TOLD).map(|message| {
+                    let kind = message.as_array().map(|parts| parts.first().and_then(Json::as_str));
+                    match kind {
+                        Some(Some(kind)) => cut(kind, 64),
+                        Some(None) => "an array".to_owned(),
+                        None => "a collection".to_owned(),
+                    }
+                });
+                return Err(Error::WrapperNotSingle { count: messages.len(), types: types.collect() });
+            };
             match json_layer(message)? {
                 layer if layer.name != "bundle" => Ok(Layer { name: "cmw collection", ..layer }),
                 _ => Err(malformed("a collection of something else than messages")),

@@ -1,6 +1,6 @@
 use super::super::corim::{
     Comid, Corim, IntRange, KeyTriple, RawValue, Register, Statement, Svn, Tag, TagId, TagIdentity,
-    TaggedDigest, Triples,
+    TaggedDigest, Triples, Validity,
 };
 use super::*;
 use crate::appraise::{Code, Context, Policy, Severity, Verdict};
@@ -67,7 +67,7 @@ fn corim(references: Vec<Statement<'static>>) -> Corim<'static> {
 }
 
 fn choices() -> Choices<'static> {
-    Choices { family: "sensor", implementation: None, profile: PsaProfile::Tfm }
+    Choices { family: "sensor", implementation: None, profile: PsaProfile::Tfm, signed_until: None }
 }
 
 fn of(references: Vec<Statement<'static>>) -> Result<Imported, Error> {
@@ -239,6 +239,25 @@ fn only_one_profile_speaks_of_tokens() {
         measurement.element = Some(Element::Name("cca.software-component"));
     }
     assert_eq!(code(&other), "import_profile_unsupported");
+}
+
+/// A golden document in text has no end; that its source had one is told, and stands in it.
+#[test]
+fn when_the_source_ceases_to_count_is_told() {
+    let at = |hour: u64| Timestamp::from_unix(1_800_000_000 + hour * 3600);
+    let mut corim = corim(vec![statement(IMPLEMENTATION, good(HashAlg::Sha256))]);
+    assert_eq!(import(&corim, &choices()).unwrap().valid_until, None);
+    let signed = |hour| Choices { signed_until: Some(at(hour)), ..choices() };
+    for (validity, signed, until) in
+        [(Some(5), choices(), 5), (Some(5), signed(4), 4), (Some(4), signed(5), 4), (None, signed(3), 3)]
+    {
+        corim.validity = validity.map(|hour| Validity { not_before: None, not_after: at(hour) });
+        let imported = import(&corim, &signed).unwrap();
+        assert_eq!(imported.valid_until, Some(at(until)));
+        let words = format!("it counts until {}", at(until));
+        assert!(imported.golden.description.unwrap().ends_with(&words));
+        assert!(imported.left_out[0].contains(&words), "{:?}", imported.left_out);
+    }
 }
 
 #[test]

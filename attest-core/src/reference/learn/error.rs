@@ -1,6 +1,7 @@
 //! Why nothing is learned.
 
 use super::super::golden;
+use crate::digest::Digest;
 
 /// Why nothing is learned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,18 @@ pub enum Error {
     /// What was learned does not fit together.
     #[error(transparent)]
     Golden(#[from] golden::Error),
+    /// The IMA list is of another boot than the log.
+    #[error(
+        "boot `{boot}`: the IMA list is of another boot: its boot_aggregate is {got}, that of the log's registers {expected}"
+    )]
+    ListOfAnotherBoot {
+        /// Which boot.
+        boot: String,
+        /// The digest of what the log leads to.
+        expected: Box<Digest>,
+        /// The list's.
+        got: Box<Digest>,
+    },
     /// The log has a finding that would refuse the device.
     #[error("boot `{boot}`: {detail}{}: a log that would be refused is not golden", at_event(*event))]
     LogRefused {
@@ -68,6 +81,7 @@ impl Error {
         match self {
             Self::BanksDisjoint => "learn_banks_disjoint",
             Self::Golden(error) => error.code(),
+            Self::ListOfAnotherBoot { .. } => "learn_ima_of_another_boot",
             Self::LogRefused { .. } => "learn_log_refused",
             Self::NoBoot => "learn_no_boot",
             Self::NobodyMeasures { .. } => "learn_nobody_measures",

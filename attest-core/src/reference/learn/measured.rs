@@ -3,7 +3,8 @@
 use super::super::golden::{Golden, ImaBuffer, ImaFile, ImaGolden, ImaSigner};
 use super::{Boot, Choices};
 use crate::authenticate::file_signature::{KeyId, SignerKey};
-use crate::evidence::ima_log::{Entry, FileDigest, FileSignature, ImaLog};
+use crate::authenticate::ima::ToldAggregate;
+use crate::evidence::ima_log::{Entry, FileDigest, FileSignature, IMA_PCR, ImaLog};
 
 /// What IMA measured in a known-good boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Measured {
     pub files: Vec<ImaFile>,
     /// The buffers, ascending, each once.
     pub buffers: Vec<ImaBuffer>,
+    /// Which boot the list says that it is of.
+    pub boot_aggregate: ToldAggregate,
 }
 
 pub(super) fn golden(boots: &[Boot<'_, '_>], golden: &Golden, choices: &Choices) -> Option<ImaGolden> {
@@ -45,7 +48,11 @@ pub fn ima_files(list: &ImaLog<'_>) -> Measured {
 pub fn files_of<'e>(entries: impl Iterator<Item = Entry<'e>>, signers: &[ImaSigner]) -> Measured {
     let keys: Vec<SignerKey> = signers.iter().filter_map(ImaSigner::public_key).collect();
     let mut measured = Measured::default();
+    let mut is_first = true;
     for entry in entries {
+        if entry.pcr == IMA_PCR && core::mem::take(&mut is_first) {
+            measured.boot_aggregate = ToldAggregate::of(&entry);
+        }
         if entry.is_violation() || entry.is_boot_aggregate() {
             continue;
         }

@@ -48,7 +48,12 @@ impl Import {
         let profile = PsaProfile::from_name(&self.token_profile).ok_or_else(|| {
             Failure::usage("token_profile_unknown", format!("`{}` is no PSA profile", self.token_profile))
         })?;
-        let choices = Choices { family: &self.family, implementation: implementation.as_deref(), profile };
+        let choices = Choices {
+            family: &self.family,
+            implementation: implementation.as_deref(),
+            profile,
+            signed_until: None,
+        };
         let bytes = read_file(&self.file, limits.golden_bytes)?;
         let imported = match &self.key {
             None => {
@@ -89,7 +94,7 @@ impl Import {
         let authentic = signed
             .authenticate(&signer, |_| None, clock::now(), limits)
             .map_err(|e| Failure::usage(e.code(), format!("{}: {e}", self.file.display())))?;
-        self.import(authentic.corim(), choices)
+        self.import(authentic.corim(), &Choices { signed_until: authentic.valid_until(), ..*choices })
     }
 
     /// The draft, and on standard error what is not in it.
@@ -102,7 +107,8 @@ impl Import {
         if out.wants_json() {
             let path = self.out.as_ref().map(|path| path.display().to_string());
             out.json(&json!({ "family": imported.golden.family, "out": path, "document": text,
-                              "left_out": imported.left_out }));
+                              "left_out": imported.left_out,
+                              "valid_until": imported.valid_until.map(|until| until.to_string()) }));
             return Ok(Exit::Good);
         }
         for words in &imported.left_out {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
+use attest_core::authenticate::ima::Unproven;
 use attest_core::reference::Golden;
 use attest_core::reference::golden::{
     Accepted, ImaSigner, NotJudged, RuleKind, SignerKeyGolden, key_from_pem,
@@ -87,7 +88,7 @@ pub(super) struct Learn {
     /// Mark the slots of a component as per_device: a signed overlay brings each device's own digests
     #[arg(long, value_name = "COMPONENT", num_args = 1..)]
     per_device: Vec<String>,
-    /// Who may sign overlays: a name and a file with a P-256 public key (PEM)
+    /// Whose signed overlays count: a name for them, and their P-256 public key (PEM)
     #[arg(long, value_name = "NAME=FILE", num_args = 1..)]
     overlay_signer: Vec<String>,
     /// Write the draft here instead of printing it
@@ -116,11 +117,12 @@ impl Learn {
         self.learn_tokens(&mut golden, limits)?;
         let text = golden.to_toml();
         let proposals = proposals(&boots, &golden);
+        let doubts = doubts(&boots);
         let Some(path) = &self.out else {
             if out.wants_json() {
                 out.json(
                     &json!({ "family": golden.family, "variants": golden.variants.len(), "document": text,
-                             "differences": proposals }),
+                             "differences": proposals, "doubts": doubts }),
                 );
             } else {
                 out.line(text.trim_end());
@@ -132,7 +134,7 @@ impl Learn {
         let names: Vec<&str> = golden.variants.iter().map(|v| v.name.as_str()).collect();
         if out.wants_json() {
             out.json(&json!({ "family": golden.family, "variants": names, "out": path.display().to_string(),
-                         "differences": proposals }));
+                         "differences": proposals, "doubts": doubts }));
         } else {
             out.line(format!("{}: {}", path.display(), draft(&golden)));
             out.line("Review it (`attest golden show`, `attest golden check`) before you trust it.");
@@ -298,6 +300,23 @@ fn proposals(boots: &[Boot<'_, '_>], golden: &Golden) -> Vec<serde_json::Value> 
         list.push(json!({ "pcr": pcr, "component": component, "values": values, "fits": fits }));
     }
     list
+}
+
+/// IMA lists that do not say which boot they are of, as JSON; said on standard error too.
+fn doubts(boots: &[Boot<'_, '_>]) -> Vec<serde_json::Value> {
+    let doubted = boots.iter().filter_map(|boot| Some((boot.name, learn::list_doubt(boot)?)));
+    let doubt = |(name, why): (&str, Unproven)| {
+        let words = match why {
+            Unproven::AllZero => "its boot_aggregate is zero",
+            Unproven::NotQuoted { .. } => "its boot_aggregate is in a bank that the log does not have",
+            Unproven::Missing => "it has no boot_aggregate",
+            _ => "its boot_aggregate is in a hash that is not known",
+        };
+        let detail = format!("the IMA list may be of another boot than the log: {words}");
+        eprintln!("attest: boot `{}`: {detail}", printable(name));
+        json!({ "boot": name, "code": format!("ima_{}", why.code()), "detail": detail })
+    };
+    doubted.map(doubt).collect()
 }
 
 fn overlay_signer(text: &str) -> Result<OverlaySigner, Failure> {

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::verify::read_document;
 use super::{Exit, Failure, Output, Style, comparison, printable};
 
-/// Learn, show, compare and check golden documents.
+/// Golden documents: learn, predict, import, show, compare, check, build; sign overlays
 #[derive(Args, Debug)]
 pub(super) struct Golden {
     #[command(subcommand)]

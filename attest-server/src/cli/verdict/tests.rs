@@ -100,3 +100,20 @@ fn files_beyond_the_first_ten_of_a_kind_are_counted() {
     assert!(text.contains("file 9.") && !text.contains("file 10."), "{text}");
     assert!(text.contains("and 1224 more file_unknown, 1234 in all"), "{text}");
 }
+
+/// A warning lowers the claim that it is about. The evidence as a whole is no claim, and what is told of it lowers nothing.
+#[test]
+fn a60_warnings_that_lower_stand_apart_from_those_that_are_told() {
+    let warning = |part, words: &str| Reason::new(Code::ClockUnsafe, Severity::Warn, part, words);
+    let told = |reasons| shown(&verdict(reasons, vec![]));
+    let text = told(vec![warning(Part::Evidence, "of the evidence."), warning(Part::Boot, "of the boot.")]);
+    let (before, after) = text.split_once("To look at").unwrap();
+    let (_, lowered) = before.split_once("Warned because").unwrap();
+    assert!(lowered.contains("of the boot.") && after.contains("of the evidence."), "{text}");
+    assert!(!lowered.contains("of the evidence.") && !after.contains("of the boot."), "{text}");
+    for part in [Part::Boot, Part::Runtime, Part::Token] {
+        let text = told(vec![warning(part, "words.")]);
+        assert!(text.contains("Warned because") && !text.contains("To look at"), "{text}");
+    }
+    assert!(!told(vec![warning(Part::Evidence, "words.")]).contains("Warned because"));
+}

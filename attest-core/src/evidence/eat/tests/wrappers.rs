@@ -132,8 +132,64 @@ fn a_cmw_is_one_token_and_its_type() {
         Error::WrapperMalformed { .. }
     ));
     let two = Value::Map(vec![(int(1), record(int(263), &cwt)), (int(2), record(int(263), &cwt))]);
-    assert_eq!(kind(&two), Error::WrapperNotSingle { count: 2 });
+    let types = vec!["content format 263".to_owned(); 2];
+    assert_eq!(kind(&two), Error::WrapperNotSingle { count: 2, types });
     let wrapped = |times| (0..times).fold(cwt.clone(), |inner, _| encode(&record(int(263), &inner)));
     assert_eq!(parse(&wrapped(4)).unwrap().wrappers.len(), 4);
     assert_eq!(parse(&wrapped(5)).unwrap_err(), Error::WrapperTooDeep { limit: 4 });
+}
+
+/// TPM evidence and a token in one collection: the token comes alone, and the words say what stands in its way.
+#[test]
+fn a_collection_of_more_than_a_token_is_refused_by_what_it_holds() {
+    let cwt = Sign1::new(&map(plain_claims())).bytes();
+    let record = |kind: &str, message: &[u8]| Value::Array(vec![text(kind), bytes(message)]);
+    let quote = record("application/vnd.example.tpm-quote", b"\xffTCG");
+    let entries =
+        |entries: Vec<(i64, Value)>| Value::Map(entries.into_iter().map(|(k, v)| (int(k), v)).collect());
+    let both = entries(vec![(1, record("application/eat+cwt", &cwt)), (2, quote.clone())]);
+    let error = parse(&encode(&both)).unwrap_err();
+    let types = ["application/eat+cwt", "application/vnd.example.tpm-quote"].map(str::to_owned);
+    assert_eq!(error, Error::WrapperNotSingle { count: 2, types: types.to_vec() });
+    let words = error.to_string();
+    assert!(words.contains("2 messages (application/eat+cwt, application/vnd.example.tpm-quote)"), "{words}");
+    assert!(words.contains("a TPM's quote and logs, come beside it"), "{words}");
+    // What is not told by a text, and no more than the first four.
+    let long = "x".repeat(100);
+    let many = entries(vec![
+        (1, entries(vec![(1, quote.clone())])),
+        (2, Value::Tag(1_668_546_817, Box::new(bytes([])))),
+        (3, Value::Array(vec![bytes([])])),
+        (4, record(&long, &[])),
+        (5, quote),
+    ]);
+    let types = ["a collection", "tag 1668546817", "an array", &long[..64]].map(str::to_owned).to_vec();
+    assert_eq!(parse(&encode(&many)).unwrap_err(), Error::WrapperNotSingle { count: 5, types });
+    let json = |text: &str| parse(text.as_bytes()).unwrap_err();
+    let types = ["application/eat+jwt", "an array", "a collection"].map(str::to_owned).to_vec();
+    let several = r#"{"a":["application/eat+jwt","AA"],"b":[1],"c":{"d":["x","AA"]}}"#;
+    assert_eq!(json(several), Error::WrapperNotSingle { count: 3, types });
+    assert_eq!(json("{}"), Error::WrapperNotSingle { count: 0, types: Vec::new() });
+    assert!(json("{}").to_string().contains("a collection of 0 messages, where"));
+}
+
+/// The mistakes that people make with tokens in JSON have words of their own.
+#[test]
+fn an_object_that_is_no_collection_is_told_what_it_lacks() {
+    let detail = |bytes: &[u8]| match parse(bytes).unwrap_err() {
+        Error::WrapperMalformed { detail, .. } => detail,
+        other => panic!("{other}"),
+    };
+    for claims in
+        [r#"{"eat_nonce":"AAAAAAAAAAA","ueid":"AQ"}"#, r#"{"iss":"x"}"#, r#"{"a":["x","AA"],"b":1}"#]
+    {
+        assert!(detail(claims.as_bytes()).contains("nobody signed it"), "{claims}");
+    }
+    let flattened = r#"{"payload":"e30","protected":"e30","signature":"AA"}"#;
+    let general = r#"{"payload":"e30","signatures":[{"protected":"e30","signature":"AA"}]}"#;
+    for jws in [flattened, general] {
+        assert!(detail(jws.as_bytes()).contains("JSON serialization"), "{jws}");
+    }
+    let claims = Value::Map(vec![(int(10), bytes([7; 8])), (int(256), bytes([1; 17]))]);
+    assert!(detail(&encode(&claims)).contains("nobody signed it"));
 }

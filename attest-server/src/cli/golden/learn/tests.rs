@@ -60,6 +60,22 @@ fn an_ima_list_that_the_quote_does_not_prove_is_not_learned() {
     assert_eq!(refused.to_json()["error"]["code"], "learn_log_unproven");
 }
 
+/// No quote speaks for it, and yet it says itself that it is of another boot.
+#[test]
+fn a42_a_list_of_another_boot_is_not_learned() {
+    let learn = |ima: &str| {
+        let log = format!("{BOOTS}sb-grub/eventlog.bin");
+        let ima = format!("{BOOTS}{ima}/ima.bin");
+        let args = ["learn", "--family", "f", "--eventlog", &log, "--ima", &ima];
+        let mut sink = Output::to_writer(true, Box::new(std::io::sink()));
+        Wrapper::try_parse_from(args).unwrap().learn.run(&Limits::DEFAULT, &mut sink)
+    };
+    assert_eq!(learn("sb-grub").unwrap(), Exit::Good);
+    let refused = learn("sb-cmdline").unwrap_err();
+    assert_eq!(refused.to_json()["error"]["code"], "learn_ima_of_another_boot");
+    assert_eq!(refused.exit(), Exit::Refused);
+}
+
 /// The quote is over the PCRs to 10 and 14, the log has the sections of the unified kernel in PCR 11.
 #[test]
 fn a_quote_that_leaves_out_a_judged_pcr_vouches_for_nothing() {
