@@ -245,6 +245,20 @@ def run(*command):
         sys.exit(f"{' '.join(words)}\n{done.stdout}")
 
 
+def to_be_signed():
+    """Bytes to be signed, of a CoRIM and of a file, in it and beside it."""
+    def sig_structure(header, payload):
+        return b"\x84\x6aSignature1" + cbor_bytes(header) + b"\x40" + cbor_bytes(payload)
+
+    meta = cbor_bytes(bytes.fromhex("a100a1006178"))
+    for file in found(CORPUS / "corim", "seed-*"):
+        if file.stat().st_size < 60_000:
+            header = bytes.fromhex("a3012603") + cbor_text("application/rim+cbor") + b"\x08" + meta
+            yield file.name, sig_structure(header, file.read_bytes())
+    yield "detached", sig_structure(bytes.fromhex("a10126"), b"a file")
+    yield "envelope", sig_structure(bytes.fromhex("a201261901022f"), bytes(32))
+
+
 def main(attest):
     seed_files("event_log", found(BOOTS, "*/eventlog.bin") + found(CHANGES, "fw-*/eventlog.bin", "own-uki/eventlog.bin"))
     seed_files("ima_list", found(BOOTS, "*/ima.*") + found(FIXTURES, "ima-signatures/*.sig"))
@@ -295,6 +309,10 @@ def main(attest):
         seed("release", file.name, file.read_bytes())
     seed("corim", "endorsements", endorsements())
     documents(attest)
+    for file in found(SEEDS / "pe", "*"):
+        seed("forms", file.name, file.read_bytes())
+    for name, content in to_be_signed():
+        seed("forms", name, content)
 
 
 main(sys.argv[1:])

@@ -81,6 +81,12 @@ pub enum Error {
     /// The log says of a request that something else was signed for it than this signer has.
     #[error("the log names other signatures for {0} than this signer made")]
     SignedByAnother(String),
+    /// More than a log and its objects take.
+    #[error("the release service has more than {most} bytes to tell")]
+    TooMuch {
+        /// How many are held.
+        most: usize,
+    },
     /// There is no view of the log.
     #[error(transparent)]
     View(#[from] view::Error),
@@ -108,6 +114,7 @@ impl Error {
             Self::Object(error) => error.code(),
             Self::Request(..) => "signer_request",
             Self::SignedByAnother(_) => "signer_signed_by_another",
+            Self::TooMuch { .. } => "signer_too_much",
             Self::View(error) => error.code(),
             Self::Withheld(_) => "signer_withheld",
         }

@@ -19,6 +19,8 @@ pub struct Entry {
     request: String,
     /// The attempt that is made; each is a leaf of the log.
     pub attempt: u32,
+    /// Whether the HSM was asked under it, or may have been: it serves for one question.
+    pub used: bool,
     /// The place in the request's list for which the HSM was asked, without an answer that is known.
     pub asked: Option<usize>,
     /// What the HSM answered, base64, for each thing to sign.
@@ -31,7 +33,14 @@ impl Entry {
     /// A request with so many things to sign, for which nothing was done.
     pub(super) fn new(request: &ObjectId, things: usize) -> Self {
         let signatures = vec![None; things];
-        Self { request: request.to_string(), attempt: 0, asked: None, signatures, handed_in: false }
+        Self {
+            request: request.to_string(),
+            attempt: 0,
+            used: false,
+            asked: None,
+            signatures,
+            handed_in: false,
+        }
     }
 
     /// The signature in this place.

@@ -89,7 +89,7 @@ impl<A: Authority> Signing<A> {
     ) -> Result<Self, Error> {
         let lock = disk::lock(folder)?.ok_or_else(|| Error::Locked(folder.to_owned()))?;
         let limits = Limits::DEFAULT;
-        let replica = Replica::open(folder, pin, &limits)?;
+        let replica = Replica::open(folder, pin)?;
         let journal = Journal::open(folder)?;
         Ok(Self { authority, holder, replica, journal, images, limits, _lock: lock })
     }

@@ -30,13 +30,19 @@ pub(super) struct Replica {
     seen: Option<Seen>,
     leaves: Vec<Vec<u8>>,
     objects: BTreeMap<ObjectId, Vec<u8>>,
+    /// Bytes of both.
+    held: usize,
 }
+
+/// A service that lies about its log's size does not fill the memory: a million leaves are some 300 MB, and golden values of a family are
+/// megabytes a release.
+const MOST_BYTES: usize = 2 << 30;
 
 const FOLDER: &str = "log";
 const SEEN: &str = "seen.json";
 
 impl Replica {
-    pub(super) fn open(root: &Path, pin: ObjectId, _: &Limits) -> Result<Self, Error> {
+    pub(super) fn open(root: &Path, pin: ObjectId) -> Result<Self, Error> {
         let disk = Disk::open(&root.join(FOLDER))?;
         let path = disk.root().join(SEEN);
         let seen = match fs::read(&path) {
@@ -44,7 +50,7 @@ impl Replica {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { pin, disk, seen, leaves: Vec::new(), objects: BTreeMap::new() })
+        Ok(Self { pin, disk, seen, leaves: Vec::new(), objects: BTreeMap::new(), held: 0 })
     }
 
     /// Asks for what is new, and replays all of it.
@@ -64,11 +70,13 @@ impl Replica {
             if more.is_empty() {
                 return Err(Error::Withheld(format!("leaf {}", self.leaves.len())));
             }
+            self.hold(more.iter().map(Vec::len).sum())?;
             self.leaves.extend(more);
         }
         let view = self.replay(authority, &checkpoint, size, limits);
         if view.is_err() {
             // A service that gave wrong leaves is asked for all of them again.
+            self.held = self.held.saturating_sub(self.leaves.iter().map(Vec::len).sum());
             self.leaves.clear();
         }
         let view = view?;
@@ -128,11 +136,17 @@ impl Replica {
         }
         match authority.object(id)?.filter(|bytes| ObjectId::of(bytes) == *id) {
             Some(bytes) => {
+                self.hold(bytes.len())?;
                 self.objects.insert(*id, bytes);
                 Ok(true)
             }
             None => Ok(false),
         }
+    }
+
+    fn hold(&mut self, bytes: usize) -> Result<(), Error> {
+        self.held = self.held.saturating_add(bytes);
+        if self.held > MOST_BYTES { Err(Error::TooMuch { most: MOST_BYTES }) } else { Ok(()) }
     }
 
     pub(super) const fn objects(&self) -> &BTreeMap<ObjectId, Vec<u8>> {
@@ -162,4 +176,43 @@ impl Replica {
 /// What the checkpoint says of its size, before anybody's signature is checked: how much to ask for.
 fn size_said(note: &[u8]) -> Option<u64> {
     core::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Unreached;
+    use super::*;
+
+    /// A service that has no end of leaves.
+    struct Endless;
+
+    impl Authority for Endless {
+        fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached> {
+            Ok(b"log.example\n18446744073709551615\n".to_vec())
+        }
+
+        fn leaves(&mut self, _: u64) -> Result<Vec<Vec<u8>>, Unreached> {
+            Ok(vec![vec![0; MOST_BYTES / 64]])
+        }
+
+        fn object(&mut self, _: &ObjectId) -> Result<Option<Vec<u8>>, Unreached> {
+            Ok(None)
+        }
+
+        fn attempt(&mut self, _: &ObjectId, _: u32) -> Result<(), Unreached> {
+            Ok(())
+        }
+
+        fn signed(&mut self, _: &ObjectId, _: &[Vec<u8>]) -> Result<(), Unreached> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a47_a_log_that_does_not_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut replica = Replica::open(folder.path(), ObjectId::of(b"")).unwrap();
+        let refused = replica.refresh(&mut Endless, &Limits::DEFAULT).unwrap_err();
+        assert_eq!(refused.code(), "signer_too_much");
+    }
 }

@@ -64,9 +64,8 @@ impl<A: Authority> Signing<A> {
         self.check_counter()?;
         let view = self.replica.refresh(&mut self.authority, &self.limits)?;
         let said = self.replica.said(&view, &self.limits);
-        let open: Vec<ObjectId> = self.open_requests(&said)?;
+        let (open, mut reports) = self.open_requests(&said);
         let floors = self.floors(&view, &said)?;
-        let mut reports = Vec::new();
         for id in open {
             match self.request(&id, &view, &said, &floors) {
                 Ok(report) => reports.extend(report),
@@ -76,21 +75,22 @@ impl<A: Authority> Signing<A> {
         Ok(reports)
     }
 
-    /// Requests for which there is something to do.
-    fn open_requests(&self, said: &Said) -> Result<Vec<ObjectId>, Error> {
-        let mut open = Vec::new();
+    /// Requests for which there is something to do, and those for which something else was signed.
+    fn open_requests(&self, said: &Said) -> (Vec<ObjectId>, Vec<Report>) {
+        let (mut open, mut reports) = (Vec::new(), Vec::new());
         for (id, about) in said.requests() {
             let own = self.journal.entry(id).and_then(Entry::signatures);
             match (about.signatures, own) {
                 (None, _) => open.push(*id),
                 // What was handed in and written down is what was made here.
                 (Some(logged), Some(own)) if signatures_id(&own) != logged => {
-                    return Err(Error::SignedByAnother(id.to_string()));
+                    let error = Error::SignedByAnother(id.to_string());
+                    reports.push(Report::Failed { request: *id, error });
                 }
                 (Some(_), _) => {}
             }
         }
-        Ok(open)
+        (open, reports)
     }
 
     /// What families have reached. Bundles that are withheld raise nothing here; verifiers refuse what falls below.
@@ -155,22 +155,23 @@ impl<A: Authority> Signing<A> {
         if entry.signatures().is_none() {
             let Some(ready) = self.ready(request, view)? else { return Ok(None) };
             let logged = self.replica.attempts(view, &id, &self.limits);
-            // An attempt is over when nobody knows whether the HSM was asked under it: when it says so here, and when an attempt
-            // stands in the log of which nothing is known here.
-            if entry.attempt == 0 || entry.asked.is_some() || logged > entry.attempt {
-                entry.attempt = entry.attempt.max(logged).saturating_add(1);
-                entry.asked = None;
-                self.journal.write(&id, &entry)?;
-            }
-            // Inv. 2: nothing is asked of the HSM before its attempt stands in the log, under a witnessed checkpoint.
-            if logged < entry.attempt || quorate.attempted().is_none() {
-                self.authority.attempt(&id, entry.attempt)?;
-                return Ok(Some(Report::Attempted { request: id, number: entry.attempt }));
-            }
             for (at, ready) in ready.iter().enumerate() {
-                if entry.signature(at).is_none() {
-                    self.ask(&id, &mut entry, at, ready)?;
+                if entry.signature(at).is_some() {
+                    continue;
                 }
+                // Inv. 2: an attempt serves for one question. It is over when the HSM was asked under it, and when one stands in the log of
+                // which nothing is known here.
+                if entry.attempt == 0 || entry.used || logged > entry.attempt {
+                    entry.attempt = entry.attempt.max(logged).saturating_add(1);
+                    (entry.used, entry.asked) = (false, None);
+                    self.journal.write(&id, &entry)?;
+                }
+                // Nothing is asked before its attempt stands in the log, under a witnessed checkpoint.
+                if logged < entry.attempt || quorate.attempted().is_none() {
+                    self.authority.attempt(&id, entry.attempt)?;
+                    return Ok(Some(Report::Attempted { request: id, number: entry.attempt }));
+                }
+                self.ask(&id, &mut entry, at, ready)?;
             }
         }
         let Some(signatures) = entry.signatures() else { return Ok(None) };
@@ -184,7 +185,7 @@ impl<A: Authority> Signing<A> {
 
     /// Has one thing signed.
     fn ask(&mut self, id: &ObjectId, entry: &mut Entry, at: usize, ready: &Ready) -> Result<(), Error> {
-        entry.asked = Some(at);
+        (entry.used, entry.asked) = (true, Some(at));
         self.journal.write(id, entry)?;
         let before = self.holder.used();
         let answer = self.holder.sign(&ready.uri, &ready.key, &ready.bytes);
@@ -192,7 +193,8 @@ impl<A: Authority> Signing<A> {
             Ok(signature) => entry.keep(at, signature),
             // It stays written that the HSM was asked, and nobody knows.
             Err(error) if error.may_have_signed() => return answer.map(drop).map_err(Error::from),
-            Err(_) => {}
+            // It was not asked.
+            Err(_) => entry.used = false,
         }
         entry.asked = None;
         self.journal.write(id, entry)?;

@@ -4,9 +4,6 @@ use attest_core::release::form::{ReleaseKey, corim, cose};
 use attest_core::release::policy::Purpose;
 use attest_core::release::request::ToSign;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::signature::KeyPair as _;
-
 use crate::organisation::{id_of, revocation};
 use crate::stage::*;
 
@@ -103,19 +100,9 @@ async fn a_vendors_key_is_not_asked_for_here() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a67a_a_file_that_is_not_released_although_its_signature_was_approved() {
-    let second = crate::organisation::key_of(33);
-    let prefix = hex::decode("302a300506032b6570032100").unwrap();
-    let second = [&prefix, second.public_key().as_ref()].concat();
-    let cose_key = ReleaseKey::new(&second, Purpose::Cose, None).unwrap();
-    let add = |policy: &mut serde_json::Value| {
-        let mut key = policy["signing_keys"][KEY].clone();
-        key["public_key"] = STANDARD.encode(&second).into();
-        key["purpose"] = "cose".into();
-        policy["signing_keys"]["gateway-cose"] = key;
-    };
-    let stage = Stage::new(&spki(), add).await;
+    let stage = Stage::new(&spki(), with_file_key).await;
     let (mut request, mut objects) = stage.request("file", &release_key(&spki()));
-    let bytes = cose::detached(&cose_key, None, b"a file that nobody built").unwrap();
+    let bytes = cose::detached(&file_key(), None, b"a file that nobody built").unwrap();
     request.sign.push(ToSign::new("gateway-cose".try_into().unwrap(), Purpose::Cose, &bytes));
     objects.push(bytes);
     stage.ask(&request, objects, &["alice", "bob"]).await;

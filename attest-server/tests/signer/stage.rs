@@ -12,7 +12,7 @@ use attest_core::reference::corim::profile;
 use attest_core::reference::golden::Evidence;
 use attest_core::reference::learn::{Boot, Choices, learn};
 use attest_core::release::dsse::pre_authentication_encoding;
-use attest_core::release::form::{ReleaseKey, authenticode, corim};
+use attest_core::release::form::{ReleaseKey, Scheme, authenticode, corim};
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::policy::{PolicyDocument, Purpose};
 use attest_core::release::request::{Request, ToSign};
@@ -98,7 +98,10 @@ impl Holder for Token {
         }
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.messages.lock().unwrap().push(to_be_signed.to_vec());
-        let signature = pair().sign(&SystemRandom::new(), to_be_signed).unwrap().as_ref().to_vec();
+        let signature = match key.scheme() {
+            Scheme::Ed25519 => key_of(33).sign(to_be_signed).as_ref().to_vec(),
+            _ => pair().sign(&SystemRandom::new(), to_be_signed).unwrap().as_ref().to_vec(),
+        };
         assert!(key.verifies(to_be_signed, &signature));
         match does {
             Does::Breaks => Err(HsmError::InTheMiddle("CKR_DEVICE_ERROR".to_owned())),
@@ -235,6 +238,21 @@ pub(crate) fn certificate(site: &Site) -> (PathBuf, PathBuf) {
     fs::write(&paths.1, key).unwrap();
     fs::set_permissions(&paths.1, fs::Permissions::from_mode(0o600)).unwrap();
     paths
+}
+
+/// A second key of the family, for files, Ed25519.
+pub(crate) fn file_key() -> ReleaseKey {
+    let prefix = hex::decode("302a300506032b6570032100").unwrap();
+    let spki = [&prefix, key_of(33).public_key().as_ref()].concat();
+    ReleaseKey::new(&spki, Purpose::Cose, None).unwrap()
+}
+
+/// The same in the policy, as `gateway-cose`.
+pub(crate) fn with_file_key(policy: &mut Value) {
+    let mut key = policy["signing_keys"][KEY].clone();
+    key["public_key"] = STANDARD.encode(file_key().spki_der()).into();
+    key["purpose"] = "cose".into();
+    policy["signing_keys"]["gateway-cose"] = key;
 }
 
 impl Stage {
