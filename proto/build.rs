@@ -4,11 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "attest/release/v1/audit_log.proto",
     "attest/release/v1/release_authority.proto",
     "attest/v1/devices.proto",
     "attest/v1/enrollment.proto",
+    "attest/v1/releases.proto",
     "attest/v1/verdict.proto",
     "attest/v1/verifier.proto",
 ];

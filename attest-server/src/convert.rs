@@ -8,7 +8,7 @@ use attest_core::{
         verdict::Proven,
     },
     evidence::PcrValues,
-    reference::GoldenSource,
+    reference::{GoldenSource, Governed},
 };
 use attest_proto::v1;
 use prost::Message as _;
@@ -16,6 +16,7 @@ use prost::Message as _;
 use crate::{
     challenge::IssuedChallenge,
     judge::SentEvidence,
+    releases::Snapshot,
     service::Refusal,
     store::{Device, StoredVerdict},
 };
@@ -282,6 +283,30 @@ fn golden(golden: &GoldenSource) -> v1::Golden {
         variant: golden.variant.clone().unwrap_or_default(),
         document_sha256: golden.document_sha256.clone().unwrap_or_default(),
         overlay_sha256: golden.overlay_sha256.clone().unwrap_or_default(),
+        governed: golden.governed.as_ref().map(governed),
+    }
+}
+
+fn governed(governed: &Governed) -> v1::Governed {
+    v1::Governed {
+        authority: governed.authority.clone(),
+        version: governed.version.clone(),
+        security_version: governed.security_version,
+        log_index: governed.log_index,
+        gates: governed.gates.iter().map(|gate| (*gate).to_owned()).collect(),
+    }
+}
+
+/// How far the log of releases is known.
+pub(crate) fn releases(snapshot: &Snapshot) -> v1::GetStateResponse {
+    let view = snapshot.view();
+    v1::GetStateResponse {
+        leaves: view.map_or(0, |view| view.head().size),
+        root: view.map(|view| view.head().root.as_bytes().to_vec()).unwrap_or_default(),
+        seen_at: view.map(|view| timestamp(view.time())),
+        clock_confirmed: snapshot.is_confirmed(),
+        forked: snapshot.is_forked(),
+        releases: snapshot.counts().collect(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Evidence in, signed verdict out: the one place where the shell calls the verification.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use attest_core::{
     Limits, Timestamp,
-    appraise::{Context, Verdict},
+    appraise::{self, Code, Context, Overlaying, Policy, Reason, Verdict},
     authenticate::{
-        self, AttestationKey, AuthenticEvidence, AuthenticToken, Challenge, ImaCheckpoint, Nonce, TokenKey,
-        token::Keys,
+        self, AttestationKey, AuthenticEvidence, AuthenticToken, Challenge, Guesses, ImaCheckpoint, Nonce,
+        TokenKey, token::Keys,
     },
     evidence::{
         PcrValues,
@@ -15,13 +15,14 @@ use attest_core::{
         eat::Token,
         ima_log::Position,
     },
-    reference::document,
+    reference::{GoldenSource, ReferenceSet, document},
     result::{Ear, PublicKey, ResultContext, Sign, VerifierId, VerifyingKey},
 };
 
 use crate::{
     challenge::{IssuedChallenge, Selection},
     config::Config,
+    releases::{Releases, Snapshot},
     service::Refusal,
     signer::FileSigner,
     store::{Device, Lease, TpmClock},
@@ -32,7 +33,7 @@ mod family;
 
 use counters::{counting, last_seen, tpm_clock};
 pub use family::Error;
-use family::{Family, pcr_selection, read_family};
+use family::{ByWhat, Family, pcr_selection, read_family};
 
 /// What came with a request. Nothing of it is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,7 @@ pub(crate) struct Judgement {
 
 pub(crate) struct Judge {
     families: BTreeMap<String, Family>,
+    releases: Option<Arc<Releases>>,
     signer: FileSigner,
     issuer: String,
     lifetime_seconds: u64,
@@ -82,9 +84,10 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Reads the golden documents.
+    /// Reads the golden documents; families that are released ask `releases`.
     pub(crate) fn new(
         config: &Config,
+        releases: Option<Arc<Releases>>,
         signer: FileSigner,
         issuer: String,
         now: Timestamp,
@@ -93,6 +96,7 @@ impl Judge {
             config.families.iter().map(|(name, family)| Ok((name.clone(), read_family(name, family, now)?)));
         Ok(Self {
             families: families.collect::<Result<_, Error>>()?,
+            releases,
             signer,
             issuer,
             lifetime_seconds: config.token.lifetime_seconds,
@@ -108,16 +112,30 @@ impl Judge {
         &self.issuer
     }
 
+    /// Released golden values as they are now.
+    fn released(&self) -> Arc<Snapshot> {
+        self.releases.as_ref().map(|releases| releases.now()).unwrap_or_default()
+    }
+
     /// What devices of a family are to quote.
-    pub(crate) fn selection(&self, family: &str) -> Option<Selection> {
-        Some(self.families.get(family)?.selection.clone())
+    pub(crate) fn selection(&self, family: &str) -> Result<Selection, Refusal> {
+        let known = self.families.get(family).ok_or(Refusal::FamilyUnknown)?;
+        let own = known.selection.clone();
+        own.or_else(|| self.released().selection(family)).ok_or(Refusal::ReleasesUnavailable)
     }
 
     /// How far an IMA list was judged by what is golden now; none of it by anything else.
     pub(crate) fn ima_checkpoint(&self, family: &str, stored: Option<&[u8]>) -> Option<ImaCheckpoint> {
-        let golden = self.families.get(family)?.references.source().document_sha256.as_deref();
+        let known = self.families.get(family)?;
         let checkpoint = ImaCheckpoint::from_store(stored?).ok()?;
-        (Some(checkpoint.document_sha256()) == golden).then_some(checkpoint)
+        let document = checkpoint.document_sha256();
+        let is_golden = match &known.golden {
+            ByWhat::Document { references, .. } => {
+                references.source().document_sha256.as_deref() == Some(document)
+            }
+            ByWhat::Releases => self.released().has_document(family, document),
+        };
+        is_golden.then_some(checkpoint)
     }
 
     /// Judges a case and signs what it says. A device that is refused is a judgement; an error is about us or our configuration.
@@ -133,15 +151,12 @@ impl Judge {
                 .and_then(|lease| counting(lease, &device, now)),
             revoked: device.revoked.as_ref().map(|(_, because)| because.clone()),
         };
-        // A50: what was good when the server started may be over by now.
-        document::check_validity(family.validity, now).map_err(|error| {
-            tracing::error!(family = device.family, %error, "the golden document does not count");
-            Refusal::ServerFault { code: error.code() }
-        })?;
-        let (references, policy) = (&family.references, &family.policy);
+        let snapshot = self.released();
+        let by = By::of(family, &snapshot, &device.family, now)?;
+        let policy = &family.policy;
         let limits = Limits::DEFAULT;
         let (key, confirmation, challenge) = prepare(&device, &challenge, &limits)?;
-        let refuse = |code, detail: &str| policy.refuse(code, detail, references.source().clone(), &context);
+        let refuse = |code, detail: &str| policy.refuse(code, detail, by.source(), &context);
         let token_keys = enrolled_token_keys(&device, &token_keys, &limits)?;
         let mut clock = None;
         let ima_after = position(evidence.ima_list_offset, ima_checkpoint.as_ref())?;
@@ -155,7 +170,7 @@ impl Judge {
                     &key,
                     challenge,
                     now,
-                    references,
+                    by.guesses(),
                 ) {
                     // Not a sign of tampering: a restart between challenge and quote does that.
                     Err(authenticate::Error::ImaResume(error)) => {
@@ -166,20 +181,22 @@ impl Judge {
                         let quote = proven.quote();
                         clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
                         let tokens = prove_tokens(&proven, &evidence.tokens, &token_keys, now, &limits);
-                        match (tokens, family.for_device(&device, now, &limits)) {
+                        let overlaying =
+                            |references: &ReferenceSet| family.for_device(references, &device, now, &limits);
+                        match tokens {
                             // What was sent together is proven together or not at all.
-                            (Err((code, detail)), _) => refuse(code, &detail),
-                            (Ok(_), Err((code, detail))) => {
-                                policy.refuse_overlay(code, &detail, &proven, references, &context)
-                            }
-                            (Ok(tokens), Ok(references)) => {
-                                policy.appraise_with_tokens(&proven, &tokens, &references, &context)
-                            }
+                            Err((code, detail)) => refuse(code, &detail),
+                            Ok(tokens) => by.appraise(policy, &proven, &tokens, &overlaying, &context),
                         }
                     }
                 }
             }
         };
+        // Another release of the same values than the one that judged the list so far.
+        let is_foreign = |reason: &Reason| reason.code == Code::ImaCheckpointForeign;
+        if verdict.reasons.iter().any(is_foreign) {
+            return Err(Refusal::WholeListWanted { because: "ima_checkpoint_foreign", is_proven: true });
+        }
         let policy_id = self.policy_id(family, &verdict);
         self.sign(verdict, policy_id, confirmation, clock, now)
     }
@@ -202,7 +219,7 @@ impl Judge {
         clock: Option<TpmClock>,
         now: Timestamp,
     ) -> Result<Judgement, Refusal> {
-        let expires_at = now.plus(self.lifetime_seconds);
+        let expires_at = verdict.expires(now.plus(self.lifetime_seconds));
         let context = ResultContext {
             issued_at: now,
             expires: expires_at,
@@ -224,6 +241,65 @@ impl Judge {
         let ear_jwt = ear.to_jwt(&self.signer).map_err(failed)?;
         let ear_cwt = ear.to_cwt(&self.signer).map_err(failed)?;
         Ok(Judgement { verdict, expires_at, ear_jwt, ear_cwt, clock })
+    }
+}
+
+/// The golden values that judge one case.
+enum By<'b> {
+    Document(&'b ReferenceSet),
+    Releases(appraise::Releases<'b>),
+}
+
+impl<'b> By<'b> {
+    fn of(family: &'b Family, snapshot: &'b Snapshot, name: &str, now: Timestamp) -> Result<Self, Refusal> {
+        match &family.golden {
+            ByWhat::Document { references, validity } => {
+                // A50: what was good when the server started may be over by now.
+                document::check_validity(*validity, now).map_err(|error| {
+                    tracing::error!(family = name, %error, "the golden document does not count");
+                    Refusal::ServerFault { code: error.code() }
+                })?;
+                Ok(Self::Document(references))
+            }
+            ByWhat::Releases => {
+                snapshot.of(name, now).map(Self::Releases).ok_or(Refusal::ReleasesUnavailable)
+            }
+        }
+    }
+
+    fn source(&self) -> GoldenSource {
+        match self {
+            Self::Document(references) => references.source().clone(),
+            Self::Releases(releases) => releases.source(),
+        }
+    }
+
+    fn guesses(&self) -> &dyn Guesses {
+        match self {
+            Self::Document(references) => *references,
+            Self::Releases(releases) => releases.guesses(),
+        }
+    }
+
+    fn appraise(
+        &self,
+        policy: &Policy,
+        proven: &AuthenticEvidence<'_>,
+        tokens: &[AuthenticToken],
+        overlaying: Overlaying<'_>,
+        context: &Context,
+    ) -> Verdict {
+        let references = match self {
+            Self::Releases(by) => return policy.appraise_released(proven, tokens, by, overlaying, context),
+            Self::Document(references) => references,
+        };
+        match overlaying(references) {
+            Err((code, detail)) => policy.refuse_overlay(code, &detail, proven, references, context),
+            Ok(overlaid) => {
+                let references = overlaid.as_ref().unwrap_or(references);
+                policy.appraise_with_tokens(proven, tokens, references, context)
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod intake;
 mod judge;
 mod listener;
 pub mod log;
+mod releases;
 mod secret_file;
 pub mod server;
 mod service;
@@ -31,4 +32,5 @@ mod workers;
 
 pub use enroll::RootsError;
 pub use judge::Error as JudgeError;
+pub use releases::Error as ReleasesError;
 pub use secret_file::Error as SecretFileError;

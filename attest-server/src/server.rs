@@ -6,7 +6,8 @@ use attest_proto::{
     FILE_DESCRIPTOR_SET,
     release::v1::{audit_log_server::AuditLogServer, release_authority_server::ReleaseAuthorityServer},
     v1::{
-        devices_server::DevicesServer, enrollment_server::EnrollmentServer, verifier_server::VerifierServer,
+        devices_server::DevicesServer, enrollment_server::EnrollmentServer, releases_server::ReleasesServer,
+        verifier_server::VerifierServer,
     },
 };
 use tokio::{
@@ -29,9 +30,11 @@ use crate::{
     judge::{self, Judge},
     listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener},
     log::Site,
+    releases::{self, Follower, Releases},
     secret_file,
     service::{
-        AuditLogService, DevicesService, EnrollmentService, ReleaseAuthorityService, Shared, VerifierService,
+        AuditLogService, DevicesService, EnrollmentService, ReleaseAuthorityService, ReleasesService, Shared,
+        VerifierService,
     },
     signer::{self, FileSigner},
     store::{self, SqliteStore, Store},
@@ -95,6 +98,9 @@ pub enum Error {
     /// The reflection service could not be made of the descriptors.
     #[error("reflection: {0}")]
     Reflection(String),
+    /// The roots of a log that is fetched.
+    #[error("releases.ca {0}")]
+    Releases(String),
     /// The roots for endorsement keys.
     #[error(transparent)]
     Roots(#[from] enroll::RootsError),
@@ -121,6 +127,7 @@ pub struct Running {
     grpc_task: JoinHandle<Result<(), tonic::transport::Error>>,
     http_task: JoinHandle<()>,
     purge_task: JoinHandle<()>,
+    follow_task: Option<JoinHandle<()>>,
     authority_tasks: Option<authority::Tasks>,
 }
 
@@ -177,7 +184,17 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         None => None,
     };
     let (authority, authority_tasks) = opened.map(|(authority, tasks)| (Arc::new(authority), tasks)).unzip();
-    let judge = Judge::new(&config, signer, issuer.clone(), clock::now())?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let followed =
+        match releases::Settings::read(&config).map_err(|error| Error::Releases(error.to_string()))? {
+            Some(settings) => {
+                let opened = Follower::open(settings, Arc::clone(&store)).await;
+                Some(opened.map_err(|error| Error::Store(config.store_path(), error))?)
+            }
+            None => None,
+        };
+    let (releases, follower) = followed.unzip();
+    let judge = Judge::new(&config, releases.clone(), signer, issuer.clone(), clock::now())?;
     let site = authority.as_ref().map(|authority: &Arc<authority::Authority>| {
         Site::new(authority.files().clone(), authority.published(), OBJECT_BYTES)
     });
@@ -185,14 +202,15 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let limits = config.limits.clone();
     let shared = Arc::new(Shared {
         workers: Workers::new(limits.verifications, limits.verifications_waiting),
-        store: Arc::new(store),
+        store,
         judge,
         challenge_key,
         ek_roots,
         authority,
         config,
     });
-    let (health, routes) = routes(&shared).await?;
+    let (health, routes) = routes(&shared, releases).await?;
+    let follow_task = follower.map(|follower| tokio::spawn(follower.run(health.clone(), stopped.clone())));
     let grpc_task = tokio::spawn(serve_grpc(routes, grpc_listener, limits.clone(), stopped.clone()));
     let http_task = tokio::spawn(http::serve(http_listener.connections(), documents, stopped));
     let purge_task = tokio::spawn(purge(Arc::clone(&shared.store)));
@@ -209,6 +227,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         grpc_task,
         http_task,
         purge_task,
+        follow_task,
         authority_tasks,
     })
 }
@@ -248,6 +267,9 @@ impl Running {
         }
         self.purge_task.abort();
         let _ = self.http_task.await;
+        if let Some(task) = self.follow_task {
+            let _ = task.await;
+        }
         if let Some(tasks) = self.authority_tasks {
             tasks.end().await;
         }
@@ -256,7 +278,10 @@ impl Running {
     }
 }
 
-async fn routes(shared: &Arc<Shared>) -> Result<(HealthReporter, Routes), Error> {
+async fn routes(
+    shared: &Arc<Shared>,
+    releases: Option<Arc<Releases>>,
+) -> Result<(HealthReporter, Routes), Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     health.set_serving::<EnrollmentServer<EnrollmentService>>().await;
@@ -279,6 +304,12 @@ async fn routes(shared: &Arc<Shared>) -> Result<(HealthReporter, Routes), Error>
         .add_service(enrollment)
         .add_service(verifier)
         .add_service(devices);
+    if let Some(releases) = releases {
+        health.set_serving::<ReleasesServer<ReleasesService>>().await;
+        let service = ReleasesServer::new(ReleasesService::new(Arc::clone(shared), releases))
+            .max_decoding_message_size(limits.message_bytes);
+        routes = routes.add_service(service);
+    }
     if let (Some(authority), Some(settings)) = (&shared.authority, &shared.config.authority) {
         health.set_serving::<AuditLogServer<AuditLogService>>().await;
         health.set_serving::<ReleaseAuthorityServer<ReleaseAuthorityService>>().await;

@@ -153,6 +153,8 @@ names! {
         Rebooted = "rebooted",
         /// The policy says that devices of the family enforce nothing.
         ReleaseCapabilityNone = "release_capability_none",
+        /// Two histories of the log of releases were witnessed.
+        ReleaseLogForked = "release_log_forked",
         /// No release of the family counts.
         ReleaseMissing = "release_missing",
         /// The release came by a way that is not accepted here.

@@ -2,9 +2,9 @@
 
 use super::finding::{Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
-use super::verdict::{TrustVector, Verdict};
+use super::verdict::{Status, TrustVector, Verdict};
 use crate::Timestamp;
-use crate::authenticate::{AuthenticEvidence, AuthenticToken};
+use crate::authenticate::{AuthenticEvidence, AuthenticToken, Guesses, NoGuesses};
 use crate::reference::{GoldenSource, ReferenceSet};
 use crate::release::choice::{Choice, Offer};
 use crate::release::evaluate::{Now, Standing};
@@ -27,6 +27,8 @@ pub struct Releases<'r> {
     pub view: &'r LogView,
     /// The time.
     pub now: Now,
+    /// Whether two histories of the log were witnessed: then nobody knows which releases there are.
+    pub is_forked: bool,
 }
 
 /// Puts a device's own digests into golden values: nothing where it has none, and a stable code with words where they do not count.
@@ -38,6 +40,13 @@ impl Releases<'_> {
     pub fn source(&self) -> GoldenSource {
         let best = self.choice.best(self.view, self.now);
         best.map_or_else(GoldenSource::no_release, |offer| offer.reference().source().clone())
+    }
+
+    /// What is tried where a device sends no PCR values: those of the best release.
+    #[must_use]
+    pub fn guesses(&self) -> &dyn Guesses {
+        let best = self.choice.best(self.view, self.now);
+        best.map_or(&NoGuesses, |offer| -> &dyn Guesses { offer.reference() })
     }
 
     /// The later of the clock and the witnesses' time.
@@ -108,7 +117,9 @@ impl Policy {
         let (_, hard) = by.ages();
         let short =
             (offer.release().capability() == Capability::VerifiedOnly).then(|| by.time().plus(VERIFIED_ONLY));
-        verdict.valid_until = offer.lapses().into_iter().chain([hard]).chain(short).min();
+        // A refusal stands on nothing that could lapse.
+        let stands = verdict.status != Status::Contraindicated;
+        verdict.valid_until = offer.lapses().into_iter().chain([hard]).chain(short).min().filter(|_| stands);
         verdict
     }
 }
@@ -154,6 +165,10 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
         let explain =
             format!("the log of releases is known up to {seen}: what was revoked since is not known");
         add(Code::ReleaseViewStale, severity, None, explain);
+    }
+    if by.is_forked {
+        let explain = "two histories of the log of releases were witnessed: nobody knows which one holds";
+        add(Code::ReleaseLogForked, Severity::Refuse, None, explain.to_owned());
     }
     if release.has_weak_roots() {
         let explain = "the keys that the makers of this family put into it are known to be weak";

@@ -4,6 +4,7 @@
 //! passed over, and said; one whose policy or revocation is not at hand refuses the view, for what is withheld might have counted.
 
 mod error;
+mod held;
 mod ledger;
 mod replay;
 #[cfg(test)]

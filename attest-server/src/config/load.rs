@@ -8,7 +8,7 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, releases};
 use crate::file;
 
 /// Bytes of a configuration file.
@@ -18,6 +18,9 @@ const FILE_BYTES: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A golden document where only releases count.
+    #[error("families.{0}.golden: a document that nobody released, but releases.production is set")]
+    DevelopmentGolden(String),
     /// `--development` with an address that others can reach.
     #[error("--development listens on loopback only, but {0} is {1}")]
     DevelopmentNotLoopback(&'static str, SocketAddr),
@@ -63,6 +66,7 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::DevelopmentGolden(_) => "config_development_golden",
             Self::DevelopmentNotLoopback(..) => "config_development_not_loopback",
             Self::DevelopmentWithTls => "config_development_with_tls",
             Self::File(..) => "config_file_unreadable",
@@ -167,6 +171,10 @@ impl Config {
         self.check_numbers()?;
         if let Some(authority) = &self.authority {
             authority.check(self)?;
+        }
+        releases::check_families(self)?;
+        if let Some(releases) = &self.releases {
+            releases.check(self)?;
         }
         for fingerprint in &self.tls.admin_certificates_sha256 {
             if hex::decode(fingerprint).map_or(0, |bytes| bytes.len()) != 32 {
@@ -391,6 +399,7 @@ mod tests {
             token: super::super::Token { issuer: None, ..example.token.clone() },
             enrollment: super::super::Enrollment { ek_roots: Vec::new(), ..example.enrollment.clone() },
             authority: None,
+            releases: None,
             families: default.families.clone(),
             ..example
         };

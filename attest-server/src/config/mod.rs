@@ -2,6 +2,7 @@
 
 mod authority;
 mod load;
+mod releases;
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +10,13 @@ use std::{
     path::PathBuf,
 };
 
+use attest_core::release::policy::Tier;
 use serde::Deserialize;
 
 pub use authority::Authority;
 pub(crate) use load::is_family_name;
 pub use load::{Error, Overrides};
+pub use releases::Releases;
 
 /// Everything that can be set. In the file as TOML; each setting also as an environment variable, `ATTEST_` and its path in capitals with two
 /// underscores between the steps (`ATTEST_LISTEN__GRPC`). Environment beats file, flags beat both. A setting that does not exist is an error.
@@ -43,6 +46,8 @@ pub struct Config {
     pub log: Log,
     /// The log of releases, if this server keeps it.
     pub authority: Option<Authority>,
+    /// Released golden values, if families are judged by them.
+    pub releases: Option<Releases>,
     /// Device families by name.
     pub families: BTreeMap<String, Family>,
 }
@@ -61,6 +66,7 @@ impl Default for Config {
             limits: Limits::default(),
             log: Log::default(),
             authority: None,
+            releases: None,
             families: BTreeMap::new(),
         }
     }
@@ -235,8 +241,11 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Family {
-    /// Its golden document, TOML. Documents that nobody signed are for development: every verdict says so.
+    /// `release`: the releases of this family judge it. Else a golden document; documents that nobody released are for development, and every
+    /// verdict says so.
     pub golden: PathBuf,
+    /// The tiers of releases that count for it; those of `releases` if absent.
+    pub accepted_tiers: Option<Vec<Tier>>,
     /// A policy document, TOML: what must be judged, and how findings are taken that machines also have for good reasons. The default
     /// policy if absent.
     pub policy: Option<PathBuf>,

@@ -1,7 +1,6 @@
 //! Device families: golden values, policy and overlays, as the configuration names them.
 
 use std::{
-    borrow::Cow,
     io,
     path::{Path, PathBuf},
 };
@@ -53,33 +52,43 @@ pub enum Error {
 
 /// What devices of one family are judged by.
 pub(super) struct Family {
-    pub(super) references: ReferenceSet,
+    pub(super) golden: ByWhat,
     pub(super) policy: Policy,
     /// SHA-256 of the policy's text, lower-case hexadecimal; `None` for the default policy.
     pub(super) policy_sha256: Option<String>,
     overlays: Option<PathBuf>,
-    pub(super) selection: Selection,
-    /// When the golden document counts.
-    pub(super) validity: Option<Validity>,
+    /// What a quote must cover; what the golden values judge, where they are released and the configuration says nothing.
+    pub(super) selection: Option<Selection>,
+}
+
+/// Whose golden values judge a family.
+pub(super) enum ByWhat {
+    /// A document's.
+    Document {
+        references: Box<ReferenceSet>,
+        /// When it counts.
+        validity: Option<Validity>,
+    },
+    /// Those of its releases.
+    Releases,
 }
 
 impl Family {
-    /// The golden values for this device: with its overlay, where the folder has one. One that is refused is not left out: the device is
+    /// These golden values for this device: with its overlay, where the folder has one. One that is refused is not left out: the device is
     /// refused, under the code.
     pub(super) fn for_device(
         &self,
+        references: &ReferenceSet,
         device: &Device,
         now: Timestamp,
         limits: &Limits,
-    ) -> Result<Cow<'_, ReferenceSet>, (&'static str, String)> {
-        let Some(folder) = &self.overlays else { return Ok(Cow::Borrowed(&self.references)) };
+    ) -> Result<Option<ReferenceSet>, (&'static str, String)> {
+        let Some(folder) = &self.overlays else { return Ok(None) };
         let path = folder.join(format!("{}.jws", hex::encode(&device.identity.ak_name)));
         let most = u64::try_from(limits.token_bytes).unwrap_or(u64::MAX);
         let text = match file::read_text(&path, most) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Cow::Borrowed(&self.references));
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
                 tracing::error!(device_id = device.id, path = %path.display(), %error, "an overlay cannot be read");
                 return Err(("overlay_unreadable", "the device's overlay cannot be read".to_owned()));
@@ -89,9 +98,9 @@ impl Family {
             ak_name: Some(&device.identity.ak_name),
             ek_sha256: Some(&device.identity.ek_certificate_sha256),
         };
-        let overlaid = Overlay::verify(&text, &self.references, &ids, now, limits)
-            .and_then(|overlay| self.references.with_overlay(&overlay));
-        overlaid.map(Cow::Owned).map_err(|error| {
+        let overlaid = Overlay::verify(&text, references, &ids, now, limits)
+            .and_then(|overlay| references.with_overlay(&overlay));
+        overlaid.map(Some).map_err(|error| {
             tracing::warn!(device_id = device.id, code = error.code(), "an overlay is refused");
             (error.code(), error.to_string())
         })
@@ -113,6 +122,25 @@ pub(super) fn pcr_selection(selection: &Selection) -> Result<PcrSelection, Strin
 
 /// Reads what the configuration names.
 pub(super) fn read_family(name: &str, family: &config::Family, now: Timestamp) -> Result<Family, Error> {
+    let (golden, judged) = if family.is_released() {
+        (ByWhat::Releases, None)
+    } else {
+        read_document(name, family, now).map(|(golden, judged)| (golden, Some(judged)))?
+    };
+    let configured = family.pcrs.as_ref().map(|pcrs| pcrs.clone().into_iter().collect());
+    let selection: Option<Selection> = configured.or(judged);
+    if let Some(selection) = &selection {
+        pcr_selection(selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
+    }
+    let (policy, policy_sha256) = match &family.policy {
+        Some(path) => read_policy(name, path).map(|(policy, sha256)| (policy, Some(sha256)))?,
+        None => (Policy::default(), None),
+    };
+    Ok(Family { golden, policy, policy_sha256, overlays: family.overlays.clone(), selection })
+}
+
+/// A golden document, and what it judges.
+fn read_document(name: &str, family: &config::Family, now: Timestamp) -> Result<(ByWhat, Selection), Error> {
     let most = u64::try_from(Limits::DEFAULT.golden_bytes).unwrap_or(u64::MAX);
     let bytes = file::read(&family.golden, most)
         .map_err(|error| Error::File(name.to_owned(), family.golden.clone(), error))?;
@@ -120,21 +148,13 @@ pub(super) fn read_family(name: &str, family: &config::Family, now: Timestamp) -
     let document = Document::read(&bytes, &Limits::DEFAULT).map_err(unusable)?;
     let validity = document.validity();
     let golden = document.valid_at(now).map_err(unusable)?;
-    let refused = |error| Error::Golden(name.to_owned(), error);
     if golden.family != name {
         return Err(Error::FamilyMismatch(name.to_owned(), golden.family));
     }
-    let selection = match &family.pcrs {
-        Some(pcrs) => pcrs.clone().into_iter().collect(),
-        None => selection_for(&golden),
-    };
-    pcr_selection(&selection).map_err(|problem| Error::Pcrs(name.to_owned(), problem))?;
-    let references = ReferenceSet::development(golden).map_err(refused)?;
-    let (policy, policy_sha256) = match &family.policy {
-        Some(path) => read_policy(name, path).map(|(policy, sha256)| (policy, Some(sha256)))?,
-        None => (Policy::default(), None),
-    };
-    Ok(Family { references, policy, policy_sha256, overlays: family.overlays.clone(), selection, validity })
+    let judged = selection_for(&golden);
+    let references = ReferenceSet::development(golden);
+    let references = Box::new(references.map_err(|error| Error::Golden(name.to_owned(), error))?);
+    Ok((ByWhat::Document { references, validity }, judged))
 }
 
 fn read_policy(name: &str, path: &Path) -> Result<(Policy, String), Error> {

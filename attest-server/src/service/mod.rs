@@ -5,6 +5,7 @@ mod devices;
 mod enrollment;
 mod refusal;
 mod release_authority;
+mod released;
 mod releases;
 mod verifier;
 
@@ -20,6 +21,7 @@ pub(crate) use devices::DevicesService;
 pub(crate) use enrollment::EnrollmentService;
 pub(crate) use refusal::Refusal;
 pub(crate) use release_authority::ReleaseAuthorityService;
+pub(crate) use released::ReleasesService;
 pub(crate) use verifier::VerifierService;
 
 /// What the services share.

@@ -9,7 +9,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::{
     authority::{Denied, Fault},
     dice::NoRandomness,
-    store, workers,
+    releases, store, workers,
 };
 
 /// Why a request got no answer. A refused *device* is not among these: it gets a verdict.
@@ -80,12 +80,23 @@ pub(crate) enum Refusal {
     /// There is no such object.
     #[error("there is no such object")]
     ObjectUnknown,
+    /// A revocation that does not count.
+    #[error("{detail}")]
+    NotHeld {
+        /// Which check says so.
+        code: &'static str,
+        /// What it says.
+        detail: String,
+    },
     /// More work waits than may.
     #[error("too much work at once; try again later")]
     Overloaded,
     /// There is no such request for a release.
     #[error("there is no such request")]
     RequestUnknown,
+    /// No log of releases is known yet.
+    #[error("the log of releases cannot be read, so there is nothing to judge by; try again later")]
+    ReleasesUnavailable,
     /// The server could not do its part. What it was stands in its log.
     #[error("the server could not do its part")]
     ServerFault {
@@ -129,7 +140,10 @@ impl Refusal {
             Self::ObjectUnknown => "object_unknown",
             Self::RequestUnknown => "request_unknown",
             Self::TooManyWatchers => "too_many_watchers",
-            Self::Conflict { code } | Self::Malformed { code, .. } | Self::ServerFault { code } => code,
+            Self::Conflict { code }
+            | Self::Malformed { code, .. }
+            | Self::NotHeld { code, .. }
+            | Self::ServerFault { code } => code,
             Self::DeviceIdMalformed => "device_id_malformed",
             Self::DeviceRevoked => "device_revoked",
             Self::DeviceUnknown => "device_unknown",
@@ -138,6 +152,7 @@ impl Refusal {
             Self::EnrollmentUnknown => "enrollment_unknown",
             Self::FamilyUnknown => "family_unknown",
             Self::Overloaded => "overloaded",
+            Self::ReleasesUnavailable => "releases_unavailable",
             Self::TooManyAnswers => "too_many_answers",
             Self::TooManyEnrollments => "too_many_enrollments",
             Self::VerdictNone => "verdict_none",
@@ -164,6 +179,7 @@ impl Refusal {
             | Self::DeviceRevoked
             | Self::EnrollmentExpired
             | Self::FamilyUnknown
+            | Self::NotHeld { .. }
             | Self::WholeListWanted { .. } => Code::FailedPrecondition,
             Self::ChallengeSpent
             | Self::ChallengeUnknown
@@ -172,7 +188,7 @@ impl Refusal {
             | Self::VerdictNone => Code::NotFound,
             Self::Conflict { .. } => Code::AlreadyExists,
             Self::DeviceIdMalformed | Self::Malformed { .. } => Code::InvalidArgument,
-            Self::Overloaded => Code::Unavailable,
+            Self::Overloaded | Self::ReleasesUnavailable => Code::Unavailable,
             Self::ServerFault { .. } => Code::Internal,
             Self::TooManyAnswers | Self::TooManyEnrollments => Code::ResourceExhausted,
         }
@@ -198,6 +214,24 @@ impl From<store::Error> for Refusal {
     fn from(error: store::Error) -> Self {
         tracing::error!(%error, "the store failed");
         Self::ServerFault { code: "store_failed" }
+    }
+}
+
+impl From<releases::Error> for Refusal {
+    fn from(error: releases::Error) -> Self {
+        match error {
+            releases::Error::Object(error) => {
+                Self::Malformed { code: error.code(), detail: error.to_string() }
+            }
+            releases::Error::RequestUnknown | releases::Error::View(_) => {
+                Self::NotHeld { code: error.code(), detail: error.to_string() }
+            }
+            releases::Error::CheckpointMissing => Self::ReleasesUnavailable,
+            error => {
+                tracing::error!(%error, "a revocation could not be taken");
+                Self::ServerFault { code: error.code() }
+            }
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl VerifierService {
         if device.revoked.is_some() {
             return Err(Refusal::DeviceRevoked);
         }
-        let selection = shared.judge.selection(&device.family).ok_or(Refusal::FamilyUnknown)?;
+        let selection = shared.judge.selection(&device.family)?;
         let known = shared.store.clock(device.id.clone()).await?;
         let expires_at = clock::now().plus(shared.config.challenge.expires_seconds);
         let stored = shared.store.ima_checkpoint(device.id.clone()).await?;

@@ -2,6 +2,8 @@
 
 mod sqlite;
 
+use std::collections::BTreeMap;
+
 use attest_core::Timestamp;
 
 pub use sqlite::SqliteStore;
@@ -102,6 +104,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// The counters behind the last affirming verdict, expired or not.
     async fn lease(&self, device_id: String) -> Result<Option<Lease>, Error>;
+
+    /// How far the log of this authority was seen.
+    async fn release_mark(&self, authority: Vec<u8>) -> Result<Option<ReleaseMark>, Error>;
+
+    /// Keeps that. What is smaller or older than what is kept, or another tree of the same size, changes nothing; a fork stays one.
+    async fn keep_release_mark(&self, authority: Vec<u8>, mark: ReleaseMark) -> Result<(), Error>;
+
+    /// The security versions that families have reached.
+    async fn release_floors(&self, authority: Vec<u8>) -> Result<BTreeMap<String, u64>, Error>;
+
+    /// Raises them; none falls.
+    async fn keep_release_floors(
+        &self,
+        authority: Vec<u8>,
+        floors: BTreeMap<String, u64>,
+    ) -> Result<(), Error>;
+
+    /// The revocations that were handed in here.
+    async fn held_revocations(&self, authority: Vec<u8>) -> Result<Vec<HeldRevocation>, Error>;
+
+    /// Keeps one more, by its SHA-256.
+    async fn hold_revocation(&self, authority: Vec<u8>, held: HeldRevocation) -> Result<(), Error>;
 
     /// Drops enrolments and spent challenges that expired before `now`, in more than one transaction where they are many.
     async fn purge(&self, now: Timestamp) -> Result<(), Error>;
@@ -275,6 +299,30 @@ pub struct Lease {
     pub safe: bool,
     /// When that verdict's EAR expires.
     pub expires_at: Timestamp,
+}
+
+/// A revocation that was handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRevocation {
+    /// Its SHA-256.
+    pub id: Vec<u8>,
+    /// The statement.
+    pub statement: Vec<u8>,
+    /// The request that it is about, if it is about one.
+    pub request: Option<Vec<u8>>,
+}
+
+/// How far a log was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseMark {
+    /// Its leaves.
+    pub size: u64,
+    /// SHA-256, the root over them.
+    pub root: Vec<u8>,
+    /// The witnesses' time.
+    pub seen_at: Timestamp,
+    /// Whether two histories of it were witnessed.
+    pub is_forked: bool,
 }
 
 /// What an authentic quote said about its TPM.

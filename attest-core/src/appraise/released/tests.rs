@@ -71,6 +71,7 @@ struct Asked {
     choice: Choice,
     view: LogView,
     now: Now,
+    is_forked: bool,
 }
 
 impl Asked {
@@ -81,7 +82,7 @@ impl Asked {
     fn accepting(history: &History, accepted: &AcceptedTiers) -> Self {
         let choice = Choice::new(&name("gateway"), &catalogue(history, history.clock), accepted);
         let now = Now { clock: at(history.clock), is_confirmed: true };
-        Self { choice, view: history.view().unwrap(), now }
+        Self { choice, view: history.view().unwrap(), now, is_forked: false }
     }
 
     fn at(mut self, clock: u64) -> Self {
@@ -90,7 +91,7 @@ impl Asked {
     }
 
     fn releases(&self) -> Releases<'_> {
-        Releases { choice: &self.choice, view: &self.view, now: self.now }
+        Releases { choice: &self.choice, view: &self.view, now: self.now, is_forked: self.is_forked }
     }
 
     fn verdict(&self) -> Verdict {
@@ -289,6 +290,28 @@ fn a_view_that_grows_old_lowers_and_then_refuses() {
     assert_eq!(judged(seen + DAY + 1), (Status::Warning, stale.clone()));
     assert_eq!(judged(seen + 7 * DAY), (Status::Warning, stale.clone()));
     assert_eq!(judged(seen + 7 * DAY + 1), (Status::Contraindicated, stale));
+}
+
+#[test]
+fn a68_two_witnessed_histories_refuse_both() {
+    let mut history = History::new();
+    release(&mut history, &own(), |_| {});
+    let verdict = Asked { is_forked: true, ..Asked::of(&history) }.verdict();
+    assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_log_forked"]));
+}
+
+#[test]
+fn a_revocation_counts_wherever_it_comes_from() {
+    let mut history = History::new();
+    let id = release(&mut history, &own(), |_| {});
+    let before = Asked::of(&history);
+    let held = |who: &str| {
+        let statement = bytes(&revocation(who, Revoked::Request(id)));
+        before.view.holding(&statement, &history.objects, &Limits::DEFAULT)
+    };
+    assert_eq!(held("bob").unwrap_err().code(), "revocation_does_not_count", "no revoker");
+    let asked = Asked { view: held("dave").unwrap(), ..before };
+    assert_eq!(found(&asked.verdict()), ["release_revoked"]);
 }
 
 #[test]

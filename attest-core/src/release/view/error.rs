@@ -34,6 +34,12 @@ pub enum Error {
         /// Which.
         id: ObjectId,
     },
+    /// A revocation that was handed in does not count.
+    #[error("the revocation does not count: {because}")]
+    NotHeld {
+        /// Why: the stable code.
+        because: &'static str,
+    },
     /// The leaves are not those of the checkpoint.
     #[error("the {leaves} leaves do not lead to the checkpoint's root over {size}")]
     RootMismatch {
@@ -76,6 +82,7 @@ impl Error {
             Self::Checkpoint(error) => error.code(),
             Self::FirstLeaf { .. } => "view_first_leaf",
             Self::Leaf { error, .. } => error.code(),
+            Self::NotHeld { because } => because,
             Self::ObjectMissing { .. } => "view_object_missing",
             Self::RootMismatch { .. } => "view_root_mismatch",
             Self::TimeAhead { .. } => "view_time_ahead",

@@ -160,7 +160,7 @@ impl Replay<'_> {
         hearing.key(statement, text, place).is_ok()
     }
 
-    fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
+    pub(super) fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
         let revocation: Revocation = match object::read(self.object(place, id)?, self.limits) {
             Ok(revocation) => revocation,
             Err(error) => {

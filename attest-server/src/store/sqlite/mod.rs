@@ -4,11 +4,12 @@ mod challenges;
 mod devices;
 mod enrollments;
 mod leases;
+mod releases;
 mod schema;
 mod token_keys;
 mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use attest_core::Timestamp;
 use sqlx::{
@@ -17,8 +18,8 @@ use sqlx::{
 };
 
 use super::{
-    Device, Error, Identity, Lease, PendingEnrollment, Spending, Standing, Store, StoredCheckpoint,
-    StoredVerdict, TokenKeyStanding, TpmClock,
+    Device, Error, HeldRevocation, Identity, Lease, PendingEnrollment, ReleaseMark, Spending, Standing,
+    Store, StoredCheckpoint, StoredVerdict, TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 
@@ -153,6 +154,34 @@ impl Store for SqliteStore {
 
     async fn lease(&self, device_id: String) -> Result<Option<Lease>, Error> {
         leases::of_device(&self.readers, &device_id).await
+    }
+
+    async fn release_mark(&self, authority: Vec<u8>) -> Result<Option<ReleaseMark>, Error> {
+        releases::mark(&self.readers, &authority).await
+    }
+
+    async fn keep_release_mark(&self, authority: Vec<u8>, mark: ReleaseMark) -> Result<(), Error> {
+        self.writer.write(releases::KeepMark { authority, mark }).await
+    }
+
+    async fn release_floors(&self, authority: Vec<u8>) -> Result<BTreeMap<String, u64>, Error> {
+        releases::floors(&self.readers, &authority).await
+    }
+
+    async fn keep_release_floors(
+        &self,
+        authority: Vec<u8>,
+        floors: BTreeMap<String, u64>,
+    ) -> Result<(), Error> {
+        self.writer.write(releases::KeepFloors { authority, floors }).await
+    }
+
+    async fn held_revocations(&self, authority: Vec<u8>) -> Result<Vec<HeldRevocation>, Error> {
+        releases::held(&self.readers, &authority).await
+    }
+
+    async fn hold_revocation(&self, authority: Vec<u8>, held: HeldRevocation) -> Result<(), Error> {
+        self.writer.write(releases::Hold { authority, held }).await
     }
 
     async fn purge(&self, now: Timestamp) -> Result<(), Error> {

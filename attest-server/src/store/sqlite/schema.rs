@@ -10,7 +10,7 @@ use sqlx::{
 use super::Error;
 
 /// Number, name, statements.
-pub(super) const STEPS: [(i64, &str, &str); 7] = [
+pub(super) const STEPS: [(i64, &str, &str); 8] = [
     (1, "first", include_str!("../../../migrations/0001_first.sql")),
     (2, "enrollment ek", include_str!("../../../migrations/0002_enrollment_ek.sql")),
     (3, "ima checkpoint", include_str!("../../../migrations/0003_ima_checkpoint.sql")),
@@ -18,6 +18,7 @@ pub(super) const STEPS: [(i64, &str, &str); 7] = [
     (5, "lease", include_str!("../../../migrations/0005_lease.sql")),
     (6, "spent challenge", include_str!("../../../migrations/0006_spent_challenge.sql")),
     (7, "caller", include_str!("../../../migrations/0007_caller.sql")),
+    (8, "releases", include_str!("../../../migrations/0008_releases.sql")),
 ];
 
 /// Brings a database, new or of any earlier version, up to date. A database of a later version is refused and left as it is.

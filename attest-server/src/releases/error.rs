@@ -1,0 +1,116 @@
+//! Why a log is not followed further than it was.
+
+use std::io;
+
+use attest_core::Timestamp;
+use attest_core::audit::{checkpoint, note, tile};
+use attest_core::release::{object, view};
+
+use crate::store;
+
+/// What is wrong with the log, or with a revocation that was handed in. What was known before stays in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What the log serves as its checkpoint is none.
+    #[error("checkpoint: {0}")]
+    Checkpoint(#[from] checkpoint::Error),
+    /// The log has no checkpoint yet.
+    #[error("the log has no checkpoint that witnesses signed")]
+    CheckpointMissing,
+    /// Two histories were witnessed.
+    #[error(
+        "two histories of this log were witnessed: one with {known} leaves that was followed, and one with {size}"
+    )]
+    Forked {
+        /// The leaves of the other one.
+        size: u64,
+        /// The leaves of what was followed.
+        known: u64,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A signed note that is none.
+    #[error("checkpoint: {0}")]
+    Note(#[from] note::Error),
+    /// A revocation that is none.
+    #[error("the revocation: {0}")]
+    Object(#[from] object::Error),
+    /// Witnessed before what is known.
+    #[error("the log's checkpoint is from {got}, and one from {known} is known", got = .got.utc(), known = .known.utc())]
+    Older {
+        /// The witnesses' time.
+        got: Timestamp,
+        /// That of the newest one.
+        known: Timestamp,
+    },
+    /// A worker panicked.
+    #[error("a worker panicked")]
+    Panicked,
+    /// It is about a request that nobody knows.
+    #[error("the revocation is about a request that is not known here")]
+    RequestUnknown,
+    /// Leaves are gone.
+    #[error("the log has {got} leaves, and had {known}")]
+    RolledBack {
+        /// How many it has.
+        got: u64,
+        /// How many it had.
+        known: u64,
+    },
+    /// The server stops.
+    #[error("the server stops")]
+    Stopped,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A tile is not what it should be.
+    #[error("{path}: {error}")]
+    Tile {
+        /// Which.
+        path: String,
+        /// Why.
+        error: tile::Error,
+    },
+    /// A tile is not there.
+    #[error("{path}: it is missing")]
+    TileMissing {
+        /// Which.
+        path: String,
+    },
+    /// More than is kept.
+    #[error("the log and its objects have more than {most} bytes")]
+    TooLarge {
+        /// How many are kept.
+        most: usize,
+    },
+    /// The log cannot be replayed.
+    #[error(transparent)]
+    View(#[from] view::Error),
+}
+
+impl Error {
+    /// The stable code, by which an alert is known.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Checkpoint(error) => error.code(),
+            Self::CheckpointMissing => "releases_checkpoint_missing",
+            Self::Forked { .. } => "releases_log_forked",
+            Self::Io(_) => "releases_log_unreachable",
+            Self::Note(error) => error.code(),
+            Self::Object(error) => error.code(),
+            Self::Older { .. } => "releases_log_older",
+            Self::Panicked => "releases_worker_panicked",
+            Self::RequestUnknown => "releases_request_unknown",
+            Self::RolledBack { .. } => "releases_log_rolled_back",
+            Self::Stopped => "releases_stopped",
+            Self::Store(_) => "store_failed",
+            Self::Tile { error, .. } => error.code(),
+            Self::TileMissing { .. } => "releases_tile_missing",
+            Self::TooLarge { .. } => "releases_too_large",
+            Self::View(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The one task that follows a log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use attest_core::release::catalogue::{Catalogue, Floors};
+use attest_core::release::choice::{AcceptedTiers, Choice};
+use attest_core::release::evaluate::{Failure, Now};
+use attest_core::release::object;
+use attest_core::release::statement::{Revocation, Revoked};
+use attest_core::release::view::{self, LogView};
+use attest_core::release::{Name, ObjectId};
+use attest_core::{Limits, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use super::log::{Log, claimed_size};
+use super::source::Source;
+use super::{Ask, Error, Family, Releases, Snapshot};
+use crate::clock;
+use crate::config::Config;
+use crate::fetch::{self, Fetcher};
+use crate::store::{self, HeldRevocation, ReleaseMark, Store};
+
+/// The health service's name for it.
+const SERVICE: &str = "attest.releases";
+/// Revocations that wait.
+const ASKS: usize = 16;
+/// How far a clock may be set back and nobody minds, in seconds.
+const SLEW: u64 = 2;
+/// An alert that lasts is said again after this.
+const AGAIN: Duration = Duration::from_secs(60);
+/// Releases are weighed again after this, though the log says nothing new: a suspension may be over.
+const WEIGH_AGAIN: Duration = Duration::from_secs(600);
+
+/// How often a checkpoint that was refused is tried again at once, for what it is over may have been on its way; then only after a while.
+const TRIES: u32 = 5;
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// What the configuration says.
+pub(crate) struct Settings {
+    authority: ObjectId,
+    source: Source,
+    refresh: Duration,
+    families: BTreeMap<String, (Name, AcceptedTiers)>,
+}
+
+impl Settings {
+    /// Nothing where there is no section; the checked configuration has everything else.
+    pub(crate) fn read(config: &Config) -> Result<Option<Self>, fetch::Error> {
+        let Some(releases) = &config.releases else { return Ok(None) };
+        let source = match (&releases.folder, &releases.url) {
+            (None, Some(url)) => Source::site(url, Fetcher::new(releases.ca.as_deref())?),
+            (folder, _) => Source::folder(folder.as_deref().unwrap_or(Path::new("log"))),
+        };
+        let of_family = |(name, family): (&String, &crate::config::Family)| {
+            let tiers = family.accepted_tiers.as_ref().unwrap_or(&releases.accepted_tiers);
+            let own = Name::try_from(name.as_str()).ok().filter(|_| family.is_released())?;
+            Some((name.clone(), (own, tiers.iter().copied().collect())))
+        };
+        Ok(releases.pin().map(|authority| Self {
+            authority,
+            source,
+            refresh: Duration::from_millis(releases.refresh_milliseconds),
+            families: config.families.iter().filter_map(of_family).collect(),
+        }))
+    }
+}
+
+/// Follows a log, and puts what it says in the place of what was known.
+pub(crate) struct Follower {
+    settings: Settings,
+    store: Arc<dyn Store>,
+    releases: Arc<Releases>,
+    asks: mpsc::Receiver<Ask>,
+    log: Log,
+    /// The checkpoint that counts, as it was served.
+    note: Vec<u8>,
+    mark: Option<ReleaseMark>,
+    floors: Floors,
+    held: Vec<HeldRevocation>,
+    snapshot: Snapshot,
+    /// A checkpoint that is later than this says what time it is; nothing before the first one.
+    confirms_after: Option<Timestamp>,
+    /// The latest time that the clock ever showed.
+    latest: Timestamp,
+    weighed: Option<Instant>,
+    alert: Option<(&'static str, Instant)>,
+    /// A checkpoint that was not taken, how often it was tried, and when.
+    refused: Option<(Vec<u8>, u32, Instant)>,
+}
+
+/// What a look at the log came to.
+#[derive(PartialEq, Eq)]
+enum Looked {
+    /// It is followed.
+    Followed,
+    /// What was refused is still served, and not tried again yet.
+    RefusedBefore,
+}
+
+impl Follower {
+    /// Looks for the first time. A log that cannot be read is an alert, and no reason not to start.
+    pub(crate) async fn open(
+        settings: Settings,
+        store: Arc<dyn Store>,
+    ) -> Result<(Arc<Releases>, Self), store::Error> {
+        let authority = settings.authority.as_bytes().to_vec();
+        let mark = store.release_mark(authority.clone()).await?;
+        let floors = store.release_floors(authority.clone()).await?;
+        let floors = floors.into_iter().filter_map(|(name, floor)| Some((Name::try_from(name).ok()?, floor)));
+        let (sender, asks) = mpsc::channel(ASKS);
+        let releases = Arc::new(Releases::new(sender));
+        let mut follower = Self {
+            held: store.held_revocations(authority).await?,
+            floors: floors.collect(),
+            snapshot: Snapshot {
+                is_forked: mark.as_ref().is_some_and(|mark| mark.is_forked),
+                ..Snapshot::default()
+            },
+            confirms_after: mark.as_ref().map(|mark| mark.seen_at),
+            settings,
+            store,
+            releases: Arc::clone(&releases),
+            asks,
+            log: Log::default(),
+            note: Vec::new(),
+            mark,
+            latest: clock::now(),
+            weighed: None,
+            alert: None,
+            refused: None,
+        };
+        let looked = follower.look().await;
+        follower.tell(&looked);
+        Ok((releases, follower))
+    }
+
+    /// Until the server stops.
+    pub(crate) async fn run(mut self, health: HealthReporter, mut stopped: watch::Receiver<bool>) {
+        let mut ticks = interval(self.settings.refresh);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let serving =
+                if self.alert.is_none() { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(SERVICE, serving).await;
+            tokio::select! {
+                () = stop(&mut stopped) => return,
+                _ = ticks.tick() => {
+                    let looked = self.look().await;
+                    self.tell(&looked);
+                }
+                Some(ask) = self.asks.recv() => {
+                    let held = self.hold(ask.statement).await;
+                    // Whoever asked may be gone; it counts all the same.
+                    let _ = ask.reply.send(held);
+                }
+            }
+        }
+    }
+
+    /// Says what is wrong, once for as long as it is the same.
+    fn tell(&mut self, looked: &Result<Looked, Error>) {
+        let code = match looked {
+            Ok(Looked::RefusedBefore) => return,
+            Err(error) => error.code(),
+            Ok(Looked::Followed) if self.snapshot.is_forked => "releases_log_forked",
+            Ok(Looked::Followed) => {
+                if let Some((before, _)) = self.alert.take() {
+                    tracing::info!(before, "the log of releases is followed again");
+                }
+                return;
+            }
+        };
+        if self.alert.is_some_and(|(known, since)| known == code && since.elapsed() < AGAIN) {
+            return;
+        }
+        let detail = looked.as_ref().err().map_or_else(String::new, ToString::to_string);
+        tracing::error!(alert = code, detail, "the log of releases is not followed any further");
+        self.alert = Some((code, Instant::now()));
+    }
+
+    /// Looks whether the log says something new, and takes it.
+    async fn look(&mut self) -> Result<Looked, Error> {
+        self.watch_the_clock();
+        let note = self.settings.source.checkpoint().await?.ok_or(Error::CheckpointMissing)?;
+        let is_new = note != self.note;
+        if is_new {
+            let refused = self.refused.as_ref().filter(|(refused, ..)| *refused == note);
+            let tries = refused.map_or(0, |(_, tries, _)| *tries);
+            if refused.is_some_and(|(_, tries, since)| *tries >= TRIES && since.elapsed() < TRY_AGAIN) {
+                return Ok(Looked::RefusedBefore);
+            }
+            if let Err(error) = self.take(note.clone()).await {
+                self.refused = Some((note, tries.saturating_add(1), Instant::now()));
+                return Err(error);
+            }
+        }
+        self.refused = None;
+        let came = self.log.read_missing(&self.settings.source).await?;
+        let is_due = self.weighed.is_none_or(|weighed| weighed.elapsed() >= WEIGH_AGAIN);
+        if is_new || came || is_due {
+            self.weigh().await?;
+        }
+        Ok(Looked::Followed)
+    }
+
+    /// After a clock was set back nobody knows what time it is, until a newer checkpoint says so.
+    fn watch_the_clock(&mut self) {
+        let now = clock::now();
+        if now.plus(SLEW) < self.latest {
+            tracing::error!(alert = "releases_clock_set_back", now = %now.utc(), latest = %self.latest.utc(), "the clock was set back");
+            self.confirms_after = self.mark.as_ref().map(|mark| mark.seen_at);
+            self.latest = now;
+            self.snapshot.is_confirmed = false;
+            self.weighed = None;
+            self.releases.put(self.snapshot.clone());
+        }
+        self.latest = self.latest.max(now);
+    }
+
+    /// A checkpoint that was not seen before.
+    async fn take(&mut self, note: Vec<u8>) -> Result<(), Error> {
+        let (known, size) = (self.log.size(), claimed_size(&note)?);
+        let mut view = self.view_to(&note, size).await;
+        if matches!(view, Err(Error::View(view::Error::RootMismatch { .. }))) && known > 0 {
+            // What is kept may be of another history than what is served: all of it is read again, and what is kept stays until then.
+            let kept = std::mem::take(&mut self.log);
+            view = self.view_to(&note, size).await;
+            if view.is_err() {
+                self.log = kept;
+            }
+        }
+        match view {
+            Ok(view) => self.accept(note, view).await,
+            Err(error) => {
+                self.log.cut_to(known);
+                if matches!(error, Error::Forked { .. }) {
+                    self.forked().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The view under this checkpoint, as far as what is served leads there.
+    async fn view_to(&mut self, note: &[u8], size: u64) -> Result<LogView, Error> {
+        self.log.read_to(size, &self.settings.source).await?;
+        let (authority, note, mark) = (self.settings.authority, note.to_vec(), self.mark.clone());
+        self.apart(move |log| log.view(authority, &note, size, mark.as_ref())).await?
+    }
+
+    /// Works on the log away from the network threads.
+    async fn apart<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Log) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let mut log = std::mem::take(&mut self.log);
+        let worked = tokio::task::spawn_blocking(move || {
+            let done = work(&mut log);
+            (log, done)
+        });
+        let Ok((log, done)) = worked.await else {
+            // All of it is read again.
+            self.note.clear();
+            return Err(Error::Panicked);
+        };
+        self.log = log;
+        Ok(done)
+    }
+
+    /// How far it was seen is on the disk before it counts. A revocation counts at once, before the releases are weighed again.
+    async fn accept(&mut self, note: Vec<u8>, view: LogView) -> Result<(), Error> {
+        let head = view.head();
+        let mark = ReleaseMark {
+            size: head.size,
+            root: head.root.as_bytes().to_vec(),
+            seen_at: view.time(),
+            is_forked: self.snapshot.is_forked,
+        };
+        let authority = self.settings.authority.as_bytes().to_vec();
+        self.store.keep_release_mark(authority, mark.clone()).await?;
+        match self.confirms_after {
+            Some(before) if view.time() > before => self.snapshot.is_confirmed = true,
+            Some(_) => {}
+            None => self.confirms_after = Some(view.time()),
+        }
+        tracing::info!(leaves = head.size, time = %view.time().utc(), "the log of releases was read");
+        let view = self.held.iter().fold(view, |view, held| hold_again(&view, held).unwrap_or(view));
+        (self.note, self.mark) = (note, Some(mark));
+        self.snapshot.view = Some(Arc::new(view));
+        // Without releases there is nothing to take back, and nothing to judge by before they are weighed.
+        if self.weighed.is_some() {
+            self.releases.put(self.snapshot.clone());
+        }
+        Ok(())
+    }
+
+    /// Two histories: neither counts, and no restart forgets it.
+    async fn forked(&mut self) -> Result<(), Error> {
+        self.snapshot.is_forked = true;
+        self.releases.put(self.snapshot.clone());
+        if let Some(mark) = &mut self.mark {
+            mark.is_forked = true;
+            let authority = self.settings.authority.as_bytes().to_vec();
+            self.store.keep_release_mark(authority, mark.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Weighs every release, and puts all that counts in the place of what did.
+    async fn weigh(&mut self) -> Result<(), Error> {
+        let Some(view) = self.snapshot.view.clone() else { return Ok(()) };
+        let now = Now { clock: clock::now(), is_confirmed: self.snapshot.is_confirmed };
+        let (floors, families) = (self.floors.clone(), self.settings.families.clone());
+        let weighed = self.apart(move |log| {
+            let catalogue = Catalogue::load(&view, &log.objects, &floors, now, &Limits::DEFAULT);
+            let of_family = |(name, (own, accepted)): (String, (Name, AcceptedTiers))| {
+                (name, Family::new(Choice::new(&own, &catalogue, &accepted)))
+            };
+            let families: BTreeMap<_, _> = families.into_iter().map(of_family).collect();
+            (catalogue, families)
+        });
+        let (catalogue, families) = weighed.await?;
+        if *catalogue.floors() != self.floors {
+            let floors = catalogue.floors().iter().map(|(name, floor)| (name.to_string(), *floor));
+            let authority = self.settings.authority.as_bytes().to_vec();
+            self.store.keep_release_floors(authority, floors.collect()).await?;
+            self.floors.clone_from(catalogue.floors());
+        }
+        for refused in catalogue.refused() {
+            let codes: BTreeSet<_> = refused.failures.iter().map(Failure::code).collect();
+            tracing::info!(request = %refused.request, ?codes, "a release does not count");
+        }
+        for request in catalogue.missing() {
+            tracing::error!(alert = "releases_bundle_missing", %request, "a release was published, and its bundle cannot be had");
+        }
+        tracing::info!(
+            releases = catalogue.releases().count(),
+            refused = catalogue.refused().len(),
+            "releases weighed"
+        );
+        self.snapshot.families = Arc::new(families);
+        self.weighed = Some(Instant::now());
+        self.releases.put(self.snapshot.clone());
+        Ok(())
+    }
+
+    /// A revocation that is handed in counts when it is signed by whoever may revoke, logged or not.
+    async fn hold(&mut self, statement: Vec<u8>) -> Result<(), Error> {
+        let revocation: Revocation = object::read(&statement, &Limits::DEFAULT)?;
+        let request = match revocation.revokes {
+            Revoked::Request(request) => Some(self.request(request).ok_or(Error::RequestUnknown)?),
+            Revoked::Key { .. } => None,
+        };
+        let id = ObjectId::of(&statement);
+        let held = HeldRevocation { id: id.as_bytes().to_vec(), statement, request };
+        let view = self.snapshot.view.as_deref().ok_or(Error::CheckpointMissing)?;
+        let view = holding(view, &held)?;
+        if self.held.iter().all(|known| known.id != held.id) {
+            let authority = self.settings.authority.as_bytes().to_vec();
+            self.store.hold_revocation(authority, held.clone()).await?;
+            self.held.push(held);
+        }
+        tracing::info!(revocation = %id, by = %revocation.by, "a revocation was handed in");
+        self.snapshot.view = Some(Arc::new(view));
+        self.releases.put(self.snapshot.clone());
+        // A key that was suspended takes its approvals with it.
+        self.weigh().await
+    }
+
+    /// The bytes of a request that is known here: by itself, or by its release.
+    fn request(&self, id: ObjectId) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.log.objects.get(&id) {
+            return Some(bytes.clone());
+        }
+        let mut offers = self.snapshot.families.values().flat_map(|family| family.choice.offers());
+        let offer = offers.find(|offer| offer.release().id() == id)?;
+        object::write(offer.release().request()).ok()
+    }
+}
+
+/// Until the server is told to stop.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// A newer view with a revocation that was handed in before.
+fn hold_again(view: &LogView, held: &HeldRevocation) -> Option<LogView> {
+    let held_again = holding(view, held);
+    if let Err(error) = &held_again {
+        let revocation = hex::encode(&held.id);
+        tracing::error!(alert = "releases_revocation_over", revocation, %error, "a revocation that was handed in does not count any more");
+    }
+    held_again.ok()
+}
+
+/// The view with this revocation in it.
+fn holding(view: &LogView, held: &HeldRevocation) -> Result<LogView, view::Error> {
+    let request = held.request.iter().map(|bytes| (ObjectId::of(bytes), bytes.clone()));
+    view.holding(&held.statement, &request.collect::<BTreeMap<_, _>>(), &Limits::DEFAULT)
+}

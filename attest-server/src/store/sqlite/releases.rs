@@ -1,0 +1,169 @@
+//! How far the log of releases was seen.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+
+use super::{Error, HeldRevocation, ReleaseMark, seconds, time, unsigned, writer::Change};
+
+pub(super) async fn mark(pool: &SqlitePool, authority: &[u8]) -> Result<Option<ReleaseMark>, Error> {
+    let row = sqlx::query("SELECT * FROM release_mark WHERE authority = ?").bind(authority);
+    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
+    Ok(Some(ReleaseMark {
+        size: unsigned(&row, "size")?,
+        root: row.try_get("root")?,
+        seen_at: time(&row, "seen_at")?,
+        is_forked: row.try_get("forked")?,
+    }))
+}
+
+pub(super) async fn floors(pool: &SqlitePool, authority: &[u8]) -> Result<BTreeMap<String, u64>, Error> {
+    let rows = sqlx::query("SELECT family, version FROM release_floor WHERE authority = ?").bind(authority);
+    let floor = |row: &SqliteRow| {
+        let version: Vec<u8> = row.try_get("version")?;
+        let version = version.try_into().map_err(|_| Error::Damaged("version"))?;
+        Ok((row.try_get("family")?, u64::from_be_bytes(version)))
+    };
+    rows.fetch_all(pool).await?.iter().map(floor).collect()
+}
+
+pub(super) async fn held(pool: &SqlitePool, authority: &[u8]) -> Result<Vec<HeldRevocation>, Error> {
+    let rows = sqlx::query("SELECT * FROM held_revocation WHERE authority = ? ORDER BY id");
+    let rows = rows.bind(authority).fetch_all(pool).await?;
+    let held = |row: &SqliteRow| {
+        let (statement, request) = (row.try_get("statement")?, row.try_get("request")?);
+        Ok(HeldRevocation { id: row.try_get("id")?, statement, request })
+    };
+    rows.iter().map(held).collect()
+}
+
+pub(super) struct KeepMark {
+    pub(super) authority: Vec<u8>,
+    pub(super) mark: ReleaseMark,
+}
+
+impl Change for KeepMark {
+    type Output = ();
+
+    /// Of two servers on one store the one that has seen more counts. A fork is never forgotten.
+    async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        let size = i64::try_from(self.mark.size).map_err(|_| Error::Damaged("size"))?;
+        sqlx::query(
+            "INSERT INTO release_mark (authority, size, root, seen_at, forked) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (authority) DO UPDATE SET \
+             root = iif(excluded.size > release_mark.size, excluded.root, release_mark.root), \
+             size = max(excluded.size, release_mark.size), \
+             seen_at = max(excluded.seen_at, release_mark.seen_at), \
+             forked = max(excluded.forked, release_mark.forked)",
+        )
+        .bind(&self.authority)
+        .bind(size)
+        .bind(&self.mark.root)
+        .bind(seconds(self.mark.seen_at))
+        .bind(self.mark.is_forked)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+pub(super) struct KeepFloors {
+    pub(super) authority: Vec<u8>,
+    pub(super) floors: BTreeMap<String, u64>,
+}
+
+impl Change for KeepFloors {
+    type Output = ();
+
+    async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        for (family, version) in &self.floors {
+            sqlx::query(
+                "INSERT INTO release_floor (authority, family, version) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (authority, family) DO UPDATE SET version = max(excluded.version, release_floor.version)",
+            )
+            .bind(&self.authority)
+            .bind(family)
+            .bind(version.to_be_bytes().to_vec())
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) struct Hold {
+    pub(super) authority: Vec<u8>,
+    pub(super) held: HeldRevocation,
+}
+
+impl Change for Hold {
+    type Output = ();
+
+    async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO held_revocation (authority, id, statement, request) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(&self.authority)
+        .bind(&self.held.id)
+        .bind(&self.held.statement)
+        .bind(&self.held.request)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use attest_core::Timestamp;
+
+    use super::*;
+    use crate::store::{SqliteStore, Store as _};
+
+    fn mark(size: u64, root: u8, seen_at: u64) -> ReleaseMark {
+        let seen_at = Timestamp::from_unix(seen_at);
+        ReleaseMark { size, root: vec![root; 32], seen_at, is_forked: false }
+    }
+
+    #[tokio::test]
+    async fn a67b_what_was_seen_is_never_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attest.db");
+        let authority = vec![7; 32];
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.release_mark(authority.clone()).await.unwrap(), None);
+        let keep = async |mark: ReleaseMark| {
+            store.keep_release_mark(authority.clone(), mark).await.unwrap();
+            store.release_mark(authority.clone()).await.unwrap().unwrap()
+        };
+        assert_eq!(keep(mark(5, 1, 100)).await, mark(5, 1, 100));
+        assert_eq!(keep(mark(4, 2, 90)).await, mark(5, 1, 100), "neither smaller nor older");
+        assert_eq!(keep(mark(5, 3, 110)).await, mark(5, 1, 110), "nor of another tree");
+        assert_eq!(keep(mark(6, 4, 105)).await, mark(6, 4, 110));
+        let forked = ReleaseMark { is_forked: true, ..mark(6, 4, 110) };
+        assert_eq!(keep(forked.clone()).await, forked);
+        assert_eq!(keep(mark(7, 5, 120)).await, ReleaseMark { is_forked: true, ..mark(7, 5, 120) });
+        assert_eq!(store.release_mark(vec![8; 32]).await.unwrap(), None, "of another authority");
+        store.close().await;
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.release_mark(authority).await.unwrap().unwrap().size, 7);
+    }
+
+    #[tokio::test]
+    async fn inv9_floors_rise_and_revocations_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
+        let authority = vec![7; 32];
+        let floors =
+            |gateway: u64| BTreeMap::from([("gateway".to_owned(), gateway), ("sensor".to_owned(), 1)]);
+        for (reached, stays) in [(5, 5), (4, 5), (u64::MAX, u64::MAX), (256, u64::MAX)] {
+            store.keep_release_floors(authority.clone(), floors(reached)).await.unwrap();
+            assert_eq!(store.release_floors(authority.clone()).await.unwrap(), floors(stays));
+        }
+        let held = HeldRevocation { id: vec![1; 32], statement: vec![2], request: Some(vec![3]) };
+        for _ in 0..2 {
+            store.hold_revocation(authority.clone(), held.clone()).await.unwrap();
+        }
+        assert_eq!(store.held_revocations(authority).await.unwrap(), [held]);
+    }
+}

@@ -1,0 +1,483 @@
+//! An organisation that releases golden values: its people, builder, signer, witnesses, and the log as a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use attest_core::audit::checkpoint::{Checkpoint, LogIdentity, SignedCheckpoint};
+use attest_core::audit::note::{KeyType, SignEd25519, VerifierKey};
+use attest_core::audit::tile::{self, Level, Tile};
+use attest_core::audit::tree::Frontier;
+use attest_core::audit::witness::{LastCosigned, decide};
+use attest_core::reference::Golden;
+use attest_core::reference::corim::{SignedCorim, profile};
+use attest_core::release::bundle::{Bundle, Signature};
+use attest_core::release::dsse::pre_authentication_encoding;
+use attest_core::release::leaf::{Event, Leaf};
+use attest_core::release::object::{self, Blob, Object};
+use attest_core::release::policy::{
+    Capability, Channel, Custody, Family, Identity, IdentityKey, Kind, LogRules, PlaceRule, PolicyDocument,
+    Protection, ProvenanceDemand, Purpose, Review, SigningKey, Tier, WitnessRule,
+};
+use attest_core::release::request::{Artifact, Kind as RequestKind, Request, ToSign};
+use attest_core::release::statement::{
+    Approval, Described, Revocation, Revoked, Statement, Submission, Text,
+};
+use attest_core::release::{Name, ObjectId, Quorum, Words, provenance};
+use attest_core::result::SignError;
+use attest_core::{HashAlg, Limits, Timestamp};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::json;
+
+const DAY: u64 = 86_400;
+/// An emergency is looked at within an hour.
+pub(crate) const REVIEW: u64 = 3_600;
+const ORIGIN: &str = "log.example/releases";
+const PEOPLE: [&str; 4] = ["alice", "bob", "dave", "ci"];
+const BUILDER_ID: &str = "https://builder.example/hermetic";
+const BUILD_TYPE: &str = "https://builder.example/buildtypes/uki/v1";
+/// The witnesses, with the seeds of their keys.
+const WITNESSES: [(&str, u8); 2] = [("own", 41), ("other", 42)];
+
+/// The organisation.
+#[derive(Clone)]
+pub(crate) struct Organisation {
+    folder: PathBuf,
+    family: Name,
+    policy: ObjectId,
+    entries: Vec<Vec<u8>>,
+    /// How long ago all of it happened, in seconds.
+    ago: u64,
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix(seconds)
+}
+
+fn name(text: &str) -> Name {
+    Name::try_from(text).unwrap()
+}
+
+fn words(text: &str) -> Words {
+    Words::try_from(text).unwrap()
+}
+
+fn quorum(text: &str) -> Quorum {
+    Quorum::parse(text, &Limits::DEFAULT).unwrap()
+}
+
+struct Key(Ed25519KeyPair);
+
+impl Key {
+    fn new(seed: u8) -> Self {
+        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
+    }
+
+    fn of(who: &str) -> Self {
+        let place = PEOPLE.iter().position(|known| *known == who).unwrap();
+        Self::new(u8::try_from(place + 1).unwrap())
+    }
+
+    fn spki(&self) -> Vec<u8> {
+        [&hex(b"302a300506032b6570032100")[..], self.0.public_key().as_ref()].concat()
+    }
+
+    fn ssh_blob(&self) -> Vec<u8> {
+        [string(b"ssh-ed25519"), string(self.0.public_key().as_ref())].concat()
+    }
+
+    /// An SSHSIG, armored as `ssh-keygen` does it.
+    fn armored(&self, namespace: &str, text: &str) -> String {
+        let hash = HashAlg::Sha512.hash(&[text.as_bytes()]);
+        let fields = [namespace.as_bytes(), b"", b"sha512", hash.as_bytes()].map(string).concat();
+        let signature = self.0.sign(&[b"SSHSIG", &fields[..]].concat());
+        let inner = [string(b"ssh-ed25519"), string(signature.as_ref())].concat();
+        let key = string(&self.ssh_blob());
+        let parts = [string(namespace.as_bytes()), string(b""), string(b"sha512"), string(&inner)].concat();
+        let blob = STANDARD.encode([b"SSHSIG", &1_u32.to_be_bytes()[..], &key, &parts].concat());
+        let lines: Vec<&str> = blob.as_bytes().chunks(70).map(|line| str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
+    }
+}
+
+impl SignEd25519 for Key {
+    fn public_key(&self) -> [u8; 32] {
+        self.0.public_key().as_ref().try_into().unwrap()
+    }
+
+    fn sign_ed25519(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        Ok(self.0.sign(message).as_ref().try_into().unwrap())
+    }
+}
+
+fn hex(digits: &[u8]) -> Vec<u8> {
+    let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
+    pairs.collect()
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn verifier_key(called: &str, key_type: KeyType, seed: u8) -> String {
+    VerifierKey::new(called, key_type, Key::new(seed).public_key()).unwrap().to_string()
+}
+
+/// A CBOR head with its bytes.
+fn cbor_bytes(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    let head = match length {
+        0..=23 => vec![0x40 | u8::try_from(length).unwrap()],
+        24..=0xff => vec![0x58, u8::try_from(length).unwrap()],
+        0x100..=0xffff => [&[0x59][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+        _ => [&[0x5a][..], &length.to_be_bytes()].concat(),
+    };
+    [&head, bytes].concat()
+}
+
+/// A `COSE_Sign1` around a CoRIM.
+fn cose(corim: &[u8], signature: &[u8]) -> Vec<u8> {
+    let protected =
+        [&[0xa3, 0x01, 0x27, 0x03, 0x74][..], b"application/rim+cbor", &[0x0f, 0xa1, 0x01, 0x61], b"x"]
+            .concat();
+    [&[0xd2, 0x84][..], &cbor_bytes(&protected), &[0xa0], &cbor_bytes(corim), &cbor_bytes(signature)].concat()
+}
+
+fn identity(kind: Kind, who: &str, key: String) -> (Name, Identity) {
+    let key = IdentityKey {
+        key,
+        protection: Protection::Software,
+        from: at(now() - DAY),
+        until: at(now() + 300 * DAY),
+        attestation: None,
+    };
+    let accounts = [words(&format!("{who}@builder.example"))].into();
+    (name(who), Identity { kind, name: words(who), organisation: name("acme"), keys: vec![key], accounts })
+}
+
+fn ssh_line(key: &Key) -> String {
+    format!("ssh-ed25519 {}", STANDARD.encode(key.ssh_blob()))
+}
+
+/// The first policy: two of alice and bob approve, dave revokes and reviews.
+fn policy(family: &Name) -> PolicyDocument {
+    let people = PEOPLE.map(|who| {
+        identity(if who == "ci" { Kind::Service } else { Kind::Person }, who, ssh_line(&Key::of(who)))
+    });
+    let mut identities: std::collections::BTreeMap<_, _> = people.into_iter().collect();
+    identities.extend([identity(Kind::Builder, "hermetic", STANDARD.encode(Key::new(20).spki()))]);
+    let demand = ProvenanceDemand {
+        builders: [(name("hermetic"), words(BUILDER_ID))].into(),
+        build_types: [words(BUILD_TYPE)].into(),
+        source: PlaceRule::Exactly(words("https://git.example/firmware")),
+        refs: Vec::new(),
+        other_sources: Vec::new(),
+        parameters: std::collections::BTreeMap::new(),
+        on_behalf_of: Some(words("/internalParameters/actor")),
+        independent: 1,
+    };
+    let channel = |tier, has_people: bool| Channel {
+        tier,
+        approvals: has_people.then(|| quorum("group release 2 alice bob\nquorum release")),
+        request_seconds: 7 * DAY,
+        provenance: has_people.then(|| demand.clone()),
+        reference_boot: false,
+        review: (tier == Tier::Emergency)
+            .then(|| Review { quorum: quorum("group review 1 dave\nquorum review"), within_seconds: REVIEW }),
+    };
+    let channels = [
+        ("stable", channel(Tier::Production, true)),
+        ("urgent", channel(Tier::Emergency, true)),
+        ("lab", channel(Tier::Dev, false)),
+    ];
+    let of_family = Family {
+        capability: Capability::Measured,
+        weak_roots: false,
+        version_floor: 1,
+        version_step: 5,
+        requesters: [name("ci")].into(),
+        revokers: [name("dave")].into(),
+        channels: channels.into_iter().map(|(called, channel)| (name(called), channel)).collect(),
+    };
+    let key = |seed, family: Option<&Name>, purpose, parent: Option<&str>, custody| SigningKey {
+        public_key: Blob(Key::new(seed).spki()),
+        pkcs11: words("pkcs11:token=attest"),
+        family: family.cloned(),
+        purpose,
+        rsa_padding: None,
+        parent: parent.map(name),
+        custody,
+        from: at(now() - DAY),
+        until: at(now() + 300 * DAY),
+    };
+    let online = Custody::OnlineIntermediate;
+    let signing_keys = [
+        ("root", key(30, None, Purpose::Root, None, Custody::OfflineRoot)),
+        ("corim", key(31, Some(family), Purpose::Corim, Some("root"), online)),
+    ];
+    let witness = |(called, seed): (&str, u8)| {
+        let key = verifier_key(&format!("{called}.example"), KeyType::CosignatureV1, seed);
+        (name(called), WitnessRule { key, outside: called == "other" })
+    };
+    PolicyDocument {
+        format: PolicyDocument::FORMAT.to_owned(),
+        version: 1,
+        previous: None,
+        expires: at(now() + 200 * DAY),
+        root: quorum("group root 2 alice bob dave\nquorum root"),
+        recovery: None,
+        identities,
+        families: [(family.clone(), of_family)].into(),
+        signing_keys: signing_keys.into_iter().map(|(called, key)| (name(called), key)).collect(),
+        log: LogRules {
+            key: verifier_key(ORIGIN, KeyType::Ed25519, 40),
+            witnesses: WITNESSES.into_iter().map(witness).collect(),
+            threshold: 2,
+            soft_age_seconds: DAY,
+            hard_age_seconds: 7 * DAY,
+        },
+        compromised: std::collections::BTreeMap::new(),
+        token_makers: Vec::new(),
+    }
+}
+
+impl Organisation {
+    /// Begins a log in this folder, in which everything happens so many seconds ago.
+    pub(crate) fn begin(folder: &Path, family: &str, ago: u64) -> Self {
+        let family = name(family);
+        let policy = policy(&family);
+        let mut organisation =
+            Self { folder: folder.to_owned(), family, policy: ObjectId::of(&[]), entries: Vec::new(), ago };
+        fs::create_dir_all(folder.join("object")).unwrap();
+        organisation.policy = organisation.keep(&policy);
+        organisation.write(Event::Policy { policy: organisation.policy, successions: Vec::new() });
+        organisation.publish();
+        organisation
+    }
+
+    /// What verifiers pin.
+    pub(crate) fn authority(&self) -> String {
+        self.policy.to_string()
+    }
+
+    /// How many leaves there are.
+    pub(crate) fn leaves(&self) -> u64 {
+        u64::try_from(self.entries.len()).unwrap()
+    }
+
+    /// The same with the log in another folder, for another history of it.
+    pub(crate) fn in_folder(&self, folder: &Path) -> Self {
+        fs::create_dir_all(folder.join("object")).unwrap();
+        for object in fs::read_dir(self.folder.join("object")).unwrap() {
+            let object = object.unwrap();
+            fs::copy(object.path(), folder.join("object").join(object.file_name())).unwrap();
+        }
+        Self { folder: folder.to_owned(), ..self.clone() }
+    }
+
+    fn keep<T: Object>(&self, object: &T) -> ObjectId {
+        let bytes = object::write(object).unwrap();
+        let id = ObjectId::of(&bytes);
+        fs::write(self.object(id), bytes).unwrap();
+        id
+    }
+
+    /// The file of an object.
+    pub(crate) fn object(&self, id: ObjectId) -> PathBuf {
+        self.folder.join("object").join(id.to_string().replace("sha256:", ""))
+    }
+
+    fn write(&mut self, event: Event) {
+        self.entries.push(object::write(&Leaf::new(at(now() - self.ago), event)).unwrap());
+    }
+
+    /// Witnesses see all of it now, and it is published.
+    pub(crate) fn publish(&self) {
+        self.publish_first(self.entries.len(), now());
+    }
+
+    /// The same of the first leaves alone, at another time.
+    pub(crate) fn publish_first(&self, leaves: usize, time: u64) {
+        let entries = || self.entries[..leaves].iter().map(Vec::as_slice);
+        let head = Frontier::new().append(entries(), &Limits::DEFAULT).unwrap().head;
+        // One narrow tile: these logs are short.
+        assert!(leaves < 256);
+        let tile = Tile::of_tree(Level::Entries, 0, head.size).unwrap();
+        let place = self.folder.join(tile.to_string());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, tile::render_entries(entries()).unwrap()).unwrap();
+        let key = Key::new(40);
+        let mut note = Checkpoint::new(ORIGIN, head, &Limits::DEFAULT).unwrap().sign(&key).unwrap();
+        let log = VerifierKey::new(ORIGIN, KeyType::Ed25519, key.public_key()).unwrap();
+        let signed =
+            SignedCheckpoint::verify(note.as_bytes(), &LogIdentity::new(log).unwrap(), &Limits::DEFAULT)
+                .unwrap();
+        for (called, seed) in WITNESSES {
+            let cosignable = decide(&LastCosigned::never(), 0, &[], signed.clone(), at(time)).unwrap();
+            note += &cosignable.cosign(&format!("{called}.example"), &Key::new(seed)).unwrap();
+        }
+        // As a log does it: whole or not at all.
+        fs::write(self.folder.join("checkpoint.new"), note).unwrap();
+        fs::rename(self.folder.join("checkpoint.new"), self.folder.join("checkpoint")).unwrap();
+    }
+
+    /// Releases these golden values by this channel, and says under which id. Nothing is published yet.
+    pub(crate) fn release(&mut self, golden: &Golden, channel: &str) -> ObjectId {
+        let edition = profile::Edition { tag_version: self.leaves(), validity: None };
+        let corim = profile::write(golden, &edition).unwrap();
+        let provenance = self.provenance(&corim);
+        let unsigned = cose(&corim, &[]);
+        let signed = SignedCorim::parse(&unsigned, &Limits::DEFAULT).unwrap().to_be_signed();
+        let is_lab = channel == "lab";
+        let request = Request {
+            format: Request::FORMAT.to_owned(),
+            authority: self.policy,
+            policy: self.policy,
+            family: self.family.clone(),
+            channel: name(channel),
+            kind: if channel == "urgent" { RequestKind::Emergency } else { RequestKind::Normal },
+            version: words("2026.11.1"),
+            security_version: 1,
+            artifacts: vec![Artifact {
+                name: words("linux.efi"),
+                version: words("6.1.0-27"),
+                size: 12_345_678,
+                sha256: ObjectId::of(b"linux.efi"),
+            }],
+            measurements: Some(ObjectId::of(&corim)),
+            provenance: if is_lab { vec![] } else { vec![ObjectId::of(&provenance)] },
+            sign: vec![ToSign {
+                key: name("corim"),
+                purpose: Purpose::Corim,
+                sha256: ObjectId::of(&signed),
+                size: u64::try_from(signed.len()).unwrap(),
+            }],
+            replaces: None,
+            reason: words("The next one"),
+            not_before: at(now() - self.ago - 60),
+            not_after: at(now() + DAY),
+            requester: name("ci"),
+        };
+        let id = self.keep(&request);
+        let submission = self.submit(id, &request);
+        let approvals = if is_lab {
+            vec![]
+        } else {
+            vec![self.approve(id, &request, "alice"), self.approve(id, &request, "bob")]
+        };
+        self.write(Event::Attempted { request: id });
+        let signature = Key::new(31).sign_ed25519(&signed).unwrap();
+        let bundle = Bundle {
+            format: Bundle::FORMAT.to_owned(),
+            request: Blob(object::write(&request).unwrap()),
+            submission: Blob(submission),
+            approvals: approvals.into_iter().map(Blob).collect(),
+            companions: Vec::new(),
+            provenance: if is_lab { vec![] } else { vec![Blob(provenance)] },
+            corim: Some(Blob(cose(&corim, &signature))),
+            signatures: vec![Signature { signature: Blob(signature.to_vec()), signed: None }],
+        };
+        self.write(Event::Signed { request: id, signatures: bundle.signatures_id() });
+        let bundle = self.keep(&bundle);
+        self.write(Event::Published { request: id, bundle });
+        id
+    }
+
+    fn provenance(&self, corim: &[u8]) -> Vec<u8> {
+        let hex_of = |id: ObjectId| id.to_string().replace("sha256:", "");
+        let statement = json!({
+            "_type": provenance::STATEMENT_TYPE,
+            "subject": [
+                { "name": "linux.efi", "digest": { "sha256": hex_of(ObjectId::of(b"linux.efi")) } },
+                { "name": "golden.corim", "digest": { "sha256": hex_of(ObjectId::of(corim)) } },
+            ],
+            "predicateType": provenance::PREDICATE_TYPE,
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": BUILD_TYPE,
+                    "externalParameters": {},
+                    "internalParameters": { "actor": "dave@builder.example" },
+                    "resolvedDependencies": [{
+                        "uri": "git+https://git.example/firmware@refs/heads/main",
+                        "digest": { "gitCommit": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d" },
+                    }],
+                },
+                "runDetails": { "builder": { "id": BUILDER_ID }, "metadata": { "invocationId": "run 1" } },
+            },
+        });
+        let payload = statement.to_string();
+        let signed = pre_authentication_encoding(provenance::PAYLOAD_TYPE, payload.as_bytes());
+        let signature = Key::new(20).sign_ed25519(&signed).unwrap();
+        let envelope = json!({
+            "payloadType": provenance::PAYLOAD_TYPE,
+            "payload": STANDARD.encode(payload),
+            "signatures": [{ "keyid": "", "sig": STANDARD.encode(signature) }],
+        });
+        envelope.to_string().into_bytes()
+    }
+
+    fn submit(&mut self, id: ObjectId, request: &Request) -> Vec<u8> {
+        let mut submission = Submission {
+            format: Submission::FORMAT.to_owned(),
+            request: id,
+            by: name("ci"),
+            signature: String::new(),
+        };
+        let text = Text::submission(&submission, Described { id, request }).unwrap();
+        submission.signature = Key::of("ci").armored(Submission::NAMESPACE, text.as_str());
+        let kept = self.keep(&submission);
+        self.write(Event::Submitted { submission: kept, request: id });
+        object::write(&submission).unwrap()
+    }
+
+    fn approve(&mut self, id: ObjectId, request: &Request, who: &str) -> Vec<u8> {
+        let mut approval = Approval {
+            format: Approval::FORMAT.to_owned(),
+            authority: self.policy,
+            policy: self.policy,
+            requests: vec![id],
+            recomputed: true,
+            by: name(who),
+            signature: String::new(),
+        };
+        let text = Text::approval(&approval, &[Described { id, request }]).unwrap();
+        approval.signature = Key::of(who).armored(Approval::NAMESPACE, text.as_str());
+        let kept = self.keep(&approval);
+        self.write(Event::Approved { approval: kept, requests: vec![id] });
+        object::write(&approval).unwrap()
+    }
+
+    /// Somebody's revocation of a release, which stands nowhere yet.
+    pub(crate) fn revocation(&self, who: &str, request: ObjectId) -> Vec<u8> {
+        let mut revocation = Revocation {
+            format: Revocation::FORMAT.to_owned(),
+            authority: self.policy,
+            revokes: Revoked::Request(request),
+            reason: words("It lets anyone in"),
+            by: name(who),
+            signature: String::new(),
+        };
+        let text = Text::revocation(&revocation);
+        revocation.signature = Key::of(who).armored(Revocation::NAMESPACE, text.as_str());
+        object::write(&revocation).unwrap()
+    }
+
+    /// Writes a revocation down.
+    pub(crate) fn revoke(&mut self, who: &str, request: ObjectId) {
+        let bytes = self.revocation(who, request);
+        let revocation = ObjectId::of(&bytes);
+        fs::write(self.object(revocation), bytes).unwrap();
+        self.write(Event::Revoked { revocation });
+    }
+
+    /// A leaf that changes nothing.
+    pub(crate) fn note(&mut self, what: &[u8]) {
+        self.write(Event::Denied { object: ObjectId::of(what), because: name("role_missing") });
+    }
+}

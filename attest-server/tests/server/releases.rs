@@ -1,0 +1,429 @@
+//! Devices judged by released golden values: from a log's folder, over HTTP, and by a revocation that no log has.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use attest_core::Limits;
+use attest_core::evidence::tcg_log::EventLog;
+use attest_core::reference::{Golden, golden, learn};
+use attest_core::release::ObjectId;
+use attest_core::release::policy::Tier;
+use attest_proto::v1::{self, releases_client::ReleasesClient};
+use attest_server::config::{Config, Releases};
+use attest_server::server;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tonic::Code;
+use tonic::transport::Channel;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::harness::{Clients, EVENT_LOG, FAMILY, Server, refusal, refusing};
+use crate::organisation::{Organisation, REVIEW, now};
+use crate::soft_tpm::SoftTpm;
+
+/// Golden values of the captured boot, or of one with another boot loader.
+fn golden(is_own: bool) -> Golden {
+    let log = EventLog::parse(EVENT_LOG, &Limits::DEFAULT).unwrap();
+    let evidence = golden::Evidence::Quoted;
+    let boot = learn::Boot { name: "good", log: &log, userspace: None, evidence, files: None };
+    let mut golden = learn::learn(FAMILY, &[boot], &learn::Choices::default()).unwrap();
+    if !is_own {
+        let slots = golden.variants.iter_mut().flat_map(|variant| &mut variant.sequences);
+        for digest in slots.flat_map(|sequence| &mut sequence.slots).flat_map(|slot| &mut slot.digests) {
+            *digest = digest.alg().hash(&[b"another", digest.as_bytes()]);
+        }
+    }
+    golden
+}
+
+/// An organisation with a log, a server that pins it, and an enrolled device that boots well.
+struct Fleet {
+    organisation: Organisation,
+    log: PathBuf,
+    server: Server,
+    clients: Clients,
+    tpm: SoftTpm,
+    device: String,
+}
+
+fn by_releases(config: &mut Config, authority: String, folder: Option<&Path>, url: Option<String>) {
+    config.releases = Some(Releases {
+        authority,
+        folder: folder.map(Path::to_owned),
+        url,
+        ca: None,
+        refresh_milliseconds: 200,
+        accepted_tiers: vec![Tier::Production, Tier::Emergency],
+        production: true,
+    });
+    config.families.get_mut(FAMILY).unwrap().golden = "release".into();
+}
+
+impl Fleet {
+    async fn new(prepare: impl FnOnce(&mut Organisation)) -> Self {
+        Self::with(0, prepare, |_| {}).await
+    }
+
+    async fn with(
+        ago: u64,
+        prepare: impl FnOnce(&mut Organisation),
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut organisation = None;
+        let mut log = PathBuf::new();
+        let server = Server::start_with(|config| {
+            log = config.data_directory.with_file_name("log");
+            let mut own = Organisation::begin(&log, FAMILY, ago);
+            prepare(&mut own);
+            own.publish();
+            by_releases(config, own.authority(), Some(&log), None);
+            change(config);
+            organisation = Some(own);
+        })
+        .await;
+        let mut clients = server.clients().await;
+        let mut tpm = SoftTpm::new(&server.maker);
+        let device = clients.enroll(&mut tpm).await.unwrap();
+        Self { organisation: organisation.unwrap(), log, server, clients, tpm, device }
+    }
+
+    async fn restart(mut self) -> Self {
+        self.server = self.server.restart().await;
+        self.clients = self.server.clients().await;
+        self
+    }
+
+    async fn attest(&mut self) -> v1::VerifyResponse {
+        self.clients.attest(&self.device, &self.tpm).await.unwrap()
+    }
+
+    async fn verdict(&mut self) -> v1::Verdict {
+        self.attest().await.verdict.unwrap()
+    }
+
+    async fn channel(&self) -> Channel {
+        Channel::from_shared(format!("http://{}", self.server.running.grpc()))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    async fn releases(&self) -> ReleasesClient<Channel> {
+        ReleasesClient::new(self.channel().await)
+    }
+
+    async fn state(&self) -> v1::GetStateResponse {
+        self.releases().await.get_state(v1::GetStateRequest {}).await.unwrap().into_inner()
+    }
+
+    /// Whether the log is followed without an alert.
+    async fn is_healthy(&self) -> bool {
+        let mut health = HealthClient::new(self.channel().await);
+        let request = HealthCheckRequest { service: "attest.releases".to_owned() };
+        health.check(request).await.unwrap().into_inner().status == 1
+    }
+
+    /// Waits until something is so.
+    async fn until(&self, what: &str, is_so: impl AsyncFn(&Self) -> bool) -> Duration {
+        let since = Instant::now();
+        while !is_so(self).await {
+            assert!(since.elapsed() < Duration::from_secs(20), "{what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        since.elapsed()
+    }
+
+    async fn hold(&self, revocation: Vec<u8>) -> Result<(), tonic::Status> {
+        self.releases().await.hold_revocation(v1::HoldRevocationRequest { revocation }).await.map(|_| ())
+    }
+}
+
+fn is_of(verdict: &v1::Verdict, id: ObjectId) -> bool {
+    verdict.golden.as_ref().unwrap().release == id.to_string()
+}
+
+#[tokio::test]
+async fn a_verdict_names_its_release_until_it_is_revoked_in_the_log() {
+    let mut ids = Vec::new();
+    let mut fleet = Fleet::new(|organisation| {
+        ids.extend([true, false].map(|is_own| organisation.release(&golden(is_own), "stable")));
+    })
+    .await;
+    let response = fleet.attest().await;
+    let verdict = response.verdict.clone().unwrap();
+    assert_eq!(verdict.status(), v1::Status::Affirming, "{:?}", verdict.reasons);
+    let named = verdict.golden.clone().unwrap();
+    assert_eq!((&*named.source, &*named.tier, named.release), ("release", "production", ids[0].to_string()));
+    let governed = named.governed.unwrap();
+    assert_eq!((governed.authority.clone(), governed.log_index), (fleet.organisation.authority(), 6));
+    assert_eq!((&*governed.version, governed.security_version, governed.gates.len()), ("2026.11.1", 1, 13));
+
+    let claims = response.ear_jwt.split('.').nth(1).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let golden = &claims["attest_golden"];
+    assert_eq!((golden["source"].as_str(), golden["tier"].as_str()), (Some("release"), Some("production")));
+    assert_eq!(golden["authority"], fleet.organisation.authority());
+    assert_eq!((golden["log_index"].as_u64(), golden["security_version"].as_u64()), (Some(6), Some(1)));
+
+    fleet.organisation.revoke("dave", ids[0]);
+    fleet.organisation.publish();
+    let since = Instant::now();
+    let (verdict, rounds) = loop {
+        let verdict = fleet.verdict().await;
+        if verdict.status() != v1::Status::Affirming {
+            break (verdict, since.elapsed());
+        }
+        assert!(since.elapsed() < Duration::from_secs(20), "the revocation does not count");
+    };
+    println!("from the published revocation to the first refusal: {} ms", rounds.as_millis());
+    assert!(rounds < Duration::from_secs(2), "{rounds:?}");
+    assert_eq!(verdict.status(), v1::Status::Contraindicated);
+    assert_eq!(refusing(&verdict), ["release_revoked"]);
+    assert!(is_of(&verdict, ids[0]));
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_handed_in_counts_logged_or_not() {
+    let mut id = None;
+    let mut fleet = Fleet::new(|organisation| id = Some(organisation.release(&golden(true), "stable"))).await;
+    let id = id.unwrap();
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+    // Who may not revoke, what is none, and what is about nothing.
+    let refused = fleet.hold(fleet.organisation.revocation("alice", id)).await;
+    assert_eq!(refusal(refused), (Code::FailedPrecondition, "revocation_does_not_count".to_owned()));
+    let refused = fleet.hold(b"revoke everything".to_vec()).await;
+    assert_eq!(refusal(refused).0, Code::InvalidArgument);
+    let elsewhere = fleet.organisation.revocation("dave", ObjectId::of(b"elsewhere"));
+    assert_eq!(refusal(fleet.hold(elsewhere).await).1, "releases_request_unknown");
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+
+    let statement = fleet.organisation.revocation("dave", id);
+    fleet.hold(statement.clone()).await.unwrap();
+    fleet.hold(statement).await.unwrap();
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+    // Neither the next checkpoint nor a restart takes it back.
+    fleet.organisation.note(b"something else");
+    fleet.organisation.publish();
+    let leaves = fleet.organisation.leaves();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+    let mut fleet = fleet.restart().await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+}
+
+#[tokio::test]
+async fn inv11_an_emergency_waits_for_the_time_and_lapses_by_the_clock() {
+    let mut fleet = Fleet::with(
+        REVIEW - 8,
+        |organisation| {
+            organisation.release(&golden(true), "urgent");
+        },
+        |_| {},
+    )
+    .await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_clock_unconfirmed"], "nobody knows the time yet");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    fleet.organisation.publish();
+    fleet.until("the clock is confirmed", async |fleet| fleet.state().await.clock_confirmed).await;
+    let response = fleet.attest().await;
+    let verdict = response.verdict.unwrap();
+    assert_eq!(verdict.status(), v1::Status::Affirming, "{:?}", refusing(&verdict));
+    assert!(verdict.reasons.iter().any(|reason| reason.code == "emergency_release_unreviewed"));
+    assert_eq!(verdict.golden.unwrap().tier, "emergency");
+    let expires = u64::try_from(response.expires_at.unwrap().seconds).unwrap();
+    assert!(expires <= now() + 8, "a verdict does not outlive its release");
+    // No message from anybody.
+    while now() <= expires {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let verdict = fleet.verdict().await;
+    assert_eq!((verdict.status(), refusing(&verdict)), (v1::Status::Contraindicated, vec!["release_lapsed"]));
+}
+
+#[tokio::test]
+async fn a67b_a_log_that_was_set_back_is_refused_and_said() {
+    let mut id = None;
+    let mut fleet = Fleet::new(|organisation| {
+        id = Some(organisation.release(&golden(true), "stable"));
+        organisation.revoke("dave", id.unwrap());
+    })
+    .await;
+    let leaves = fleet.organisation.leaves();
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+    assert!(fleet.is_healthy().await);
+    // All of it but the revocation, witnessed as well, and later.
+    fleet.organisation.publish_first(usize::try_from(leaves).unwrap() - 1, now() + 5);
+    fleet.until("an alert", async |fleet| !fleet.is_healthy().await).await;
+    assert_eq!(fleet.state().await.leaves, leaves, "what was known stays in force");
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+    // After a restart nothing is known but how far it was seen.
+    let mut fleet = fleet.restart().await;
+    let refused = fleet.clients.attest(&fleet.device, &fleet.tpm).await;
+    assert_eq!(refusal(refused), (Code::Unavailable, "releases_unavailable".to_owned()));
+    // The log as it was, with an older word of its witnesses.
+    fleet.organisation.publish_first(usize::try_from(leaves).unwrap(), now() - 1_000);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(fleet.state().await.leaves, 0);
+    fleet.organisation.publish();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+    fleet.until("no alert", async |fleet| fleet.is_healthy().await).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+}
+
+#[tokio::test]
+async fn a68_two_witnessed_histories_refuse_both_for_good() {
+    let mut fleet = Fleet::new(|organisation| {
+        organisation.release(&golden(true), "stable");
+    })
+    .await;
+    let mut other = fleet.organisation.clone();
+    fleet.organisation.note(b"one history");
+    fleet.organisation.publish();
+    let leaves = fleet.organisation.leaves();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+    other.note(b"another one");
+    other.note(b"which is longer");
+    other.publish();
+    fleet.until("the fork is seen", async |fleet| fleet.state().await.forked).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_log_forked"]);
+    assert!(!fleet.is_healthy().await);
+    // Neither the first history nor a restart makes it good again.
+    fleet.organisation.publish();
+    let mut fleet = fleet.restart().await;
+    assert!(fleet.state().await.forked);
+    assert_eq!(refusing(&fleet.verdict().await), ["release_log_forked"]);
+}
+
+#[tokio::test]
+async fn inv16_a_development_release_is_not_production_s() {
+    let release = |organisation: &mut Organisation| {
+        organisation.release(&golden(true), "lab");
+    };
+    let mut fleet = Fleet::new(release).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_tier_not_accepted"]);
+    let accepts = |config: &mut Config| {
+        config.releases.as_mut().unwrap().production = false;
+        config.families.get_mut(FAMILY).unwrap().accepted_tiers = Some(vec![Tier::Dev]);
+    };
+    let mut fleet = Fleet::with(0, release, accepts).await;
+    let verdict = fleet.verdict().await;
+    assert_eq!(verdict.status(), v1::Status::Affirming, "{:?}", refusing(&verdict));
+    assert_eq!(verdict.golden.unwrap().tier, "dev");
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_withheld_is_missed_and_asked_for_again() {
+    let mut fleet = Fleet::new(|_| {}).await;
+    let before = refusing(&fleet.verdict().await).join(" ");
+    assert_eq!(before, "release_missing");
+    let held_back = fleet.log.with_file_name("held-back");
+    let mut later = fleet.organisation.in_folder(&held_back);
+    let id = later.release(&golden(true), "stable");
+    // Everything but the objects.
+    let mut published = later.clone();
+    published = Organisation::clone(&published.in_folder(&fleet.log.with_file_name("copy")));
+    published.publish();
+    let copy = |name: &str| {
+        let (from, to) = (fleet.log.with_file_name("copy").join(name), fleet.log.join(name));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(from, to).unwrap();
+    };
+    copy(&format!("tile/entries/000.p/{}", later.leaves()));
+    copy("checkpoint");
+    let leaves = later.leaves();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_missing"]);
+    for object in std::fs::read_dir(held_back.join("object")).unwrap() {
+        let object = object.unwrap();
+        std::fs::copy(object.path(), fleet.log.join("object").join(object.file_name())).unwrap();
+    }
+    fleet.until("the bundle is found", async |fleet| fleet.state().await.releases[FAMILY] == 1).await;
+    assert!(is_of(&fleet.verdict().await, id));
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+}
+
+/// Serves the files of a folder over HTTP.
+async fn serve(folder: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let folder = folder.clone();
+            tokio::spawn(async move {
+                let mut request = vec![0; 4_096];
+                let length = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                let path = request.split(' ').nth(1).unwrap().trim_start_matches('/').to_owned();
+                let (status, body) = match std::fs::read(folder.join(path)) {
+                    Ok(body) => ("200 OK", body),
+                    Err(_) => ("404 Not Found", Vec::new()),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+            });
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[tokio::test]
+async fn a_log_is_followed_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut organisation = Organisation::begin(folder.path(), FAMILY, 0);
+    let id = organisation.release(&golden(true), "stable");
+    organisation.publish();
+    let url = serve(folder.path().to_owned()).await;
+    let authority = organisation.authority();
+    let server = Server::start_with(|config| by_releases(config, authority, None, Some(url))).await;
+    let mut clients = server.clients().await;
+    let mut tpm = SoftTpm::new(&server.maker);
+    let device = clients.enroll(&mut tpm).await.unwrap();
+    let verdict = clients.attest(&device, &tpm).await.unwrap().verdict.unwrap();
+    assert_eq!(verdict.status(), v1::Status::Affirming, "{:?}", refusing(&verdict));
+    organisation.revoke("dave", id);
+    organisation.publish();
+    let since = Instant::now();
+    while clients.attest(&device, &tpm).await.unwrap().verdict.unwrap().status() == v1::Status::Affirming {
+        assert!(since.elapsed() < Duration::from_secs(20));
+    }
+    println!(
+        "from the published revocation to the first refusal, over HTTP: {} ms",
+        since.elapsed().as_millis()
+    );
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a57_another_authority_s_log_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut organisation = Organisation::begin(folder.path(), FAMILY, 0);
+    organisation.release(&golden(true), "stable");
+    organisation.publish();
+    let pinned = ObjectId::of(b"our own first policy").to_string();
+    let server = Server::start_with(|config| by_releases(config, pinned, Some(folder.path()), None)).await;
+    let mut clients = server.clients().await;
+    let mut tpm = SoftTpm::new(&server.maker);
+    let device = clients.enroll(&mut tpm).await.unwrap();
+    let refused = clients.attest(&device, &tpm).await;
+    assert_eq!(refusal(refused), (Code::Unavailable, "releases_unavailable".to_owned()));
+}
+
+#[tokio::test]
+async fn a50_production_does_not_start_with_a_document() {
+    let server = Server::start().await;
+    let mut config = server.config.clone();
+    let folder = server.folder.path().join("log");
+    let organisation = Organisation::begin(&folder, FAMILY, 0);
+    let golden = config.families[FAMILY].golden.clone();
+    by_releases(&mut config, organisation.authority(), Some(&folder), None);
+    config.families.get_mut(FAMILY).unwrap().golden = golden;
+    let Err(error) = server::start(config).await else { panic!("it started") };
+    assert!(error.to_string().contains("a document that nobody released"), "{error}");
+}
