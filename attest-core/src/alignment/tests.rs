@@ -56,6 +56,56 @@ fn long_sequences_are_held_by_what_is_unique() {
     assert!(pairs.iter().all(|(l, r)| l * 3 == *r));
 }
 
+/// What one side has once and the other often is no anchor, from either side.
+#[test]
+fn what_only_one_side_has_once_holds_nothing() {
+    let number = |n: usize| n.to_be_bytes().to_vec();
+    let mut plain: Vec<Vec<u8>> = (0..1000).map(number).collect();
+    plain.insert(1, b"noise".to_vec());
+    let noisy: Vec<Vec<u8>> = (0..1000).flat_map(|n| [number(n), b"noise".to_vec()]).collect();
+    for (left, right) in [(plain.clone(), noisy.clone()), (noisy, plain)] {
+        let numbers = align(&Words(left.clone(), right)).into_iter().filter(|(l, _)| left[*l] != b"noise");
+        assert_eq!(numbers.count(), 1000);
+    }
+}
+
+fn left_out_of(left: &[&[u8]], right: &[&[u8]]) -> Vec<(usize, usize)> {
+    left_out(&Digests { left, right }).collect()
+}
+
+#[test]
+fn what_is_left_out_has_every_place_of_its_gap() {
+    let [a, b, c, x, y]: [&[u8]; 5] = [b"a", b"b", b"c", b"x", b"y"];
+    assert_eq!(left_out_of(&[a, c], &[a, b, c]), [(1, 1)]);
+    assert_eq!(left_out_of(&[a], &[a, b]), [(1, 1)]);
+    assert_eq!(left_out_of(&[b], &[a, b]), [(0, 0)]);
+    assert_eq!(left_out_of(&[], &[a, b]), [(0, 0), (0, 1)]);
+    assert_eq!(left_out_of(&[a, b], &[a, b]), []);
+    assert_eq!(left_out_of(&[a, b, c], &[b]), []);
+    // Something else stands there: before it or after it.
+    assert_eq!(left_out_of(&[a, x, c], &[a, b, y, c]), [(1, 1), (2, 1), (1, 2), (2, 2)]);
+}
+
+/// Too long for the exact method: digests are their own keys.
+#[test]
+fn what_is_left_out_of_a_long_sequence_has_its_place() {
+    let all: Vec<[u8; 2]> = (0..1000_u16).map(u16::to_be_bytes).collect();
+    let right: Vec<&[u8]> = all.iter().map(<[u8; 2]>::as_slice).collect();
+    // Both ends differ, so that no common beginning or end is taken off.
+    let mut left = right.clone();
+    left.remove(500);
+    (left[0], left[998]) = (b"first", b"last");
+    assert_eq!(left_out_of(&left, &right), [(0, 0), (1, 0), (500, 500), (998, 999), (999, 999)]);
+}
+
+#[test]
+fn aligning_is_worth_some_extends() {
+    let digests = [[0; 32]; 64];
+    let side: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
+    let worth = |left: usize| Digests { left: &side[..left], right: &side }.extends_worth();
+    assert_eq!([worth(0), worth(8), worth(64)], [0, 16, 128]);
+}
+
 proptest! {
     /// Pairs are of equal elements and ascend on both sides; of two short sequences they are as many as can be.
     #[test]

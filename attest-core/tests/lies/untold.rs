@@ -5,6 +5,7 @@ use attest_core::appraise::{Cause, Code, Explanation, Policy, Reason, Status, Ve
 use super::device::{Device, Event, NO_ACTION, SEPARATOR, hash};
 use super::judge::{Sent, context, find, golden, has};
 use super::sample::{Software, good};
+use super::sequence::booted;
 
 /// The verdict where nobody sent PCR values.
 fn without_values(liar: &Device) -> Verdict {
@@ -125,6 +126,71 @@ fn a38_an_event_left_out_of_a_boot_that_is_not_golden_is_named() {
         }
     }
     assert!(found.0 > 20 && found.1 >= 10 && found.2 >= 2, "{found:?}");
+}
+
+/// A boot whose registers are not golden, and a log that tells one of its events twice, or once where it was measured twice.
+#[test]
+fn a38_an_event_told_too_often_or_not_often_enough_is_found_in_any_boot() {
+    let golden = golden(&[&good()]);
+    let new = Software { kernel: "linux 6.2", ..Software::default() }.boot();
+    let changed: Vec<u32> =
+        places().into_iter().filter(|at| good().log[*at] != new.log[*at]).map(|at| new.log[at].pcr).collect();
+    for at in places().into_iter().filter(|at| changed.contains(&new.log[*at].pcr)).step_by(3) {
+        let mut twice = new.log.clone();
+        twice.insert(at, twice[at].clone());
+        let mut once_told = booted(&twice);
+        once_told.log = new.log.clone();
+        let mut twice_told = new.clone();
+        twice_told.log = twice;
+        for liar in [once_told, twice_told] {
+            let sent = Sent { values: None, ..Sent::by(&liar) };
+            let verdict = sent.judge(&golden, &Policy::default(), &context());
+            assert!(is_found(&verdict), "event {at}: {:#?}", verdict.reasons);
+            let of = |r: &&Reason| r.pcr == Some(new.log[at].pcr) && r.code == Code::ReplayMismatch;
+            assert!(verdict.reasons.iter().any(|r| of(&r)), "event {at}");
+        }
+    }
+}
+
+/// What is golden elsewhere in the register was extended once more, behind the log, into a register that is not golden itself.
+#[test]
+fn a35_a_known_digest_behind_the_log_of_any_boot_is_found() {
+    let of_kernel =
+        good().log.iter().rfind(|event| event.pcr == 4 && event.kind != NO_ACTION).unwrap().clone();
+    let mut liar = Software { kernel: "linux 6.2", ..Software::default() }.boot();
+    for (bank, digest) in &of_kernel.digests {
+        liar.extend_digest(*bank, 4, digest);
+    }
+    let verdict = without_values(&liar);
+    assert!(is_found(&verdict), "{:#?}", verdict.reasons);
+    assert_eq!(find(&verdict, Code::ReplayMismatch)[0].explanation, Some(Explanation::EventAppended));
+}
+
+/// Two registers are told wrongly, and a third is another than golden and told truly.
+#[test]
+fn a38_a_good_boot_but_for_one_register_is_found() {
+    let mut liar = Software { initrd: "another initrd", ..Software::default() }.boot();
+    for pcr in [2, 5] {
+        let at = liar.log.iter().position(|event| event.pcr == pcr && event.kind != NO_ACTION).unwrap();
+        liar.log.remove(at);
+    }
+    let verdict = without_values(&liar);
+    assert!(is_found(&verdict), "{:#?}", verdict.reasons);
+    for pcr in [2, 5] {
+        told(&verdict, pcr);
+    }
+}
+
+/// The firmware is not golden, and the log hides from which locality the TPM was started.
+#[test]
+fn a36_another_startup_locality_of_any_firmware_is_found() {
+    let mut liar = Software { firmware: "firmware volume, version 2", ..Software::default() }.boot();
+    let locality = liar.log.iter().position(|event| event.kind == NO_ACTION).unwrap();
+    liar.log.remove(locality);
+    let verdict = without_values(&liar);
+    assert!(is_found(&verdict), "{:#?}", verdict.reasons);
+    let reason = verdict.reasons.iter().find(|r| r.pcr == Some(0) && r.explanation.is_some()).unwrap();
+    assert_eq!(reason.explanation, Some(Explanation::StartupLocality));
 }
 
 #[test]

@@ -311,3 +311,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn intended_uses_are_named_as_in_json() {
+    use super::IntendedUse as Use;
+    let all = [Use::Generic, Use::Registration, Use::Provisioning, Use::Csr, Use::ProofOfPossession];
+    assert_eq!(all.map(Use::name), ["generic", "registration", "provisioning", "csr", "pop"]);
+}

@@ -347,3 +347,34 @@ fn a_part_of_a_list_knows_its_place() {
     let text = ImaLog::parse(crate::testing::fixture!("boots/sb-grub/ima.ascii"), &Limits::DEFAULT).unwrap();
     assert_eq!((text.position(0), text.is_empty()), (None, false));
 }
+
+/// Every field that a custom format may name (Linux, Documentation/security/IMA-templates).
+#[test]
+fn every_field_of_a_custom_format_is_known_by_its_name() {
+    use super::template::{Bytes, DigestOf, Field, Template, TextOf};
+    let all = [
+        ("d", Field::D),
+        ("d-ng", Field::DNg(DigestOf::File)),
+        ("d-modsig", Field::DNg(DigestOf::FileWithoutSignature)),
+        ("d-ngv2", Field::DNgV2),
+        ("n", Field::Text(TextOf::ShortName)),
+        ("n-ng", Field::Text(TextOf::Name)),
+        ("xattrnames", Field::Text(TextOf::XattrNames)),
+        ("buf", Field::Hex(Bytes::Buffer)),
+        ("evmsig", Field::Hex(Bytes::EvmSignature)),
+        ("modsig", Field::Hex(Bytes::ModuleSignature)),
+        ("sig", Field::Hex(Bytes::Signature)),
+        ("xattrlengths", Field::Hex(Bytes::Xattrs)),
+        ("xattrvalues", Field::Hex(Bytes::Xattrs)),
+        ("iuid", Field::Uint(4)),
+        ("igid", Field::Uint(4)),
+        ("imode", Field::Uint(2)),
+    ];
+    for (id, field) in all {
+        let format = format!("{id}|n-ng");
+        let template = Template::new(format.as_bytes());
+        assert_eq!(template.fields().unwrap().next(), Some(field), "{id}");
+        assert!(template.has(field) && !template.has(Field::Uint(8)), "{id}");
+    }
+    assert!(Template::new(b"d-ng|unknown").fields().is_none());
+}

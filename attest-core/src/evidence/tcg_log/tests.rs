@@ -213,3 +213,20 @@ proptest::proptest! {
         }
     }
 }
+
+/// As many banks in a header and logs in an input as the limits say are read, and one more is not.
+#[test]
+fn a51_what_is_as_many_as_the_limit_is_read() {
+    let banks = |event_log_algorithms| {
+        let limits = Limits { event_log_algorithms, ..Limits::DEFAULT };
+        EventLog::parse(SB_GRUB, &limits).map(|log| log.banks().len())
+    };
+    assert_eq!(banks(3), Ok(3));
+    assert!(banks(2).is_err());
+    let two = [&40_u32.to_le_bytes()[..], &[1; 40], &40_u32.to_le_bytes(), &[2; 40]].concat();
+    let split = |event_log_pieces| {
+        let pieces = super::pieces::split(&two, &Limits { event_log_pieces, ..Limits::DEFAULT });
+        pieces.map(|pieces| pieces.iter().map(|piece| (piece.offset, piece.bytes[0])).collect::<Vec<_>>())
+    };
+    assert_eq!((split(2), split(1)), (Some(vec![(4, 1), (48, 2)]), None));
+}

@@ -147,6 +147,22 @@ fn a47_oversized_fields_are_refused() {
 }
 
 #[test]
+fn a51_as_many_selections_as_the_limit_are_read() {
+    let bytes =
+        AttestFields { selections: vec![(0x0b, vec![3, 0, 0])], ..AttestFields::good(&NONCE) }.bytes();
+    let limited = |selections| Attest::parse(&bytes, &Limits { selections, ..LIMITS }).map(|_| ());
+    assert_eq!(limited(1), Ok(()));
+    assert_eq!(limited(0), Err(Error::TooManySelections { count: 1, limit: 0 }));
+}
+
+#[test]
+fn a_set_of_pcrs_has_each_once() {
+    let set = |indices: &[u8]| PcrMask::of(indices.iter().copied()).unwrap();
+    assert_eq!([set(&[]).len(), set(&[7]).len(), set(&[0, 7, 23]).len()], [0, 1, 3]);
+    assert_eq!((set(&[7, 7]), set(&[0, 7, 0]).bits()), (set(&[7]), 0x81));
+}
+
+#[test]
 fn genuine_public_areas_have_the_names_the_tpm_computed() {
     for (public, name) in [
         (fixture!("boots/sb-grub/ak-ecc.pub"), fixture!("boots/sb-grub/ak-ecc.name")),
@@ -156,6 +172,7 @@ fn genuine_public_areas_have_the_names_the_tpm_computed() {
         assert_eq!(parsed.name(), name);
         let without_size = Public::parse(&public[2..], &LIMITS).unwrap();
         assert_eq!((without_size.name(), without_size.raw()), (parsed.name(), parsed.raw()));
+        assert_eq!((parsed.raw(), parsed.attributes().bits()), (&public[2..], 0x0005_0072));
         assert!(parsed.scheme().is_some());
     }
 }

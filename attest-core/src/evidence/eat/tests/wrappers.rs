@@ -193,3 +193,25 @@ fn an_object_that_is_no_collection_is_told_what_it_lacks() {
     let claims = Value::Map(vec![(int(10), bytes([7; 8])), (int(256), bytes([1; 17]))]);
     assert!(detail(&encode(&claims)).contains("nobody signed it"));
 }
+
+/// What a wrapper says of its message is held against it, and a type is known by its whole name.
+#[test]
+fn a_wrapper_is_held_to_its_word() {
+    let cwt = Sign1::new(&map(plain_claims())).bytes();
+    let jwt = jws(Signer::P256, "ES256", r#"{"alg":"ES256"}"#, "{}");
+    let record = |kind: &str, message: &[u8]| encode(&Value::Array(vec![text(kind), bytes(message)]));
+    let malformed = |bytes: &[u8]| matches!(parse(bytes), Err(Error::WrapperMalformed { .. }));
+    assert!(parse(&record("application/eat+jwt", jwt.as_bytes())).is_ok());
+    assert!(malformed(&record("application/eat+cwt", jwt.as_bytes())), "a JWT called a CWT");
+    assert!(malformed(&record("application/eat+jwt", &cwt)), "a CWT called a JWT");
+    assert!(
+        malformed(&record("application/eat-bun+json", jwt.as_bytes()))
+            && malformed(&record("application/eat-bun+cbor", &cwt))
+    );
+    // The one tag in 256 that stands for no content format (RFC 9277, appendix B).
+    let none = Value::Tag(1_668_546_817 + 255, Box::new(bytes(&cwt)));
+    assert_eq!(parse(&encode(&none)), Err(Error::WrapperTypeUnexpected { got: "-1".to_owned() }));
+    let bundle = |kind: &str| format!(r#"[["{kind}","{}"],{{"a":"e30"}}]"#, base64url(&cwt));
+    assert!(malformed(bundle("CWT").as_bytes()));
+    assert!(matches!(parse(bundle("CBOR").as_bytes()), Err(Error::DetachedUnexpected { .. })));
+}
