@@ -1,5 +1,7 @@
 //! One release as it comes to be, step by step, each of which may be left out, done twice, or told wrongly.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value as Json, json};
 
 use super::history::History;
@@ -84,7 +86,8 @@ pub(crate) struct Play {
 impl Play {
     /// What `ci` asks for: erin triggered the build.
     pub(crate) fn new(history: History) -> Self {
-        Self::of(history, &corim(&golden("gateway"), 1), "erin")
+        static CORIM: LazyLock<Vec<u8>> = LazyLock::new(|| corim(&golden("gateway"), 1));
+        Self::of(history, &CORIM, "erin")
     }
 
     pub(crate) fn of(history: History, corim: &[u8], actor: &str) -> Self {
