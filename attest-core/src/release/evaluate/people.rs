@@ -29,7 +29,7 @@ impl Case<'_> {
     fn requester(&mut self, submitted: Option<Place>) {
         let opened = self.opened();
         let (submission, by) = (&opened.submission, &opened.request.requester);
-        if submission.request != opened.id || submission.by != *by {
+        if submission.by != *by {
             return self.fail(Failure::SubmissionMismatch);
         }
         if !opened.family.requesters.contains(by) {

@@ -20,6 +20,15 @@ fn inv11_an_emergency_lapses_by_itself() {
 }
 
 #[test]
+fn a72_a_clock_that_was_set_back_does_not_undo_a_lapse() {
+    let mut play = Play::new(History::new()).emergency();
+    play.all();
+    play.history.clock += 2 * DAY;
+    play.history.write(Event::Attempted { request: id("something else") });
+    assert_eq!(play.wrong_at(NOW), ["release_lapsed"], "the witnesses know what time it is");
+}
+
+#[test]
 fn inv11_asking_again_gives_no_more_time() {
     let mut play = Play::new(History::new()).emergency();
     play.history.write(Event::Submitted { submission: id("somebody's"), request: play.id() });

@@ -92,6 +92,18 @@ fn keys_in_their_time_and_well_kept() {
     assert_eq!(key(&|key| key.custody = Custody::Asserted), ["release_key_custody"]);
     assert_eq!(key(&|key| key.custody = Custody::OfflineRoot), ["release_key_custody"]);
     assert!(key(&|key| key.custody = Custody::Vendor).is_empty());
+    let nightly = |custody| {
+        let change = |policy: &mut PolicyDocument| {
+            policy.signing_keys.get_mut("gateway-corim").unwrap().custody = custody;
+        };
+        let mut play = Play::new(History::of(change));
+        (play.request.authority, play.request.policy) = (play.history.authority, play.history.authority);
+        play.request.channel = name("nightly");
+        play.all();
+        play.wrong()
+    };
+    assert_eq!(nightly(Custody::OfflineRoot), ["release_key_custody"], "in no tier");
+    assert!(nightly(Custody::Asserted).is_empty());
 }
 
 #[test]
@@ -143,9 +155,10 @@ fn what_else_is_signed_goes_along_or_is_the_artifact() {
     play.attempt();
     play.made();
     let with = |play: &Play, signed: Option<&str>, seed: u8| {
+        let over = signed.unwrap_or("signed attributes").as_bytes();
         let mut play = play.clone();
         let signed = signed.map(|what| Blob(what.as_bytes().to_vec()));
-        let signature = Machine::new(seed).sign(b"signed attributes").to_vec();
+        let signature = Machine::new(seed).sign(over).to_vec();
         play.bundle.signatures.push(Signature { signature: Blob(signature), signed });
         let signatures = play.bundle.signatures_id();
         play.history.write(Event::Signed { request: play.id(), signatures });
