@@ -29,7 +29,13 @@ fn the_first_hour_as_it_stands() {
     let (code, text, words) = run(&mut command);
     assert_eq!(code, 0, "{text}\n{words}");
     // What people see on the way.
-    for expected in ["nobody: no request is quorate", "approved by alice, bob", "AS EXPECTED"] {
+    for expected in [
+        "nobody: no request is quorate",
+        "approved by alice, bob",
+        "affirming",
+        "release_revoked",
+        "the first hour: done",
+    ] {
         let is_there = text.contains(expected) || words.contains(expected);
         assert!(is_there || expected == "{expected} is missing in:\n{text}\n{words}");
     }
