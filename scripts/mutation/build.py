@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # The library's own tests and those that judge more than one module. What starts processes, or compiles, is left out.
 TARGETS = {
     "attest-core": ["--lib", "--test", "lies", "--test", "boots_*", "--test", "causes", "--test", "predict", "--test", "corpus"],
-    "attest-server": ["--lib", "--test", "server", "--test", "signer"],
+    "attest-server": ["--lib", "--test", "server", "--test", "signer", "--test", "authority"],
 }
 SWITCH = """
 /// Which mutant runs.

@@ -74,10 +74,15 @@ impl Admission<'_> {
         self.state.policy().ok_or_else(Denied::log_failed)
     }
 
+    /// A request that is in the log.
+    fn named(&self, id: &ObjectId) -> Result<&Known, Denied> {
+        let unknown = || Denied::new(Fault::Unknown, "request_unknown", format!("there is no request {id}"));
+        self.state.request(id).ok_or_else(unknown)
+    }
+
     /// A request that is in the log, and not revoked.
     fn known(&self, id: &ObjectId) -> Result<&Known, Denied> {
-        let unknown = || Denied::new(Fault::Unknown, "request_unknown", format!("there is no request {id}"));
-        let known = self.state.request(id).ok_or_else(unknown)?;
+        let known = self.named(id)?;
         match self.state.ledger().revoked(id) {
             Some(_) => Err(now_not("request_revoked", format!("the request {id} was revoked"))),
             None => Ok(known),
@@ -239,8 +244,9 @@ impl Admission<'_> {
         if let Some(place) = self.state.place(&id) {
             return Ok(Admitted::Already(place));
         }
+        // A leaf about what nobody has would keep everybody from a view of the log.
         if let Revoked::Request(request) = &revocation.revokes {
-            self.known(request)?;
+            self.named(request)?;
         }
         self.would_count(Event::Revoked { revocation: id }, vec![bytes.to_vec()])
     }

@@ -77,20 +77,28 @@ impl From<fetch::Error> for Error {
 /// What runs until the server stops.
 pub(crate) struct Tasks {
     jobs: mpsc::Sender<Job>,
-    keeper: thread::JoinHandle<()>,
+    keeper: Option<thread::JoinHandle<()>>,
     cosigning: JoinHandle<()>,
 }
 
 impl Tasks {
     /// Ends the asking of witnesses, and waits until what was handed in is written and the log is let go.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
         self.cosigning.abort();
-        let _ = self.cosigning.await;
         let _ = self.jobs.send(Job::Stop).await;
-        let joined = tokio::task::spawn_blocking(move || self.keeper.join()).await;
+        let Some(keeper) = self.keeper.take() else { return };
+        let joined = tokio::task::spawn_blocking(move || keeper.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the log's thread ended with a panic");
         }
+    }
+}
+
+/// Of a server that did not start: nothing of it goes on.
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.cosigning.abort();
+        let _ = self.jobs.try_send(Job::Stop);
     }
 }
 
@@ -144,7 +152,7 @@ pub(crate) fn open(
     let keeper = thread::Builder::new().name("log".to_owned()).spawn(move || keeper.run(inbox));
     let keeper = keeper.map_err(Error::Thread)?;
     let cosigning = tokio::spawn(cosigning.run());
-    let tasks = Tasks { jobs: jobs.clone(), keeper, cosigning };
+    let tasks = Tasks { jobs: jobs.clone(), keeper: Some(keeper), cosigning };
     let authority = Authority {
         jobs,
         budget: Arc::new(Semaphore::new(config.limits.incoming_bytes.min(Semaphore::MAX_PERMITS))),

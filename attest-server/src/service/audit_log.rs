@@ -48,7 +48,7 @@ impl AuditLogService {
             0 => LEAVES,
             asked => asked.min(LEAVES_MOST),
         };
-        if request.first >= size {
+        if request.first > size {
             return Err(Refusal::LeafBeyondLog { size });
         }
         let until = request.first.saturating_add(count.into()).min(size);

@@ -22,9 +22,10 @@ use attest_core::release::object;
 use attest_server::dice;
 use attest_server::log::{NoteKey, Writer};
 use tokio::time::sleep;
+use tonic::Code;
 
-use crate::client::Client;
-use crate::organisation::{id_of, request};
+use crate::client::{Client, refusal};
+use crate::organisation::{bytes, id_of, request};
 use crate::site::{ORIGIN, Process, Site};
 use crate::watched::published;
 
@@ -252,12 +253,46 @@ fn a68_a_witness_that_is_killed_never_signs_two_histories() {
     assert!(u64::from(both) > kills() / 2, "hardly anything was signed");
 }
 
+/// No file grows beyond a megabyte: what a full disk does to the largest of them, which fails while it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_does_not_take_is_told_and_leaves_nothing() {
+    let site = Site::new(1, 1);
+    let config = site.config_file(&[]);
+    let full = ["env", "--ignore-signal=XFSZ", "prlimit", "--fsize=1000000", "--"];
+    let serve = ["serve", "--json", "--development", "--listen-grpc", "127.0.0.1:0"];
+    let serve =
+        [&serve[..], &["--listen-http", "127.0.0.1:0", "--config", config.to_str().unwrap()]].concat();
+    let server = Process::start_under(&full, &serve, &site.path("serve.log"));
+    let mut client = Client::on(site.connect(server.address("grpc")).await);
+    let large = vec![7; 1_500_000];
+    let mut request = request_of(site.pin, 1);
+    request.measurements = Some(ObjectId::of(&large));
+    let mut objects = crate::organisation::objects("k1");
+    objects[0] = large;
+    let submission = bytes(&crate::organisation::submission("ci", "ci", &request));
+    for _ in 0..2 {
+        let refused = client.submit_with(&submission, &bytes(&request), objects.clone()).await;
+        assert_eq!(refusal(refused), (Code::Unavailable, "log_failed".to_owned()));
+    }
+    let log = std::fs::read_to_string(site.path("serve.log")).unwrap();
+    assert!(log.contains(&hex::encode(ObjectId::of(&objects[0]).as_bytes())), "the file is named: {log}");
+    // What fits goes on, in the place that the other one did not take.
+    assert_eq!(client.submit(&request_of(site.pin, 2), "k2").await.unwrap().index, 1);
+    server.kill();
+    let server = Process::start(&serve, &site.path("serve.log"));
+    let mut client = Client::on(site.connect(server.address("grpc")).await);
+    let recorded = client.submit_with(&submission, &bytes(&request), objects).await.unwrap();
+    assert_eq!((recorded.index, recorded.already), (2, false));
+}
+
 #[test]
 fn a_server_that_cannot_open_its_log_says_why() {
     let site = Site::new(1, 1);
     let config = site.config_file(&[]);
     let serve = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_attest"));
+        // One that starts after all is not waited for.
+        let mut command = Command::new("timeout");
+        command.args(["20", env!("CARGO_BIN_EXE_attest")]);
         command.args(["serve", "--json", "--development", "--listen-grpc", "127.0.0.1:0"]);
         command.args(["--listen-http", "127.0.0.1:0", "--config"]).arg(&config);
         let output = command.output().unwrap();

@@ -38,7 +38,7 @@ impl Watched {
     }
 
     /// So many requests of `ci`, as many at once as one connection takes.
-    async fn fill(&mut self, range: std::ops::Range<u64>) {
+    pub(crate) async fn fill(&mut self, range: std::ops::Range<u64>) {
         let numbers: Vec<u64> = range.collect();
         for some in numbers.chunks(50) {
             let submit = |number: &u64| {
@@ -89,8 +89,9 @@ async fn proofs_lead_to_what_witnesses_signed() {
     assert_eq!(refusal(w.client.log.get_inclusion_proof(asked).await), beyond);
     let asked = GetConsistencyProofRequest { old_size: 1, new_size: 16 };
     assert_eq!(refusal(w.client.log.get_consistency_proof(asked).await), beyond);
-    let asked = GetLeavesRequest { first: 15, count: 1 };
-    assert_eq!(refusal(w.client.log.get_leaves(asked).await), beyond);
+    let asked = |first| GetLeavesRequest { first, count: 1 };
+    assert!(w.client.log.get_leaves(asked(15)).await.unwrap().into_inner().leaves.is_empty());
+    assert_eq!(refusal(w.client.log.get_leaves(asked(16)).await), beyond);
     let asked = GetConsistencyProofRequest { old_size: 5, new_size: 4 };
     assert_eq!(refusal(w.client.log.get_consistency_proof(asked).await).1, "tree_backwards");
     let asked = GetLeavesRequest { first: 3, count: 2 };
@@ -233,6 +234,12 @@ async fn anyone_replays_the_log_on_the_command_line() {
     let withheld = w.site.path("log/object").join(hex::encode(id(id_of(&revoked))));
     std::fs::remove_file(withheld).unwrap();
     assert_eq!(code(&["--folder", folder, "--policy-pin", &pin]), (1, "view_object_missing".to_owned()));
+    let many =
+        std::fs::read_to_string(w.site.path("log/checkpoint")).unwrap().replace("\n8\n", "\n99999999\n");
+    let served = tempfile::tempdir().unwrap();
+    std::fs::write(served.path().join("checkpoint"), many).unwrap();
+    let served = served.path().to_str().unwrap();
+    assert_eq!(code(&["--folder", served, "--policy-pin", &pin]), (1, "log_too_large".to_owned()));
     // Without its witnesses a checkpoint is nobody's word.
     let note = std::fs::read_to_string(w.site.path("log/checkpoint")).unwrap();
     let alone: String = note.split_inclusive('\n').take(5).collect();

@@ -61,7 +61,7 @@ fn spki(key: &Ed25519KeyPair) -> String {
     STANDARD.encode([&prefix, key.public_key().as_ref()].concat())
 }
 
-/// The first policy as JSON: two of three people release, two watch emergencies, `alice` and `dave` revoke, `ci` asks.
+/// The first policy as JSON: two of three people release, three watch emergencies, `alice` and `dave` revoke, `ci` asks.
 pub(crate) fn policy(log_key: &str, witnesses: &[(&str, String)], threshold: u64) -> Value {
     let (from, until) = (utc(now() - 30 * DAY), utc(now() + 300 * DAY));
     let identity = |kind: &str, who: &str, key: String| {
@@ -97,7 +97,7 @@ pub(crate) fn policy(log_key: &str, witnesses: &[(&str, String)], threshold: u64
     };
     let mut urgent = channel("emergency", Some(quorum));
     urgent["review"] =
-        json!({ "quorum": "group review 1 dave erin\nquorum review", "within_seconds": 2 * DAY });
+        json!({ "quorum": "group review 1 carol dave erin\nquorum review", "within_seconds": 2 * DAY });
     let signing = |seed, family: Option<&str>, purpose: &str| {
         let mut key = json!({
             "public_key": spki(&key_of(seed)), "pkcs11": "pkcs11:token=attest", "purpose": purpose,

@@ -1,10 +1,13 @@
 //! A56: every call × every role × no or another certificate.
 
 use attest_core::release::ObjectId;
+use attest_core::release::policy::PolicyDocument;
 use attest_proto::release::v1::*;
+use serde_json::json;
 use tonic::Code;
 
 use crate::client::{Client, refusal};
+use crate::organisation::{bytes, succession};
 use crate::site::Site;
 
 const CALLS: [&str; 17] = [
@@ -101,6 +104,7 @@ async fn a56_every_call_by_every_role() {
         ("bob", &["approve", "succeed", "publish"]),
         ("dave", &["review", "revoke"]),
         ("erin", &["review"]),
+        ("carol", &["approve", "review", "succeed", "publish"]),
         ("hermetic", &[]),
         ("signer", &["publish", "attempt", "signed"]),
     ] {
@@ -136,6 +140,27 @@ async fn a56_each_sees_what_waits_for_itself_alone() {
     assert!(client.mailbox.list_waiting(asked("bob")).await.is_ok());
     let other = client.mailbox.list_waiting(asked("alice")).await;
     assert_eq!(refusal(other), (Code::PermissionDenied, "role_missing".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a56_who_is_no_identity_any_more_is_told_nothing_more() {
+    let site = Site::new(1, 1);
+    let server = site.serve(site.config(false, &[])).await;
+    let mut reader = Client::on(site.connect_as(&server, &["reader"]).await);
+    let mut events = reader.mailbox.watch(WatchRequest { from: 1 }).await.unwrap().into_inner();
+    let mut next = site.policy.clone();
+    next["version"] = json!(2);
+    next["previous"] = json!(site.pin.to_string());
+    next["identities"].as_object_mut().unwrap().remove("reader");
+    let next: PolicyDocument = serde_json::from_value(next).unwrap();
+    let statements = ["alice", "bob"].iter().map(|who| bytes(&succession(who, &next))).collect();
+    let mut alice = Client::on(site.connect_as(&server, &["alice"]).await);
+    alice.succeed(bytes(&next), statements).await.unwrap();
+    let told = tokio::time::timeout(std::time::Duration::from_secs(10), events.message()).await.unwrap();
+    assert_eq!(refusal(told), (Code::PermissionDenied, "identity_unknown".to_owned()));
+    let again = reader.mailbox.watch(WatchRequest { from: 1 }).await;
+    assert_eq!(refusal(again), (Code::PermissionDenied, "identity_unknown".to_owned()));
     server.stop().await;
 }
 

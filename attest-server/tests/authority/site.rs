@@ -43,6 +43,11 @@ fn authority(called: &str) -> CertificateParams {
 impl Site {
     /// With so many witnesses, of whom so many must sign.
     pub(crate) fn new(witnesses: usize, threshold: u64) -> Self {
+        Self::with(witnesses, threshold, |_| {})
+    }
+
+    /// The same with another first policy.
+    pub(crate) fn with(witnesses: usize, threshold: u64, change: impl FnOnce(&mut Value)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let log_key = NoteKey::make(&path("log.key"), ORIGIN).unwrap();
@@ -55,7 +60,8 @@ impl Site {
             .collect();
         let names: Vec<String> = (1..=witnesses).map(|number| format!("w{number}")).collect();
         let rules: Vec<_> = names.iter().map(String::as_str).zip(witness_keys.iter().cloned()).collect();
-        let policy = organisation::policy(&log_key, &rules, threshold);
+        let mut policy = organisation::policy(&log_key, &rules, threshold);
+        change(&mut policy);
         let bytes = organisation::encoded::<PolicyDocument>(policy.clone());
         fs::write(path("policy-1.cbor"), &bytes).unwrap();
         let (servers, clients) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
@@ -181,9 +187,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `attest` with these arguments, and waits for the line in which it says where it listens.
     pub(crate) fn start(arguments: &[&str], log: &Path) -> Self {
+        Self::start_under(&[], arguments, log)
+    }
+
+    /// The same under another program, which runs it.
+    pub(crate) fn start_under(under: &[&str], arguments: &[&str], log: &Path) -> Self {
         let log = fs::File::options().create(true).append(true).open(log).unwrap();
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_attest")])
+            .args(["--pdeathsig", "KILL", "--"])
+            .args(under)
+            .arg(env!("CARGO_BIN_EXE_attest"))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

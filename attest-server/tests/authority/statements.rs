@@ -27,7 +27,10 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     async fn new() -> Self {
-        let site = Site::new(1, 1);
+        Self::at(Site::new(1, 1)).await
+    }
+
+    async fn at(site: Site) -> Self {
         let server = site.serve(site.config(true, &[])).await;
         let client = Client::on(site.connect(server.grpc()).await);
         Self { site, server, client }
@@ -220,6 +223,27 @@ async fn a65_a_request_for_another_authority_policy_channel_or_time() {
 }
 
 #[tokio::test]
+async fn nothing_new_is_asked_for_under_a_policy_that_is_over() {
+    let over = |policy: &mut serde_json::Value| {
+        policy["expires"] = json!(Timestamp::from_unix(now() - 10).utc().to_string());
+    };
+    let mut m = Mailbox::at(Site::with(1, 1, over)).await;
+    let r = m.request("a");
+    assert_eq!(refusal(m.client.submit(&r, "a").await), precondition("policy_expired"));
+}
+
+#[tokio::test]
+async fn a69_nothing_is_approved_or_attempted_when_the_requests_time_is_over() {
+    let mut m = Mailbox::new().await;
+    let r = m.request_with("a", |r| r.not_after = Timestamp::from_unix(now() + 2));
+    let r = m.submitted(r, "a").await;
+    m.client.approve("alice", &r).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(refusal(m.client.approve("bob", &r).await), precondition("request_expired"));
+    assert_eq!(refusal(m.client.attempt(&r, 1).await), precondition("request_expired"));
+}
+
+#[tokio::test]
 async fn a67_objects_that_the_request_does_not_name() {
     let mut m = Mailbox::new().await;
     let r = m.request("a");
@@ -305,12 +329,18 @@ async fn a71_a_review_by_one_who_took_part_or_before_there_is_something() {
     let r = m.submitted(urgent, "b").await;
     let early = m.client.review_with(&review("dave", "dave", &r)).await;
     assert_eq!(refusal(early), precondition("review_not_published"));
+    m.client.approve("carol", &r).await.unwrap();
     m.client.attempt(&r, 1).await.unwrap();
     m.client.signed(&r, &[b"s"]).await.unwrap();
     m.client.publish(&r, &bundle(&r, &[b"s"])).await.unwrap();
     let by = async |client: &mut Client, who: &str, by: &str| client.review_with(&review(who, by, &r)).await;
     assert_eq!(refusal(by(&mut m.client, "alice", "alice").await), precondition("reviewer_not_named"));
     assert_eq!(refusal(by(&mut m.client, "dave", "erin").await), precondition("statement_key_mismatch"));
+    assert_eq!(refusal(by(&mut m.client, "carol", "carol").await), precondition("review_took_part"));
+    let mut elsewhere = review("dave", "dave", &r);
+    elsewhere.authority = ObjectId::of(b"elsewhere");
+    let refused = refusal(m.client.review_with(&elsewhere).await);
+    assert_eq!(refused, precondition("authority_mismatch"));
     by(&mut m.client, "dave", "dave").await.unwrap();
     let normal = m.signed("c").await;
     m.client.publish(&normal, &bundle(&normal, &[b"signature"])).await.unwrap();
@@ -334,6 +364,9 @@ async fn a57_a_revocation_by_nobody_who_may() {
     let unknown = revocation("alice", "alice", pin, Revoked::Request(ObjectId::of(b"nothing")));
     assert_eq!(refusal(m.client.revoke_with(&unknown).await).1, "request_unknown");
     m.client.revoke_with(&revocation("dave", "dave", pin, revokes())).await.unwrap();
+    // Another one's word for the same is written down, too.
+    let second = m.client.revoke_with(&revocation("alice", "alice", pin, revokes())).await.unwrap();
+    assert!(!second.already);
     assert_eq!(refusal(m.client.approve("alice", &r).await), precondition("request_revoked"));
     assert_eq!(refusal(m.client.attempt(&r, 1).await), precondition("request_revoked"));
 }
@@ -378,6 +411,7 @@ async fn a69_one_result_is_published() {
 #[tokio::test]
 async fn a57_a_policy_that_too_few_want_or_of_another_log() {
     let mut m = Mailbox::new().await;
+    let before = m.submitted(m.request("before"), "before").await;
     let next = |change: fn(&mut serde_json::Value)| {
         let mut next = m.site.policy.clone();
         next["version"] = json!(2);
@@ -413,6 +447,10 @@ async fn a57_a_policy_that_too_few_want_or_of_another_log() {
     assert_eq!(refusal(client.succeed(policy.clone(), lied).await).0, Code::InvalidArgument);
     client.succeed(policy.clone(), statements.clone()).await.unwrap();
     assert!(client.succeed(policy, statements).await.unwrap().already);
+    // What was asked for before is not approved under the new one.
+    let mut late = approval("alice", "alice", &[&before]);
+    late.policy = id_of(&same);
+    assert_eq!(refusal(m.client.approve_with(&late).await), precondition("policy_mismatch"));
     // What is asked for now is under the new one.
     let old = m.request("a");
     assert_eq!(refusal(m.client.submit(&old, "a").await), precondition("policy_mismatch"));

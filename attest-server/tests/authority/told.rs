@@ -51,6 +51,20 @@ async fn what_is_written_down_is_told_at_once_and_checkpoints_after_it() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_is_told_behind_all_that_it_is_over() {
+    let mut w = Watched::new().await;
+    w.fill(0..300).await;
+    w.published(301).await;
+    let mut log = w.client.log.watch(WatchLogRequest { from: 0 }).await.unwrap().into_inner();
+    for index in 0..301 {
+        let what = timeout(SOON, log.message()).await.unwrap().unwrap().unwrap().what.unwrap();
+        assert!(matches!(what, What::Leaf(leaf) if leaf.index == index), "{index}");
+    }
+    let what = timeout(SOON, log.message()).await.unwrap().unwrap().unwrap().what.unwrap();
+    assert!(matches!(what, What::Checkpoint(_)));
+}
+
+#[tokio::test]
 async fn a53_watchers_are_bounded() {
     let mut w = Watched::new().await;
     let mut open = Vec::new();

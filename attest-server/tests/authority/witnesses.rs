@@ -78,6 +78,25 @@ async fn a68_what_is_no_cosignature_does_not_count() {
 }
 
 #[tokio::test]
+async fn a_witness_that_lies_keeps_the_others_word_from_nobody() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 130\r\n\r\n\u{2014} w3.example ";
+    let site = Site::new(3, 2);
+    let key = attest_core::audit::note::VerifierKey::parse(&site.witness_keys[2]).unwrap();
+    // A line of its own key, which is not its signature.
+    let line = [&key.id().to_be_bytes()[..], &[7; 72]].concat();
+    let line = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, line);
+    let answer: &'static str =
+        format!("{answer}{line}\n").replace("130", &(16 + line.len()).to_string()).leak();
+    let (first, second) = (site.witness(1).await, site.witness(2).await);
+    let at = [first.address(), second.address(), liar(answer).await];
+    let server = site.serve(site.config(true, &at)).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    let note = published(&mut client, 1).await;
+    assert!(!note.contains("w3.example"), "{note}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a68_a_log_that_shows_two_histories_is_not_witnessed() {
     let site = Site::new(1, 1);
     let witness = site.witness(1).await;

@@ -21,6 +21,8 @@ use crate::fetch::Fetcher;
 use crate::log::Files;
 
 const LIMITS: &Limits = &Limits::DEFAULT;
+/// Leaves that are read: at a hundred a day a log has as many after a century. Who serves it could make up more than memory holds.
+const LEAVES: u64 = 4 << 20;
 
 /// Replay a log of releases, and say what it comes to: which policy is followed, how far witnesses have seen it, what is released and
 /// revoked, and which leaves do not count. Nothing that the log's keeper says is believed.
@@ -138,9 +140,13 @@ fn entries(source: &Source, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let read = SignedNote::parse(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
     let said =
         Checkpoint::parse(read.text(), LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
+    let size = said.head().size;
+    if size > LEAVES {
+        return Err(Failure::malformed("log_too_large", format!("{size} leaves, more than {LEAVES}")));
+    }
     let mut tiles = ProvenTiles::open(said.head(), source).map_err(Unread::failure)?;
     let mut entries = Vec::new();
-    for bundle in 0..said.head().size.div_ceil(256) {
+    for bundle in 0..size.div_ceil(256) {
         entries.extend(tiles.entries(bundle).map_err(Unread::failure)?);
     }
     Ok(entries)
