@@ -275,7 +275,16 @@ impl<'a> Fold<'a> {
 
 #[test]
 fn invariants_hold_over_random_histories() {
-    let cases = std::env::var("ATTEST_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    histories(1_000);
+}
+
+#[test]
+#[ignore = "minutes: a command of its own, in docs/testing.md"]
+fn invariants_hold_over_ten_thousand_random_histories() {
+    histories(10_000);
+}
+
+fn histories(cases: u32) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let (good, bad) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let strategy = (proptest::collection::vec(twist(), 0..5), any::<bool>(), 0_u64..9 * DAY);
