@@ -23,11 +23,11 @@ fuzz_target!(|bytes: &[u8]| {
     let passes = [Purpose::Corim, Purpose::Cose, Purpose::Raw].map(|purpose| of(purpose, None).is_ok());
     assert!(passes.iter().filter(|passes| **passes).count() <= 1, "one form under two purposes");
     assert!(of(Purpose::Root, None).is_err() && of(Purpose::Authenticode, None).is_err());
-    if let Ok(Subject::Measurements(id)) = of(Purpose::Corim, None) {
+    if let Ok(Subject::Measurements(_)) = of(Purpose::Corim, None) {
         let enclosed = corim::enclose(bytes, &[], &limits).expect("it was read");
         let signed =
             attest_core::reference::corim::SignedCorim::parse(&enclosed, &limits).expect("it was read");
-        assert_eq!((signed.to_be_signed().as_slice(), ObjectId::of(signed.payload())), (bytes, id));
+        assert_eq!(signed.to_be_signed(), bytes);
     }
     assert!(cose::verify(&key(Purpose::Cose), bytes, bytes, &limits).is_err());
     assert!(authenticode::verify(&key(Purpose::Authenticode), bytes, &limits).is_err());
