@@ -277,6 +277,16 @@ fn what_was_never_a_release_is_not_held_against_a_boot() {
 }
 
 #[test]
+fn what_too_few_approved_is_not_held_against_a_boot() {
+    let mut play = Play::of(History::new(), &corim(&own(), 1), "erin");
+    play.submit("ci");
+    play.approve("alice");
+    play.finish();
+    let verdict = Asked::of(&play.history).verdict();
+    assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_missing"]));
+}
+
+#[test]
 fn a_view_that_grows_old_lowers_and_then_refuses() {
     let mut history = History::new();
     release(&mut history, &own(), |_| {});
