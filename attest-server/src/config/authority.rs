@@ -64,7 +64,7 @@ const fn refresh_seconds() -> u64 {
 }
 
 impl Authority {
-    /// The pinned policy; nothing where [`check`](Self::check) would say so.
+    /// The pinned policy; nothing where the configuration is refused.
     #[must_use]
     pub fn pin(&self) -> Option<ObjectId> {
         ObjectId::from_text(&self.policy_pin)

@@ -52,7 +52,7 @@ const fn production() -> bool {
 }
 
 impl Releases {
-    /// The pinned policy; nothing where [`check`](Self::check) would say so.
+    /// The pinned policy; nothing where the configuration is refused.
     #[must_use]
     pub fn pin(&self) -> Option<ObjectId> {
         ObjectId::from_text(&self.authority)
