@@ -27,7 +27,8 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = values.final_pcrs().count();
     }
     // What is imported is written as text that reads the same.
-    let choices = Choices { family: "sensor", implementation: None, profile: PsaProfile::Tfm };
+    let choices =
+        Choices { family: "sensor", implementation: None, profile: PsaProfile::Tfm, signed_until: None };
     if let Ok(imported) = import(&corim, &choices) {
         let text = imported.golden.to_toml();
         assert_eq!(Golden::parse(&text, &limits).as_ref(), Ok(&imported.golden), "{text}");
