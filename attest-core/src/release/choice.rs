@@ -9,6 +9,7 @@ use super::name::Name;
 use super::policy::Tier;
 use super::view::LogView;
 use crate::authenticate::AuthenticEvidence;
+use crate::reference::corim::NotAuthentic;
 use crate::reference::{Candidates, ReferenceSet};
 use crate::{Limits, Timestamp};
 
@@ -154,8 +155,7 @@ impl Offer {
                 Standing::Provisional { .. } if !now.is_confirmed => Failure::ClockUnconfirmed,
                 _ => {
                     let until = self.release.valid_until().filter(|until| time > *until)?;
-                    let detail = format!("its measurements counted until {}", until.utc());
-                    return Some(NotNow { code: "corim_expired", detail });
+                    Failure::Corim(NotAuthentic::Expired { until })
                 }
             }
         };

@@ -111,6 +111,32 @@ impl<'a> AuthenticCorim<'a> {
     }
 }
 
+/// A CoRIM that this signer signed and may sign, whenever that counts.
+pub(crate) struct Vouched<'a> {
+    corim: Corim<'a>,
+    period: Period,
+}
+
+impl<'a> Vouched<'a> {
+    /// What was signed.
+    pub(crate) fn into_corim(self) -> Corim<'a> {
+        self.corim
+    }
+
+    /// The last second in which all of it counts, if there is one.
+    pub(crate) const fn valid_until(&self) -> Option<Timestamp> {
+        self.period.until
+    }
+
+    /// Whether all of it counts then.
+    ///
+    /// # Errors
+    /// [`Error::NotYetValid`], [`Error::Expired`].
+    pub(crate) fn check(&self, now: Timestamp) -> Result<(), Error> {
+        self.period.check(now)
+    }
+}
+
 impl<'a> SignedCorim<'a> {
     /// Checks the signature, and then what it covers. `seen` tells the newest version of a tag that was ever accepted, so that an older
     /// one is not replayed.
@@ -124,15 +150,22 @@ impl<'a> SignedCorim<'a> {
         now: Timestamp,
         limits: &Limits,
     ) -> Result<AuthenticCorim<'a>, Error> {
+        let vouched = self.vouched(signer, seen, limits)?;
+        vouched.period.check(now)?;
+        Ok(AuthenticCorim { valid_until: vouched.period.until, corim: vouched.corim })
+    }
+
+    /// As [`SignedCorim::authenticate`], for those who also have to know what counted once.
+    pub(crate) fn vouched(
+        self,
+        signer: &Signer<'_>,
+        seen: impl Fn(&TagId<'_>) -> Option<u64>,
+        limits: &Limits,
+    ) -> Result<Vouched<'a>, Error> {
         // Nothing that was sent is looked at further, and the payload not at all, before the signature is checked.
         self.check_signature(signer.key)?;
         self.check_name(signer.name)?;
         let corim = Corim::read(self.payload, self.payload_offset, limits, &mut Budget::new(limits))?;
-        let periods = self.periods().into_iter().chain([Period::of(corim.validity)]);
-        let mut valid_until = None;
-        for period in periods {
-            valid_until = period.check(now)?.into_iter().chain(valid_until).min();
-        }
         for comid in corim.comids() {
             let covered = |of: &&Environment<'_>| !signer.authority.iter().any(|pattern| pattern.covers(of));
             if let Some(environment) = comid.environments().find(covered) {
@@ -143,7 +176,8 @@ impl<'a> SignedCorim<'a> {
                 return Err(Error::TagOlder { tag: tag.to_string(), got, seen });
             }
         }
-        Ok(AuthenticCorim { corim, valid_until })
+        let period = self.period(corim.validity);
+        Ok(Vouched { corim, period })
     }
 
     /// A45: the algorithm is the one in the protected header, and one that this key signs with.
@@ -167,19 +201,20 @@ impl<'a> SignedCorim<'a> {
         }
     }
 
-    /// The periods in the protected header.
-    fn periods(&self) -> [Period; 2] {
-        let meta = Period::of(self.meta.and_then(|meta| meta.validity));
-        let claims = self.claims.map_or(Period::of(None), |claims| Period {
+    /// When all of it counts: the payload, and both periods in the protected header.
+    fn period(&self, corim: Option<Validity>) -> Period {
+        let claims = self.claims.map_or(Period::default(), |claims| Period {
             from: claims.not_before.map(Timestamp::from_unix),
             // From `exp` on it does not count (RFC 8392, 3.1.4).
             until: claims.expires.map(|exp| Timestamp::from_unix(exp.saturating_sub(1))),
         });
-        [meta, claims]
+        let meta = self.meta.and_then(|meta| meta.validity);
+        claims.and(Period::of(meta)).and(Period::of(corim))
     }
 }
 
 /// Both ends belong to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Period {
     from: Option<Timestamp>,
     until: Option<Timestamp>,
@@ -190,12 +225,17 @@ impl Period {
         Self { from: validity.and_then(|v| v.not_before), until: validity.map(|v| v.not_after) }
     }
 
-    /// Its end, if it holds now.
-    fn check(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    /// What belongs to both.
+    fn and(self, other: Self) -> Self {
+        let until = self.until.into_iter().chain(other.until).min();
+        Self { from: self.from.max(other.from), until }
+    }
+
+    fn check(&self, now: Timestamp) -> Result<(), Error> {
         match (self.from, self.until) {
             (Some(from), _) if from > now => Err(Error::NotYetValid { from }),
             (_, Some(until)) if until < now => Err(Error::Expired { until }),
-            (_, until) => Ok(until),
+            _ => Ok(()),
         }
     }
 }

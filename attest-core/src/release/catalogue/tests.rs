@@ -1,4 +1,5 @@
 use super::*;
+use crate::reference::corim::{NotAuthentic, Validity, profile};
 use crate::release::leaf::Event;
 use crate::release::request::Kind as RequestKind;
 use crate::release::statement::Revoked;
@@ -72,6 +73,29 @@ fn inv9_taking_a_release_back_lowers_nothing() {
     assert!(counts(&catalogue).is_empty());
     let revoked = (second, vec!["release_revoked"]);
     assert_eq!(refused(&catalogue), [(first, vec!["release_below_floor"]), revoked]);
+}
+
+#[test]
+fn inv9_measurements_whose_time_is_over_lower_nothing() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let until = at(NOW + DAY);
+    let validity = Some(Validity { not_before: None, not_after: until });
+    let corim = profile::write(&golden("gateway"), &profile::Edition { tag_version: 9, validity }).unwrap();
+    let mut play = Play::of(history, &corim, "erin");
+    play.request.security_version = 6;
+    play.all();
+    let (second, history) = (play.id(), play.history);
+    let before = catalogue(&history, until.unix());
+    assert_eq!((counts(&before), before.floor(&name("gateway"))), (vec![second], 6));
+    let after = catalogue(&history, until.unix() + 1);
+    assert!(counts(&after).is_empty());
+    let over = (second, vec!["corim_expired"]);
+    assert_eq!(refused(&after), [(first, vec!["release_below_floor"]), over], "a verifier that is new");
+    let [_, (once, failures)] = after.withdrawn(&name("gateway")) else { panic!("{after:?}") };
+    assert!(once.reference().is_some(), "a device that runs it hears why not");
+    assert_eq!(failures[..], [Failure::Corim(NotAuthentic::Expired { until })]);
+    assert_eq!(failures[0].gate(), Gate::Freshness);
 }
 
 #[test]

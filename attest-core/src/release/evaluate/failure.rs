@@ -325,12 +325,12 @@ impl Failure {
             | Self::KeyScope { .. }
             | Self::KeyTime { .. }
             | Self::KeyUnknown { .. } => Gate::Key,
+            Self::Corim(corim::NotAuthentic::Expired { .. }) | Self::ViewStale { .. } => Gate::Freshness,
             Self::Corim(_)
             | Self::SignatureInvalid { .. }
             | Self::SignatureMissing { .. }
             | Self::SignaturesNotLogged => Gate::Signature,
             Self::Revoked(_) => Gate::Revocation,
-            Self::ViewStale { .. } => Gate::Freshness,
             Self::ClockUnconfirmed | Self::EmergencyPending { .. } | Self::Lapsed { .. } => Gate::BreakGlass,
             Self::BelowFloor { .. } | Self::VersionStep { .. } => Gate::Version,
         }

@@ -11,7 +11,7 @@ use super::case::{Case, Stage};
 use super::{Failure, Gate};
 use crate::Timestamp;
 use crate::authenticate::TokenKey;
-use crate::reference::corim::{Environment, NotAuthentic, SignedCorim, Signer, profile};
+use crate::reference::corim::{Corim, Environment, NotAuthentic, SignedCorim, Signer, profile};
 use crate::reference::golden::Evidence;
 use crate::reference::{Golden, GoldenSource, Governed, ReferenceSet};
 
@@ -45,19 +45,16 @@ impl<'c> Case<'c> {
 
     fn golden(&mut self, signed: SignedCorim<'_>) -> Option<(Golden, Option<Timestamp>)> {
         let by = self.by();
-        let read = match self.stage() {
+        let (corim, valid_until) = match self.stage() {
             // There is no signature yet. Who looks is about to sign, and believes nothing by it.
-            Stage::Signing => {
-                signed.unverified(by.limits).map(|corim| (corim, None)).map_err(NotAuthentic::from)
-            }
+            Stage::Signing => match signed.unverified(by.limits) {
+                Ok(corim) => (corim, None),
+                Err(error) => {
+                    self.fail(Failure::Corim(error.into()));
+                    return None;
+                }
+            },
             Stage::Published => self.authenticated(signed)?,
-        };
-        let (corim, valid_until) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                self.fail(Failure::Corim(error));
-                return None;
-            }
         };
         let golden = match profile::read(&corim) {
             Ok(golden) => golden,
@@ -155,19 +152,27 @@ impl<'c> Case<'c> {
         self.opened().policy.document().signing_keys.get(&sign.key)
     }
 
-    /// The CoRIM under its signature; nothing where there is no key to check it with, which the gate of keys told.
-    fn authenticated<'a>(
-        &self,
-        signed: SignedCorim<'a>,
-    ) -> Option<Result<(crate::reference::corim::Corim<'a>, Option<Timestamp>), NotAuthentic>> {
+    /// The CoRIM under its signature; nothing where there is no key to check it with, which the gate of keys told. One whose time is over
+    /// is told and read all the same: what people approved raised the floor, and a device that still runs it is to hear why not.
+    fn authenticated<'a>(&mut self, signed: SignedCorim<'a>) -> Option<(Corim<'a>, Option<Timestamp>)> {
         let by = self.by();
         let sign = self.opened().request.sign.iter().find(|sign| sign.purpose == Purpose::Corim)?;
         let key = TokenKey::vouched(&self.key(sign)?.public_key.0, by.limits).ok()?;
         // The profile is of one family, and that is compared.
         let authority = [Environment { class: None, instance: None, group: None }];
         let signer = Signer { key: &key, name: None, authority: &authority };
-        let authentic = signed.authenticate(&signer, |_| None, self.now(), by.limits);
-        Some(authentic.map(|authentic| (authentic.corim().clone(), authentic.valid_until())))
+        let vouched = match signed.vouched(&signer, |_| None, by.limits) {
+            Ok(vouched) => vouched,
+            Err(error) => {
+                self.fail(Failure::Corim(error));
+                return None;
+            }
+        };
+        if let Err(error) = vouched.check(self.now()) {
+            self.fail(Failure::Corim(error));
+        }
+        let until = vouched.valid_until();
+        Some((vouched.into_corim(), until))
     }
 
     /// The bytes that were signed are those that were approved, for each thing to sign.
