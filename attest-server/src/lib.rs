@@ -19,6 +19,7 @@ mod judge;
 mod listener;
 pub mod log;
 mod releases;
+mod remote;
 mod secret_file;
 pub mod server;
 mod service;

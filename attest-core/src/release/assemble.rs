@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bundle::{Bundle, Signature};
+use super::bundle::{Bundle, Signature, listed};
 use super::form;
 use super::leaf::{Event, Leaf};
 use super::object::{self, Blob, Object as _, ObjectId};
@@ -25,6 +25,8 @@ pub struct About {
     pub submissions: Vec<ObjectId>,
     /// Approvals.
     pub approvals: Vec<ObjectId>,
+    /// How often the signer was about to sign.
+    pub attempts: u32,
     /// Reviews.
     pub reviews: Vec<ObjectId>,
     /// What was signed first.
@@ -93,6 +95,10 @@ impl Said {
                     self.about(request).approvals.push(approval);
                 }
             }
+            Event::Attempted { request } => {
+                let about = self.about(request);
+                about.attempts = about.attempts.saturating_add(1);
+            }
             Event::Published { request, bundle } => {
                 self.about(request).bundle.get_or_insert(bundle);
             }
@@ -101,8 +107,7 @@ impl Said {
                 self.about(request).signatures.get_or_insert(signatures);
             }
             Event::Submitted { submission, request } => self.about(request).submissions.push(submission),
-            Event::Attempted { .. } | Event::Denied { .. } | Event::Policy { .. } | Event::Revoked { .. } => {
-            }
+            Event::Denied { .. } | Event::Policy { .. } | Event::Revoked { .. } => {}
         }
     }
 
@@ -168,6 +173,24 @@ pub fn assemble(id: ObjectId, said: &Said, objects: &dyn Objects, limits: &Limit
     Ok(bundle)
 }
 
+/// Every object that the bundle of a request is made of, as far as those at hand tell: asked again when some of them came, it may name more.
+#[must_use]
+pub fn named(id: ObjectId, said: &Said, objects: &dyn Objects, limits: &Limits) -> BTreeSet<ObjectId> {
+    let hand = Hand { objects };
+    let mut named = BTreeSet::from([id]);
+    if let Some(request) = hand.find(id).and_then(|bytes| Request::parse(bytes, limits).ok()) {
+        named.extend(request.sign.iter().map(|sign| sign.sha256));
+        named.extend(request.provenance);
+    }
+    if let Some(about) = said.of_request(&id) {
+        let approvals: Vec<&[u8]> = about.approvals.iter().filter_map(|id| hand.find(*id)).collect();
+        named.extend(companions(id, &approvals, limits));
+        named.extend(about.signatures.and_then(|id| hand.find(id)).into_iter().flat_map(listed));
+        named.extend(about.submissions.iter().chain(&about.approvals).chain(&about.signatures));
+    }
+    named
+}
+
 /// The other requests that these approvals name.
 fn companions(id: ObjectId, approvals: &[&[u8]], limits: &Limits) -> BTreeSet<ObjectId> {
     let named =
@@ -190,9 +213,7 @@ impl<'o> Hand<'o> {
 
     /// The signatures that the log names: by the SHA-256 of each, one after the other.
     fn signatures(&self, id: ObjectId) -> Result<Vec<&'o [u8]>, Error> {
-        let (digests, _) = self.get("the list of signatures", id)?.as_chunks::<32>();
-        let one = |digest: &[u8; 32]| self.get("the signature", ObjectId::from_bytes(*digest));
-        digests.iter().map(one).collect()
+        listed(self.get("the list of signatures", id)?).map(|id| self.get("the signature", id)).collect()
     }
 }
 
@@ -237,6 +258,37 @@ mod tests {
         kept(&mut play);
         assert_eq!(assembled(&play).unwrap(), play.bundle);
         assert!(play.weighed().is_ok());
+    }
+
+    #[test]
+    fn everything_that_it_is_made_of_is_named_and_nothing_else() {
+        let mut play = Play::new(History::new());
+        play.submit("ci");
+        let mut other = play.request.clone();
+        other.version = words("another");
+        play.hand_in(&approval("alice", &[&play.request, &other]));
+        play.history.keep(&other);
+        play.bundle.companions.push(Blob(bytes(&other)));
+        play.approve("bob");
+        play.finish();
+        kept(&mut play);
+        let said = Said::of(play.history.leaves.iter().map(Vec::as_slice), &Limits::DEFAULT);
+        let mut got = BTreeMap::new();
+        loop {
+            let named = named(play.id(), &said, &got, &Limits::DEFAULT);
+            let new: Vec<_> = named.into_iter().filter(|id| !got.contains_key(id)).collect();
+            if new.is_empty() {
+                break;
+            }
+            got.extend(new.into_iter().map(|id| (id, play.history.objects[&id].clone())));
+        }
+        assert_eq!(assemble(play.id(), &said, &got, &Limits::DEFAULT).unwrap(), play.bundle);
+        for id in got.keys() {
+            let mut without = got.clone();
+            without.remove(id);
+            let made = assemble(play.id(), &said, &without, &Limits::DEFAULT);
+            assert_ne!(made.ok().as_ref(), Some(&play.bundle), "{id} is not part of it");
+        }
     }
 
     #[test]

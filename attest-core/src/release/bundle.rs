@@ -3,7 +3,6 @@
 //! Reviews are not part of it, since they come after it was published.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::object::{Blob, Object, ObjectId};
 use crate::Limits;
@@ -57,10 +56,17 @@ impl Bundle {
     /// How the log names the signatures: SHA-256 over the SHA-256 of each, in the request's order.
     #[must_use]
     pub fn signatures_id(&self) -> ObjectId {
-        let mut all = Sha256::new();
-        for signature in &self.signatures {
-            all.update(Sha256::digest(&signature.signature.0));
-        }
-        ObjectId::from_bytes(all.finalize().into())
+        ObjectId::of(&signature_list(self.signatures.iter().map(|made| &*made.signature.0)))
     }
+}
+
+/// The object by which the log names signatures: the SHA-256 of each, one after the other, in the request's order.
+#[must_use]
+pub fn signature_list<'s>(signatures: impl IntoIterator<Item = &'s [u8]>) -> Vec<u8> {
+    signatures.into_iter().flat_map(|signature| *ObjectId::of(signature).as_bytes()).collect()
+}
+
+/// The signatures that such a list names.
+pub(super) fn listed(list: &[u8]) -> impl Iterator<Item = ObjectId> {
+    list.as_chunks::<32>().0.iter().copied().map(ObjectId::from_bytes)
 }

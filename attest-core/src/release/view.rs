@@ -6,6 +6,7 @@
 mod error;
 mod held;
 mod ledger;
+mod missing;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 pub use self::error::{Error, PassedOver};
 pub use self::ledger::Ledger;
+pub use self::missing::missing;
 use super::key::CanonicalKey;
 use super::name::Name;
 use super::object::ObjectId;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use attest_core::audit::checkpoint::LogIdentity;
-use attest_core::release::bundle::Bundle;
+use attest_core::release::bundle::{Bundle, signature_list};
 use attest_core::release::leaf::Event;
 use attest_core::release::object::{self, Object};
 use attest_core::release::policy::{Channel, Family, Kind as IdentityKind};
@@ -15,7 +15,6 @@ use attest_core::release::view::Place;
 use attest_core::release::{Name, ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
 
-use super::ask::{digests, over};
 use super::{Ask, Denied, Fault, Known, State};
 
 const LIMITS: &Limits = &Limits::DEFAULT;
@@ -341,7 +340,8 @@ impl Admission<'_> {
 
     fn signed(&self, id: ObjectId, signatures: &[Vec<u8>]) -> Result<Admitted, Denied> {
         let known = self.known(&id)?;
-        let named = over(signatures);
+        let list = signature_list(signatures.iter().map(Vec::as_slice));
+        let named = ObjectId::of(&list);
         match known.signed {
             Some((signed, place)) if signed == named => return Ok(Admitted::Already(place)),
             Some(_) => return Err(now_not("signed_before", "other signatures are recorded for the request")),
@@ -356,7 +356,7 @@ impl Admission<'_> {
                 format!("{} signatures, and {} are asked for", signatures.len(), known.request.sign.len());
             return Err(malformed("signatures_count", detail));
         }
-        let mut objects = vec![digests(signatures)];
+        let mut objects = vec![list];
         objects.extend_from_slice(signatures);
         Ok(Admitted::New { event: Event::Signed { request: id, signatures: named }, objects })
     }

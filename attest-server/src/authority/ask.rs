@@ -1,6 +1,7 @@
 //! What is handed in.
 
 use attest_core::release::ObjectId;
+use attest_core::release::bundle::signature_list;
 
 use super::Call;
 
@@ -41,7 +42,9 @@ impl Ask {
             | Self::Succeed { policy: object, .. }
             | Self::Submit { request: object, .. } => ObjectId::of(object),
             Self::Attempt { request, .. } => *request,
-            Self::Signed { signatures, .. } => over(signatures),
+            Self::Signed { signatures, .. } => {
+                ObjectId::of(&signature_list(signatures.iter().map(Vec::as_slice)))
+            }
         }
     }
 
@@ -61,14 +64,4 @@ impl Ask {
             Self::Succeed { policy, successions } => policy.len().saturating_add(all(successions)),
         }
     }
-}
-
-/// What a leaf calls signatures: SHA-256 over the SHA-256 of each, in their order.
-pub(super) fn over(signatures: &[Vec<u8>]) -> ObjectId {
-    ObjectId::of(&digests(signatures))
-}
-
-/// The SHA-256 of each, one after the other: the object of that name.
-pub(super) fn digests(signatures: &[Vec<u8>]) -> Vec<u8> {
-    signatures.iter().flat_map(|signature| *ObjectId::of(signature).as_bytes()).collect()
 }

@@ -1,13 +1,12 @@
 //! What the log says so far.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Object};
 use attest_core::release::request::{self, Request};
 use attest_core::release::statement::{Approval, ReviewStatement, Revocation, Revoked, Statement as _};
-use attest_core::release::view::{self, Ledger, Objects, Place};
+use attest_core::release::view::{self, Ledger, Place};
 use attest_core::release::{Name, ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
 
@@ -59,13 +58,7 @@ pub(crate) struct Known {
 }
 
 /// Objects that one leaf names.
-struct Named(BTreeMap<ObjectId, Vec<u8>>);
-
-impl Objects for Named {
-    fn object(&self, id: &ObjectId) -> Option<&[u8]> {
-        self.0.get(id).map(Vec::as_slice)
-    }
-}
+type Objects = BTreeMap<ObjectId, Vec<u8>>;
 
 impl State {
     pub(super) fn new(authority: ObjectId, files: Files) -> Self {
@@ -213,33 +206,14 @@ impl State {
     }
 
     /// What a leaf names whose object decides whether it counts.
-    fn named(&self, entry: &[u8], mut objects: BTreeMap<ObjectId, Vec<u8>>) -> Result<Named, Error> {
+    fn named(&self, entry: &[u8], mut objects: Objects) -> Result<Objects, Error> {
         let index = self.ledger.size();
         let leaf: Leaf =
             object::read(entry, &Limits::DEFAULT).map_err(|error| view::Error::Leaf { index, error })?;
-        let mut ids = Vec::new();
-        match &leaf.event {
-            Event::Policy { policy, successions } => {
-                ids.push(*policy);
-                ids.extend(successions);
-            }
-            Event::Revoked { revocation } => {
-                ids.push(*revocation);
-                let given = objects.get(revocation).cloned();
-                let bytes = given.map_or_else(|| self.object(index, revocation), Ok)?;
-                let read = object::read(&bytes, &Limits::DEFAULT);
-                if let Ok(Revocation { revokes: Revoked::Request(request), .. }) = read {
-                    ids.push(request);
-                }
-            }
-            _ => {}
+        while let Some(id) = view::missing(&leaf.event, &objects, &Limits::DEFAULT) {
+            objects.insert(id, self.object(index, &id)?);
         }
-        for id in ids {
-            if let Entry::Vacant(vacant) = objects.entry(id) {
-                vacant.insert(self.object(index, &id)?);
-            }
-        }
-        Ok(Named(objects))
+        Ok(objects)
     }
 
     /// The request that a revocation is about.

@@ -3,7 +3,7 @@
 use std::io;
 
 use attest_core::Timestamp;
-use attest_core::audit::{checkpoint, note, tile};
+use attest_core::audit::{checkpoint, tile};
 use attest_core::release::{object, view};
 
 use crate::store;
@@ -31,9 +31,6 @@ pub enum Error {
     /// The log cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A signed note that is none.
-    #[error("checkpoint: {0}")]
-    Note(#[from] note::Error),
     /// A revocation that is none.
     #[error("the revocation: {0}")]
     Object(#[from] object::Error),
@@ -99,7 +96,6 @@ impl Error {
             Self::CheckpointMissing => "releases_checkpoint_missing",
             Self::Forked { .. } => "releases_log_forked",
             Self::Io(_) => "releases_log_unreachable",
-            Self::Note(error) => error.code(),
             Self::Object(error) => error.code(),
             Self::Older { .. } => "releases_log_older",
             Self::Panicked => "releases_worker_panicked",

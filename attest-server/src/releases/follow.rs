@@ -1,15 +1,16 @@
 //! The one task that follows a log.
 
+mod held;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::choice::{AcceptedTiers, Choice};
 use attest_core::release::evaluate::{Failure, Now};
-use attest_core::release::object;
-use attest_core::release::statement::{Revocation, Revoked};
 use attest_core::release::view::{self, LogView};
 use attest_core::release::{Name, ObjectId};
 use attest_core::{Limits, Timestamp};
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::log::{Log, claimed_size};
+use super::log::Log;
 use super::source::Source;
 use super::{Ask, Error, Family, Releases, Snapshot};
 use crate::clock;
@@ -224,7 +225,8 @@ impl Follower {
 
     /// A checkpoint that was not seen before.
     async fn take(&mut self, note: Vec<u8>) -> Result<(), Error> {
-        let (known, size) = (self.log.size(), claimed_size(&note)?);
+        let said = Checkpoint::unverified(&note, &Limits::DEFAULT)?;
+        let (known, size) = (self.log.size(), said.head().size);
         let mut view = self.view_to(&note, size).await;
         if matches!(view, Err(Error::View(view::Error::RootMismatch { .. }))) && known > 0 {
             // What is kept may be of another history than what is served: all of it is read again, and what is kept stays until then.
@@ -289,7 +291,7 @@ impl Follower {
             None => self.confirms_after = Some(view.time()),
         }
         tracing::info!(leaves = head.size, time = %view.time().utc(), "the log of releases was read");
-        let view = self.held.iter().fold(view, |view, held| hold_again(&view, held).unwrap_or(view));
+        let view = self.held.iter().fold(view, |view, held| held::again(&view, held).unwrap_or(view));
         (self.note, self.mark) = (note, Some(mark));
         self.snapshot.view = Some(Arc::new(view));
         // Without releases there is nothing to take back, and nothing to judge by before they are weighed.
@@ -348,58 +350,9 @@ impl Follower {
         self.releases.put(self.snapshot.clone());
         Ok(())
     }
-
-    /// A revocation that is handed in counts when it is signed by whoever may revoke, logged or not.
-    async fn hold(&mut self, statement: Vec<u8>) -> Result<(), Error> {
-        let revocation: Revocation = object::read(&statement, &Limits::DEFAULT)?;
-        let request = match revocation.revokes {
-            Revoked::Request(request) => Some(self.request(request).ok_or(Error::RequestUnknown)?),
-            Revoked::Key { .. } => None,
-        };
-        let id = ObjectId::of(&statement);
-        let held = HeldRevocation { id: id.as_bytes().to_vec(), statement, request };
-        let view = self.snapshot.view.as_deref().ok_or(Error::CheckpointMissing)?;
-        let view = holding(view, &held)?;
-        if self.held.iter().all(|known| known.id != held.id) {
-            let authority = self.settings.authority.as_bytes().to_vec();
-            self.store.hold_revocation(authority, held.clone()).await?;
-            self.held.push(held);
-        }
-        tracing::info!(revocation = %id, by = %revocation.by, "a revocation was handed in");
-        self.snapshot.view = Some(Arc::new(view));
-        self.releases.put(self.snapshot.clone());
-        // A key that was suspended takes its approvals with it.
-        self.weigh().await
-    }
-
-    /// The bytes of a request that is known here: by itself, or by its release.
-    fn request(&self, id: ObjectId) -> Option<Vec<u8>> {
-        if let Some(bytes) = self.log.objects.get(&id) {
-            return Some(bytes.clone());
-        }
-        let mut offers = self.snapshot.families.values().flat_map(|family| family.choice.offers());
-        let offer = offers.find(|offer| offer.release().id() == id)?;
-        object::write(offer.release().request()).ok()
-    }
 }
 
 /// Until the server is told to stop.
 async fn stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
-}
-
-/// A newer view with a revocation that was handed in before.
-fn hold_again(view: &LogView, held: &HeldRevocation) -> Option<LogView> {
-    let held_again = holding(view, held);
-    if let Err(error) = &held_again {
-        let revocation = hex::encode(&held.id);
-        tracing::error!(alert = "releases_revocation_over", revocation, %error, "a revocation that was handed in does not count any more");
-    }
-    held_again.ok()
-}
-
-/// The view with this revocation in it.
-fn holding(view: &LogView, held: &HeldRevocation) -> Result<LogView, view::Error> {
-    let request = held.request.iter().map(|bytes| (ObjectId::of(bytes), bytes.clone()));
-    view.holding(&held.statement, &request.collect::<BTreeMap<_, _>>(), &Limits::DEFAULT)
 }

@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::Limits;
-use attest_core::audit::checkpoint::Checkpoint;
-use attest_core::audit::note::SignedNote;
 use attest_core::audit::tile::{self, Level, Tile, WIDTH};
 use attest_core::audit::tree::Frontier;
 use attest_core::release::ObjectId;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object;
-use attest_core::release::statement::{Revocation, Revoked};
 use attest_core::release::view::{self, LogView};
 
 use super::Error;
@@ -28,12 +25,6 @@ pub(super) struct Log {
     /// Bundles and reviews that could not be had. A release is refused or lapses without them; nothing else does.
     pub(super) missing: BTreeSet<ObjectId>,
     bytes: usize,
-}
-
-/// How many leaves a checkpoint says that it is over. Nothing of it is believed: it says how much to read.
-pub(super) fn claimed_size(note: &[u8]) -> Result<u64, Error> {
-    let note = SignedNote::parse(note, &Limits::DEFAULT)?;
-    Ok(Checkpoint::parse(note.text(), &Limits::DEFAULT)?.head().size)
 }
 
 impl Log {
@@ -74,30 +65,15 @@ impl Log {
     async fn read_named(&mut self, entry: &[u8], source: &Source) -> Result<(), Error> {
         // A leaf that is none refuses the view.
         let Ok(leaf) = object::read::<Leaf>(entry, &Limits::DEFAULT) else { return Ok(()) };
-        match leaf.event {
-            Event::Policy { policy, successions } => {
-                for id in [policy].into_iter().chain(successions) {
-                    self.keep(id, source).await?;
-                }
+        while let Some(id) = view::missing(&leaf.event, &self.objects, &Limits::DEFAULT) {
+            if !self.keep(id, source).await? {
+                break;
             }
-            Event::Revoked { revocation } => {
-                self.keep(revocation, source).await?;
-                let bytes = self.objects.get(&revocation).map(Vec::as_slice).unwrap_or_default();
-                let read = object::read(bytes, &Limits::DEFAULT);
-                if let Ok(Revocation { revokes: Revoked::Request(request), .. }) = read {
-                    self.keep(request, source).await?;
-                }
-            }
-            Event::Published { bundle: id, .. } | Event::Reviewed { review: id, .. } => {
-                if !self.keep(id, source).await? {
-                    self.missing.insert(id);
-                }
-            }
-            Event::Approved { .. }
-            | Event::Attempted { .. }
-            | Event::Denied { .. }
-            | Event::Signed { .. }
-            | Event::Submitted { .. } => {}
+        }
+        if let Event::Published { bundle: id, .. } | Event::Reviewed { review: id, .. } = leaf.event
+            && !self.keep(id, source).await?
+        {
+            self.missing.insert(id);
         }
         Ok(())
     }

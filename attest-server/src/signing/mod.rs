@@ -24,11 +24,12 @@ pub use self::config::{ConfigError, SignerConfig};
 pub use self::error::{Error, Unreached};
 pub use self::journal::Entry;
 use self::journal::Journal;
-pub use self::remote::{Names, Remote};
+pub use self::remote::Remote;
 use self::replica::Replica;
 pub use self::turn::Report;
 use crate::disk;
 use crate::hsm::Holder;
+pub use crate::remote::Names;
 
 /// The release service, as the signer asks it. Nothing that it answers is believed before it was checked.
 pub trait Authority {

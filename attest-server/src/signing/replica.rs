@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use attest_core::Limits;
+use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::audit::tree::Frontier;
 use attest_core::release::assemble::Said;
-use attest_core::release::leaf::{Event, Leaf};
+use attest_core::release::catalogue::Floors;
+use attest_core::release::leaf::Leaf;
 use attest_core::release::view::{self, LogView};
 use attest_core::release::{ObjectId, object};
 use serde::{Deserialize, Serialize};
@@ -32,6 +35,18 @@ pub(super) struct Replica {
     objects: BTreeMap<ObjectId, Vec<u8>>,
     /// Bytes of both.
     held: usize,
+    known: Option<Arc<Known>>,
+}
+
+/// What the log comes to under one checkpoint.
+#[derive(Debug)]
+pub(super) struct Known {
+    note: Vec<u8>,
+    pub(super) view: LogView,
+    /// What was said about each request, below the checkpoint.
+    pub(super) said: Said,
+    /// What families have reached, once that was asked and every bundle was at hand.
+    pub(super) floors: OnceLock<Floors>,
 }
 
 /// A service that lies about its log's size does not fill the memory: a million leaves are some 300 MB, and golden values of a family are
@@ -50,17 +65,20 @@ impl Replica {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { pin, disk, seen, leaves: Vec::new(), objects: BTreeMap::new(), held: 0 })
+        Ok(Self { pin, disk, seen, leaves: Vec::new(), objects: BTreeMap::new(), held: 0, known: None })
     }
 
-    /// Asks for what is new, and replays all of it.
+    /// Asks for what is new, and replays all of it if something is.
     pub(super) fn refresh(
         &mut self,
         authority: &mut impl Authority,
         limits: &Limits,
-    ) -> Result<LogView, Error> {
+    ) -> Result<Arc<Known>, Error> {
         let checkpoint = authority.checkpoint()?;
-        let size = size_said(&checkpoint).ok_or(Error::Withheld("the checkpoint's size".to_owned()))?;
+        if let Some(known) = self.known.as_ref().filter(|known| known.note == checkpoint) {
+            return Ok(Arc::clone(known));
+        }
+        let size = Checkpoint::unverified(&checkpoint, limits).map_err(view::Error::from)?.head().size;
         if let Some(seen) = self.seen.as_ref().filter(|seen| size < seen.size) {
             return Err(Error::LogBackwards { got: size, seen: seen.size });
         }
@@ -71,9 +89,12 @@ impl Replica {
                 return Err(Error::Withheld(format!("leaf {}", self.leaves.len())));
             }
             self.hold(more.iter().map(Vec::len).sum())?;
+            for entry in &more {
+                self.needed(authority, entry, limits)?;
+            }
             self.leaves.extend(more);
         }
-        let view = self.replay(authority, &checkpoint, size, limits);
+        let view = self.replay(&checkpoint, size, limits);
         if view.is_err() {
             // A service that gave wrong leaves is asked for all of them again.
             self.held = self.held.saturating_sub(self.leaves.iter().map(Vec::len).sum());
@@ -81,26 +102,27 @@ impl Replica {
         }
         let view = view?;
         self.remember(&view)?;
-        Ok(view)
+        let entries = self.leaves.iter().take(usize::try_from(size).unwrap_or(usize::MAX));
+        let said = Said::of(entries.map(Vec::as_slice), limits);
+        let known = Arc::new(Known { note: checkpoint, view, said, floors: OnceLock::new() });
+        self.known = Some(Arc::clone(&known));
+        Ok(known)
     }
 
-    fn replay(
-        &mut self,
-        authority: &mut impl Authority,
-        checkpoint: &[u8],
-        size: u64,
-        limits: &Limits,
-    ) -> Result<LogView, Error> {
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        loop {
-            let entries = self.leaves.iter().take(size).map(Vec::as_slice);
-            match LogView::replay(self.pin, entries, &self.objects, checkpoint, limits) {
-                Ok(view) => return self.is_the_same_log(limits).map(|()| view),
-                // Each turn brings one object, or ends it.
-                Err(view::Error::ObjectMissing { id, .. }) => self.need(authority, &id)?,
-                Err(error) => return Err(error.into()),
-            }
+    /// Has at hand what a leaf's replay asks for. A leaf that is none refuses the view.
+    fn needed(&mut self, authority: &mut impl Authority, entry: &[u8], limits: &Limits) -> Result<(), Error> {
+        let Ok(Leaf { event, .. }) = object::read::<Leaf>(entry, limits) else { return Ok(()) };
+        while let Some(id) = view::missing(&event, &self.objects, limits) {
+            self.need(authority, &id)?;
         }
+        Ok(())
+    }
+
+    fn replay(&self, checkpoint: &[u8], size: u64, limits: &Limits) -> Result<LogView, Error> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let entries = self.leaves.iter().take(size).map(Vec::as_slice);
+        let view = LogView::replay(self.pin, entries, &self.objects, checkpoint, limits)?;
+        self.is_the_same_log(limits).map(|()| view)
     }
 
     /// A68: what was seen before is the beginning of it.
@@ -152,30 +174,6 @@ impl Replica {
     pub(super) const fn objects(&self) -> &BTreeMap<ObjectId, Vec<u8>> {
         &self.objects
     }
-
-    /// What was said about each request below the witnessed checkpoint.
-    pub(super) fn said(&self, view: &LogView, limits: &Limits) -> Said {
-        Said::of(self.entries(view), limits)
-    }
-
-    /// How many attempts stand in the log for a request, below the witnessed checkpoint.
-    pub(super) fn attempts(&self, view: &LogView, id: &ObjectId, limits: &Limits) -> u32 {
-        let is_one = |entry: &&[u8]| {
-            let leaf = object::read::<Leaf>(entry, limits);
-            matches!(leaf, Ok(Leaf { event: Event::Attempted { request }, .. }) if request == *id)
-        };
-        u32::try_from(self.entries(view).filter(is_one).count()).unwrap_or(u32::MAX)
-    }
-
-    fn entries(&self, view: &LogView) -> impl Iterator<Item = &[u8]> {
-        let size = usize::try_from(view.head().size).unwrap_or(usize::MAX);
-        self.leaves.iter().take(size).map(Vec::as_slice)
-    }
-}
-
-/// What the checkpoint says of its size, before anybody's signature is checked: how much to ask for.
-fn size_said(note: &[u8]) -> Option<u64> {
-    core::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -188,7 +186,9 @@ mod tests {
 
     impl Authority for Endless {
         fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached> {
-            Ok(b"log.example\n18446744073709551615\n".to_vec())
+            let (root, signature) = ("A".repeat(43), "A".repeat(91));
+            let text = format!("log.example\n{}\n{root}=\n\n— log.example {signature}=\n", 1_u64 << 40);
+            Ok(text.into_bytes())
         }
 
         fn leaves(&mut self, _: u64) -> Result<Vec<Vec<u8>>, Unreached> {

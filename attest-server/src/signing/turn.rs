@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use attest_core::Limits;
 use attest_core::release::assemble::{self, Said, assemble};
+use attest_core::release::bundle::signature_list;
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::evaluate::{Failure, Now, Quorate, Weighing, quorate};
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::policy::{Custody, Purpose, SigningKey};
 use attest_core::release::request::{Request, ToSign};
-use attest_core::release::statement::Approval;
 use attest_core::release::view::LogView;
 use attest_core::release::{ObjectId, object};
 
 use super::journal::Entry;
+use super::replica::Known;
 use super::{Authority, Error, Signing};
 use crate::{clock, file};
 
@@ -62,12 +63,14 @@ impl<A: Authority> Signing<A> {
     /// [`Error`], where it is about all requests: the service is away, or the log is not what it was.
     pub fn turn(&mut self) -> Result<Vec<Report>, Error> {
         self.check_counter()?;
-        let view = self.replica.refresh(&mut self.authority, &self.limits)?;
-        let said = self.replica.said(&view, &self.limits);
-        let (open, mut reports) = self.open_requests(&said);
-        let floors = self.floors(&view, &said)?;
+        let known = self.replica.refresh(&mut self.authority, &self.limits)?;
+        let (open, mut reports) = self.open_requests(&known.said);
+        if open.is_empty() {
+            return Ok(reports);
+        }
+        let floors = self.floors(&known)?;
         for id in open {
-            match self.request(&id, &view, &said, &floors) {
+            match self.request(&id, &known, &floors) {
                 Ok(report) => reports.extend(report),
                 Err(error) => reports.push(Report::Failed { request: id, error }),
             }
@@ -94,67 +97,60 @@ impl<A: Authority> Signing<A> {
     }
 
     /// What families have reached. Bundles that are withheld raise nothing here; verifiers refuse what falls below.
-    fn floors(&mut self, view: &LogView, said: &Said) -> Result<Floors, Error> {
-        let bundles: Vec<ObjectId> = said.requests().filter_map(|(_, about)| about.bundle).collect();
-        for bundle in bundles {
+    fn floors(&mut self, known: &Known) -> Result<Floors, Error> {
+        if let Some(floors) = known.floors.get() {
+            return Ok(floors.clone());
+        }
+        for (_, _, bundle) in known.view.published() {
             self.replica.want(&mut self.authority, &bundle)?;
         }
-        let catalogue = Catalogue::load(view, self.replica.objects(), &Floors::new(), now(), &self.limits);
-        Ok(catalogue.floors().clone())
+        let objects = self.replica.objects();
+        let catalogue = Catalogue::load(&known.view, objects, &Floors::new(), now(), &self.limits);
+        let floors = catalogue.floors().clone();
+        if catalogue.missing().is_empty() {
+            let _ = known.floors.set(floors.clone());
+        }
+        Ok(floors)
     }
 
-    fn request(
-        &mut self,
-        id: &ObjectId,
-        view: &LogView,
-        said: &Said,
-        floors: &Floors,
-    ) -> Result<Option<Report>, Error> {
-        let bundle = self.bundle(id, said)?;
-        let weighing = Weighing { view, now: now(), floors, limits: &self.limits };
+    fn request(&mut self, id: &ObjectId, known: &Known, floors: &Floors) -> Result<Option<Report>, Error> {
+        let bundle = self.bundle(id, &known.said)?;
+        let weighing = Weighing { view: &known.view, now: now(), floors, limits: &self.limits };
         let quorate = match quorate(&bundle, &weighing) {
             Ok(quorate) => quorate,
             Err(failures) => return Ok(Some(Report::NotQuorate { request: *id, failures })),
         };
-        self.sign_for(&quorate, view)
+        self.sign_for(&quorate, known)
     }
 
     /// The request with all that speaks for it, as the log names it.
     fn bundle(&mut self, id: &ObjectId, said: &Said) -> Result<Vec<u8>, Error> {
-        self.replica.need(&mut self.authority, id)?;
-        let about = said.of_request(id).cloned().unwrap_or_default();
-        for other in about.submissions.iter().chain(&about.approvals) {
-            self.replica.want(&mut self.authority, other)?;
-        }
-        for companion in self.companions(&about.approvals) {
-            self.replica.want(&mut self.authority, &companion)?;
-        }
+        let mut asked = BTreeSet::new();
         loop {
-            match assemble(*id, said, self.replica.objects(), &self.limits) {
-                Ok(bundle) => return Ok(object::write(&bundle)?),
-                // Each turn brings one object, or ends it.
-                Err(assemble::Error::Missing { id: missing, .. }) => {
-                    self.replica.need(&mut self.authority, &missing)?;
-                }
-                Err(error) => return Err(Error::Request(id.to_string(), error.to_string())),
+            let named = assemble::named(*id, said, self.replica.objects(), &self.limits);
+            let new: Vec<ObjectId> = named.into_iter().filter(|id| asked.insert(*id)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for id in new {
+                self.replica.want(&mut self.authority, &id)?;
             }
         }
-    }
-
-    fn companions(&self, approvals: &[ObjectId]) -> BTreeSet<ObjectId> {
-        let objects = self.replica.objects();
-        let read = |id: &ObjectId| object::read::<Approval>(objects.get(id)?, &self.limits).ok();
-        approvals.iter().filter_map(read).flat_map(|approval| approval.requests).collect()
+        match assemble(*id, said, self.replica.objects(), &self.limits) {
+            Ok(bundle) => Ok(object::write(&bundle)?),
+            Err(assemble::Error::Missing { id: missing, .. }) => Err(Error::Withheld(missing.to_string())),
+            Err(error) => Err(Error::Request(id.to_string(), error.to_string())),
+        }
     }
 
     /// The next step for a request that may be signed for.
-    fn sign_for(&mut self, quorate: &Quorate, view: &LogView) -> Result<Option<Report>, Error> {
+    fn sign_for(&mut self, quorate: &Quorate, known: &Known) -> Result<Option<Report>, Error> {
         let (id, request) = (quorate.id(), quorate.request());
         let mut entry =
             self.journal.entry(&id).cloned().unwrap_or_else(|| Entry::new(&id, request.sign.len()));
         if entry.signatures().is_none() {
-            let Some(ready) = self.ready(request, view)? else { return Ok(None) };
-            let logged = self.replica.attempts(view, &id, &self.limits);
+            let Some(ready) = self.ready(request, &known.view)? else { return Ok(None) };
+            let logged = known.said.of_request(&id).map_or(0, |about| about.attempts);
             for (at, ready) in ready.iter().enumerate() {
                 if entry.signature(at).is_some() {
                     continue;
@@ -272,6 +268,5 @@ fn now() -> Now {
 
 /// How the log names signatures.
 fn signatures_id(signatures: &[Vec<u8>]) -> ObjectId {
-    let digests: Vec<u8> = signatures.iter().flat_map(|one| *ObjectId::of(one).as_bytes()).collect();
-    ObjectId::of(&digests)
+    ObjectId::of(&signature_list(signatures.iter().map(Vec::as_slice)))
 }

@@ -66,8 +66,7 @@ pub fn finish(
 ) -> Result<Vec<u8>, Error> {
     subject(key, to_be_signed, limits)?;
     super::raw::verify(key, to_be_signed, signature)?;
-    let parts = SigStructure::read(to_be_signed, limits)?;
-    Ok(sign1(parts.protected, Some(parts.payload), signature))
+    enclose(to_be_signed, signature, limits)
 }
 
 /// The bytes that were signed, or are to be, in a COSE_Sign1 with whatever signature: for those who weigh it. An empty one stands where there
@@ -82,12 +81,11 @@ pub fn enclose(to_be_signed: &[u8], signature: &[u8], limits: &Limits) -> Result
 
 /// The CoRIM that these bytes are about: they are read as whoever checks the signature will read them.
 pub(super) fn subject(key: &ReleaseKey, to_be_signed: &[u8], limits: &Limits) -> Result<ObjectId, Error> {
-    let parts = SigStructure::read(to_be_signed, limits)?;
-    let message = sign1(parts.protected, Some(parts.payload), &[]);
+    let message = enclose(to_be_signed, &[], limits)?;
     let signed = SignedCorim::parse(&message, limits)?;
     if key.scheme().cose() != Some(signed.algorithm()) {
         return Err(Error::AlgorithmUnexpected { got: signed.algorithm(), key: key.scheme() });
     }
     signed.unverified(limits)?;
-    Ok(ObjectId::of(parts.payload))
+    Ok(ObjectId::of(signed.payload()))
 }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::release::assemble::{self, Said};
 use attest_core::release::bundle::Bundle;
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::evaluate::{self, Failure as Gate, Now, Quorate, Weighing};
-use attest_core::release::leaf::{Event, Leaf};
+use attest_core::release::leaf::Leaf;
 use attest_core::release::object::{self, Object};
 use attest_core::release::request::Request;
-use attest_core::release::statement::{Revocation, Revoked};
-use attest_core::release::view::{LogView, Objects};
+use attest_core::release::view::{self, LogView};
 use attest_core::release::{ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
 
@@ -37,25 +37,20 @@ impl Known {
         let remote = Remote::connect(home)?;
         // The checkpoint first: the log may grow meanwhile, and then there are leaves that nobody witnessed.
         let checkpoint = remote.checkpoint()?;
+        let said = Checkpoint::unverified(&checkpoint, &limits)
+            .map_err(|error| Failure::malformed(error.code(), error))?;
         let mut entries = remote.leaves(0)?;
-        let size = size_of(&checkpoint);
-        entries.truncate(size.unwrap_or(entries.len()));
+        entries.truncate(usize::try_from(said.head().size).unwrap_or(usize::MAX));
         let leaves: Vec<Leaf> =
             entries.iter().filter_map(|entry| object::read(entry, &limits).ok()).collect();
         let mut objects = BTreeMap::new();
-        for id in needed(&leaves) {
-            fetch(&remote, &mut objects, id)?;
-        }
-        // What was revoked is asked about by its family.
-        let revoked: Vec<ObjectId> = revocations(&leaves)
-            .filter_map(|id| object::read::<Revocation>(objects.get(&id)?, &limits).ok())
-            .filter_map(|revocation| match revocation.revokes {
-                Revoked::Request(request) => Some(request),
-                Revoked::Key { .. } => None,
-            })
-            .collect();
-        for id in revoked {
-            fetch(&remote, &mut objects, id)?;
+        for leaf in &leaves {
+            while let Some(id) = view::missing(&leaf.event, &objects, &limits) {
+                // The replay says where it is missed.
+                if !fetch(&remote, &mut objects, id)? {
+                    break;
+                }
+            }
         }
         let bytes = entries.iter().map(Vec::as_slice);
         let view = LogView::replay(home.authority, bytes.clone(), &objects, &checkpoint, &limits)
@@ -107,34 +102,19 @@ impl Known {
 
     /// Everything that a request's bundle is made of, and the bundle.
     pub(super) fn bundle(&mut self, id: ObjectId) -> Result<Bundle, Failure> {
-        self.fetch_of_request(id)?;
+        let mut asked = BTreeSet::new();
+        loop {
+            let named = assemble::named(id, &self.said, &self.objects, &self.limits);
+            let new: Vec<ObjectId> = named.into_iter().filter(|id| asked.insert(*id)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for id in new {
+                self.object(id)?;
+            }
+        }
         assemble::assemble(id, &self.said, &self.objects, &self.limits)
             .map_err(|error| Failure::malformed(error.code(), error))
-    }
-
-    fn fetch_of_request(&mut self, id: ObjectId) -> Result<(), Failure> {
-        let request = self.request(id)?;
-        let Some(about) = self.said.of_request(&id).cloned() else { return Ok(()) };
-        let said = about.submissions.into_iter().chain(about.approvals.clone()).chain(about.signatures);
-        let listed = request.sign.iter().map(|sign| sign.sha256);
-        let ids: Vec<ObjectId> = said.chain(request.provenance.iter().copied()).chain(listed).collect();
-        for id in ids {
-            self.object(id)?;
-        }
-        let digests: Vec<ObjectId> = about
-            .signatures
-            .and_then(|id| self.objects.get(&id))
-            .map(|list| list.as_chunks::<32>().0.iter().map(|digest| ObjectId::from_bytes(*digest)).collect())
-            .unwrap_or_default();
-        let approvals = about.approvals.iter().filter_map(|id| self.objects.get(id));
-        let companions = approvals.filter_map(|bytes| {
-            object::read::<attest_core::release::statement::Approval>(bytes, &self.limits).ok()
-        });
-        let companions: BTreeSet<ObjectId> = companions.flat_map(|approval| approval.requests).collect();
-        for id in digests.into_iter().chain(companions) {
-            self.object(id)?;
-        }
-        Ok(())
     }
 
     /// What the signer would say now.
@@ -166,36 +146,12 @@ fn missing(id: ObjectId) -> Failure {
     Failure::malformed("object_missing", format!("{id} is not at hand"))
 }
 
-fn fetch(remote: &Remote, objects: &mut BTreeMap<ObjectId, Vec<u8>>, id: ObjectId) -> Result<(), Failure> {
-    if Objects::object(objects, &id).is_none()
-        && let Some(bytes) = remote.object(&id)?
-    {
-        objects.insert(id, bytes);
+/// Whether the object is at hand now.
+fn fetch(remote: &Remote, objects: &mut BTreeMap<ObjectId, Vec<u8>>, id: ObjectId) -> Result<bool, Failure> {
+    if objects.contains_key(&id) {
+        return Ok(true);
     }
-    Ok(())
-}
-
-/// What a replay asks for.
-fn needed(leaves: &[Leaf]) -> Vec<ObjectId> {
-    let of = |leaf: &Leaf| match &leaf.event {
-        Event::Policy { policy, successions } => {
-            core::iter::once(*policy).chain(successions.iter().copied()).collect()
-        }
-        Event::Revoked { revocation } => vec![*revocation],
-        _ => Vec::new(),
-    };
-    leaves.iter().flat_map(of).collect()
-}
-
-fn revocations(leaves: &[Leaf]) -> impl Iterator<Item = ObjectId> {
-    leaves.iter().filter_map(|leaf| match leaf.event {
-        Event::Revoked { revocation } => Some(revocation),
-        _ => None,
-    })
-}
-
-/// The size that a checkpoint says, before anything of it is believed: the replay compares it.
-fn size_of(checkpoint: &[u8]) -> Option<usize> {
-    let text = core::str::from_utf8(checkpoint).ok()?;
-    text.lines().nth(1)?.parse().ok()
+    let Some(bytes) = remote.object(&id)? else { return Ok(false) };
+    objects.insert(id, bytes);
+    Ok(true)
 }
