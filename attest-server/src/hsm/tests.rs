@@ -110,6 +110,28 @@ fn a_token_that_hangs_is_waited_for_until_the_deadline() {
 }
 
 #[test]
+fn a_worker_that_ends_has_closed_its_token_unless_that_hangs() {
+    struct Slow(Arc<AtomicUsize>);
+    impl Device for Slow {
+        fn check(&mut self, _: &str, _: &ReleaseKey) -> Result<(), Failure> {
+            Ok(())
+        }
+        fn sign(&mut self, _: &str, _: &ReleaseKey, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+            signs(bytes)
+        }
+        fn close(&mut self) {
+            std::thread::sleep(Duration::from_millis(300));
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let closed = Arc::new(AtomicUsize::new(0));
+    drop(Worker::start(Slow(closed.clone()), LONG, None).unwrap());
+    assert_eq!(closed.load(Ordering::SeqCst), 1);
+    drop(Worker::start(Slow(closed.clone()), Duration::from_millis(10), None).unwrap());
+    assert_eq!(closed.load(Ordering::SeqCst), 1, "it was not waited for");
+}
+
+#[test]
 fn a_thread_that_ended_is_told() {
     fn dies(_: &[u8]) -> Result<Vec<u8>, Failure> {
         panic!("as it is told to");

@@ -1,7 +1,7 @@
 //! The one thread that talks to the token.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use attest_core::release::form::ReleaseKey;
@@ -30,7 +30,11 @@ pub trait Counter: Send {
 
 /// A token behind a thread of its own.
 pub struct Worker {
-    questions: SyncSender<Question>,
+    /// Nothing: it is being dropped.
+    questions: Option<SyncSender<Question>>,
+    /// Disconnected once the thread has closed the token.
+    closed: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
     deadline: Duration,
     counter: Option<Box<dyn Counter>>,
 }
@@ -46,9 +50,13 @@ impl Worker {
         counter: Option<Box<dyn Counter>>,
     ) -> Result<Self, Error> {
         let (questions, inbox) = sync_channel(1);
-        let started = thread::Builder::new().name("hsm".to_owned()).spawn(move || serve(device, &inbox));
-        started.map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { questions, deadline, counter })
+        let (closes, closed) = sync_channel(0);
+        let started = thread::Builder::new().name("hsm".to_owned()).spawn(move || {
+            serve(device, &inbox);
+            drop::<SyncSender<()>>(closes);
+        });
+        let thread = started.map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self { questions: Some(questions), closed, thread: Some(thread), deadline, counter })
     }
 
     fn ask(&self, uri: &str, key: &ReleaseKey, to_be_signed: Option<&[u8]>) -> Result<Vec<u8>, Error> {
@@ -60,16 +68,32 @@ impl Worker {
             answer,
         };
         // One at a time: a full channel means that the token hangs in an earlier question.
-        self.questions.try_send(question).map_err(|error| {
-            Error::Unavailable(match error {
-                TrySendError::Full(_) => "it has not answered an earlier question yet".to_owned(),
-                TrySendError::Disconnected(_) => "its thread has ended".to_owned(),
-            })
+        let ended = || Error::Unavailable("its thread has ended".to_owned());
+        let questions = self.questions.as_ref().ok_or_else(ended)?;
+        questions.try_send(question).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                Error::Unavailable("it has not answered an earlier question yet".to_owned())
+            }
+            TrySendError::Disconnected(_) => ended(),
         })?;
         match answered.recv_timeout(self.deadline) {
             Ok(answer) => answer,
             Err(RecvTimeoutError::Timeout) => Err(Error::Deadline { seconds: self.deadline.as_secs() }),
             Err(RecvTimeoutError::Disconnected) => Err(Error::InTheMiddle("its thread has ended".to_owned())),
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// A module that still works while the program ends finds what it stands on taken away: SoftHSM2 crashes. One that hangs is waited for no
+    /// longer than for an answer.
+    fn drop(&mut self) {
+        self.questions = None;
+        let closed = self.closed.recv_timeout(self.deadline);
+        if closed == Err(RecvTimeoutError::Disconnected)
+            && let Some(thread) = self.thread.take()
+        {
+            drop(thread.join());
         }
     }
 }
