@@ -19,6 +19,7 @@ use super::home::{FILE, Home};
 use super::{name, named, policy, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input};
 use crate::clock;
+use crate::hsm::{KeyUri, UriError};
 
 const DAY: u64 = 86_400;
 const KEY_BYTES: usize = 16 << 10;
@@ -56,7 +57,7 @@ pub(super) struct Init {
     /// A key that signs releases, PEM, by what it signs: corim, cose, raw or authenticode
     #[arg(long = "signing-key", value_name = "PURPOSE=FILE", value_parser = named, required = true)]
     signing_keys: Vec<(Name, String)>,
-    /// Where the signer finds these keys (RFC 7512)
+    /// Where the signer finds these keys (RFC 7512); where it names no object, each is called by what it signs
     #[arg(long, value_name = "URI", value_parser = words, default_value = "pkcs11:token=attest")]
     pkcs11: Words,
     /// The log's key, `NAME+ID+KEY`, or a file with it
@@ -210,7 +211,7 @@ impl Init {
             let purpose = purpose(what.as_str())?;
             let key = SigningKey {
                 public_key: Blob(spki(file)?),
-                pkcs11: self.pkcs11.clone(),
+                pkcs11: place(&self.pkcs11, what, self.signing_keys.len())?,
                 family: Some(self.family.clone()),
                 purpose,
                 rsa_padding: None,
@@ -239,6 +240,22 @@ impl Init {
         let threshold = u64::try_from(least.max(witnesses.len() / 2 + 1)).unwrap_or(u64::MAX);
         let key = verifier_key(&self.log)?;
         Ok(LogRules { key, witnesses, threshold, soft_age_seconds: DAY, hard_age_seconds: 7 * DAY })
+    }
+}
+
+/// Where one of so many keys is.
+fn place(pkcs11: &Words, what: &Name, keys: usize) -> Result<Words, Failure> {
+    match KeyUri::parse(pkcs11.as_str()) {
+        Ok(_) if keys == 1 => Ok(pkcs11.clone()),
+        Ok(_) => Err(Failure::usage(
+            "pkcs11_object",
+            "--pkcs11 names one key, and there are several: leave its object out",
+        )),
+        Err(UriError::KeyUnnamed) => {
+            let named = format!("{};object={what}", pkcs11.as_str().trim_end_matches(';'));
+            words(&named).map_err(|e| Failure::usage(e.code(), e))
+        }
+        Err(error) => Err(Failure::usage("pkcs11_uri", error)),
     }
 }
 
@@ -293,4 +310,23 @@ fn verifier_key(text: &str) -> Result<String, Failure> {
     let bytes = input::read_file(text.as_ref(), KEY_BYTES)?;
     let key = String::from_utf8(bytes).map_err(|e| Failure::usage("verifier_key", format!("{text}: {e}")))?;
     Ok(key.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_has_a_place_of_its_own() {
+        let at = |uri: &str, keys| {
+            place(&words(uri).unwrap(), &name("corim").unwrap(), keys)
+                .map(|it| it.to_string())
+                .map_err(|failure| failure.to_json()["error"]["code"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(at("pkcs11:token=release", 2), Ok("pkcs11:token=release;object=corim".to_owned()));
+        assert_eq!(at("pkcs11:token=release;", 1), Ok("pkcs11:token=release;object=corim".to_owned()));
+        assert_eq!(at("pkcs11:token=release;object=k", 1), Ok("pkcs11:token=release;object=k".to_owned()));
+        assert_eq!(at("pkcs11:token=release;object=k", 2), Err("pkcs11_object".to_owned()));
+        assert_eq!(at("pkcs11:object=k", 1), Err("pkcs11_uri".to_owned()));
+    }
 }
