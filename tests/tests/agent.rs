@@ -118,3 +118,30 @@ fn the_agent_uses_a_given_subject_key_and_an_rsa_key_if_told_so() {
     let (code, _, words) = machine.attest(&["--subject-key", "log"]);
     assert_eq!(code, 2, "{words}");
 }
+
+#[test]
+fn what_the_agent_collects_is_what_golden_values_are_learned_from() {
+    let machine = Machine::new();
+    let path = |name: &str| machine.site.path(name);
+    fs::write(path("log"), machine.member.record.log.bytes()).unwrap();
+    fs::write(path("ima"), machine.member.record.ima.bytes()).unwrap();
+    let collect = |nonce: &str| {
+        let mut agent = Command::new(binary("tpm-sim", "attest-agent"));
+        agent.args(["collect", "--tcti", &machine.member.tpm.tcti(), "--nonce", nonce]);
+        agent.args(["--event-log", "log", "--ima", "ima", "--out", "boot"]).current_dir(path("."));
+        run(&mut agent)
+    };
+    assert_eq!(collect("5a5a").0, 2, "a nonce of two bytes");
+    let (code, written, words) = collect(&"5a".repeat(32));
+    assert_eq!((code, written.lines().count()), (0, 7), "{written}{words}");
+
+    let mut learn = Command::new(binary("attest-server", "attest"));
+    learn.args(["golden", "learn", "--family", FAMILY, "--out", "learned.toml"]);
+    learn.args(["--eventlog", "boot/eventlog.bin", "--ima", "boot/ima.bin", "--pcrs", "boot/pcrs.json"]);
+    learn.args(["--attest", "boot/quote.attest", "--signature", "boot/quote.sig", "--ak", "boot/ak.pub"]);
+    learn.args(["--nonce", &fs::read_to_string(path("boot/nonce.hex")).unwrap()]);
+    let (code, _, words) = run(learn.current_dir(path(".")));
+    assert_eq!(code, 0, "{words}");
+    let learned = fs::read_to_string(path("learned.toml")).unwrap();
+    assert!(learned.contains("evidence = \"quoted\""), "{learned}");
+}

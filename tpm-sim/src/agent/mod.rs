@@ -1,5 +1,6 @@
 //! The agent of a real machine: enrols once, then answers challenges with the kernel's own logs.
 
+mod collect;
 mod logs;
 mod state;
 mod tokens;
@@ -17,6 +18,7 @@ use crate::client::{self, Address, Enrolment, Evidence, Judgement, Server};
 use crate::device::{self, AkAlgorithm, AkTemplate, AttestationKey, Device, Quote};
 use crate::subject;
 
+pub use collect::{Collect, PCRS};
 pub use logs::{DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, Logs, Source};
 pub use state::State;
 pub use tokens::TokenProgram;
@@ -164,13 +166,7 @@ impl Agent {
             None => device.ek_chain()?,
         };
         let ek = device.any_endorsement_key()?;
-        let ak = match device.persistent_ak(options.ak_handle)? {
-            Some(ak) => ak,
-            None => {
-                let ak = device.create_ak(&AkTemplate::new(options.algorithm, b"attest-agent"))?;
-                device.persist_ak(ak, options.ak_handle)?
-            }
-        };
+        let ak = attestation_key(&mut device, options.ak_handle, options.algorithm)?;
         let server = Server::connect(&self.address).await?;
         let enrolment = Enrolment::new(&ek, &intermediates, &ak, &options.family);
         let enrolled = server.enrol(&mut device, &ek, &ak, enrolment).await?;
@@ -229,6 +225,21 @@ impl Agent {
             Some(path) => subject::load(path)?,
             None => subject::load_or_generate(&self.state_dir.join("subject.pem"))?,
         })
+    }
+}
+
+/// The attestation key at this handle, which is made if there is none.
+fn attestation_key(
+    device: &mut Device,
+    handle: u32,
+    algorithm: AkAlgorithm,
+) -> Result<AttestationKey, device::Error> {
+    match device.persistent_ak(handle)? {
+        Some(ak) => Ok(ak),
+        None => {
+            let ak = device.create_ak(&AkTemplate::new(algorithm, b"attest-agent"))?;
+            device.persist_ak(ak, handle)
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tpm_sim::agent::{
-    Agent, DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, EnrolOptions, Error, Logs, Source,
-    TokenProgram, write_private,
+    Agent, Collect, DEFAULT_EVENT_LOG, DEFAULT_IMA_LIST, DEFAULT_USERSPACE_LOG, EnrolOptions, Error, Logs,
+    Source, TokenProgram, write_private,
 };
+use tpm_sim::bank::Bank;
 use tpm_sim::client::{Address, Judgement};
 use tpm_sim::device::AkAlgorithm;
 use tpm_sim::quiet;
@@ -30,6 +31,8 @@ enum Command {
     Enrol(Enrol),
     /// Answers one challenge and writes the verdict token to a file.
     Attest(Attest),
+    /// Writes this boot's evidence into a folder, for `attest golden learn` and `attest verify`. No server is asked.
+    Collect(CollectBoot),
 }
 
 #[derive(Args)]
@@ -80,18 +83,8 @@ struct Enrol {
 struct Attest {
     #[command(flatten)]
     common: Common,
-    #[arg(long, value_name = "FILE", help = format!("The firmware's event log [default: {DEFAULT_EVENT_LOG}]"))]
-    event_log: Option<PathBuf>,
-    /// Send no event log.
-    #[arg(long, conflicts_with = "event_log")]
-    no_event_log: bool,
-    #[arg(long, value_name = "FILE", help = format!("The IMA list [default: {DEFAULT_IMA_LIST}, if there is one]"))]
-    ima: Option<PathBuf>,
-    /// Send no IMA list.
-    #[arg(long, conflicts_with = "ima")]
-    no_ima: bool,
-    #[arg(long, value_name = "FILE", help = format!("systemd's userspace log [default: {DEFAULT_USERSPACE_LOG}, if there is one]"))]
-    userspace_log: Option<PathBuf>,
+    #[command(flatten)]
+    logs: LogFlags,
     /// A program that asks another root of trust for an attestation token: it gets the nonce in hexadecimal as its argument, and writes the
     /// token (CWT or JWT) to its standard output. One verdict is about quote and tokens.
     #[arg(long, value_name = "PROGRAM")]
@@ -107,12 +100,103 @@ struct Attest {
     json: bool,
 }
 
+/// Where the logs come from.
+#[derive(Args)]
+struct LogFlags {
+    #[arg(long, value_name = "FILE", help = format!("The firmware's event log [default: {DEFAULT_EVENT_LOG}]"))]
+    event_log: Option<PathBuf>,
+    /// Send no event log.
+    #[arg(long, conflicts_with = "event_log")]
+    no_event_log: bool,
+    #[arg(long, value_name = "FILE", help = format!("The IMA list [default: {DEFAULT_IMA_LIST}, if there is one]"))]
+    ima: Option<PathBuf>,
+    /// Send no IMA list.
+    #[arg(long, conflicts_with = "ima")]
+    no_ima: bool,
+    #[arg(long, value_name = "FILE", help = format!("systemd's userspace log [default: {DEFAULT_USERSPACE_LOG}, if there is one]"))]
+    userspace_log: Option<PathBuf>,
+}
+
+impl LogFlags {
+    fn logs(self) -> Logs {
+        let source = |withheld, file: Option<PathBuf>| match (withheld, file) {
+            (true, _) => Source::Withheld,
+            (false, Some(file)) => Source::File(file),
+            (false, None) => Source::Kernel,
+        };
+        Logs {
+            event_log: source(self.no_event_log, self.event_log),
+            ima_list: source(self.no_ima, self.ima),
+            userspace_log: source(false, self.userspace_log),
+        }
+    }
+}
+
+#[derive(Args)]
+struct CollectBoot {
+    /// The TPM: device:/dev/tpmrm0, tabrmd:, or swtpm:host=127.0.0.1,port=2321.
+    #[arg(long, default_value = "device:/dev/tpmrm0")]
+    tcti: String,
+    /// Persistent handle of the attestation key.
+    #[arg(long, value_parser = handle, default_value = "0x81014154")]
+    ak_handle: u32,
+    /// Algorithm of the attestation key, if it has to be made.
+    #[arg(long, value_enum, default_value = "ecc")]
+    ak: Algorithm,
+    /// Banks to quote.
+    #[arg(long, value_enum, default_value = "sha256", value_delimiter = ',')]
+    banks: Vec<QuotedBank>,
+    /// What the quote is made over, in hexadecimal: 16 to 64 bytes of whoever will look at it.
+    #[arg(long, value_parser = nonce)]
+    nonce: Nonce,
+    #[command(flatten)]
+    logs: LogFlags,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum QuotedBank {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl From<QuotedBank> for Bank {
+    fn from(bank: QuotedBank) -> Bank {
+        match bank {
+            QuotedBank::Sha256 => Bank::Sha256,
+            QuotedBank::Sha384 => Bank::Sha384,
+            QuotedBank::Sha512 => Bank::Sha512,
+        }
+    }
+}
+
+/// Bytes that a quote is made over.
+#[derive(Clone)]
+struct Nonce(Vec<u8>);
+
+fn nonce(text: &str) -> Result<Nonce, String> {
+    let bytes = hex::decode(text).map_err(|error| error.to_string())?;
+    if (16..=64).contains(&bytes.len()) { Ok(Nonce(bytes)) } else { Err("16 to 64 bytes".to_owned()) }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Algorithm {
     /// ECDSA on P-256.
     Ecc,
     /// RSASSA, 2048 bits.
     Rsa,
+}
+
+impl From<Algorithm> for AkAlgorithm {
+    fn from(algorithm: Algorithm) -> AkAlgorithm {
+        match algorithm {
+            Algorithm::Ecc => AkAlgorithm::EccP256,
+            Algorithm::Rsa => AkAlgorithm::Rsa2048,
+        }
+    }
 }
 
 /// As the server names an enrolled key.
@@ -141,6 +225,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Enrol(options) => enrol(options).await,
         Command::Attest(options) => attest(options).await,
+        Command::Collect(options) => collect(options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("attest-agent: {error}");
@@ -155,26 +240,15 @@ async fn main() -> ExitCode {
 }
 
 async fn enrol(options: Enrol) -> Result<ExitCode, Error> {
-    let algorithm = match options.ak {
-        Algorithm::Ecc => AkAlgorithm::EccP256,
-        Algorithm::Rsa => AkAlgorithm::Rsa2048,
-    };
-    let Enrol { common, family, intermediates, ak_handle, .. } = options;
+    let Enrol { common, family, intermediates, ak_handle, ak } = options;
+    let algorithm = ak.into();
     let state = common.agent().enrol(&EnrolOptions { family, intermediates, ak_handle, algorithm }).await?;
     println!("{}", state.device_id);
     Ok(ExitCode::SUCCESS)
 }
 
 async fn attest(options: Attest) -> Result<ExitCode, Error> {
-    let source = |withheld, file: Option<PathBuf>| match (withheld, file) {
-        (true, _) => Source::Withheld,
-        (false, Some(file)) => Source::File(file),
-        (false, None) => Source::Kernel,
-    };
-    let event_log = source(options.no_event_log, options.event_log);
-    let ima_list = source(options.no_ima, options.ima);
-    let userspace_log = source(false, options.userspace_log);
-    let logs = Logs { event_log, ima_list, userspace_log };
+    let logs = options.logs.logs();
     if !options.token_key.is_empty() && options.token_key.len() != options.token_program.len() {
         eprintln!("attest-agent: give one --token-key for each --token-program, in the same order, or none");
         return Ok(ExitCode::from(2));
@@ -194,6 +268,17 @@ async fn attest(options: Attest) -> Result<ExitCode, Error> {
     Ok(if affirming { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+fn collect(options: CollectBoot) -> Result<ExitCode, Error> {
+    let CollectBoot { tcti, ak_handle, ak, banks, nonce, logs, out } = options;
+    let banks = banks.into_iter().map(Bank::from).collect();
+    let algorithm = ak.into();
+    let collect = Collect { tcti, ak_handle, algorithm, banks, nonce: nonce.0, logs: logs.logs() };
+    for path in collect.run(&out)? {
+        println!("{}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn show(judgement: &Judgement, json: bool) {
     let verdict = &judgement.verdict;
     let status = status_name(verdict.status());
@@ -209,8 +294,15 @@ fn show(judgement: &Judgement, json: bool) {
             })
             .collect();
         let causes: Vec<&str> = verdict.causes.iter().map(|cause| cause.cause.as_str()).collect();
+        let golden = verdict.golden.as_ref().map(|golden| {
+            serde_json::json!({
+                "source": golden.source, "release": golden.release, "tier": golden.tier, "variant": golden.variant,
+                "version": golden.governed.as_ref().map(|governed| &governed.version),
+                "log_index": golden.governed.as_ref().map(|governed| governed.log_index),
+            })
+        });
         let document = serde_json::json!({
-            "status": status, "development": verdict.development, "reasons": reasons, "causes": causes,
+            "status": status, "development": verdict.development, "golden": golden, "reasons": reasons, "causes": causes,
         });
         println!("{document}");
         return;
@@ -219,6 +311,11 @@ fn show(judgement: &Judgement, json: bool) {
         "{status}{}",
         if verdict.development { " (development: no TLS, or golden values that nobody signed)" } else { "" }
     );
+    if let Some((golden, governed)) =
+        verdict.golden.as_ref().and_then(|golden| Some((golden, golden.governed.as_ref()?)))
+    {
+        println!("  release {}: {}, {}", governed.version, golden.tier, golden.release);
+    }
     for reason in verdict.reasons.iter().filter(|reason| reason.severity != "info") {
         let place = reason.pcr.map_or(String::new(), |pcr| format!(" (PCR {pcr})"));
         println!("  {}: {}{place}: {}", reason.severity, reason.code, reason.explain);

@@ -108,8 +108,11 @@ impl Maker {
         at(&path, fs::read_to_string(&path))
     }
 
-    /// The folder with the factory state of a serial number.
-    fn manufacture(&self, serial: &str) -> Result<PathBuf, Error> {
+    /// The folder with the state of a serial number's TPM, as it left the factory: for whoever powers swtpm on by other means.
+    ///
+    /// # Errors
+    /// Setting up fails.
+    pub fn manufacture(&self, serial: &str) -> Result<PathBuf, Error> {
         let state = self.folder.join("tpms").join(serial);
         if state.join(STATE_FILE).exists() {
             return Ok(state);
