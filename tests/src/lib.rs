@@ -4,10 +4,14 @@
 
 mod bin;
 mod member;
+mod page;
 mod server;
+mod shell;
 mod site;
 
 pub use bin::{binary, run};
 pub use member::{Keys, LABEL, Member, names};
+pub use page::{first_hour, ports};
 pub use server::Server;
+pub use shell::Shell;
 pub use site::{FAMILY, Site};

@@ -1,0 +1,164 @@
+//! The whole chain on a real boot: a unified kernel image that two people approved and an HSM signed boots under Secure Boot on a machine whose
+//! firmware knows our certificate alone, and attests; one that nobody released does not boot, or is found out; and what is taken back is refused.
+//!
+//! QEMU emulates the machine, swtpm its TPM; firmware, kernel and boot stub are Debian's. docs/real-boot.md tells it step by step.
+
+mod chain;
+mod machine;
+
+use std::time::{Duration, Instant};
+
+use attest_tests::FAMILY;
+use chain::Chain;
+use machine::{FirmwareConfig, Machine};
+
+/// An emulated boot takes some 15 seconds on a machine that does nothing else.
+const BOOT: Duration = Duration::from_secs(240);
+
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "the machine that is booted is an x86-64 one")]
+fn the_whole_chain_on_a_real_boot() {
+    let mut chain = Chain::begin();
+    let mut times = Times::new();
+
+    // The image first: nobody's machine starts it before two people approved it and the HSM signed it.
+    let signed = chain.release_image();
+    times.lap("image built, approved, signed");
+    // Its measurements second, learned from a boot of it in the laboratory.
+    chain.learn(&reference_boot(&chain, &signed));
+    times.lap("reference boot");
+    let release = chain.release_measurements();
+    times.lap("measurements approved, signed, published");
+
+    // Whoever changes what is in the initrd needs more than the bytes of the signature.
+    for (name, image) in chain.unreleased_images(&signed) {
+        does_not_boot(&chain, name, &image);
+        times.lap(name);
+    }
+    without_secure_boot(&chain, &release);
+    times.lap("Secure Boot off");
+    with_the_release(&mut chain, &signed, &release);
+    times.lap("the release, and its revocation");
+    eprintln!("{times}");
+}
+
+/// The evidence of a boot of this image, as `attest-agent collect` wrote it.
+fn reference_boot(chain: &Chain, image: &std::path::Path) -> Vec<u8> {
+    let config = [FirmwareConfig::text("mode", "collect"), FirmwareConfig::text("nonce", &"5a".repeat(32))];
+    let mut machine = chain.boot("laboratory", "reference", image, true, &config);
+    machine.wait_for("GUEST evidence", BOOT);
+    let lines = machine.lines_until("GUEST end of evidence", BOOT);
+    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, lines.concat()).expect("base64")
+}
+
+fn does_not_boot(chain: &Chain, name: &str, image: &std::path::Path) {
+    let mut machine = chain.boot("device", name, image, true, &chain.attesting());
+    // The firmware says so, and goes on to what else it could boot.
+    let refusal = machine.wait_for("BdsDxe: failed to load", BOOT);
+    assert!(refusal.contains("Pci(0x1,0x0)") && refusal.contains("Access Denied"), "{name}: {refusal}");
+    machine.wait_for_any(&["Shell>", "BdsDxe: No bootable option", "Press any key"], BOOT);
+    let console = machine.console();
+    assert!(!console.contains("GUEST") && !console.contains("Linux version"), "{name} booted:\n{console}");
+    assert!(!console.contains("starting Boot0001"), "{name} was started:\n{console}");
+}
+
+/// The same firmware with the same keys, which asks nobody: the image starts, and the verifier tells.
+fn without_secure_boot(chain: &Chain, release: &str) {
+    let mut machine = chain.boot("device", "secure-boot-off", &chain.unsigned(), false, &chain.attesting());
+    assert!(machine.wait_for("GUEST implant", BOOT).contains("a line that nobody reviewed"));
+    enrolled(&mut machine);
+    let verdict = Verdict::next(&mut machine);
+    assert_eq!((verdict.exit, verdict.status()), (1, "contraindicated"), "{}", verdict.json);
+    // It is told against what was released, and both differences are named.
+    assert_eq!(verdict.json["golden"]["release"], release, "{}", verdict.json);
+    for (code, pcr) in [("golden_mismatch", 4), ("golden_mismatch", 7), ("golden_mismatch", 11)] {
+        assert!(verdict.names(code, Some(pcr)), "{code} in PCR {pcr}: {}", verdict.json);
+    }
+}
+
+/// It boots, attests, is affirmed by the release's name, and once the release is revoked it is not, without a reboot.
+fn with_the_release(chain: &mut Chain, image: &std::path::Path, release: &str) {
+    let mut machine = chain.boot("device", "released", image, true, &chain.attesting());
+    enrolled(&mut machine);
+    let verdict = Verdict::next(&mut machine);
+    assert_eq!((verdict.exit, verdict.status()), (0, "affirming"), "{}", verdict.json);
+    let golden = &verdict.json["golden"];
+    assert_eq!((&golden["source"], &golden["tier"]), (&"release".into(), &"production".into()), "{golden}");
+    assert_eq!((&golden["release"], &golden["version"]), (&release.into(), &"2026.11.1".into()), "{golden}");
+    assert_eq!(verdict.json["development"], false, "{}", verdict.json);
+    // An access system that knows the verifier's public key alone lets it in.
+    let token = machine.wait_for("GUEST token", BOOT);
+    let ear = chain.accepted(token.trim_start_matches("GUEST token ")).into_affirming().expect("affirming");
+    assert_eq!((ear.ear().golden().release.as_deref(), ear.ear().family()), (Some(release), FAMILY));
+    let console = machine.console();
+    assert!(!console.contains("GUEST implant") && console.contains("starting Boot0001"), "{console}");
+
+    chain.revoke(release);
+    let since = Instant::now();
+    let refused = loop {
+        let verdict = Verdict::next(&mut machine);
+        if verdict.status() != "affirming" {
+            break verdict;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "still affirmed: {}", verdict.json);
+    };
+    assert_eq!((refused.exit, refused.status()), (1, "contraindicated"), "{}", refused.json);
+    assert!(refused.names("release_withdrawn", None), "{}", refused.json);
+    let token = machine.wait_for("GUEST token", BOOT);
+    assert!(chain.accepted(token.trim_start_matches("GUEST token ")).into_affirming().is_err());
+    eprintln!("from the published revocation to the first refusal: {:.1} s", since.elapsed().as_secs_f32());
+}
+
+fn enrolled(machine: &mut Machine) {
+    let line = machine.wait_for("GUEST enrolled", BOOT);
+    assert!(line.starts_with("GUEST enrolled 0 "), "{line}");
+}
+
+/// What the agent in the machine was told.
+struct Verdict {
+    exit: i32,
+    json: serde_json::Value,
+}
+
+impl Verdict {
+    /// `GUEST verdict EXIT UPTIME JSON`.
+    fn next(machine: &mut Machine) -> Verdict {
+        let line = machine.wait_for("GUEST verdict", BOOT);
+        let parts: Vec<&str> = line.splitn(5, ' ').collect();
+        let [_, _, exit, _, json] = parts[..] else { panic!("{line}") };
+        let json = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {line}"));
+        Verdict { exit: exit.parse().expect("a number"), json }
+    }
+
+    fn status(&self) -> &str {
+        self.json["status"].as_str().expect("a status")
+    }
+
+    fn names(&self, code: &str, pcr: Option<u32>) -> bool {
+        let reasons = self.json["reasons"].as_array().expect("reasons");
+        reasons.iter().any(|it| it["code"] == code && pcr.is_none_or(|pcr| it["pcr"] == pcr))
+    }
+}
+
+/// How long what took.
+struct Times {
+    since: Instant,
+    laps: Vec<(String, Duration)>,
+}
+
+impl Times {
+    fn new() -> Times {
+        Times { since: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, what: &str) {
+        self.laps.push((what.to_owned(), self.since.elapsed()));
+        self.since = Instant::now();
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.laps.iter().try_for_each(|(what, took)| writeln!(f, "{:6.1} s  {what}", took.as_secs_f32()))
+    }
+}
