@@ -78,6 +78,9 @@ pub mod result;
 mod rsa_numbers;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(all(feature = "bench", not(test)))]
+#[expect(dead_code, reason = "a benchmark uses some of what tests do")]
+pub(crate) mod testing;
 pub mod time;
 
 pub use digest::{Digest, HashAlg};

@@ -9,8 +9,8 @@ use super::evaluate::{self, Emergency, Failure, Gate, Now, Release, Weighing};
 use super::name::Name;
 use super::object::ObjectId;
 use super::request::Kind;
-use super::view::{LogView, Objects, Place};
-use crate::Limits;
+use super::view::{LogView, Objects, Place, Rules};
+use crate::{Limits, Timestamp};
 
 /// What families have reached: security versions that none of their releases falls below.
 pub type Floors = BTreeMap<Name, u64>;
@@ -25,6 +25,8 @@ pub struct Catalogue {
     floors: Floors,
     refused: Vec<Refused>,
     missing: Vec<ObjectId>,
+    /// What it was weighed by, and when.
+    by: Option<(Rules, Timestamp)>,
 }
 
 /// A release that does not count.
@@ -51,15 +53,36 @@ impl Catalogue {
     /// reached when this was asked before, so that a bundle that is withheld later takes nothing back.
     #[must_use]
     pub fn load(view: &LogView, objects: &dyn Objects, reached: &Floors, now: Now, limits: &Limits) -> Self {
+        Self::default().again(view, objects, reached, now, limits)
+    }
+
+    /// The same under a view of a log that has grown, or at a later time. What counted here and nothing touched since is not weighed again.
+    #[must_use]
+    pub fn again(
+        &self,
+        view: &LogView,
+        objects: &dyn Objects,
+        reached: &Floors,
+        now: Now,
+        limits: &Limits,
+    ) -> Self {
+        let untouched = self.untouched(view, now);
         let mut published: Vec<_> = view.published().collect();
         published.sort_by_key(|(_, place, _)| *place);
         let mut reviews: BTreeMap<ObjectId, Vec<&[u8]>> = BTreeMap::new();
         for (request, review) in view.reviews() {
             reviews.entry(request).or_default().extend(object(objects, review));
         }
-        let mut catalogue = Self { floors: reached.clone(), ..Self::default() };
+        let by = Some((view.rules(), time(view, now)));
+        let mut catalogue = Self { floors: reached.clone(), by, ..Self::default() };
         let mut weighed = Vec::new();
         for (request, _, bundle) in published {
+            if let Some(release) = untouched.get(&request).filter(|release| release.bundle() == bundle) {
+                catalogue.reach(release, &[]);
+                let (release, failures) = (Some((*release).clone()), Vec::new());
+                weighed.push(Weighed { bundle, request, release, failures });
+                continue;
+            }
             let Some(bytes) = object(objects, bundle) else {
                 catalogue.missing.push(request);
                 continue;
@@ -79,6 +102,20 @@ impl Catalogue {
         one_emergency_at_a_time(&mut weighed, view);
         weighed.into_iter().for_each(|one| catalogue.take(one));
         catalogue
+    }
+
+    /// Those that count in this view and at this time because they counted here: nobody's word was taken back, no policy followed, the log is
+    /// fresh, and the release is none that lapses by itself.
+    fn untouched(&self, view: &LogView, now: Now) -> BTreeMap<ObjectId, &Release> {
+        let time = time(view, now);
+        let is_same = self.by.as_ref().is_some_and(|(rules, at)| *rules == view.rules() && *at <= time);
+        if !is_same || evaluate::is_over_age(view, time) {
+            return BTreeMap::new();
+        }
+        let lasts = |release: &&Release| {
+            release.emergency().is_none() && release.valid_until().is_none_or(|until| time <= until)
+        };
+        self.releases().filter(lasts).map(|release| (release.id(), release)).collect()
     }
 
     /// Inv. 9: what people approved for production raises the floor, and it stays there when that is taken back.
@@ -157,6 +194,11 @@ impl Catalogue {
     pub fn missing(&self) -> &[ObjectId] {
         &self.missing
     }
+}
+
+/// Their clock, or the witnesses', whichever is later.
+fn time(view: &LogView, now: Now) -> Timestamp {
+    now.clock.max(view.time())
 }
 
 /// Whether a release that falls short in this alone was one.

@@ -5,6 +5,9 @@
 
 pub mod approvals;
 pub mod assemble;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 pub mod built;
 pub mod bundle;
 pub mod catalogue;
@@ -24,6 +27,9 @@ pub mod speaker;
 pub mod ssh;
 pub mod statement;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(all(feature = "bench", not(test)))]
+#[expect(dead_code, reason = "a benchmark uses some of what tests do")]
 pub(crate) mod testing;
 pub mod view;
 

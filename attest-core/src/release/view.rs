@@ -78,6 +78,15 @@ pub struct LogView {
     passed_over: Vec<PassedOver>,
 }
 
+/// What in a log decides about what counted before: while these are the same, later leaves take nothing of it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    policies: Vec<(u64, ObjectId)>,
+    revoked: Vec<ObjectId>,
+    suspended: Vec<Suspension>,
+    compromised: BTreeMap<ObjectId, u64>,
+}
+
 /// A revocation that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
@@ -109,6 +118,28 @@ impl LogView {
     #[must_use]
     pub const fn authority(&self) -> ObjectId {
         self.authority
+    }
+
+    /// What decides about what counted before.
+    pub(super) fn rules(&self) -> Rules {
+        // Every field is named, so that a new one is thought about here: the first place of a mark is never another one later.
+        let Self {
+            authority: _,
+            head: _,
+            time: _,
+            places: _,
+            passed_over: _,
+            policies,
+            revoked,
+            suspended,
+            compromised,
+        } = self;
+        Rules {
+            policies: policies.iter().map(|(from, policy)| (*from, policy.id())).collect(),
+            revoked: revoked.keys().copied().collect(),
+            suspended: suspended.clone(),
+            compromised: compromised.clone(),
+        }
     }
 
     /// How many leaves were replayed, and the root over them.

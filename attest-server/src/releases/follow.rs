@@ -82,6 +82,8 @@ pub(crate) struct Follower {
     note: Vec<u8>,
     mark: Option<ReleaseMark>,
     floors: Floors,
+    /// What the log came to when it was weighed.
+    catalogue: Catalogue,
     held: Vec<HeldRevocation>,
     snapshot: Snapshot,
     /// A checkpoint that is later than this says what time it is; nothing before the first one.
@@ -118,6 +120,7 @@ impl Follower {
         let mut follower = Self {
             held: store.held_revocations(authority).await?,
             floors: floors.collect(),
+            catalogue: Catalogue::default(),
             snapshot: Snapshot {
                 is_forked: mark.as_ref().is_some_and(|mark| mark.is_forked),
                 ..Snapshot::default()
@@ -318,8 +321,9 @@ impl Follower {
         let Some(view) = self.snapshot.view.clone() else { return Ok(()) };
         let now = Now { clock: clock::now(), is_confirmed: self.snapshot.is_confirmed };
         let (floors, families) = (self.floors.clone(), self.settings.families.clone());
+        let before = std::mem::take(&mut self.catalogue);
         let weighed = self.apart(move |log| {
-            let catalogue = Catalogue::load(&view, &log.objects, &floors, now, &Limits::DEFAULT);
+            let catalogue = before.again(&view, &log.objects, &floors, now, &Limits::DEFAULT);
             let of_family = |(name, (own, accepted)): (String, (Name, AcceptedTiers))| {
                 (name, Family::new(Choice::new(&own, &catalogue, &accepted)))
             };
@@ -345,6 +349,7 @@ impl Follower {
             refused = catalogue.refused().len(),
             "releases weighed"
         );
+        self.catalogue = catalogue;
         self.snapshot.families = Arc::new(families);
         self.weighed = Some(Instant::now());
         self.releases.put(self.snapshot.clone());

@@ -205,3 +205,97 @@ fn a_bundle_published_for_another_request() {
     assert_eq!(counts(&catalogue), [play.id()], "and it counts once");
     assert_eq!(refused(&catalogue), [(other, vec!["release_other_request"])]);
 }
+
+/// What stands in a catalogue, as far as anyone can tell.
+fn told(catalogue: &Catalogue) -> String {
+    let releases: Vec<_> =
+        catalogue.releases().map(|one| (one.id(), one.standing(), one.approvers())).collect();
+    format!("{releases:?} {:?} {:?} {:?}", catalogue.refused(), catalogue.floors(), catalogue.missing())
+}
+
+/// A catalogue, then a change of the history and of the time, and what the catalogue says then, asked again and asked for the first time.
+fn again(history: &mut History, before: u64, change: impl FnOnce(&mut History) -> u64) -> [Vec<ObjectId>; 2] {
+    let old = catalogue(history, before);
+    let now = Now { clock: at(change(history)), is_confirmed: true };
+    let view = history.view().unwrap();
+    let fresh = Catalogue::load(&view, &history.objects, old.floors(), now, &Limits::DEFAULT);
+    let again = old.again(&view, &history.objects, old.floors(), now, &Limits::DEFAULT);
+    assert_eq!(told(&again), told(&fresh));
+    [counts(&old), counts(&again)]
+}
+
+#[test]
+fn inv14_asked_again_it_says_the_same() {
+    let mut whole = History::new();
+    let first = release(&mut whole, 4, |_| {});
+    let case = |change: &dyn Fn(&mut History) -> u64| again(&mut whole.clone(), whole.clock, change);
+    let nothing = case(&|history| history.clock + DAY);
+    assert_eq!(nothing, [[first], [first]]);
+    let revoked = case(&|history| {
+        history.revoke(&revocation("dave", Revoked::Request(first)));
+        history.clock
+    });
+    assert_eq!(revoked, [vec![first], vec![]]);
+    let key = |who: &str| ObjectId::of(&signer(who).public().canonical().spki_der());
+    let suspended = case(&|history| {
+        let until = at(history.clock + DAY);
+        let revokes = Revoked::Key { spki_sha256: key("bob"), from_index: 0, until };
+        history.revoke(&revocation("dave", revokes));
+        history.clock
+    });
+    assert_eq!(suspended, [vec![first], vec![]]);
+    let succeeded = case(&|history| {
+        let mut second = second_policy();
+        second.compromised.insert(key("bob"), 0);
+        history.succeed(&second, &["alice", "carol"]);
+        history.clock
+    });
+    assert_eq!(succeeded, [vec![first], vec![]]);
+    assert_eq!(case(&|history| history.clock + 7 * DAY + 1), [vec![first], vec![]], "too old a view");
+    let risen = case(&|history| {
+        release(history, 6, |_| {});
+        history.clock
+    });
+    assert_eq!((&risen[0], risen[1].contains(&first)), (&vec![first], false), "the floor rose");
+}
+
+#[test]
+fn inv14_asked_again_when_time_went_on_or_back() {
+    let mut urgently = History::new();
+    let emergency = release(&mut urgently, 4, urgent);
+    let clock = urgently.clock;
+    let lapsed = again(&mut urgently, clock, |history| history.clock + 2 * DAY);
+    assert_eq!(lapsed, [vec![emergency], vec![]]);
+
+    let until = at(NOW + DAY);
+    let validity = Some(Validity { not_before: None, not_after: until });
+    let corim = profile::write(&golden("gateway"), &profile::Edition { tag_version: 9, validity }).unwrap();
+    let mut play = Play::of(History::new(), &corim, "erin");
+    play.all();
+    let (expiring, mut history) = (play.id(), play.history);
+    let clock = history.clock;
+    assert_eq!(again(&mut history, clock, |_| until.unix()), [[expiring], [expiring]]);
+    assert_eq!(again(&mut history, clock, |_| until.unix() + 1), [vec![expiring], vec![]]);
+
+    let mut suspended = History::new();
+    let first = release(&mut suspended, 4, |_| {});
+    let until = suspended.clock + DAY;
+    let spki_sha256 = ObjectId::of(&signer("bob").public().canonical().spki_der());
+    suspended.revoke(&revocation("dave", Revoked::Key { spki_sha256, from_index: 0, until: at(until) }));
+    let back = again(&mut suspended, until + 1, |history| history.clock);
+    assert_eq!(back, [vec![first], vec![]], "a clock that was set back");
+}
+
+#[test]
+fn what_nothing_touched_is_not_weighed_again() {
+    let mut history = History::new();
+    let first = release(&mut history, 4, |_| {});
+    let old = catalogue(&history, history.clock);
+    let second = release(&mut history, 4, |_| {});
+    let bundles: Vec<ObjectId> = old.releases().map(Release::bundle).collect();
+    history.objects.retain(|id, _| !bundles.contains(id));
+    let now = Now { clock: at(history.clock), is_confirmed: true };
+    let view = history.view().unwrap();
+    let new = old.again(&view, &history.objects, old.floors(), now, &Limits::DEFAULT);
+    assert_eq!((counts(&new), new.missing()), (vec![first, second], &[][..]), "its bundle is not asked for");
+}

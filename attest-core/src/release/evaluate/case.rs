@@ -9,7 +9,7 @@ use super::super::policy::{Channel, Family, Policy, Tier};
 use super::super::request::{Kind, Request};
 use super::super::speaker::Hearing;
 use super::super::statement::{Described, Submission};
-use super::super::view::{Mark, Place};
+use super::super::view::{LogView, Mark, Place};
 use super::{Failure, Weighing};
 use crate::Timestamp;
 
@@ -98,6 +98,12 @@ fn place<'b>(
     let (family_name, channel_name) = (request.family.clone(), request.channel.clone());
     let unknown = || vec![Failure::ChannelUnknown { family: family_name, channel: channel_name }];
     Ok((policy, family, family.channels.get(&request.channel).ok_or_else(unknown)?))
+}
+
+/// Whether the log is known up to so long ago that nothing of it counts; by the policy that is followed now.
+pub(in super::super) fn is_over_age(view: &LogView, now: Timestamp) -> bool {
+    let most = view.policy().map_or(0, |policy| policy.document().log.hard_age_seconds);
+    now.unix().saturating_sub(view.time().unix()) > most
 }
 
 impl<'c> Case<'c> {
@@ -206,23 +212,9 @@ impl<'c> Case<'c> {
 
     /// A log that is known up to long ago may have a revocation in it by now.
     pub(super) fn freshness(&mut self) {
-        if self.age() > self.ages().1 {
+        if is_over_age(self.by.view, self.now) {
             self.fail(Failure::ViewStale { seen: self.by.view.time(), now: self.now });
         }
-    }
-
-    pub(super) fn is_stale(&self) -> bool {
-        self.age() > self.ages().0
-    }
-
-    fn age(&self) -> u64 {
-        self.now.unix().saturating_sub(self.by.view.time().unix())
-    }
-
-    /// From which age on it counts less, and not at all; by the policy that is followed now.
-    fn ages(&self) -> (u64, u64) {
-        let log = self.by.view.policy().map(|policy| &policy.document().log);
-        log.map_or((0, 0), |log| (log.soft_age_seconds, log.hard_age_seconds))
     }
 
     /// Inv. 9: not below what the family has reached, but for what people named; and no leap above it.

@@ -15,6 +15,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
+pub(super) use self::case::is_over_age;
 use self::case::{Case, Stage};
 pub use self::failure::Failure;
 pub use self::gate::Gate;
@@ -61,7 +62,6 @@ pub struct Release {
     approvers: BTreeSet<Name>,
     standing: Standing,
     emergency: Option<Emergency>,
-    is_stale: bool,
     valid_until: Option<Timestamp>,
     capability: Capability,
     has_weak_roots: bool,
@@ -139,7 +139,6 @@ pub(super) fn weigh(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> (Opt
         approvers: case.approvers().clone(),
         standing: emergency.map_or(Standing::Full, Emergency::standing),
         emergency,
-        is_stale: case.is_stale(),
         valid_until: valid_until.flatten(),
         capability: case.current_family().map_or(Capability::None, |family| family.capability),
         has_weak_roots: case.current_family().is_none_or(|family| family.weak_roots),
@@ -212,12 +211,6 @@ impl Release {
     #[must_use]
     pub const fn standing(&self) -> Standing {
         self.standing
-    }
-
-    /// Whether the log is not known up to a recent time, which lowers every verdict by it.
-    #[must_use]
-    pub const fn is_stale(&self) -> bool {
-        self.is_stale
     }
 
     /// The last second of the measurements' own time, if they have one.

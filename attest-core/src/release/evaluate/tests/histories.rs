@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use crate::release::leaf::Leaf;
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -304,12 +305,29 @@ fn histories(cases: u32) {
         if later % 16 == 0 {
             prop_assert_eq!(play.weighed_at(fold.now).is_ok(), expected);
         }
+        // Nor has a verifier another one that followed the log to here.
+        if later % 4 == 0 {
+            prop_assert_eq!(followed(&play.history, later, fold.now), expected, "{:?}", acts);
+        }
         Ok(())
     });
     ran.unwrap();
     let (good, bad) = (good.into_inner(), bad.into_inner());
     println!("{good} releases counted, {bad} did not");
     assert!(good * 10 > good + bad && bad * 10 > good + bad, "{good} counted, {bad} did not: too one-sided");
+}
+
+/// Whether the release counts at a verifier that weighed a beginning of the log before.
+fn followed(whole: &History, later: u64, now: u64) -> bool {
+    let mut begun = whole.clone();
+    let kept = usize::try_from(later).unwrap() % whole.leaves.len() + 1;
+    begun.leaves.truncate(kept);
+    begun.clock = object::read::<Leaf>(begun.leaves.last().unwrap(), &Limits::DEFAULT).unwrap().at.unix();
+    let before = catalogue(&begun, begun.clock);
+    let now = Now { clock: at(now), is_confirmed: true };
+    let view = whole.view().unwrap();
+    let after = before.again(&view, &whole.objects, &Floors::new(), now, &Limits::DEFAULT);
+    after.releases().count() == 1
 }
 
 /// Inv. 5: any changed byte is refused, or changes nothing that devices are judged by.
