@@ -18,6 +18,7 @@ mod intake;
 mod judge;
 mod listener;
 pub mod log;
+mod monitor;
 mod releases;
 mod remote;
 mod secret_file;

@@ -124,6 +124,17 @@ impl Policy {
     }
 }
 
+impl Verdict {
+    /// Whether some release lists what genuine evidence shows, be it withdrawn or not: nothing where no releases judged it, where nothing is
+    /// proven, or where nobody looked at what was booted.
+    #[must_use]
+    pub fn is_released(&self) -> Option<bool> {
+        let has = |code| self.reasons.iter().any(|reason| reason.code == code);
+        let is_judged = self.golden.source == GoldenSource::no_release().source && self.proven.is_some();
+        (is_judged && !has(Code::OverlayRefused)).then(|| is_explained(self) && !has(Code::ReleaseMissing))
+    }
+}
+
 /// Whether this release is the one that was booted, whatever else is wrong.
 fn is_explained(verdict: &Verdict) -> bool {
     let refuses = |reason: &Reason| {

@@ -88,7 +88,8 @@ impl Said {
         said
     }
 
-    fn leaf(&mut self, event: Event) {
+    /// One leaf more.
+    pub(super) fn leaf(&mut self, event: Event) {
         match event {
             Event::Approved { approval, requests } => {
                 for request in requests {

@@ -32,6 +32,7 @@ pub(crate) mod testing;
 #[expect(dead_code, reason = "a benchmark uses some of what tests do")]
 pub(crate) mod testing;
 pub mod view;
+pub mod watch;
 
 pub use key::CanonicalKey;
 pub use name::{Name, Words};

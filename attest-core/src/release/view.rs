@@ -166,6 +166,11 @@ impl LogView {
         self.policies.last().map(|(_, policy)| policy)
     }
 
+    /// Every policy that was ever followed, the first one first.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter().map(|(_, policy)| policy)
+    }
+
     /// The policy of this id, if it was ever followed.
     #[must_use]
     pub fn policy_named(&self, id: &ObjectId) -> Option<&Policy> {
@@ -215,6 +220,12 @@ impl LogView {
         };
         let from = self.compromised.get(&ObjectId::of(&key.spki_der()));
         from.is_some_and(|from| index >= *from) || self.suspended.iter().any(|one| covers(&one))
+    }
+
+    /// Keys that somebody suspended, in the order of the log, those whose suspension is over among them.
+    #[must_use]
+    pub fn suspensions(&self) -> &[Suspension] {
+        &self.suspended
     }
 
     /// Leaves that did not count, for a monitor.

@@ -180,7 +180,7 @@ fn tell(reports: &[Report], out: &mut Output, told: &mut BTreeMap<ObjectId, Valu
 }
 
 /// Turns true at the first signal to end: a turn is never cut short by one.
-fn end_by_signal() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn end_by_signal() -> Result<Arc<AtomicBool>, Failure> {
     let ended = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&ended);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

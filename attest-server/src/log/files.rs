@@ -32,11 +32,6 @@ impl Files {
         self.read(CHECKPOINT, most)
     }
 
-    /// A file by its name in the folder, which the caller chose.
-    pub(crate) fn named(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
-        self.read(path, most)
-    }
-
     /// The log's own newest checkpoint.
     pub(super) fn head(&self, most: usize) -> io::Result<Option<Vec<u8>>> {
         self.read(HEAD, most)

@@ -7,11 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::choice::{AcceptedTiers, Choice};
 use attest_core::release::evaluate::{Failure, Now};
-use attest_core::release::view::{self, LogView};
+use attest_core::release::view::LogView;
 use attest_core::release::{Name, ObjectId};
 use attest_core::{Limits, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -174,7 +173,7 @@ impl Follower {
             Ok(Looked::Followed) if self.snapshot.is_forked => "releases_log_forked",
             Ok(Looked::Followed) => {
                 if let Some((before, _)) = self.alert.take() {
-                    tracing::info!(before, "the log of releases is followed again");
+                    tracing::info!(over = before, "the log of releases is followed again");
                 }
                 return;
             }
@@ -228,53 +227,20 @@ impl Follower {
 
     /// A checkpoint that was not seen before.
     async fn take(&mut self, note: Vec<u8>) -> Result<(), Error> {
-        let said = Checkpoint::unverified(&note, &Limits::DEFAULT)?;
-        let (known, size) = (self.log.size(), said.head().size);
-        let mut view = self.view_to(&note, size).await;
-        if matches!(view, Err(Error::View(view::Error::RootMismatch { .. }))) && known > 0 {
-            // What is kept may be of another history than what is served: all of it is read again, and what is kept stays until then.
-            let kept = std::mem::take(&mut self.log);
-            view = self.view_to(&note, size).await;
-            if view.is_err() {
-                self.log = kept;
-            }
-        }
-        match view {
+        let mark = self.mark.clone();
+        let Settings { authority, source, .. } = &self.settings;
+        match self.log.advance(source, *authority, &note, mark.as_ref()).await {
             Ok(view) => self.accept(note, view).await,
             Err(error) => {
-                self.log.cut_to(known);
-                if matches!(error, Error::Forked { .. }) {
-                    self.forked().await?;
+                match error {
+                    Error::Forked { .. } => self.forked().await?,
+                    // All of it is read again.
+                    Error::Panicked => self.note.clear(),
+                    _ => {}
                 }
                 Err(error)
             }
         }
-    }
-
-    /// The view under this checkpoint, as far as what is served leads there.
-    async fn view_to(&mut self, note: &[u8], size: u64) -> Result<LogView, Error> {
-        self.log.read_to(size, &self.settings.source).await?;
-        let (authority, note, mark) = (self.settings.authority, note.to_vec(), self.mark.clone());
-        self.apart(move |log| log.view(authority, &note, size, mark.as_ref())).await?
-    }
-
-    /// Works on the log away from the network threads.
-    async fn apart<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut Log) -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let mut log = std::mem::take(&mut self.log);
-        let worked = tokio::task::spawn_blocking(move || {
-            let done = work(&mut log);
-            (log, done)
-        });
-        let Ok((log, done)) = worked.await else {
-            // All of it is read again.
-            self.note.clear();
-            return Err(Error::Panicked);
-        };
-        self.log = log;
-        Ok(done)
     }
 
     /// How far it was seen is on the disk before it counts. A revocation counts at once, before the releases are weighed again.
@@ -322,7 +288,7 @@ impl Follower {
         let now = Now { clock: clock::now(), is_confirmed: self.snapshot.is_confirmed };
         let (floors, families) = (self.floors.clone(), self.settings.families.clone());
         let before = std::mem::take(&mut self.catalogue);
-        let weighed = self.apart(move |log| {
+        let weighed = self.log.apart(move |log| {
             let catalogue = before.again(&view, &log.objects, &floors, now, &Limits::DEFAULT);
             let of_family = |(name, (own, accepted)): (String, (Name, AcceptedTiers))| {
                 (name, Family::new(Choice::new(&own, &catalogue, &accepted)))
@@ -330,7 +296,14 @@ impl Follower {
             let families: BTreeMap<_, _> = families.into_iter().map(of_family).collect();
             (catalogue, families)
         });
-        let (catalogue, families) = weighed.await?;
+        let (catalogue, families) = match weighed.await {
+            Ok(weighed) => weighed,
+            Err(error) => {
+                // All of it is read again.
+                self.note.clear();
+                return Err(error);
+            }
+        };
         if *catalogue.floors() != self.floors {
             let floors = catalogue.floors().iter().map(|(name, floor)| (name.to_string(), *floor));
             let authority = self.settings.authority.as_bytes().to_vec();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::Limits;
+use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::audit::tile::{self, Level, Tile, WIDTH};
 use attest_core::audit::tree::Frontier;
 use attest_core::release::ObjectId;
@@ -19,21 +20,21 @@ const MOST_BYTES: usize = 2 << 30;
 
 /// What was read of a log.
 #[derive(Default)]
-pub(super) struct Log {
-    pub(super) entries: Vec<Vec<u8>>,
-    pub(super) objects: BTreeMap<ObjectId, Vec<u8>>,
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Vec<u8>>,
+    pub(crate) objects: BTreeMap<ObjectId, Vec<u8>>,
     /// Bundles and reviews that could not be had. A release is refused or lapses without them; nothing else does.
-    pub(super) missing: BTreeSet<ObjectId>,
+    pub(crate) missing: BTreeSet<ObjectId>,
     bytes: usize,
 }
 
 impl Log {
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
     }
 
     /// Reads on until there are so many leaves, with what they name.
-    pub(super) async fn read_to(&mut self, size: u64, source: &Source) -> Result<(), Error> {
+    async fn read_to(&mut self, size: u64, source: &Source) -> Result<(), Error> {
         while self.size() < size {
             let width = u64::from(WIDTH);
             let index = self.size() / width;
@@ -52,8 +53,61 @@ impl Log {
     }
 
     /// What does not count is cut off again.
-    pub(super) fn cut_to(&mut self, size: u64) {
+    fn cut_to(&mut self, size: u64) {
         self.entries.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    }
+
+    /// The view under this checkpoint, which goes on from what was seen before; as far as what is served leads there. What does not count leaves
+    /// nothing behind.
+    pub(crate) async fn advance(
+        &mut self,
+        source: &Source,
+        authority: ObjectId,
+        note: &[u8],
+        mark: Option<&ReleaseMark>,
+    ) -> Result<LogView, Error> {
+        let (known, size) = (self.size(), Checkpoint::unverified(note, &Limits::DEFAULT)?.head().size);
+        let mut view = self.view_to(source, authority, note, size, mark).await;
+        if matches!(view, Err(Error::View(view::Error::RootMismatch { .. }))) && known > 0 {
+            // What is kept may be of another history than what is served: all of it is read again, and what is kept stays until then.
+            let kept = std::mem::take(self);
+            view = self.view_to(source, authority, note, size, mark).await;
+            if view.is_err() {
+                *self = kept;
+            }
+        }
+        if view.is_err() {
+            self.cut_to(known);
+        }
+        view
+    }
+
+    async fn view_to(
+        &mut self,
+        source: &Source,
+        authority: ObjectId,
+        note: &[u8],
+        size: u64,
+        mark: Option<&ReleaseMark>,
+    ) -> Result<LogView, Error> {
+        self.read_to(size, source).await?;
+        let (note, mark) = (note.to_vec(), mark.cloned());
+        self.apart(move |log| log.view(authority, &note, size, mark.as_ref())).await?
+    }
+
+    /// Works on the log away from the network threads. After a panic nothing of it is known any more.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let mut log = std::mem::take(self);
+        let worked = tokio::task::spawn_blocking(move || {
+            let done = work(&mut log);
+            (log, done)
+        });
+        let (log, done) = worked.await.map_err(|_| Error::Panicked)?;
+        *self = log;
+        Ok(done)
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Error> {
@@ -92,7 +146,7 @@ impl Log {
     }
 
     /// Asks again for what could not be had. Whether something came.
-    pub(super) async fn read_missing(&mut self, source: &Source) -> Result<bool, Error> {
+    pub(crate) async fn read_missing(&mut self, source: &Source) -> Result<bool, Error> {
         let before = self.missing.len();
         for id in self.missing.clone() {
             if self.keep(id, source).await? {
@@ -103,7 +157,7 @@ impl Log {
     }
 
     /// The view under this checkpoint of so many leaves, which goes on from what was seen before.
-    pub(super) fn view(
+    fn view(
         &self,
         authority: ObjectId,
         note: &[u8],

@@ -25,6 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use error::Error;
 pub(crate) use follow::{Follower, Settings};
+pub(crate) use log::Log;
+pub(crate) use source::Source;
 
 use crate::challenge::Selection;
 

@@ -36,7 +36,7 @@ impl Source {
     }
 
     /// The published checkpoint, if there is one yet.
-    pub(super) async fn checkpoint(&self) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn checkpoint(&self) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Self::Folder(files) => {
                 let files = Arc::clone(files);
@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// A bundle of entries.
-    pub(super) async fn tile(&self, tile: Tile) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn tile(&self, tile: Tile) -> Result<Vec<u8>, Error> {
         let found = match self {
             Self::Folder(files) => {
                 let files = Arc::clone(files);
@@ -61,7 +61,7 @@ impl Source {
     }
 
     /// The object of this id, if it can be had.
-    pub(super) async fn object(&self, id: ObjectId, most: usize) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn object(&self, id: ObjectId, most: usize) -> Result<Option<Vec<u8>>, Error> {
         let found = match self {
             Self::Folder(files) => {
                 let files = Arc::clone(files);

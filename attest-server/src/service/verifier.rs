@@ -1,7 +1,9 @@
 //! `attest.v1.Verifier`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use attest_core::appraise::{Severity, Verdict};
 use attest_core::authenticate::ImaCheckpoint;
 use attest_proto::v1::{
     CreateChallengeRequest, CreateChallengeResponse, VerifyRequest, VerifyResponse, verifier_server::Verifier,
@@ -120,8 +122,12 @@ async fn judge_and_record(
         status = verdict.status.as_str(),
         reasons = verdict.reasons.len(),
         causes = ?verdict.causes.iter().map(|cause| cause.cause.as_str()).collect::<Vec<_>>(),
+        released = verdict.is_released(),
         "device judged"
     );
+    if verdict.is_released() == Some(false) {
+        tell_of_unreleased(&device_id, verdict);
+    }
     let record = StoredVerdict {
         status: verdict.status.as_str().to_owned(),
         judged_at: now,
@@ -146,6 +152,21 @@ async fn judge_and_record(
         ear_cwt: judgement.ear_cwt,
         expires_at: Some(convert::timestamp(expires_at)),
     })
+}
+
+/// A device shows what no release lists. A monitor reads this line.
+fn tell_of_unreleased(device_id: &str, verdict: &Verdict) {
+    let refusing = verdict.reasons.iter().filter(|reason| reason.severity == Severity::Refuse);
+    let codes: BTreeSet<&str> = refusing.map(|reason| reason.code.as_str()).collect();
+    let reasons = codes.into_iter().collect::<Vec<_>>().join(" ");
+    let family = &verdict.family;
+    tracing::warn!(
+        alert = "device_unreleased",
+        device_id,
+        family,
+        reasons,
+        "a device runs what no release lists"
+    );
 }
 
 #[tonic::async_trait]

@@ -6,6 +6,7 @@ mod harness;
 mod incremental;
 mod lease;
 mod limits;
+mod monitor;
 mod organisation;
 mod overlays;
 mod releases;

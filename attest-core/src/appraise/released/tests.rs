@@ -154,6 +154,32 @@ fn a_boot_that_no_release_explains_is_told_against_the_newest_of_the_best_tier()
 }
 
 #[test]
+fn what_no_release_lists_is_said_of_proven_evidence_alone() {
+    let mut history = History::new();
+    assert_eq!(Asked::of(&history).verdict().is_released(), Some(false), "there is none");
+    release(&mut history, &other(), |_| {});
+    assert_eq!(Asked::of(&history).verdict().is_released(), Some(false), "there is another");
+    let id = release(&mut history, &own(), by("lab"));
+    assert_eq!(Asked::of(&history).verdict().is_released(), Some(true), "listed, and not accepted");
+    release(&mut history, &own(), |_| {});
+    assert_eq!(Asked::of(&history).verdict().is_released(), Some(true));
+    history.revoke(&revocation("dave", Revoked::Request(id)));
+    assert_eq!(Asked::of(&history).verdict().is_released(), Some(true), "listed, and taken back");
+    let asked = Asked::of(&history);
+    let context = Context { family: "gateway".into(), ..Context::default() };
+    let refused = |_: &ReferenceSet| Err(("overlay_signature", String::new()));
+    let judge = |overlaying: Overlaying<'_>| {
+        Policy::default().appraise_released(&evidence(), &[], &asked.releases(), overlaying, &context)
+    };
+    assert_eq!(judge(&refused).is_released(), None, "nobody looked");
+    let forged = Policy::default().refuse("quote_signature", "", asked.releases().source(), &context);
+    assert_eq!(forged.is_released(), None);
+    let development = ReferenceSet::development(other()).unwrap();
+    let verdict = Policy::default().appraise(&evidence(), &development, &context);
+    assert_eq!((verdict.status, verdict.is_released()), (Status::Contraindicated, None));
+}
+
+#[test]
 fn of_releases_with_the_same_values_the_best_tier_counts() {
     let mut history = History::new();
     let production = release(&mut history, &own(), |_| {});

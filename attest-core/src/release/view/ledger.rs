@@ -20,7 +20,7 @@ const CLOCKS: u64 = 600;
 /// it: it becomes a [`LogView`] by a witnessed checkpoint of exactly its leaves, and in no other way.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// Never given out: nobody witnessed it.
+    /// Never given out of here: nobody witnessed it.
     view: LogView,
     size: u64,
     last: Place,
@@ -72,6 +72,11 @@ impl Ledger {
     #[must_use]
     pub const fn authority(&self) -> ObjectId {
         self.view.authority
+    }
+
+    /// The view as it would be, for those in here who ask what a leaf was worth when it was written.
+    pub(in crate::release) const fn view(&self) -> &LogView {
+        &self.view
     }
 
     /// The policy that is followed.

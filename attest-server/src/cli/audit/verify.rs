@@ -1,24 +1,22 @@
 //! `attest audit verify`: a log replayed from its first leaf, by nobody's word but the policy's and its witnesses'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use attest_core::Limits;
 use attest_core::audit::checkpoint::{Checkpoint, SignedCheckpoint};
-use attest_core::audit::note::SignedNote;
 use attest_core::audit::tile::{self, ProvenTiles, Tile, TileReader};
 use attest_core::audit::tree;
 use attest_core::audit::witness::WitnessedCheckpoint;
 use attest_core::release::leaf::{Event, Leaf};
-use attest_core::release::statement::{Revocation, Revoked};
-use attest_core::release::view::{LogView, Mark};
+use attest_core::release::view::{self, LogView, Mark};
 use attest_core::release::{ObjectId, object};
 use clap::Args;
 use serde_json::json;
 
 use super::super::{Exit, Failure, Output, Style};
 use crate::fetch::Fetcher;
-use crate::log::Files;
+use crate::releases::{Error as Unfollowed, Source};
 
 const LIMITS: &Limits = &Limits::DEFAULT;
 /// Leaves that are read: at a hundred a day a log has as many after a century. Who serves it could make up more than memory holds.
@@ -45,8 +43,8 @@ pub(super) struct Verify {
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
 enum Unread {
-    #[error("{0}: {1}")]
-    Missing(String, String),
+    #[error(transparent)]
+    Source(#[from] Unfollowed),
     #[error(transparent)]
     Tile(#[from] tile::Error),
     #[error(transparent)]
@@ -56,52 +54,34 @@ enum Unread {
 impl Unread {
     fn failure(self) -> Failure {
         match &self {
-            Self::Missing(..) => Failure::usage("log_unreadable", self),
+            Self::Source(_) => Failure::usage("log_unreadable", self),
             Self::Tile(error) => Failure::malformed(error.code(), &self),
             Self::Tree(error) => Failure::malformed(error.code(), &self),
         }
     }
 }
 
-/// Where the log is read from.
-enum Source {
-    Folder(Files),
-    Url { base: String, fetcher: Fetcher, runtime: tokio::runtime::Runtime },
+/// Where the log is read from, for a program that does nothing beside.
+struct Reader {
+    source: Source,
+    runtime: tokio::runtime::Runtime,
 }
 
-impl Source {
-    fn file(&self, path: &str, most: usize) -> Result<Vec<u8>, Unread> {
-        let missing = |why: String| Unread::Missing(path.to_owned(), why);
-        match self {
-            Self::Folder(files) => {
-                let read = files.named(path, most).map_err(|error| missing(error.to_string()))?;
-                read.ok_or_else(|| missing("there is no such file".to_owned()))
-            }
-            Self::Url { base, fetcher, runtime } => {
-                let reply = runtime.block_on(fetcher.get(&format!("{base}/{path}"), most));
-                let reply = reply.map_err(|error| missing(error.to_string()))?;
-                if reply.status == 200 {
-                    Ok(reply.body.to_vec())
-                } else {
-                    Err(missing(format!("HTTP status {}", reply.status)))
-                }
-            }
-        }
+impl Reader {
+    fn checkpoint(&self) -> Result<Vec<u8>, Unread> {
+        Ok(self.runtime.block_on(self.source.checkpoint())?.ok_or(Unfollowed::CheckpointMissing)?)
+    }
+
+    fn object(&self, id: ObjectId) -> Result<Option<Vec<u8>>, Unread> {
+        Ok(self.runtime.block_on(self.source.object(id, LIMITS.release_object_bytes))?)
     }
 }
 
-impl TileReader for &Source {
+impl TileReader for &Reader {
     type Error = Unread;
 
     fn read(&mut self, tile: &Tile) -> Result<Vec<u8>, Unread> {
-        match self {
-            Source::Folder(files) => {
-                let missing = |why: String| Unread::Missing(tile.to_string(), why);
-                let read = files.tile(tile).map_err(|error| missing(error.to_string()))?;
-                read.ok_or_else(|| missing("there is no such file".to_owned()))
-            }
-            source @ Source::Url { .. } => source.file(&tile.to_string(), tile.max_bytes()),
-        }
+        Ok(self.runtime.block_on(self.source.tile(*tile))?)
     }
 }
 
@@ -109,42 +89,39 @@ impl Verify {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let pin = ObjectId::from_text(&self.policy_pin)
             .ok_or_else(|| Failure::usage("usage", "--policy-pin: expected sha256: and 64 digits"))?;
-        let source = self.source()?;
-        let note = source.file("checkpoint", LIMITS.note_bytes).map_err(Unread::failure)?;
-        let entries = entries(&source, &note)?;
-        let objects = objects(&source, &entries)?;
+        let reader = self.reader()?;
+        let note = reader.checkpoint().map_err(Unread::failure)?;
+        let entries = entries(&reader, &note)?;
+        let objects = objects(&reader, &entries)?;
         let view = LogView::replay(pin, entries.iter().map(Vec::as_slice), &objects, &note, LIMITS)
             .map_err(|error| Failure::malformed(error.code(), error))?;
         tell(&view, &note, &entries, out)
     }
 
-    fn source(&self) -> Result<Source, Failure> {
-        match (&self.folder, &self.url) {
-            (Some(folder), _) => Ok(Source::Folder(Files::new(folder))),
+    fn reader(&self) -> Result<Reader, Failure> {
+        let source = match (&self.folder, &self.url) {
+            (Some(folder), _) => Source::folder(folder),
             (None, Some(url)) => {
-                let fetcher = Fetcher::new(self.ca.as_deref().map(Path::new))
-                    .map_err(|error| Failure::usage("roots_unusable", error))?;
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .map_err(|error| Failure::fault("runtime", error))?;
-                Ok(Source::Url { base: url.trim_end_matches('/').to_owned(), fetcher, runtime })
+                let fetcher = Fetcher::new(self.ca.as_deref());
+                Source::site(url, fetcher.map_err(|error| Failure::usage("roots_unusable", error))?)
             }
-            (None, None) => Err(Failure::usage("usage", "--url or --folder is needed")),
-        }
+            (None, None) => return Err(Failure::usage("usage", "--url or --folder is needed")),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::fault("runtime", error))?;
+        Ok(Reader { source, runtime })
     }
 }
 
 /// The leaves that the checkpoint says there are. Whether anybody signed it is asked once they were replayed: the policy says who must have.
-fn entries(source: &Source, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-    let read = SignedNote::parse(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
+fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let said =
-        Checkpoint::parse(read.text(), LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
+        Checkpoint::unverified(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
     let size = said.head().size;
     if size > LEAVES {
         return Err(Failure::malformed("log_too_large", format!("{size} leaves, more than {LEAVES}")));
     }
-    let mut tiles = ProvenTiles::open(said.head(), source).map_err(Unread::failure)?;
+    let mut tiles = ProvenTiles::open(said.head(), reader).map_err(Unread::failure)?;
     let mut entries = Vec::new();
     for bundle in 0..size.div_ceil(256) {
         entries.extend(tiles.entries(bundle).map_err(Unread::failure)?);
@@ -152,31 +129,15 @@ fn entries(source: &Source, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(entries)
 }
 
-/// What the leaves name whose object decides whether they count. What is missing is told by the replay, in its place.
-fn objects(source: &Source, entries: &[Vec<u8>]) -> Result<BTreeMap<ObjectId, Vec<u8>>, Failure> {
+/// What a replay asks for. What is not served is told by the replay, in its place.
+fn objects(reader: &Reader, entries: &[Vec<u8>]) -> Result<BTreeMap<ObjectId, Vec<u8>>, Failure> {
     let mut objects = BTreeMap::new();
-    let mut wanted: BTreeSet<ObjectId> = BTreeSet::new();
     for entry in entries {
-        match object::read::<Leaf>(entry, LIMITS).map(|leaf| leaf.event) {
-            Ok(Event::Policy { policy, successions }) => {
-                wanted.insert(policy);
-                wanted.extend(successions);
-            }
-            Ok(Event::Revoked { revocation }) => {
-                wanted.insert(revocation);
-            }
-            _ => {}
+        let Ok(Leaf { event, .. }) = object::read::<Leaf>(entry, LIMITS) else { continue };
+        while let Some(id) = view::missing(&event, &objects, LIMITS) {
+            let Some(bytes) = reader.object(id).map_err(Unread::failure)? else { break };
+            objects.insert(id, bytes);
         }
-    }
-    while let Some(id) = wanted.pop_first() {
-        let path = format!("object/{}", hex::encode(id.as_bytes()));
-        let Ok(bytes) = source.file(&path, LIMITS.release_object_bytes) else { continue };
-        if let Ok(Revocation { revokes: Revoked::Request(request), .. }) = object::read(&bytes, LIMITS)
-            && !objects.contains_key(&request)
-        {
-            wanted.insert(request);
-        }
-        objects.insert(id, bytes);
     }
     Ok(objects)
 }

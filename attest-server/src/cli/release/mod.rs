@@ -7,6 +7,7 @@ mod finish;
 mod home;
 mod init;
 mod known;
+mod monitor;
 mod people;
 mod policy;
 mod remote;
@@ -85,6 +86,8 @@ enum Command {
     WhoCanSignNow,
     /// Who may do what, and who never does
     AccessReview,
+    /// Watch the log, the HSM's counters, what verifiers say and what was found: tell what should not be
+    Monitor(Box<monitor::Watch>),
     /// A folder that proves a release to others, with other people's tools
     Export(finish::Export),
 }
@@ -109,6 +112,7 @@ impl Release {
             Command::Rotate(command) => command.run(&desk, out),
             Command::WhoCanSignNow => people::who_can_sign_now(&desk, out),
             Command::AccessReview => people::access_review(&desk, out),
+            Command::Monitor(command) => command.run(&desk, out),
             Command::Export(command) => command.run(&desk, out),
         }
     }

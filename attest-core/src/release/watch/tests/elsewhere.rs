@@ -1,0 +1,142 @@
+//! What HSMs count, and what turns up in the field.
+
+use super::*;
+
+fn count(used: u64, before: Option<Before>) -> Count {
+    Count { key: name("gateway-corim"), used, accounted: 0, before }
+}
+
+#[test]
+fn inv02_an_hsm_that_signed_more_often_than_the_log_says() {
+    let mut play = Play::whole(History::new());
+    keep(&mut play);
+    let (watch, _) = watched(&play.history, 0);
+    let view = play.history.view().unwrap();
+    let counted = |count: &Count| watch.counted(count, &view);
+    assert_eq!(counted(&count(1, None)), (vec![], Before { used: 1, gap: 0 }));
+    let ahead = |used, attempts, accounted| Finding::CounterAhead {
+        key: name("gateway-corim"),
+        used,
+        attempts,
+        accounted,
+    };
+    let told = Before { used: 2, gap: 1 };
+    assert_eq!(counted(&count(2, None)), (vec![ahead(2, 1, 0)], told));
+    // The same gap is told once, a larger one again.
+    assert_eq!(counted(&count(2, Some(told))), (vec![], told));
+    assert_eq!(counted(&count(3, Some(told))).0, [ahead(3, 1, 0)]);
+    // What people know of.
+    assert_eq!(counted(&Count { accounted: 1, ..count(2, None) }).0, []);
+    let back = Finding::CounterBackwards { key: name("gateway-corim"), used: 0, before: 1 };
+    assert_eq!(counted(&count(0, Some(Before { used: 1, gap: 0 }))).0, [back]);
+    let unknown = counted(&Count { key: name("another"), ..count(1, None) }).0;
+    assert_eq!(unknown[0].code(), "counter_unreadable");
+    // Even what was examined before counts.
+    let (watch, _) = watched(&play.history, 7);
+    assert_eq!(watch.counted(&count(1, None), &view).0, []);
+}
+
+#[test]
+fn an_attempt_serves_for_one_key() {
+    let mut play = Play::new(History::new());
+    let mut other = play.request.sign[0].clone();
+    (other.key, other.purpose) = (name("gateway-uki"), super::super::super::policy::Purpose::Authenticode);
+    play.request.sign.push(other);
+    play.submit("ci");
+    play.attempt();
+    play.attempt();
+    keep(&mut play);
+    let view = play.history.view().unwrap();
+    let most = |play: &Play| watched(&play.history, 0).0.counted(&count(9, None), &view).0;
+    let ahead =
+        |attempts| Finding::CounterAhead { key: name("gateway-corim"), used: 9, attempts, accounted: 0 };
+    assert_eq!(most(&play), [ahead(2)], "nobody knows which one was asked for");
+    play.history.write(Event::Signed { request: play.id(), signatures: id("both") });
+    assert_eq!(most(&play), [ahead(1)], "each was asked for once");
+}
+
+fn seen(play: &Play, thing: &[u8], file: Option<&[u8]>) -> Result<Vec<Finding>, Unreadable> {
+    let view = play.history.view().unwrap();
+    let (watch, _) = watched(&play.history, 0);
+    Ok(watch.unlogged(&sight(&view, thing, file, LIMITS)?))
+}
+
+#[test]
+fn inv01_a_signed_corim_that_the_log_does_not_know() {
+    let mut play = Play::whole(History::new());
+    keep(&mut play);
+    let logged = play.bundle.corim.clone().unwrap().0;
+    assert_eq!(seen(&play, &logged, None), Ok(vec![]));
+    assert_eq!(seen(&play, &bytes(&play.bundle), None), Ok(vec![]));
+    // The thief has the HSM, and signs another edition.
+    let mut stolen = Play::of(
+        History::new(),
+        &super::super::super::testing::play::corim(&super::super::super::testing::play::golden("gateway"), 2),
+        "erin",
+    );
+    stolen.made();
+    let thing = stolen.bundle.corim.clone().unwrap().0;
+    let unlogged = Finding::SignatureUnlogged(Seen {
+        key: name("gateway-corim"),
+        spki_sha256: ObjectId::of(&spki(31)),
+        signed_sha256: stolen.request.sign[0].sha256,
+    });
+    assert_eq!(seen(&play, &thing, None), Ok(vec![unlogged.clone()]));
+    stolen.submit("ci");
+    assert_eq!(seen(&play, &bytes(&stolen.bundle), None), Ok(vec![unlogged]));
+    // Somebody else's.
+    stolen.seed = 99;
+    stolen.made();
+    let foreign = stolen.bundle.corim.clone().unwrap().0;
+    assert_eq!(sight(&play.history.view().unwrap(), &foreign, None, LIMITS), Ok(vec![]));
+    assert_eq!(sight(&play.history.view().unwrap(), b"what", None, LIMITS), Err(Unreadable::FileWanted));
+}
+
+#[test]
+fn a68_a_checkpoint_of_another_history() {
+    let play = Play::whole(History::new());
+    let view = play.history.view().unwrap();
+    let entries = || play.history.leaves.iter().map(Vec::as_slice);
+    let split = |note: &str| split(&view, entries(), note.as_bytes(), LIMITS);
+    let of_first = |history: &History, leaves: usize| {
+        let mut history = history.clone();
+        history.leaves.truncate(leaves);
+        history.checkpoint(&[])
+    };
+    for leaves in 0..=7 {
+        assert_eq!(split(&of_first(&play.history, leaves)), Ok(None), "{leaves}");
+    }
+    let mut other = play.history.clone();
+    other.leaves.truncate(6);
+    other.write(Event::Denied { object: id("other"), because: name("role_missing") });
+    let found = split(&other.checkpoint(&[])).unwrap().unwrap();
+    assert!(matches!(found, Finding::LogSplit { size: 7, .. }), "{found:?}");
+    // What is not known yet tells nothing, and what the log's key did not sign is none of it.
+    other.write(Event::Denied { object: id("more"), because: name("role_missing") });
+    assert_eq!(split(&other.checkpoint(&[])), Ok(None));
+    let forged = of_first(&other, 7).replace("log.example", "log.exbmple");
+    assert!(split(&forged).is_err());
+}
+
+#[test]
+fn inv01_a_bare_signature_by_a_key_of_any_purpose() {
+    let mut play = Play::whole(History::new());
+    keep(&mut play);
+    let (artifact, digest) = (b"an artifact".as_slice(), ObjectId::of(b"an artifact"));
+    let code = |signed: &[u8]| {
+        let signature = Machine::new(31).sign(signed);
+        seen(&play, &signature, Some(artifact)).unwrap().iter().map(Finding::code).collect::<Vec<_>>()
+    };
+    assert_eq!(code(artifact), ["signature_unlogged"]);
+    assert_eq!(code(digest.as_bytes()), ["signature_unlogged"]);
+    assert_eq!(code(b"another"), [""; 0]);
+}
+
+#[test]
+fn a_bundle_without_its_signature_says_nothing() {
+    let mut play = Play::new(History::new());
+    play.submit("ci");
+    play.bundle.signatures =
+        vec![super::super::super::bundle::Signature { signature: Blob(vec![0; 64]), signed: None }];
+    assert_eq!(sight(&play.history.view().unwrap(), &bytes(&play.bundle), None, LIMITS), Ok(vec![]));
+}
