@@ -120,8 +120,8 @@ fn list(
 /// What a request wants of this person, and until when.
 fn wanted(state: &State, person: &Name, known: &Known, now: Timestamp) -> Option<(For, Timestamp)> {
     let policy = state.policy()?;
-    let (request, id) = (&known.request, &known.request);
-    let channel = policy.channel(&request.family, &id.channel)?;
+    let request = &known.request;
+    let channel = policy.channel(&request.family, &request.channel)?;
     let is_own = request.requester == *person;
     let approves = channel.approvals.as_ref().is_some_and(|quorum| quorum.people().contains(person));
     let is_open = known.attempts.is_empty() && request.policy == policy.id() && now <= request.not_after;
@@ -129,9 +129,10 @@ fn wanted(state: &State, person: &Name, known: &Known, now: Timestamp) -> Option
         return Some((For::Approval, request.not_after));
     }
     let review = channel.review.as_ref().filter(|review| review.quorum.people().contains(person))?;
-    let (_, published) = known.published?;
+    known.published?;
     let took_part = is_own || known.approved_by.contains(person);
-    let until = published.at.plus(review.within_seconds);
+    // From the first word of it in the log, as verifiers count.
+    let until = known.submitted.at.plus(review.within_seconds);
     (!took_part && !known.reviewed_by.contains(person) && now <= until).then_some((For::Review, until))
 }
 

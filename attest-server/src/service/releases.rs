@@ -32,7 +32,7 @@ pub(super) fn who<T>(development: bool, request: &tonic::Request<T>) -> Result<W
 pub(super) fn id(bytes: &[u8]) -> Result<ObjectId, Refusal> {
     let malformed =
         || Refusal::Malformed { code: "id_malformed", detail: "an id has 32 bytes (SHA-256)".to_owned() };
-    ObjectId::from_text(&format!("sha256:{}", hex::encode(bytes))).ok_or_else(malformed)
+    bytes.try_into().map(ObjectId::from_bytes).map_err(|_| malformed())
 }
 
 /// Sends what `next` makes of the log from `from` on, whenever more is written or published, until somebody ends it. The caller's right to

@@ -3,6 +3,7 @@
 mod client;
 mod killed;
 mod log;
+mod mailbox;
 mod organisation;
 mod roles;
 mod site;

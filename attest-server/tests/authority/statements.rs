@@ -1,117 +1,21 @@
 //! What is handed in is held against the policy, written down once, and what is turned away is written down as that.
 
+mod recorded;
+
+use std::time::Duration;
+
+use attest_core::Timestamp;
 use attest_core::release::ObjectId;
-use attest_core::release::bundle::{Bundle, Signature};
-use attest_core::release::leaf::{Event, Leaf};
-use attest_core::release::object::{self, Blob};
-use attest_core::release::policy::PolicyDocument;
 use attest_core::release::request::{Kind, Request};
 use attest_core::release::statement::Revoked;
-use attest_core::release::view::LogView;
-use attest_core::{Limits, Timestamp};
-use attest_proto::release::v1::{GetRequestRequest, ListWaitingRequest, waiting::For};
-use attest_server::server::Running;
+use attest_proto::release::v1::GetRequestRequest;
 use serde_json::json;
 use tonic::Code;
 
 use crate::client::{Client, id, refusal};
+use crate::mailbox::*;
 use crate::organisation::*;
 use crate::site::Site;
-
-/// A server in development, without witnesses that answer.
-pub(crate) struct Mailbox {
-    pub(crate) site: Site,
-    pub(crate) server: Running,
-    pub(crate) client: Client,
-}
-
-impl Mailbox {
-    async fn new() -> Self {
-        Self::at(Site::new(1, 1)).await
-    }
-
-    async fn at(site: Site) -> Self {
-        let server = site.serve(site.config(true, &[])).await;
-        let client = Client::on(site.connect(server.grpc()).await);
-        Self { site, server, client }
-    }
-
-    fn request(&self, tag: &str) -> Request {
-        request(self.site.pin, self.site.pin, tag)
-    }
-
-    /// The same with something else in it.
-    fn request_with(&self, tag: &str, change: impl FnOnce(&mut Request)) -> Request {
-        let mut request = self.request(tag);
-        change(&mut request);
-        request
-    }
-
-    async fn submitted(&mut self, request: Request, tag: &str) -> Request {
-        self.client.submit(&request, tag).await.unwrap();
-        request
-    }
-
-    /// Signed for, in a channel that takes nobody's approval.
-    async fn signed(&mut self, tag: &str) -> Request {
-        let request = self.submitted(self.request(tag), tag).await;
-        self.client.attempt(&request, 1).await.unwrap();
-        self.client.signed(&request, &[b"signature"]).await.unwrap();
-        request
-    }
-
-    /// Every leaf, also those that nobody witnessed.
-    fn leaves(&self) -> Vec<Event> {
-        let log = self.site.path("log/tile/entries");
-        let mut widest = (0, Vec::new());
-        for file in std::fs::read_dir(log.join("000.p")).unwrap() {
-            let path = file.unwrap().path();
-            let width: usize = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
-            if width > widest.0 {
-                widest = (width, std::fs::read(path).unwrap());
-            }
-        }
-        let mut bytes = widest.1.as_slice();
-        let mut events = Vec::new();
-        while let Some((len, rest)) = bytes.split_first_chunk::<2>() {
-            let (leaf, rest) = rest.split_at(u16::from_be_bytes(*len).into());
-            events.push(object::read::<Leaf>(leaf, &Limits::DEFAULT).unwrap().event);
-            bytes = rest;
-        }
-        assert_eq!(events.len(), widest.0);
-        events
-    }
-
-    fn denials(&self) -> Vec<String> {
-        let because = |event: Event| match event {
-            Event::Denied { because, .. } => Some(because.to_string()),
-            _ => None,
-        };
-        self.leaves().into_iter().filter_map(because).collect()
-    }
-}
-
-fn precondition(code: &str) -> (Code, String) {
-    (Code::FailedPrecondition, code.to_owned())
-}
-
-fn malformed(code: &str) -> (Code, String) {
-    (Code::InvalidArgument, code.to_owned())
-}
-
-fn bundle(request: &Request, signatures: &[&[u8]]) -> Vec<u8> {
-    let signature = |bytes: &&[u8]| Signature { signature: Blob(bytes.to_vec()), signed: None };
-    bytes(&Bundle {
-        format: <Bundle as object::Object>::FORMAT.to_owned(),
-        request: Blob(bytes(request)),
-        submission: Blob(bytes(&submission("ci", "ci", request))),
-        approvals: Vec::new(),
-        companions: Vec::new(),
-        provenance: Vec::new(),
-        corim: None,
-        signatures: signatures.iter().map(signature).collect(),
-    })
-}
 
 #[tokio::test]
 async fn a_release_from_its_request_to_its_bundle() {
@@ -326,13 +230,18 @@ async fn a71_a_review_by_one_who_took_part_or_before_there_is_something() {
         r.kind = Kind::Emergency;
         r.channel = "urgent".try_into().unwrap();
     });
-    let r = m.submitted(urgent, "b").await;
+    let asked = m.client.submit(&urgent, "b").await.unwrap().at.unwrap();
+    let r = urgent;
     let early = m.client.review_with(&review("dave", "dave", &r)).await;
     assert_eq!(refusal(early), precondition("review_not_published"));
     m.client.approve("carol", &r).await.unwrap();
     m.client.attempt(&r, 1).await.unwrap();
     m.client.signed(&r, &[b"s"]).await.unwrap();
+    // It is due from when it was asked for, not from when it was out.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     m.client.publish(&r, &bundle(&r, &[b"s"])).await.unwrap();
+    let due = waits_for(&mut m.client, "dave").await;
+    assert_eq!(due[0].until.unwrap().seconds, asked.seconds + 2 * 86_400);
     let by = async |client: &mut Client, who: &str, by: &str| client.review_with(&review(who, by, &r)).await;
     assert_eq!(refusal(by(&mut m.client, "alice", "alice").await), precondition("reviewer_not_named"));
     assert_eq!(refusal(by(&mut m.client, "dave", "erin").await), precondition("statement_key_mismatch"));
@@ -369,174 +278,4 @@ async fn a57_a_revocation_by_nobody_who_may() {
     assert!(!second.already);
     assert_eq!(refusal(m.client.approve("alice", &r).await), precondition("request_revoked"));
     assert_eq!(refusal(m.client.attempt(&r, 1).await), precondition("request_revoked"));
-}
-
-#[tokio::test]
-async fn a69_the_hsm_is_asked_once_for_each_attempt_that_is_written_down() {
-    let mut m = Mailbox::new().await;
-    let r = m.submitted(m.request("a"), "a").await;
-    assert_eq!(refusal(m.client.signed(&r, &[b"s"]).await), precondition("signed_without_attempt"));
-    assert_eq!(refusal(m.client.attempt(&r, 0).await), malformed("attempt_number"));
-    assert_eq!(refusal(m.client.attempt(&r, 2).await), precondition("attempt_out_of_order"));
-    for number in 1..=16 {
-        assert!(!m.client.attempt(&r, number).await.unwrap().already);
-        assert!(m.client.attempt(&r, number).await.unwrap().already);
-    }
-    assert_eq!(refusal(m.client.attempt(&r, 17).await), precondition("too_many_attempts"));
-    assert_eq!(refusal(m.client.signed(&r, &[b"s", b"t"]).await), malformed("signatures_count"));
-    m.client.signed(&r, &[b"s"]).await.unwrap();
-    assert_eq!(refusal(m.client.signed(&r, &[b"t"]).await), precondition("signed_before"));
-    let s = m.signed("b").await;
-    assert_eq!(refusal(m.client.attempt(&s, 2).await), precondition("signed_before"));
-}
-
-#[tokio::test]
-async fn a69_one_result_is_published() {
-    let mut m = Mailbox::new().await;
-    let r = m.submitted(m.request("a"), "a").await;
-    let early = m.client.publish(&r, &bundle(&r, &[])).await;
-    assert_eq!(refusal(early), precondition("publish_not_signed"));
-    let s = m.signed("b").await;
-    assert_eq!(refusal(m.client.publish(&s, b"bundle").await).0, Code::InvalidArgument);
-    let other = m.client.publish(&s, &bundle(&r, &[b"signature"])).await;
-    assert_eq!(refusal(other), malformed("bundle_other_request"));
-    let resigned = m.client.publish(&s, &bundle(&s, &[b"another"])).await;
-    assert_eq!(refusal(resigned), precondition("bundle_other_signatures"));
-    m.client.publish(&s, &bundle(&s, &[b"signature"])).await.unwrap();
-    let mut second: Bundle = object::read(&bundle(&s, &[b"signature"]), &Limits::DEFAULT).unwrap();
-    second.approvals.push(Blob(b"one more".to_vec()));
-    assert_eq!(refusal(m.client.publish(&s, &bytes(&second)).await), precondition("published_before"));
-}
-
-#[tokio::test]
-async fn a57_a_policy_that_too_few_want_or_of_another_log() {
-    let mut m = Mailbox::new().await;
-    let before = m.submitted(m.request("before"), "before").await;
-    let next = |change: fn(&mut serde_json::Value)| {
-        let mut next = m.site.policy.clone();
-        next["version"] = json!(2);
-        next["previous"] = json!(m.site.pin.to_string());
-        change(&mut next);
-        serde_json::from_value::<PolicyDocument>(next).unwrap()
-    };
-    let wanted_by = |policy: &PolicyDocument, people: &[&str]| {
-        let statements = people.iter().map(|who| bytes(&succession(who, policy))).collect();
-        (bytes(policy), statements)
-    };
-    let same = next(|_| {});
-    let other_log = next(|next| {
-        let key = key_of(99);
-        let public = ring::signature::KeyPair::public_key(&key).as_ref().try_into().unwrap();
-        let key_type = attest_core::audit::note::KeyType::Ed25519;
-        let key = attest_core::audit::note::VerifierKey::new("log.example/other", key_type, public).unwrap();
-        next["log"]["key"] = json!(key.to_string());
-    });
-    let skips = next(|next| next["version"] = json!(3));
-    let client = &mut m.client;
-    for people in [&[][..], &["alice"], &["alice", "alice"], &["alice", "dave"]] {
-        let (policy, statements) = wanted_by(&same, people);
-        let refused = refusal(client.succeed(policy, statements).await);
-        assert_eq!(refused, precondition("succession_quorum_not_met"), "{people:?}");
-    }
-    let (policy, statements) = wanted_by(&other_log, &["alice", "bob"]);
-    assert_eq!(refusal(client.succeed(policy, statements).await), precondition("succession_other_log"));
-    let (policy, statements) = wanted_by(&skips, &["alice", "bob"]);
-    assert_eq!(refusal(client.succeed(policy, statements).await), precondition("succession_does_not_follow"));
-    let (policy, statements) = wanted_by(&same, &["alice", "bob"]);
-    let lied = statements.iter().cloned().chain([b"nothing".to_vec()]).collect();
-    assert_eq!(refusal(client.succeed(policy.clone(), lied).await).0, Code::InvalidArgument);
-    client.succeed(policy.clone(), statements.clone()).await.unwrap();
-    assert!(client.succeed(policy, statements).await.unwrap().already);
-    // What was asked for before is not approved under the new one.
-    let mut late = approval("alice", "alice", &[&before]);
-    late.policy = id_of(&same);
-    assert_eq!(refusal(m.client.approve_with(&late).await), precondition("policy_mismatch"));
-    // What is asked for now is under the new one.
-    let old = m.request("a");
-    assert_eq!(refusal(m.client.submit(&old, "a").await), precondition("policy_mismatch"));
-    let new = request(m.site.pin, id_of(&same), "a");
-    m.client.submit(&new, "a").await.unwrap();
-}
-
-#[tokio::test]
-async fn a53_what_is_turned_away_is_written_down_once_and_not_without_end() {
-    let site = Site::new(1, 1);
-    let mut config = site.config(true, &[]);
-    config.authority.as_mut().unwrap().denials_per_hour = 3;
-    let server = site.serve(config).await;
-    let client = Client::on(site.connect(server.grpc()).await);
-    let mut m = Mailbox { site, server, client };
-    let garbage = async |client: &mut Client, bytes: &[u8]| {
-        let asked = attest_proto::release::v1::ApproveRequest { approval: bytes.to_vec() };
-        refusal(client.mailbox.approve(asked).await).0
-    };
-    for _ in 0..3 {
-        assert_eq!(garbage(&mut m.client, b"one").await, Code::InvalidArgument);
-    }
-    assert_eq!(m.denials().len(), 1, "the same for the same reason");
-    for number in 0..9 {
-        assert_eq!(garbage(&mut m.client, format!("{number}").as_bytes()).await, Code::InvalidArgument);
-    }
-    assert_eq!(m.denials().len(), 3);
-    // And what is in order goes on.
-    m.submitted(m.request("a"), "a").await;
-}
-
-#[tokio::test]
-async fn what_waits_for_a_person_is_told_to_that_person() {
-    let mut m = Mailbox::new().await;
-    let (r, s) = (m.request("a"), m.request("b"));
-    let alices = m.request_with("c", |r| r.requester = "alice".try_into().unwrap());
-    m.submitted(r.clone(), "a").await;
-    m.submitted(s.clone(), "b").await;
-    let submitted = bytes(&submission("alice", "alice", &alices));
-    m.client.submit_with(&submitted, &bytes(&alices), objects("c")).await.unwrap();
-    let list = async |client: &mut Client, who: &str, size: u32, token: &str| {
-        let (identity, page_token) = (who.to_owned(), token.to_owned());
-        let asked = ListWaitingRequest { page_size: size, page_token, identity };
-        client.mailbox.list_waiting(asked).await.unwrap().into_inner()
-    };
-    assert_eq!(list(&mut m.client, "bob", 0, "").await.waiting.len(), 3);
-    assert_eq!(list(&mut m.client, "dave", 0, "").await.waiting.len(), 0);
-    let alice = list(&mut m.client, "alice", 0, "").await.waiting;
-    assert_eq!(alice.len(), 2, "not her own");
-    assert!(alice.iter().all(|waiting| waiting.what_for() == For::Approval));
-    assert!([bytes(&r), bytes(&s)].contains(&alice[0].request));
-    m.client.approve("alice", &r).await.unwrap();
-    let left = list(&mut m.client, "alice", 0, "").await.waiting;
-    assert_eq!(left.iter().map(|waiting| waiting.request.clone()).collect::<Vec<_>>(), [bytes(&s)]);
-    // In pages.
-    let first = list(&mut m.client, "bob", 2, "").await;
-    let second = list(&mut m.client, "bob", 2, &first.next_page_token).await;
-    assert_eq!((first.waiting.len(), second.waiting.len(), second.next_page_token.as_str()), (2, 1, ""));
-    let revoked = revocation("alice", "alice", m.site.pin, Revoked::Request(id_of(&s)));
-    m.client.revoke_with(&revoked).await.unwrap();
-    assert!(list(&mut m.client, "alice", 0, "").await.waiting.is_empty());
-}
-
-#[tokio::test]
-async fn a72_with_all_keys_of_the_server_nothing_is_made() {
-    // The server's log key signs a checkpoint over a log in which it wrote a release of its own making; no witness is asked.
-    let mut m = Mailbox::new().await;
-    let r = m.signed("a").await;
-    m.client.publish(&r, &bundle(&r, &[b"signature"])).await.unwrap();
-    let leaves = m.leaves();
-    let entries: Vec<Vec<u8>> = std::iter::zip(0.., &leaves)
-        .map(|(second, event)| bytes(&Leaf::new(Timestamp::from_unix(now() + second), event.clone())))
-        .collect();
-    let key = attest_server::log::NoteKey::open(&m.site.path("log.key")).unwrap();
-    let limits = &Limits::DEFAULT;
-    let entries = entries.iter().map(Vec::as_slice);
-    let head = attest_core::audit::tree::Frontier::new().append(entries.clone(), limits).unwrap().head;
-    let note = attest_core::audit::checkpoint::Checkpoint::new(key.name(), head, limits)
-        .unwrap()
-        .sign(&key)
-        .unwrap();
-    let mut kept = std::collections::BTreeMap::new();
-    for file in std::fs::read_dir(m.site.path("log/object")).unwrap() {
-        let object = std::fs::read(file.unwrap().path()).unwrap();
-        kept.insert(ObjectId::of(&object), object);
-    }
-    let view = LogView::replay(m.site.pin, entries, &kept, note.as_bytes(), limits);
-    assert_eq!(view.unwrap_err().code(), "witness_quorum_not_reached");
 }

@@ -1,0 +1,115 @@
+//! A mailbox that people hand things in to, and what is in its log.
+
+use attest_core::Limits;
+use attest_core::release::bundle::{Bundle, Signature};
+use attest_core::release::leaf::{Event, Leaf};
+use attest_core::release::object::{self, Blob};
+use attest_core::release::request::Request;
+use attest_proto::release::v1::{ListWaitingRequest, Waiting};
+use attest_server::server::Running;
+use tonic::Code;
+
+use crate::client::Client;
+use crate::organisation::*;
+use crate::site::Site;
+
+/// A server in development, without witnesses that answer.
+pub(crate) struct Mailbox {
+    pub(crate) site: Site,
+    pub(crate) server: Running,
+    pub(crate) client: Client,
+}
+
+impl Mailbox {
+    pub(crate) async fn new() -> Self {
+        Self::at(Site::new(1, 1)).await
+    }
+
+    pub(crate) async fn at(site: Site) -> Self {
+        let server = site.serve(site.config(true, &[])).await;
+        let client = Client::on(site.connect(server.grpc()).await);
+        Self { site, server, client }
+    }
+
+    pub(crate) fn request(&self, tag: &str) -> Request {
+        request(self.site.pin, self.site.pin, tag)
+    }
+
+    /// The same with something else in it.
+    pub(crate) fn request_with(&self, tag: &str, change: impl FnOnce(&mut Request)) -> Request {
+        let mut request = self.request(tag);
+        change(&mut request);
+        request
+    }
+
+    pub(crate) async fn submitted(&mut self, request: Request, tag: &str) -> Request {
+        self.client.submit(&request, tag).await.unwrap();
+        request
+    }
+
+    /// Signed for, in a channel that takes nobody's approval.
+    pub(crate) async fn signed(&mut self, tag: &str) -> Request {
+        let request = self.submitted(self.request(tag), tag).await;
+        self.client.attempt(&request, 1).await.unwrap();
+        self.client.signed(&request, &[b"signature"]).await.unwrap();
+        request
+    }
+
+    /// Every leaf, also those that nobody witnessed.
+    pub(crate) fn leaves(&self) -> Vec<Event> {
+        let log = self.site.path("log/tile/entries");
+        let mut widest = (0, Vec::new());
+        for file in std::fs::read_dir(log.join("000.p")).unwrap() {
+            let path = file.unwrap().path();
+            let width: usize = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            if width > widest.0 {
+                widest = (width, std::fs::read(path).unwrap());
+            }
+        }
+        let mut bytes = widest.1.as_slice();
+        let mut events = Vec::new();
+        while let Some((len, rest)) = bytes.split_first_chunk::<2>() {
+            let (leaf, rest) = rest.split_at(u16::from_be_bytes(*len).into());
+            events.push(object::read::<Leaf>(leaf, &Limits::DEFAULT).unwrap().event);
+            bytes = rest;
+        }
+        assert_eq!(events.len(), widest.0);
+        events
+    }
+
+    pub(crate) fn denials(&self) -> Vec<String> {
+        let because = |event: Event| match event {
+            Event::Denied { because, .. } => Some(because.to_string()),
+            _ => None,
+        };
+        self.leaves().into_iter().filter_map(because).collect()
+    }
+}
+
+pub(crate) fn precondition(code: &str) -> (Code, String) {
+    (Code::FailedPrecondition, code.to_owned())
+}
+
+pub(crate) fn malformed(code: &str) -> (Code, String) {
+    (Code::InvalidArgument, code.to_owned())
+}
+
+pub(crate) fn bundle(request: &Request, signatures: &[&[u8]]) -> Vec<u8> {
+    let signature = |bytes: &&[u8]| Signature { signature: Blob(bytes.to_vec()), signed: None };
+    bytes(&Bundle {
+        format: <Bundle as object::Object>::FORMAT.to_owned(),
+        request: Blob(bytes(request)),
+        submission: Blob(bytes(&submission("ci", "ci", request))),
+        approvals: Vec::new(),
+        companions: Vec::new(),
+        provenance: Vec::new(),
+        corim: None,
+        signatures: signatures.iter().map(signature).collect(),
+    })
+}
+
+/// What waits for a person.
+pub(crate) async fn waits_for(client: &mut Client, who: &str) -> Vec<Waiting> {
+    let asked = ListWaitingRequest { identity: who.to_owned(), ..ListWaitingRequest::default() };
+    client.mailbox.list_waiting(asked).await.unwrap().into_inner().waiting
+}
