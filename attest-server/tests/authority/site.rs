@@ -163,14 +163,19 @@ impl Site {
 
     /// A connection of whoever has a certificate with these names.
     pub(crate) async fn connect_as(&self, server: &Running, names: &[&str]) -> Channel {
+        self.endpoint_as(server.grpc(), names).connect().await.unwrap()
+    }
+
+    /// How whoever has a certificate with these names reaches a server.
+    pub(crate) fn endpoint_as(&self, grpc: SocketAddr, names: &[&str]) -> Endpoint {
         let (certificate, key) = self.identity(names);
         let roots = fs::read_to_string(self.path("servers.pem")).unwrap();
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(roots))
             .domain_name("localhost")
             .identity(Identity::from_pem(certificate, key));
-        let endpoint = Endpoint::from_shared(format!("https://{}", server.grpc())).unwrap();
-        endpoint.tls_config(tls).unwrap().connect().await.unwrap()
+        let endpoint = Endpoint::from_shared(format!("https://{grpc}")).unwrap();
+        endpoint.tls_config(tls).unwrap()
     }
 
     pub(crate) async fn connect(&self, grpc: SocketAddr) -> Channel {

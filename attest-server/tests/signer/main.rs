@@ -9,6 +9,7 @@
 #[path = "../authority/client.rs"]
 mod client;
 mod crashes;
+mod killed;
 #[path = "../authority/organisation.rs"]
 mod organisation;
 #[path = "../../../attest-core/tests/common/pe.rs"]
@@ -17,4 +18,6 @@ mod programs;
 mod refused;
 #[path = "../authority/site.rs"]
 mod site;
+mod soft;
+mod spy;
 mod stage;

@@ -184,11 +184,16 @@ pub(crate) struct Stage {
 
 /// An unsigned CoRIM of the family's golden values.
 pub(crate) fn unsigned() -> Vec<u8> {
+    unsigned_edition(1)
+}
+
+/// The same, one of many.
+fn unsigned_edition(tag_version: u64) -> Vec<u8> {
     let log = include_bytes!("../../../tests/fixtures/boots/sb-grub/eventlog.bin");
     let log = EventLog::parse(log, LIMITS).unwrap();
     let boot = Boot { name: "b", log: &log, userspace: None, evidence: Evidence::Quoted, files: None };
     let golden = learn("gateway", &[boot], &Choices::default()).unwrap();
-    profile::write(&golden, &profile::Edition { tag_version: 1, validity: None }).unwrap()
+    profile::write(&golden, &profile::Edition { tag_version, validity: None }).unwrap()
 }
 
 /// The builder's word about the image and the golden values.
@@ -255,17 +260,36 @@ pub(crate) fn with_file_key(policy: &mut Value) {
     policy["signing_keys"]["gateway-cose"] = key;
 }
 
+/// A site with this public key in the policy, and what else is told otherwise in it.
+pub(crate) fn site(spki: &[u8], change: impl FnOnce(&mut Value)) -> Site {
+    let mut site = Site::new(1, 1);
+    let key = &mut site.policy["signing_keys"][KEY];
+    key["public_key"] = STANDARD.encode(spki).into();
+    key["pkcs11"] = URI.into();
+    change(&mut site.policy);
+    let policy = encoded::<PolicyDocument>(site.policy.clone());
+    fs::write(site.path("policy-1.cbor"), &policy).unwrap();
+    site.pin = ObjectId::of(&policy);
+    site
+}
+
+/// A request of `ci` for this edition of the golden values, and all that travels with it.
+pub(crate) fn asked_for(pin: ObjectId, tag: &str, edition: u64, key: &ReleaseKey) -> (Request, Vec<Vec<u8>>) {
+    let unsigned = unsigned_edition(edition);
+    let draft = corim::Draft { signer: KEY, validity: None, corim: &unsigned };
+    let to_be_signed = draft.to_be_signed(key, LIMITS).unwrap();
+    let mut request = request(pin, pin, tag);
+    let provenance = built(request.artifacts[0].sha256, &unsigned);
+    request.measurements = Some(ObjectId::of(&unsigned));
+    request.provenance = vec![ObjectId::of(&provenance)];
+    request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, &to_be_signed)];
+    (request, vec![unsigned, provenance, to_be_signed])
+}
+
 impl Stage {
     /// With this public key in the policy, and what else is told otherwise in it.
     pub(crate) async fn new(spki: &[u8], change: impl FnOnce(&mut Value)) -> Self {
-        let mut site = Site::new(1, 1);
-        let key = &mut site.policy["signing_keys"][KEY];
-        key["public_key"] = STANDARD.encode(spki).into();
-        key["pkcs11"] = URI.into();
-        change(&mut site.policy);
-        let policy = encoded::<PolicyDocument>(site.policy.clone());
-        fs::write(site.path("policy-1.cbor"), &policy).unwrap();
-        site.pin = ObjectId::of(&policy);
+        let site = site(spki, change);
         let witness = site.witness(1).await;
         let server = site.serve(site.config(false, &[witness.address()])).await;
         let certificate = certificate(&site);
@@ -278,15 +302,7 @@ impl Stage {
 
     /// A request of `ci`, and all that travels with it.
     pub(crate) fn request(&self, tag: &str, key: &ReleaseKey) -> (Request, Vec<Vec<u8>>) {
-        let unsigned = unsigned();
-        let draft = corim::Draft { signer: KEY, validity: None, corim: &unsigned };
-        let to_be_signed = draft.to_be_signed(key, LIMITS).unwrap();
-        let mut request = request(self.site.pin, self.site.pin, tag);
-        let provenance = built(request.artifacts[0].sha256, &unsigned);
-        request.measurements = Some(ObjectId::of(&unsigned));
-        request.provenance = vec![ObjectId::of(&provenance)];
-        request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, &to_be_signed)];
-        (request, vec![unsigned, provenance, to_be_signed])
+        asked_for(self.site.pin, tag, 1, key)
     }
 
     /// Submitted and approved by these people.
