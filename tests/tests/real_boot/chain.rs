@@ -28,36 +28,53 @@ mkdir images
 "#;
 
 const REQUEST_IMAGE: &str = r#"
-ID=$(attest release request --home ci --family sim-debian --channel stable --release 2026.11.1 --security-version 1 \
-  --artifact linux.efi=linux.efi --sign authenticode=linux.efi --provenance provenance.json --reason 'The image' --json | jq -r .request)
-cp linux.efi images/$(sha256sum linux.efi | cut -d' ' -f1)
+ID=$(attest release request --home ci --family sim-debian --channel stable --release $VERSION --security-version $SECURITY_VERSION \
+  --artifact $IMAGE.efi=$IMAGE.efi --sign authenticode=$IMAGE.efi --provenance provenance.json --reason 'The image' --json | jq -r .request)
+cp $IMAGE.efi images/$(sha256sum $IMAGE.efi | cut -d' ' -f1)
 "#;
 
 /// Other people's tool agrees with what the firmware will say.
 const FINISH_IMAGE: &str = r#"
-attest release artifact --home alice $ID linux.efi linux.efi --certificate boot.pem --out signed.efi
-sbverify --cert boot-root.pem signed.efi
+attest release artifact --home alice $ID $IMAGE.efi $IMAGE.efi --certificate boot.pem --out $IMAGE.signed.efi
+sbverify --cert boot-root.pem $IMAGE.signed.efi
 "#;
 
+/// From a boot that is known to be good.
 const LEARN: &str = r#"
+mkdir reference
+tar -x -z -C reference -f reference.tgz
 attest golden learn --family sim-debian --eventlog reference/eventlog.bin --ima reference/ima.bin \
   --attest reference/quote.attest --signature reference/quote.sig --ak reference/ak.pub \
-  --pcrs reference/pcrs.json --nonce $(cat reference/nonce.hex) --name 2026.11.1 --out golden.toml
+  --pcrs reference/pcrs.json --nonce $(cat reference/nonce.hex) --name $VERSION --out $IMAGE.toml
+"#;
+
+/// From the image alone: no machine has booted it.
+const PREDICT: &str = r#"
+attest golden predict --base $BEFORE.toml --replace uki=$IMAGE.signed.efi --keep rest --name $VERSION \
+  --supersede 'It has a hole' --out $IMAGE.toml
 "#;
 
 const REQUEST_MEASUREMENTS: &str = r#"
-ID=$(attest release request --home ci --family sim-debian --channel stable --release 2026.11.1 --security-version 1 \
-  --artifact linux.efi=linux.efi --golden golden.toml --provenance provenance.json --reason 'What it measures' --json | jq -r .request)
+ID=$(attest release request --home ci --family sim-debian --channel stable --release $VERSION --security-version $SECURITY_VERSION \
+  --artifact $IMAGE.efi=$IMAGE.efi --golden $IMAGE.toml --provenance provenance.json --reason 'What it measures' --json | jq -r .request)
 "#;
 
 /// An initrd with one file more: without a signature, with the signature of the released image, and signed by somebody else.
 const UNRELEASED: &str = r#"
-sbattach --detach released.sig signed.efi
+sbattach --detach released.sig linux.signed.efi
 cp other.efi transplanted.efi
 sbattach --attach released.sig transplanted.efi
 openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=Somebody else' -keyout else.key -out else.pem 2> /dev/null
 sbsign --key else.key --cert else.pem --output foreign.efi other.efi
 "#;
+
+/// What is released.
+pub(crate) struct Image {
+    /// Of its files: `linux`, `update`.
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) security_version: u32,
+}
 
 pub(crate) struct Chain {
     shell: Shell,
@@ -97,6 +114,7 @@ impl Chain {
         let maker = Maker::open(&folder.path().join("maker"), &[Bank::Sha256]).expect("the maker's folder");
         let chain = Chain { shell, port, parts, maker, folder };
         chain.build("linux", None);
+        chain.build("update", Some("a hole less"));
         chain.build("other", Some("a line that nobody reviewed"));
         chain
     }
@@ -116,28 +134,35 @@ impl Chain {
         boot_image(&["uki", &parts, &text(&self.path(&format!("{name}.efi"))), &initrd]);
     }
 
-    /// The image, built, requested with provenance, approved by two people, signed in the HSM.
-    pub(crate) fn release_image(&mut self) -> PathBuf {
+    /// An image, requested with provenance, approved by two people, signed in the HSM.
+    pub(crate) fn release_image(&mut self, image: &Image) -> PathBuf {
+        let Image { name, version, security_version } = image;
+        self.shell.run(&format!("IMAGE={name} VERSION={version} SECURITY_VERSION={security_version}"));
         // What the first hour says about an image, of this one.
-        let section = first_hour(7, self.port).replace("image.bin", "linux.efi");
+        let section = first_hour(7, self.port).replace("image.bin", "$IMAGE.efi");
         let start = section.find("cat > statement.json").expect("a statement");
         let end = section.find("ID=$(attest release request").expect("a request");
         self.shell.run(&section[start..end]);
         self.shell.run(REQUEST_IMAGE);
         self.approve_and_publish();
         self.shell.run(FINISH_IMAGE);
-        self.path("signed.efi")
+        self.path(&format!("{name}.signed.efi"))
     }
 
-    /// Golden values from a boot that is known to be good.
-    pub(crate) fn learn(&mut self, evidence: &[u8]) {
+    /// The measurements of the image that was released last, from this boot of it; the request's id.
+    pub(crate) fn release_learned(&mut self, evidence: &[u8]) -> String {
         fs::write(self.path("reference.tgz"), evidence).expect("the evidence is written");
-        self.shell.run("mkdir reference; tar -x -z -C reference -f reference.tgz");
         self.shell.run(LEARN);
+        self.release_measurements()
     }
 
-    /// The measurements, the same way; the request's id.
-    pub(crate) fn release_measurements(&mut self) -> String {
+    /// The same from the image and the golden values of the one before.
+    pub(crate) fn release_predicted(&mut self, before: &Image) -> String {
+        self.shell.run(&format!("BEFORE={}\n{PREDICT}", before.name));
+        self.release_measurements()
+    }
+
+    fn release_measurements(&mut self) -> String {
         self.shell.run(REQUEST_MEASUREMENTS);
         self.approve_and_publish();
         self.shell.run("echo $ID").trim().to_owned()
@@ -156,8 +181,7 @@ impl Chain {
     }
 
     /// Images with another initrd, each with what might pass for a signature.
-    pub(crate) fn unreleased_images(&mut self, signed: &Path) -> [(&'static str, PathBuf); 3] {
-        assert!(signed.exists());
+    pub(crate) fn unreleased_images(&mut self) -> [(&'static str, PathBuf); 3] {
         self.shell.run(UNRELEASED);
         [
             ("without-signature", self.path("other.efi")),

@@ -6,14 +6,18 @@
 mod chain;
 mod machine;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use attest_tests::FAMILY;
-use chain::Chain;
+use chain::{Chain, Image};
 use machine::{FirmwareConfig, Machine};
 
 /// An emulated boot takes some 15 seconds on a machine that does nothing else.
 const BOOT: Duration = Duration::from_secs(240);
+
+const LINUX: Image = Image { name: "linux", version: "2026.11.1", security_version: 1 };
+const UPDATE: Image = Image { name: "update", version: "2026.12.1", security_version: 2 };
 
 #[test]
 #[cfg_attr(not(target_arch = "x86_64"), ignore = "the machine that is booted is an x86-64 one")]
@@ -21,29 +25,47 @@ fn the_whole_chain_on_a_real_boot() {
     let mut chain = Chain::begin();
     let mut times = Times::new();
 
-    // The image first: nobody's machine starts it before two people approved it and the HSM signed it.
-    let signed = chain.release_image();
-    times.lap("image built, approved, signed");
+    // The image first: no machine starts it before two people approved it and the HSM signed it.
+    let linux = chain.release_image(&LINUX);
+    times.lap("image approved and signed");
     // Its measurements second, learned from a boot of it in the laboratory.
-    chain.learn(&reference_boot(&chain, &signed));
+    let evidence = reference_boot(&chain, &linux);
     times.lap("reference boot");
-    let release = chain.release_measurements();
-    times.lap("measurements approved, signed, published");
+    let release = chain.release_learned(&evidence);
+    times.lap("measurements learned, approved, signed, published");
 
     // Whoever changes what is in the initrd needs more than the bytes of the signature.
-    for (name, image) in chain.unreleased_images(&signed) {
+    for (name, image) in chain.unreleased_images() {
         does_not_boot(&chain, name, &image);
         times.lap(name);
     }
     without_secure_boot(&chain, &release);
-    times.lap("Secure Boot off");
-    with_the_release(&mut chain, &signed, &release);
-    times.lap("the release, and its revocation");
+    times.lap("Secure Boot off: booted, refused");
+
+    let mut machine = affirmed(&mut chain, &linux, &LINUX, &release);
+    times.lap("the release: booted, affirmed");
+    // An update with a higher security version, whose measurements nobody ever saw: what is below it counts no more.
+    let update = chain.release_image(&UPDATE);
+    let updated = chain.release_predicted(&LINUX);
+    times.lap("update approved, signed, predicted, published");
+    let old = withdrawn(&mut machine, "security version 1 is below 2");
+    times.lap("the old one is refused");
+    assert_eq!(old.json["golden"]["release"], *release, "{}", old.json);
+    drop(machine);
+    let mut machine = affirmed(&mut chain, &update, &UPDATE, &updated);
+    times.lap("the update: booted, affirmed");
+
+    chain.revoke(&updated);
+    times.lap("revoked");
+    withdrawn(&mut machine, "revoked");
+    times.lap("the next refusal");
+    let token = machine.wait_for("GUEST token", BOOT);
+    assert!(chain.accepted(token.trim_start_matches("GUEST token ")).into_affirming().is_err());
     eprintln!("{times}");
 }
 
 /// The evidence of a boot of this image, as `attest-agent collect` wrote it.
-fn reference_boot(chain: &Chain, image: &std::path::Path) -> Vec<u8> {
+fn reference_boot(chain: &Chain, image: &Path) -> Vec<u8> {
     let config = [FirmwareConfig::text("mode", "collect"), FirmwareConfig::text("nonce", &"5a".repeat(32))];
     let mut machine = chain.boot("laboratory", "reference", image, true, &config);
     machine.wait_for("GUEST evidence", BOOT);
@@ -51,7 +73,7 @@ fn reference_boot(chain: &Chain, image: &std::path::Path) -> Vec<u8> {
     base64::Engine::decode(&base64::engine::general_purpose::STANDARD, lines.concat()).expect("base64")
 }
 
-fn does_not_boot(chain: &Chain, name: &str, image: &std::path::Path) {
+fn does_not_boot(chain: &Chain, name: &str, image: &Path) {
     let mut machine = chain.boot("device", name, image, true, &chain.attesting());
     // The firmware says so, and goes on to what else it could boot.
     let refusal = machine.wait_for("BdsDxe: failed to load", BOOT);
@@ -72,41 +94,48 @@ fn without_secure_boot(chain: &Chain, release: &str) {
     // It is told against what was released, and both differences are named.
     assert_eq!(verdict.json["golden"]["release"], release, "{}", verdict.json);
     for (code, pcr) in [("golden_mismatch", 4), ("golden_mismatch", 7), ("golden_mismatch", 11)] {
-        assert!(verdict.names(code, Some(pcr)), "{code} in PCR {pcr}: {}", verdict.json);
+        assert!(verdict.names(code, pcr), "{code} in PCR {pcr}: {}", verdict.json);
     }
 }
 
-/// It boots, attests, is affirmed by the release's name, and once the release is revoked it is not, without a reboot.
-fn with_the_release(chain: &mut Chain, image: &std::path::Path, release: &str) {
-    let mut machine = chain.boot("device", "released", image, true, &chain.attesting());
+/// A machine that boots an image, attests, and is affirmed by the release's name.
+fn affirmed(chain: &mut Chain, path: &Path, image: &Image, release: &str) -> Machine {
+    let mut machine = chain.boot("device", image.name, path, true, &chain.attesting());
     enrolled(&mut machine);
     let verdict = Verdict::next(&mut machine);
     assert_eq!((verdict.exit, verdict.status()), (0, "affirming"), "{}", verdict.json);
     let golden = &verdict.json["golden"];
     assert_eq!((&golden["source"], &golden["tier"]), (&"release".into(), &"production".into()), "{golden}");
-    assert_eq!((&golden["release"], &golden["version"]), (&release.into(), &"2026.11.1".into()), "{golden}");
+    assert_eq!(
+        (&golden["release"], &golden["version"]),
+        (&release.into(), &image.version.into()),
+        "{golden}"
+    );
     assert_eq!(verdict.json["development"], false, "{}", verdict.json);
     // An access system that knows the verifier's public key alone lets it in.
     let token = machine.wait_for("GUEST token", BOOT);
     let ear = chain.accepted(token.trim_start_matches("GUEST token ")).into_affirming().expect("affirming");
     assert_eq!((ear.ear().golden().release.as_deref(), ear.ear().family()), (Some(release), FAMILY));
     let console = machine.console();
-    assert!(!console.contains("GUEST implant") && console.contains("starting Boot0001"), "{console}");
+    assert!(!console.contains("nobody reviewed") && console.contains("starting Boot0001"), "{console}");
+    machine
+}
 
-    chain.revoke(release);
+/// Without a reboot, once the verifier has heard of it.
+fn withdrawn(machine: &mut Machine, because: &str) -> Verdict {
     let since = Instant::now();
     let refused = loop {
-        let verdict = Verdict::next(&mut machine);
+        let verdict = Verdict::next(machine);
         if verdict.status() != "affirming" {
             break verdict;
         }
         assert!(since.elapsed() < Duration::from_secs(60), "still affirmed: {}", verdict.json);
     };
     assert_eq!((refused.exit, refused.status()), (1, "contraindicated"), "{}", refused.json);
-    assert!(refused.names("release_withdrawn", None), "{}", refused.json);
-    let token = machine.wait_for("GUEST token", BOOT);
-    assert!(chain.accepted(token.trim_start_matches("GUEST token ")).into_affirming().is_err());
-    eprintln!("from the published revocation to the first refusal: {:.1} s", since.elapsed().as_secs_f32());
+    let reasons = refused.json["reasons"].as_array().expect("reasons");
+    let is_it = |it: &serde_json::Value| it["explain"].as_str().is_some_and(|text| text.contains(because));
+    assert!(reasons.iter().any(|it| it["code"] == "release_withdrawn" && is_it(it)), "{}", refused.json);
+    refused
 }
 
 fn enrolled(machine: &mut Machine) {
@@ -134,9 +163,9 @@ impl Verdict {
         self.json["status"].as_str().expect("a status")
     }
 
-    fn names(&self, code: &str, pcr: Option<u32>) -> bool {
+    fn names(&self, code: &str, pcr: u32) -> bool {
         let reasons = self.json["reasons"].as_array().expect("reasons");
-        reasons.iter().any(|it| it["code"] == code && pcr.is_none_or(|pcr| it["pcr"] == pcr))
+        reasons.iter().any(|it| it["code"] == code && it["pcr"] == pcr)
     }
 }
 
