@@ -108,7 +108,12 @@ impl Said {
                 self.about(request).signatures.get_or_insert(signatures);
             }
             Event::Submitted { submission, request } => self.about(request).submissions.push(submission),
-            Event::Denied { .. } | Event::Policy { .. } | Event::Revoked { .. } => {}
+            Event::Denied { .. }
+            | Event::Objected { .. }
+            | Event::Policy { .. }
+            | Event::Recovered { .. }
+            | Event::Recovery { .. }
+            | Event::Revoked { .. } => {}
         }
     }
 

@@ -44,6 +44,11 @@ pub enum Event {
         /// Why: a stable code.
         because: Name,
     },
+    /// A root member objects to what the recovery quorum wants.
+    Objected {
+        /// The statement.
+        objection: ObjectId,
+    },
     /// A policy takes the place of the one before.
     Policy {
         /// Which.
@@ -57,6 +62,20 @@ pub enum Event {
         request: ObjectId,
         /// The bundle.
         bundle: ObjectId,
+    },
+    /// The policy that the recovery quorum wants has waited for long enough, and takes the place of the one before.
+    Recovered {
+        /// Which.
+        policy: ObjectId,
+        /// A checkpoint by which witnesses saw, that long ago, that it is wanted.
+        checkpoint: ObjectId,
+    },
+    /// The recovery quorum wants a policy; from here on it waits.
+    Recovery {
+        /// Which.
+        policy: ObjectId,
+        /// The statements of those who want it.
+        recoveries: Vec<ObjectId>,
     },
     /// Somebody looked at an emergency release.
     Reviewed {

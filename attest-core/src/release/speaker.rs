@@ -64,6 +64,25 @@ impl Hearing<'_> {
     /// # Errors
     /// [`Error`].
     pub fn key<S: Statement>(&self, statement: &S, text: &Text, place: Place) -> Result<CanonicalKey, Error> {
+        let key = self.veto(statement, text, place)?;
+        // Inv. 8: what a key says from where on it is not trusted does not count.
+        if self.view.is_suspended(&key, place.index, self.now) {
+            return Err(Error::KeySuspended);
+        }
+        Ok(key)
+    }
+
+    /// The same for who only stands in the way of something. A suspension, which is one person's word, does not silence them; what a root
+    /// quorum said does.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn veto<S: Statement>(
+        &self,
+        statement: &S,
+        text: &Text,
+        place: Place,
+    ) -> Result<CanonicalKey, Error> {
         let by = statement.by();
         let mismatch = || Error::KeyMismatch { by: by.clone() };
         let signature =
@@ -77,12 +96,12 @@ impl Hearing<'_> {
         Ok(key.clone())
     }
 
-    /// Inv. 8: what a key says after its time, or from where on it is not trusted, does not count.
+    /// Inv. 8: what a key says after its time does not count.
     fn counts(&self, key: &CanonicalKey, known: &KeyOf, place: Place) -> Result<(), Error> {
         if !known.counts_at(place.at) {
             return Err(Error::KeyExpired { at: place.at });
         }
-        if self.view.is_suspended(key, place.index, self.now) {
+        if self.view.is_compromised(key, place.index) {
             return Err(Error::KeySuspended);
         }
         Ok(())

@@ -115,6 +115,41 @@ pub enum Revoked {
     },
 }
 
+/// "I do not want what the recovery quorum wants": one root member's is enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objection {
+    /// [`Objection::FORMAT`].
+    pub format: String,
+    /// The first policy of the authority.
+    pub authority: ObjectId,
+    /// The policy that is not to be followed.
+    pub policy: ObjectId,
+    /// Why.
+    pub reason: Words,
+    /// Who objects.
+    pub by: Name,
+    /// An SSHSIG, armored, over [`Text::objection`].
+    pub signature: String,
+}
+
+/// "The root is lost: this policy takes the place of the one before, once it has waited." Of the recovery quorum, and of the root that it
+/// names. No [`Succession`] passes for one, nor the other way round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    /// [`Recovery::FORMAT`].
+    pub format: String,
+    /// The first policy of the authority.
+    pub authority: ObjectId,
+    /// The policy that is to be followed.
+    pub policy: ObjectId,
+    /// Who wants it.
+    pub by: Name,
+    /// An SSHSIG, armored, over [`Text::recovery`].
+    pub signature: String,
+}
+
 /// "This policy takes the place of the one before", or is the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,6 +186,8 @@ macro_rules! statements {
 
 statements! {
     Approval, "attest-release-approval/1", "attest-approval";
+    Objection, "attest-release-objection/1", "attest-objection";
+    Recovery, "attest-release-recovery/1", "attest-recovery";
     ReviewStatement, "attest-release-review/1", "attest-review";
     Revocation, "attest-release-revocation/1", "attest-revocation";
     Submission, "attest-release-submission/1", "attest-request";

@@ -7,15 +7,17 @@ mod error;
 mod held;
 mod ledger;
 mod missing;
+mod recovery;
 mod replay;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::error::{Error, PassedOver};
 pub use self::ledger::Ledger;
 pub use self::missing::missing;
+pub use self::recovery::Pending;
 use super::key::CanonicalKey;
 use super::name::Name;
 use super::object::ObjectId;
@@ -75,6 +77,9 @@ pub struct LogView {
     suspended: Vec<Suspension>,
     /// Keys that root quorums said were lost, by the SHA-256 of their SubjectPublicKeyInfo, and from where on. No policy takes that back.
     compromised: BTreeMap<ObjectId, u64>,
+    recovery: Option<Pending>,
+    /// Policies that a root member objected to: the recovery quorum does not get them any more.
+    objected: BTreeSet<ObjectId>,
     passed_over: Vec<PassedOver>,
 }
 
@@ -129,6 +134,9 @@ impl LogView {
             time: _,
             places: _,
             passed_over: _,
+            // Until it takes effect; then it is a policy.
+            recovery: _,
+            objected: _,
             policies,
             revoked,
             suspended,
@@ -218,8 +226,20 @@ impl LogView {
         let covers = |suspension: &&Suspension| {
             suspension.key == *key && index >= suspension.from_index && now <= suspension.until
         };
+        self.is_compromised(key, index) || self.suspended.iter().any(|one| covers(&one))
+    }
+
+    /// Whether a root quorum said that this key was lost, by this index or before.
+    #[must_use]
+    pub fn is_compromised(&self, key: &CanonicalKey, index: u64) -> bool {
         let from = self.compromised.get(&ObjectId::of(&key.spki_der()));
-        from.is_some_and(|from| index >= *from) || self.suspended.iter().any(|one| covers(&one))
+        from.is_some_and(|from| index >= *from)
+    }
+
+    /// What the recovery quorum wants, and is not in force yet.
+    #[must_use]
+    pub const fn recovery(&self) -> Option<&Pending> {
+        self.recovery.as_ref()
     }
 
     /// Keys that somebody suspended, in the order of the log, those whose suspension is over among them.

@@ -1,5 +1,7 @@
 //! Whether what is handed in would count: held against the log and the policy as they are now.
 
+mod policy;
+
 use std::collections::BTreeSet;
 
 use attest_core::audit::checkpoint::LogIdentity;
@@ -9,7 +11,7 @@ use attest_core::release::object::{self, Object};
 use attest_core::release::policy::{Channel, Family, Kind as IdentityKind};
 use attest_core::release::request::{Kind, Request};
 use attest_core::release::statement::{
-    Approval, Described, ReviewStatement, Revocation, Revoked, Statement, Submission, Succession, Text,
+    Approval, Described, ReviewStatement, Revocation, Revoked, Statement, Submission, Text,
 };
 use attest_core::release::view::Place;
 use attest_core::release::{Name, ObjectId, Policy};
@@ -20,8 +22,6 @@ use super::{Ask, Denied, Fault, Known, State};
 const LIMITS: &Limits = &Limits::DEFAULT;
 /// How many requests one approval may name.
 const REQUESTS: usize = 64;
-/// How many may want one policy.
-const SUCCESSIONS: usize = 256;
 /// How often a signer may lose track of its HSM, for one request.
 const ATTEMPTS: usize = 16;
 
@@ -60,7 +60,10 @@ impl Admission<'_> {
         match ask {
             Ask::Approve { approval } => self.approve(approval),
             Ask::Attempt { request, number } => self.attempt(*request, *number),
+            Ask::Object { objection } => self.object(objection),
             Ask::Publish { request, bundle } => self.publish(*request, bundle),
+            Ask::Recover { policy, recoveries } => self.recover(policy, recoveries),
+            Ask::Recovered { policy, checkpoint } => self.recovered(*policy, checkpoint),
             Ask::Review { review } => self.review(review),
             Ask::Revoke { revocation } => self.revoke(revocation),
             Ask::Signed { request, signatures } => self.signed(*request, signatures),
@@ -248,31 +251,6 @@ impl Admission<'_> {
             self.named(request)?;
         }
         self.would_count(Event::Revoked { revocation: id }, vec![bytes.to_vec()])
-    }
-
-    fn succeed(&self, bytes: &[u8], successions: &[Vec<u8>]) -> Result<Admitted, Denied> {
-        let next = Policy::parse(bytes, LIMITS).map_err(|error| malformed(error.code(), error))?;
-        if let Some(place) = self.state.place(&next.id()) {
-            return Ok(Admitted::Already(place));
-        }
-        if successions.len() > SUCCESSIONS {
-            return Err(malformed("too_many_successions", format!("at most {SUCCESSIONS}")));
-        }
-        for statement in successions {
-            read::<Succession>(statement)?;
-        }
-        // This log's key would not sign for it any more.
-        let log = next.document().log.read(LIMITS).map(|(log, _)| log);
-        if log.as_ref() != Ok(self.log) {
-            return Err(now_not("succession_other_log", "the policy names another log than this one"));
-        }
-        let event = Event::Policy {
-            policy: next.id(),
-            successions: successions.iter().map(|statement| ObjectId::of(statement)).collect(),
-        };
-        let mut objects = vec![bytes.to_vec()];
-        objects.extend_from_slice(successions);
-        self.would_count(event, objects)
     }
 
     /// What only a replay can tell.

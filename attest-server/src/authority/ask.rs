@@ -10,7 +10,10 @@ use super::Call;
 pub(crate) enum Ask {
     Approve { approval: Vec<u8> },
     Attempt { request: ObjectId, number: u32 },
+    Object { objection: Vec<u8> },
     Publish { request: ObjectId, bundle: Vec<u8> },
+    Recover { policy: Vec<u8>, recoveries: Vec<Vec<u8>> },
+    Recovered { policy: ObjectId, checkpoint: Vec<u8> },
     Review { review: Vec<u8> },
     Revoke { revocation: Vec<u8> },
     Signed { request: ObjectId, signatures: Vec<Vec<u8>> },
@@ -24,11 +27,12 @@ impl Ask {
         match self {
             Self::Approve { .. } => Call::Approve,
             Self::Attempt { .. } | Self::Signed { .. } => Call::Sign,
+            Self::Object { .. } => Call::Object,
             Self::Publish { .. } => Call::Publish,
             Self::Review { .. } => Call::Review,
             Self::Revoke { .. } => Call::Revoke,
             Self::Submit { .. } => Call::Submit,
-            Self::Succeed { .. } => Call::Succeed,
+            Self::Recover { .. } | Self::Recovered { .. } | Self::Succeed { .. } => Call::Succeed,
         }
     }
 
@@ -36,12 +40,15 @@ impl Ask {
     pub(super) fn subject(&self) -> ObjectId {
         match self {
             Self::Approve { approval: object }
+            | Self::Object { objection: object }
             | Self::Review { review: object }
             | Self::Revoke { revocation: object }
             | Self::Publish { bundle: object, .. }
+            | Self::Recover { policy: object, .. }
             | Self::Succeed { policy: object, .. }
             | Self::Submit { request: object, .. } => ObjectId::of(object),
             Self::Attempt { request, .. } => *request,
+            Self::Recovered { policy, .. } => *policy,
             Self::Signed { signatures, .. } => {
                 ObjectId::of(&signature_list(signatures.iter().map(Vec::as_slice)))
             }
@@ -53,15 +60,20 @@ impl Ask {
         let all = |objects: &[Vec<u8>]| objects.iter().map(Vec::len).sum::<usize>();
         match self {
             Self::Approve { approval: object }
+            | Self::Object { objection: object }
             | Self::Review { review: object }
             | Self::Revoke { revocation: object }
-            | Self::Publish { bundle: object, .. } => object.len(),
+            | Self::Publish { bundle: object, .. }
+            | Self::Recovered { checkpoint: object, .. } => object.len(),
             Self::Attempt { .. } => 32,
             Self::Signed { signatures, .. } => all(signatures),
             Self::Submit { submission, request, objects } => {
                 submission.len().saturating_add(request.len()).saturating_add(all(objects))
             }
-            Self::Succeed { policy, successions } => policy.len().saturating_add(all(successions)),
+            Self::Recover { policy, recoveries: statements }
+            | Self::Succeed { policy, successions: statements } => {
+                policy.len().saturating_add(all(statements))
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum Who {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Approve,
+    Object,
     Publish,
     Read,
     Review,
@@ -62,6 +63,7 @@ fn is_named(policy: &Policy, name: &Name, call: Call) -> bool {
         Call::Review => channels.any(|channel| {
             channel.review.as_ref().is_some_and(|review| review.quorum.people().contains(name))
         }),
+        Call::Object => document.root.people().contains(name),
         Call::Succeed => {
             let recovery = document.recovery.as_ref();
             document.root.people().contains(name)

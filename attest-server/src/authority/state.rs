@@ -163,9 +163,14 @@ impl State {
                     known.reviewed_by.insert(by);
                 }
             }
-            Event::Revoked { revocation: object } | Event::Policy { policy: object, .. } => {
+            Event::Objected { objection: object }
+            | Event::Policy { policy: object, .. }
+            | Event::Recovered { policy: object, .. }
+            | Event::Revoked { revocation: object } => {
                 self.places.entry(object).or_insert(place);
             }
+            // It is there once it is followed; until then the ledger has it.
+            Event::Recovery { .. } => {}
             Event::Attempted { request } => {
                 if let Some(known) = self.requests.get_mut(&request) {
                     known.attempts.push(place);
@@ -243,7 +248,10 @@ impl State {
             Event::Approved { approval, .. } => ("approved", Some(approval), None),
             Event::Attempted { .. } => ("attempted", None, None),
             Event::Denied { object, because } => ("denied", Some(object), Some(because)),
+            Event::Objected { objection } => ("objected", Some(objection), None),
             Event::Policy { policy, .. } => ("policy", Some(policy), None),
+            Event::Recovered { policy, .. } => ("recovered", Some(policy), None),
+            Event::Recovery { policy, .. } => ("recovery", Some(policy), None),
             Event::Published { bundle, .. } => ("published", Some(bundle), None),
             Event::Reviewed { review, .. } => ("reviewed", Some(review), None),
             Event::Revoked { revocation } => ("revoked", Some(revocation), None),
@@ -275,6 +283,10 @@ fn about(event: &Event, revoked: impl Fn(&ObjectId) -> Option<ObjectId>) -> Vec<
         | Event::Signed { request, .. }
         | Event::Submitted { request, .. } => vec![*request],
         Event::Revoked { revocation } => revoked(revocation).into_iter().collect(),
-        Event::Denied { .. } | Event::Policy { .. } => Vec::new(),
+        Event::Denied { .. }
+        | Event::Objected { .. }
+        | Event::Policy { .. }
+        | Event::Recovered { .. }
+        | Event::Recovery { .. } => Vec::new(),
     }
 }

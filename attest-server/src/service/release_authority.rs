@@ -6,9 +6,9 @@ use attest_core::release::{Name, ObjectId};
 use attest_core::{Limits, Timestamp};
 use attest_proto::release::v1::{
     ApproveRequest, AttemptRequest, Event, GetRequestRequest, GetRequestResponse, ListWaitingRequest,
-    ListWaitingResponse, PublishRequest, Recorded, ReviewRequest, RevokeRequest, SignedRequest,
-    SubmitRequestRequest, SucceedRequest, Waiting, WatchRequest, WatchResponse,
-    release_authority_server::ReleaseAuthority, waiting::For,
+    ListWaitingResponse, ObjectToRecoveryRequest, PublishRequest, Recorded, RecoverRequest, RecoveredRequest,
+    ReviewRequest, RevokeRequest, SignedRequest, SubmitRequestRequest, SucceedRequest, Waiting, WatchRequest,
+    WatchResponse, release_authority_server::ReleaseAuthority, waiting::For,
 };
 use tonic::{Request, Response, Status};
 
@@ -207,6 +207,26 @@ impl ReleaseAuthority for ReleaseAuthorityService {
         let ask =
             |asked: SucceedRequest| Ok(Ask::Succeed { policy: asked.policy, successions: asked.successions });
         self.hand_in(request, ask).await
+    }
+
+    async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<Recorded>, Status> {
+        let ask =
+            |asked: RecoverRequest| Ok(Ask::Recover { policy: asked.policy, recoveries: asked.recoveries });
+        self.hand_in(request, ask).await
+    }
+
+    async fn recovered(&self, request: Request<RecoveredRequest>) -> Result<Response<Recorded>, Status> {
+        let ask = |asked: RecoveredRequest| {
+            Ok(Ask::Recovered { policy: id(&asked.policy_id)?, checkpoint: asked.checkpoint })
+        };
+        self.hand_in(request, ask).await
+    }
+
+    async fn object_to_recovery(
+        &self,
+        request: Request<ObjectToRecoveryRequest>,
+    ) -> Result<Response<Recorded>, Status> {
+        self.hand_in(request, |asked| Ok(Ask::Object { objection: asked.objection })).await
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<Recorded>, Status> {

@@ -5,6 +5,7 @@ mod killed;
 mod log;
 mod mailbox;
 mod organisation;
+mod recovery;
 mod roles;
 mod site;
 mod statements;

@@ -6,7 +6,8 @@ use attest_core::release::object::{self, Object};
 use attest_core::release::policy::PolicyDocument;
 use attest_core::release::request::Request;
 use attest_core::release::statement::{
-    Approval, Described, ReviewStatement, Revocation, Revoked, Statement, Submission, Succession, Text,
+    Approval, Described, Objection, Recovery, ReviewStatement, Revocation, Revoked, Statement, Submission,
+    Succession, Text,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest::{SHA512, digest};
@@ -261,4 +262,31 @@ pub(crate) fn succession(who: &str, policy: &PolicyDocument) -> Succession {
     };
     succession.signature = sign::<Succession>(who, &Text::succession(&succession, policy));
     succession
+}
+
+/// Somebody's word for a policy by recovery.
+pub(crate) fn recovery(who: &str, policy: &PolicyDocument) -> Recovery {
+    let mut recovery = Recovery {
+        format: Recovery::FORMAT.to_owned(),
+        authority: policy.previous.unwrap(),
+        policy: id_of(policy),
+        by: name(who),
+        signature: String::new(),
+    };
+    recovery.signature = sign::<Recovery>(who, &Text::recovery(&recovery, policy));
+    recovery
+}
+
+/// Somebody's word against it.
+pub(crate) fn objection(who: &str, policy: &PolicyDocument) -> Objection {
+    let mut objection = Objection {
+        format: Objection::FORMAT.to_owned(),
+        authority: policy.previous.unwrap(),
+        policy: id_of(policy),
+        reason: "I am here".try_into().unwrap(),
+        by: name(who),
+        signature: String::new(),
+    };
+    objection.signature = sign::<Objection>(who, &Text::objection(&objection));
+    objection
 }

@@ -10,12 +10,15 @@ use crate::client::{Client, refusal};
 use crate::organisation::{bytes, succession};
 use crate::site::Site;
 
-const CALLS: [&str; 17] = [
+const CALLS: [&str; 20] = [
     "submit",
     "approve",
     "review",
     "revoke",
     "succeed",
+    "recover",
+    "recovered",
+    "object_to_recovery",
     "publish",
     "attempt",
     "signed",
@@ -53,6 +56,13 @@ async fn call(client: &mut Client, call: &str) -> (Code, String) {
         "review" => of!(mailbox.review(ReviewRequest { review: garbage() })),
         "revoke" => of!(mailbox.revoke(RevokeRequest { revocation: garbage() })),
         "succeed" => of!(mailbox.succeed(SucceedRequest { policy: garbage(), successions: vec![] })),
+        "recover" => of!(mailbox.recover(RecoverRequest { policy: garbage(), recoveries: vec![] })),
+        "recovered" => {
+            of!(mailbox.recovered(RecoveredRequest { policy_id: nothing(), checkpoint: garbage() }))
+        }
+        "object_to_recovery" => {
+            of!(mailbox.object_to_recovery(ObjectToRecoveryRequest { objection: garbage() }))
+        }
         "publish" => of!(mailbox.publish(PublishRequest { request_id: nothing(), bundle: garbage() })),
         "attempt" => of!(mailbox.attempt(AttemptRequest { request_id: nothing(), number: 1 })),
         "signed" => of!(mailbox.signed(SignedRequest { request_id: nothing(), signatures: vec![] })),
@@ -100,11 +110,23 @@ async fn a56_every_call_by_every_role() {
     for (name, calls) in [
         ("ci", &["submit"][..]),
         ("reader", &[]),
-        ("alice", &["submit", "approve", "revoke", "succeed", "publish"]),
-        ("bob", &["approve", "succeed", "publish"]),
+        (
+            "alice",
+            &[
+                "submit",
+                "approve",
+                "revoke",
+                "succeed",
+                "recover",
+                "recovered",
+                "object_to_recovery",
+                "publish",
+            ],
+        ),
+        ("bob", &["approve", "succeed", "recover", "recovered", "object_to_recovery", "publish"]),
         ("dave", &["review", "revoke"]),
         ("erin", &["review"]),
-        ("carol", &["approve", "review", "succeed", "publish"]),
+        ("carol", &["approve", "review", "succeed", "recover", "recovered", "object_to_recovery", "publish"]),
         ("hermetic", &[]),
         ("signer", &["publish", "attempt", "signed"]),
     ] {

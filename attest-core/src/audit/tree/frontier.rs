@@ -43,6 +43,12 @@ impl Frontier {
         if frontier.head() == *head { Ok(frontier) } else { Err(Error::RootMismatch.into()) }
     }
 
+    /// How many leaves the tree has.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The tree's size and root.
     #[must_use]
     pub fn head(&self) -> TreeHead {

@@ -79,6 +79,7 @@ pub struct Cosignature {
 pub struct WitnessedCheckpoint {
     signed: SignedCheckpoint,
     time: Timestamp,
+    seen_by: Timestamp,
     cosignatures: Vec<Cosignature>,
 }
 
@@ -104,7 +105,10 @@ impl WitnessedCheckpoint {
         let (got, threshold) = (times.len(), quorum.threshold);
         let last_needed = threshold.checked_sub(1).and_then(|place| times.get(place));
         let time = *last_needed.ok_or(Error::QuorumNotReached { got, threshold })?;
-        Ok(Self { signed, time, cosignatures })
+        // Earliest first: the threshold-th is the latest in the earliest quorum. There are as many.
+        times.reverse();
+        let seen_by = threshold.checked_sub(1).and_then(|before| times.get(before)).copied().unwrap_or(time);
+        Ok(Self { signed, time, seen_by, cosignatures })
     }
 
     /// When: the latest time such that as many witnesses as the quorum needs say that it was then or later. So fewer than that cannot
@@ -113,6 +117,14 @@ impl WitnessedCheckpoint {
     #[must_use]
     pub const fn time(&self) -> Timestamp {
         self.time
+    }
+
+    /// By when it had been seen: the earliest time such that as many witnesses as the quorum needs say that they had signed it by then. So
+    /// fewer than that cannot move it to before an honest witness's clock, as those who backdate would like; others who sign later do not
+    /// make it later.
+    #[must_use]
+    pub const fn seen_by(&self) -> Timestamp {
+        self.seen_by
     }
 
     /// What the log said.

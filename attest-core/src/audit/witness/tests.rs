@@ -234,7 +234,39 @@ fn the_time_is_the_lowest_of_the_latest_quorum() {
     assert_eq!(time_of(&[(11, 150), (12, 200), (11, 100)], &of), Ok(150));
 }
 
+#[test]
+fn what_was_seen_was_seen_by_the_latest_of_the_earliest_quorum() {
+    let of = quorum(2, 4);
+    let by = |signed: &[(u8, u64)]| verify(&cosigned_by(signed), &of).map(|seen| seen.seen_by().unix());
+    assert_eq!(by(&[(11, 100), (12, 200), (13, 300), (14, 400)]), Ok(200));
+    assert_eq!(by(&[(14, 400), (11, 100)]), Ok(400));
+    // One witness that backdates moves nothing to before what another says.
+    assert_eq!(by(&[(11, 0), (12, 200)]), Ok(200));
+    // One in the future holds nothing up.
+    assert_eq!(by(&[(11, 100), (12, 200), (13, u64::MAX >> 1)]), Ok(200));
+}
+
 proptest! {
+    /// As fewer than a quorum lie, nothing was seen before the first honest witness saw it, nor after as many of them as are needed did.
+    #[test]
+    fn a72_fewer_liars_than_a_quorum_do_not_backdate(
+        threshold in 1_usize..5,
+        honest in proptest::collection::vec(1_000_u64..2_000, 0..5),
+        liars in proptest::collection::vec(0_u64..1 << 62, 0..4),
+    ) {
+        let liars = &liars[..liars.len().min(threshold - 1)];
+        let signed: Vec<(u8, u64)> = (FIRST..).zip(liars.iter().chain(&honest).copied()).collect();
+        if let Ok(witnessed) = verify(&cosigned_by(&signed), &quorum(threshold, 8)) {
+            let by = witnessed.seen_by().unix();
+            let mut honest = honest.clone();
+            honest.sort_unstable();
+            prop_assert!(honest.first().is_some_and(|first| by >= *first));
+            if let Some(last) = honest.get(threshold - 1) {
+                prop_assert!(by <= *last);
+            }
+        }
+    }
+
     /// As many witnesses as the quorum needs, all honest but fewer than that: the time is never beyond the honest clocks, and, where a
     /// quorum of honest ones signed, never before theirs.
     #[test]

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use super::super::object::ObjectId;
 use super::super::policy::PolicyDocument;
 use super::super::request::Request;
-use super::{Approval, ReviewStatement, Revocation, Revoked, Submission, Succession};
+use super::{Approval, Objection, Recovery, ReviewStatement, Revocation, Revoked, Submission, Succession};
 
 /// A text that people sign. Made from objects only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,13 +104,32 @@ impl Text {
     pub fn succession(succession: &Succession, policy: &PolicyDocument) -> Self {
         let mut text = Lines::titled("attest: this is the policy to follow");
         text.line("policy", succession.policy);
-        text.line("version", policy.version);
-        match &policy.previous {
-            Some(previous) => text.line("previous", previous),
-            None => text.line("previous", "none: this is the first"),
-        }
-        text.line("expires", policy.expires.utc());
+        text.policy(policy);
         text.line("signer", &succession.by);
+        text.done()
+    }
+
+    /// What members of the recovery quorum sign, and those who are the root by it.
+    #[must_use]
+    pub fn recovery(recovery: &Recovery, policy: &PolicyDocument) -> Self {
+        let mut text = Lines::titled(
+            "attest: the root is lost; this is the policy to follow after seven days in which no root member objects",
+        );
+        text.line("authority", recovery.authority);
+        text.line("policy", recovery.policy);
+        text.policy(policy);
+        text.line("signer", &recovery.by);
+        text.done()
+    }
+
+    /// What a root member signs who does not want a recovery.
+    #[must_use]
+    pub fn objection(objection: &Objection) -> Self {
+        let mut text = Lines::titled("attest: I object, this policy is not to be followed by recovery");
+        text.line("authority", objection.authority);
+        text.line("policy", objection.policy);
+        text.line("objector", &objection.by);
+        text.line("reason", &objection.reason);
         text.done()
     }
 }
@@ -133,6 +152,15 @@ impl Lines {
     fn line(&mut self, word: &str, rest: impl core::fmt::Display) {
         // Writing into a string does not fail.
         let _ = writeln!(self.0, "{word} {rest}");
+    }
+
+    fn policy(&mut self, policy: &PolicyDocument) {
+        self.line("version", policy.version);
+        match &policy.previous {
+            Some(previous) => self.line("previous", previous),
+            None => self.line("previous", "none: this is the first"),
+        }
+        self.line("expires", policy.expires.utc());
     }
 
     /// All of a request: what is not here, nobody approved.

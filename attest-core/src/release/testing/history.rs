@@ -6,7 +6,7 @@ use super::*;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::tree::Frontier;
 use crate::release::leaf::{Event, Leaf};
-use crate::release::statement::{Revocation, Revoked, Succession};
+use crate::release::statement::{Objection, Recovery, Revocation, Revoked, Succession};
 use crate::release::view::{Error, LogView};
 
 /// A log, and the objects that it names.
@@ -57,6 +57,37 @@ impl History {
         self.write(Event::Policy { policy, successions })
     }
 
+    /// These people want this policy, by recovery.
+    pub(crate) fn recover(&mut self, document: &PolicyDocument, people: &[&str]) -> u64 {
+        let policy = self.keep(document);
+        let recoveries = people.iter().map(|who| self.keep(&recovery(who, document))).collect();
+        self.write(Event::Recovery { policy, recoveries })
+    }
+
+    /// A checkpoint over all of it is kept, as these witnesses saw it.
+    pub(crate) fn keep_checkpoint(&mut self, seen: &[(&str, u8, u64)]) -> ObjectId {
+        let note = self.checkpoint(seen).into_bytes();
+        let id = ObjectId::of(&note);
+        self.objects.insert(id, note);
+        id
+    }
+
+    /// The same, seen by two witnesses just now.
+    pub(crate) fn seen(&mut self) -> ObjectId {
+        self.keep_checkpoint(&[("own", 41, self.clock), ("other", 42, self.clock)])
+    }
+
+    /// A policy that waited takes effect.
+    pub(crate) fn recovered(&mut self, document: &PolicyDocument, checkpoint: ObjectId) -> u64 {
+        self.write(Event::Recovered { policy: id_of(document), checkpoint })
+    }
+
+    /// Somebody objects to a policy.
+    pub(crate) fn object(&mut self, objection: &Objection) -> u64 {
+        let objection = self.keep(objection);
+        self.write(Event::Objected { objection })
+    }
+
     /// Somebody revokes.
     pub(crate) fn revoke(&mut self, revocation: &Revocation) -> u64 {
         let revocation = self.keep(revocation);
@@ -102,6 +133,33 @@ pub(crate) fn succession(who: &str, document: &PolicyDocument) -> Succession {
     };
     succession.signature = armored::<Succession>(&signer(who), &Text::succession(&succession, document));
     succession
+}
+
+/// Somebody's word for a policy by recovery.
+pub(crate) fn recovery(who: &str, document: &PolicyDocument) -> Recovery {
+    let mut recovery = Recovery {
+        format: Recovery::FORMAT.to_owned(),
+        authority: id_of(&policy()),
+        policy: id_of(document),
+        by: name(who),
+        signature: String::new(),
+    };
+    recovery.signature = armored::<Recovery>(&signer(who), &Text::recovery(&recovery, document));
+    recovery
+}
+
+/// Somebody's word against one.
+pub(crate) fn objection(who: &str, document: &PolicyDocument) -> Objection {
+    let mut objection = Objection {
+        format: Objection::FORMAT.to_owned(),
+        authority: id_of(&policy()),
+        policy: id_of(document),
+        reason: words("I am here"),
+        by: name(who),
+        signature: String::new(),
+    };
+    objection.signature = armored::<Objection>(&signer(who), &Text::objection(&objection));
+    objection
 }
 
 /// The second policy: like the first.

@@ -3,6 +3,7 @@
 use super::replay::Replay;
 use super::{Error, LogView, ObjectId, Objects, Place};
 use crate::Limits;
+use crate::audit::tree::Frontier;
 
 impl LogView {
     /// The same view, where a revocation counts that was handed in here: as if it stood in the log next. `objects` has the request that it is
@@ -15,7 +16,9 @@ impl LogView {
         let place = Place { index: self.head.size, at: self.time };
         let objects = With { id, bytes: revocation, objects };
         let (mut view, mut last) = (self.clone(), place);
-        Replay { objects: &objects, limits, view: &mut view, last: &mut last }.revocation(place, id)?;
+        let tree = Frontier::new();
+        Replay { objects: &objects, limits, view: &mut view, last: &mut last, tree: &tree }
+            .revocation(place, id)?;
         match view.passed_over.get(self.passed_over.len()) {
             Some(passed_over) => Err(Error::NotHeld { because: passed_over.because }),
             None => Ok(view),

@@ -1,11 +1,11 @@
 //! A log as whoever keeps it knows it: replayed in the same way as a view, and vouched for by nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::replay::Replay;
-use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Place, Withdrawn};
+use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Pending, Place, Withdrawn};
 use crate::audit::checkpoint::SignedCheckpoint;
-use crate::audit::tree::TreeHead;
+use crate::audit::tree::{Frontier, Hash, TreeHead};
 use crate::audit::witness::WitnessedCheckpoint;
 use crate::release::key::CanonicalKey;
 use crate::release::policy::Policy;
@@ -22,7 +22,8 @@ const CLOCKS: u64 = 600;
 pub struct Ledger {
     /// Never given out of here: nobody witnessed it.
     view: LogView,
-    size: u64,
+    /// The tree of what was replayed.
+    tree: Frontier,
     last: Place,
 }
 
@@ -40,9 +41,11 @@ impl Ledger {
             revoked: BTreeMap::new(),
             suspended: Vec::new(),
             compromised: BTreeMap::new(),
+            recovery: None,
+            objected: BTreeSet::new(),
             passed_over: Vec::new(),
         };
-        Self { view, size: 0, last: Place { index: 0, at: time } }
+        Self { view, tree: Frontier::new(), last: Place { index: 0, at: time } }
     }
 
     /// The next leaf. `objects` has what it names, as [`LogView::replay`] wants it.
@@ -50,16 +53,20 @@ impl Ledger {
     /// # Errors
     /// [`Error`]: no view of a log with this leaf can be made, so nothing of this ledger is of use any more.
     pub fn write(&mut self, entry: &[u8], objects: &dyn Objects, limits: &Limits) -> Result<(), Error> {
-        let Self { view, last, size } = self;
-        Replay { objects, limits, view, last }.leaf(*size, entry)?;
-        *size = size.saturating_add(1);
+        let Self { view, last, tree } = self;
+        Replay { objects, limits, view, last, tree }.leaf(tree.size(), entry)?;
+        let leaf = Hash::of_leaf(entry);
+        tree.append_leaves(core::iter::once(leaf), limits)?;
+        if let Some(pending) = &mut view.recovery {
+            pending.goes_on(leaf);
+        }
         Ok(())
     }
 
     /// How many leaves were replayed.
     #[must_use]
     pub const fn size(&self) -> u64 {
-        self.size
+        self.tree.size()
     }
 
     /// The last leaf's time: the next one's is not before it.
@@ -97,6 +104,12 @@ impl Ledger {
         self.view.revoked(request)
     }
 
+    /// What the recovery quorum wants, and is not in force yet.
+    #[must_use]
+    pub const fn recovery(&self) -> Option<&Pending> {
+        self.view.recovery()
+    }
+
     /// Leaves that did not count.
     #[must_use]
     pub fn passed_over(&self) -> &[PassedOver] {
@@ -116,18 +129,14 @@ impl Ledger {
     ) -> Result<CanonicalKey, speaker::Error> {
         let nobody = || speaker::Error::KeyMismatch { by: statement.by().clone() };
         let policy = self.policy().ok_or_else(nobody)?;
-        let place = Place { index: self.size, at };
+        let place = Place { index: self.size(), at };
         Hearing { policy, view: &self.view, now: at, limits }.key(statement, text, place)
     }
 
     /// The view of it, by a checkpoint that witnesses signed over exactly these leaves. The policy that the log ends with says whose word
     /// it must carry.
-    pub(super) fn witnessed(
-        mut self,
-        head: TreeHead,
-        checkpoint: &[u8],
-        limits: &Limits,
-    ) -> Result<LogView, Error> {
+    pub(super) fn witnessed(mut self, checkpoint: &[u8], limits: &Limits) -> Result<LogView, Error> {
+        let head = self.tree.head();
         let no_policy = || Error::FirstLeaf { pinned: self.view.authority };
         let policy = self.view.policy().ok_or_else(no_policy)?;
         // A policy that was read has a log that can be read.

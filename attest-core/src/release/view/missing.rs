@@ -12,8 +12,12 @@ use crate::release::statement::{Revocation, Revoked};
 pub fn missing(event: &Event, objects: &dyn Objects, limits: &Limits) -> Option<ObjectId> {
     let is_missing = |id: &ObjectId| objects.object(id).is_none_or(|bytes| ObjectId::of(bytes) != *id);
     match event {
-        Event::Policy { policy, successions } => {
-            core::iter::once(policy).chain(successions).copied().find(is_missing)
+        Event::Policy { policy, successions: statements }
+        | Event::Recovery { policy, recoveries: statements } => {
+            core::iter::once(policy).chain(statements).copied().find(is_missing)
+        }
+        Event::Objected { objection: object } | Event::Recovered { checkpoint: object, .. } => {
+            Some(*object).filter(is_missing)
         }
         Event::Revoked { revocation } if is_missing(revocation) => Some(*revocation),
         Event::Revoked { revocation } => {
@@ -37,14 +41,25 @@ pub fn missing(event: &Event, objects: &dyn Objects, limits: &Limits) -> Option<
 mod tests {
     use super::*;
     use crate::release::leaf::Leaf;
+    use crate::release::policy::PolicyDocument;
     use crate::release::testing::history::*;
     use crate::release::testing::play::Play;
+    use crate::release::testing::*;
 
     #[test]
     fn exactly_what_a_replay_wants_and_one_after_the_other() {
         let mut play = Play::whole(History::new());
         play.history.revoke(&revocation("dave", Revoked::Request(play.id())));
-        play.history.succeed(&second_policy(), &["alice", "bob"]);
+        let lost = PolicyDocument { expires: at(NOW), ..second_policy() };
+        play.history.recover(&lost, &["dave", "erin", "alice", "bob"]);
+        play.history.object(&objection("alice", &lost));
+        let other = PolicyDocument { expires: at(NOW + 1), ..second_policy() };
+        play.history.recover(&other, &["dave", "erin", "alice", "bob"]);
+        let seen = play.history.seen();
+        play.history.clock += 7 * DAY;
+        play.history.recovered(&other, seen);
+        let third = PolicyDocument { version: 3, previous: Some(id_of(&other)), ..policy() };
+        play.history.succeed(&third, &["alice", "bob"]);
         let history = &play.history;
         let mut got = std::collections::BTreeMap::new();
         for leaf in &history.leaves {

@@ -27,15 +27,14 @@ impl LogView {
     /// [`Error`].
     pub fn replay<'e>(
         authority: ObjectId,
-        entries: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
+        entries: impl IntoIterator<Item = &'e [u8]>,
         objects: &dyn Objects,
         checkpoint: &[u8],
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let head = Frontier::new().append(entries.clone(), limits)?.head;
         let mut ledger = Ledger::new(authority);
         entries.into_iter().try_for_each(|entry| ledger.write(entry, objects, limits))?;
-        ledger.witnessed(head, checkpoint, limits)
+        ledger.witnessed(checkpoint, limits)
     }
 }
 
@@ -45,6 +44,14 @@ pub(super) struct Replay<'o> {
     pub(super) limits: &'o Limits,
     pub(super) view: &'o mut LogView,
     pub(super) last: &'o mut Place,
+    /// The tree of the leaves before.
+    pub(super) tree: &'o Frontier,
+}
+
+/// A policy that would follow the one that is followed, with the statements of those who want it.
+pub(super) struct Next {
+    pub(super) policy: Policy,
+    pub(super) statements: Vec<Vec<u8>>,
 }
 
 impl Replay<'_> {
@@ -60,6 +67,9 @@ impl Replay<'_> {
         }
         match leaf.event {
             Event::Policy { policy, successions } => self.succession(place, policy, &successions)?,
+            Event::Recovery { policy, recoveries } => self.recovery(place, policy, &recoveries)?,
+            Event::Recovered { policy, checkpoint } => self.recovered(place, policy, checkpoint)?,
+            Event::Objected { objection } => self.objection(place, objection)?,
             Event::Revoked { revocation } => self.revocation(place, revocation)?,
             Event::Approved { approval, .. } => self.mark(Mark::Approved, approval, place, approval),
             Event::Attempted { request } => self.mark(Mark::Attempted, request, place, request),
@@ -81,20 +91,22 @@ impl Replay<'_> {
     }
 
     /// From here on this policy is followed.
-    fn follow(&mut self, place: Place, policy: Policy) {
+    pub(super) fn follow(&mut self, place: Place, policy: Policy) {
         for (key, from) in &policy.document().compromised {
             let known = self.view.compromised.entry(*key).or_insert(*from);
             *known = (*known).min(*from);
         }
         self.view.policies.push((place.index, policy));
+        // What was wanted in the place of the one before is wanted no longer.
+        self.view.recovery = None;
     }
 
-    fn pass_over(&mut self, place: Place, because: &'static str) {
+    pub(super) fn pass_over(&mut self, place: Place, because: &'static str) {
         self.view.passed_over.push(PassedOver { index: place.index, because });
     }
 
     /// The object with this id, whoever keeps it.
-    fn object(&self, place: Place, id: ObjectId) -> Result<&[u8], Error> {
+    pub(super) fn object(&self, place: Place, id: ObjectId) -> Result<&[u8], Error> {
         let bytes = self.objects.object(&id).filter(|bytes| ObjectId::of(bytes) == id);
         bytes.ok_or(Error::ObjectMissing { index: place.index, id })
     }
@@ -115,24 +127,40 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// A policy follows another one if the root quorums of both want it.
-    fn succession(&mut self, place: Place, id: ObjectId, successions: &[ObjectId]) -> Result<(), Error> {
+    /// The policy of a leaf with the statements of those who want it, if it can be read and follows the one that is followed.
+    pub(super) fn next(
+        &mut self,
+        place: Place,
+        id: ObjectId,
+        statements: &[ObjectId],
+    ) -> Result<Option<Next>, Error> {
         let next = match Policy::parse(self.object(place, id)?, self.limits) {
             Ok(next) => next,
             Err(error) => {
                 self.pass_over(place, error.code());
-                return Ok(());
+                return Ok(None);
             }
         };
-        let statements = successions.iter().map(|id| self.object(place, *id).map(<[u8]>::to_vec));
+        let statements = statements.iter().map(|id| self.object(place, *id).map(<[u8]>::to_vec));
         let statements = statements.collect::<Result<Vec<_>, _>>()?;
-        let Some(now) = self.view.policy() else { return Ok(()) };
+        let Some(now) = self.view.policy() else { return Ok(None) };
         let follows = next.document().previous == Some(now.id())
             && Some(next.document().version) == now.document().version.checked_add(1);
-        let wanted = |policy: &Policy| self.wanted(place, policy, &next, &statements);
         if !follows {
             self.pass_over(place, "succession_does_not_follow");
-        } else if !wanted(now) || !wanted(&next) {
+            return Ok(None);
+        }
+        Ok(Some(Next { policy: next, statements }))
+    }
+
+    /// A policy follows another one if the root quorums of both want it.
+    fn succession(&mut self, place: Place, id: ObjectId, successions: &[ObjectId]) -> Result<(), Error> {
+        let Some(Next { policy: next, statements }) = self.next(place, id, successions)? else {
+            return Ok(());
+        };
+        let Some(now) = self.view.policy() else { return Ok(()) };
+        let wanted = |policy: &Policy| self.wanted(place, policy, &next, &statements);
+        if !wanted(now) || !wanted(&next) {
             self.pass_over(place, "succession_quorum_not_met");
         } else {
             self.follow(place, next);

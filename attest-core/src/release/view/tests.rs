@@ -2,9 +2,11 @@ use super::*;
 use crate::audit::{checkpoint, witness};
 use crate::release::leaf::{Event, Leaf};
 use crate::release::policy::PolicyDocument;
-use crate::release::statement::{Revocation, Revoked, Text};
+use crate::release::statement::{Objection, Recovery, Revocation, Revoked, Succession, Text};
 use crate::release::testing::history::*;
 use crate::release::testing::*;
+
+mod recovery;
 
 fn passed_over(history: &History) -> Vec<(u64, &'static str)> {
     history.view().unwrap().passed_over().iter().map(|leaf| (leaf.index, leaf.because)).collect()

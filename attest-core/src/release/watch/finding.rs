@@ -235,6 +235,16 @@ pub enum Finding {
         /// The stable code of each gate's failure.
         because: Vec<&'static str>,
     },
+    /// The recovery quorum wants a policy, and gets it unless a root member objects.
+    #[error("the recovery quorum wants the policy {policy} (index {index}), and gets it at {} if no root member objects", earliest.utc())]
+    RecoveryPending {
+        /// Which.
+        policy: ObjectId,
+        /// Where it stands.
+        index: u64,
+        /// Before then it does not take effect.
+        earliest: Timestamp,
+    },
     /// A release lost approvals, and so its quorum.
     #[error(
         "the release {request} does not count any more: a key that approved it, or asked for it, is suspended or lost"

@@ -150,8 +150,10 @@ impl Watch {
             key: one.key.clone(),
             by: one.by.clone(),
         }));
-        let is_followed =
-            |policy: &&Policy| matches!(event, Event::Policy { policy: id, .. } if *id == policy.id());
+        let is_followed = |policy: &&Policy| match event {
+            Event::Policy { policy: id, .. } | Event::Recovered { policy: id, .. } => *id == policy.id(),
+            _ => false,
+        };
         if place.index > 0
             && let Some(policy) = view.policy().filter(is_followed)
         {

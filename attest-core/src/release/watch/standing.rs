@@ -39,6 +39,11 @@ pub fn standing(by: &Standing<'_>) -> Vec<Finding> {
     findings.extend(silent(policy, by));
     findings.extend(ending(policy, by.now));
     findings.extend(emergencies(by));
+    findings.extend(by.view.recovery().map(|pending| Finding::RecoveryPending {
+        policy: pending.policy().id(),
+        index: pending.place().index,
+        earliest: pending.earliest(),
+    }));
     findings.extend(by.catalogue.refused().iter().filter_map(fell));
     findings
 }

@@ -186,6 +186,11 @@ fn tell(view: &LogView, note: &[u8], entries: &[Vec<u8>], out: &mut Output) -> R
                 "version": policy.document().version,
                 "expires": policy.document().expires.utc().to_string(),
             },
+            "pending_recovery": view.recovery().map(|pending| json!({
+                "policy": pending.policy().id().to_string(),
+                "index": pending.place().index,
+                "earliest": pending.earliest().utc().to_string(),
+            })),
             "requests": requests.len(),
             "attempted": has(Mark::Attempted),
             "signed": has(Mark::Signed),
@@ -212,6 +217,11 @@ fn tell(view: &LogView, note: &[u8], entries: &[Vec<u8>], out: &mut Output) -> R
     let document = policy.document();
     let (version, expires) = (document.version, document.expires.utc());
     out.line(format_args!("policy      version {version}, {}, until {expires}", policy.id()));
+    if let Some(pending) = view.recovery() {
+        let (id, from) = (pending.policy().id(), pending.earliest().utc());
+        let words = format_args!("the recovery quorum wants the policy {id}, not before {from}");
+        out.line(out.paint(Style::Warn, words));
+    }
     let (signed, published) = (has(Mark::Signed), has(Mark::Published));
     let all = requests.len();
     out.line(format_args!("requests    {all}: {signed} signed, {published} published, {revoked} revoked"));

@@ -10,6 +10,7 @@ mod known;
 mod monitor;
 mod people;
 mod policy;
+mod recovery;
 mod remote;
 mod request;
 mod review;
@@ -76,6 +77,8 @@ enum Command {
     Verify(finish::Verify),
     /// The signed artifact, of the artifact and its signature
     Artifact(artifact::Artifact),
+    /// Object to what the recovery quorum wants, as a root member: it does not get it
+    Object(recovery::Object),
     /// Take a request or its release back, or suspend a key
     Revoke(review::Revoke),
     /// What somebody's leaving touches, and the policy without them
@@ -107,6 +110,7 @@ impl Release {
             Command::Publish(command) => command.run(&desk, out),
             Command::Verify(command) => command.run(&desk, out),
             Command::Artifact(command) => command.run(&desk, out),
+            Command::Object(command) => command.run(&desk, out),
             Command::Revoke(command) => command.run(&desk, out),
             Command::Offboard(command) => command.run(&desk, out),
             Command::Rotate(command) => command.run(&desk, out),

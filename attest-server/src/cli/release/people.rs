@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::known::Known;
 use super::state::{State, state};
-use super::{Desk, name, policy, short, write};
+use super::{Desk, name, policy, recovery, short, write};
 use crate::cli::{Exit, Failure, Output, Style, printable};
 
 /// Flags of `offboard`.
@@ -241,9 +241,10 @@ pub(super) fn who_can_sign_now(desk: &Desk, out: &mut Output) -> Result<Exit, Fa
                         "until": request.not_after.utc().to_string() })
             })
             .collect();
-        out.json(&json!({ "grants": grants }));
+        out.json(&json!({ "grants": grants, "pending_recovery": recovery::json(&known.view) }));
         return Ok(Exit::Good);
     }
+    recovery::tell(&known.view, out);
     if grants.is_empty() {
         out.line("nobody: no request is quorate, and there is no other right to sign");
     }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
+use attest_core::release::Name;
 use attest_core::release::object;
 use attest_core::release::policy::{Error, Policy as Checked, PolicyDocument};
 use attest_core::release::statement::{Succession, Text};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Desk, bytes, sign, write};
+use super::{Desk, bytes, recovery, sign, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 #[derive(Debug, Subcommand)]
@@ -34,6 +35,9 @@ pub(super) enum Policy {
         /// Where to write the statement
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// The root is lost: it is the recovery quorum that wants it, and the root that the policy names
+        #[arg(long)]
+        recovery: bool,
     },
     /// Hand in a policy, with the statements of the root members who want it
     Succeed {
@@ -42,6 +46,20 @@ pub(super) enum Policy {
         /// A root member's statement; of both policies' root quorums
         #[arg(long = "statement", value_name = "FILE", required = true)]
         statements: Vec<PathBuf>,
+        /// The root is lost: the statements are of the recovery quorum, and of the root that the policy names. It waits for seven days
+        #[arg(long, requires = "checkpoint")]
+        recovery: bool,
+        /// With --recovery: where to write the checkpoint from which the days are counted; keep it
+        #[arg(long, value_name = "FILE", requires = "recovery")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// After seven days: what the recovery quorum wanted takes effect
+    Recovered {
+        /// The policy that waited: the object
+        file: PathBuf,
+        /// The checkpoint that was kept when it began to wait
+        #[arg(long, value_name = "FILE")]
+        checkpoint: PathBuf,
     },
 }
 
@@ -56,38 +74,65 @@ impl Policy {
                 told(&policy, &to, out);
             }
             Self::Show { file: Some(file) } => show(read(&file, &limits)?.document(), out)?,
-            Self::Show { file: None } => show(desk.known()?.policy()?.document(), out)?,
-            Self::Sign { file, out: to } => {
-                let (home, policy) = (desk.home()?, read(&file, &limits)?);
-                let mut statement = Succession {
-                    format: <Succession as object::Object>::FORMAT.to_owned(),
-                    policy: policy.id(),
-                    by: home.who(desk.by.as_ref())?,
-                    signature: String::new(),
-                };
-                let text = Text::succession(&statement, policy.document());
-                statement.signature =
-                    sign::sign::<Succession>(&home.signing_key(desk.key.as_deref())?, &text)?;
-                write(&to, &bytes(&statement)?)?;
-                let (by, id) = (&statement.by, policy.id());
-                answer(out, json!({ "policy": id, "by": by }), format!("{by} wants {id}"));
+            Self::Show { file: None } => {
+                let known = desk.known()?;
+                show(known.policy()?.document(), out)?;
+                recovery::tell(&known.view, out);
             }
-            Self::Succeed { file, statements } => {
+            Self::Sign { file, out: to, recovery } => {
+                let (home, policy) = (desk.home()?, read(&file, &limits)?);
+                let (key, by) = (home.signing_key(desk.key.as_deref())?, home.who(desk.by.as_ref())?);
+                let id = policy.id();
+                let statement = if recovery {
+                    recovery::statement(&home, &policy, &by, &key)?
+                } else {
+                    succession(&policy, &by, &key)?
+                };
+                write(&to, &statement)?;
+                let how = if recovery { " by recovery" } else { "" };
+                let json = json!({ "policy": id, "by": by, "recovery": recovery });
+                answer(out, json, format!("{by} wants {id}{how}"));
+            }
+            Self::Succeed { file, statements, recovery: _, checkpoint } => {
                 let policy = read(&file, &limits)?;
                 let most = limits.release_object_bytes;
                 let read = |path: &PathBuf| input::read_file(path, most);
                 let statements = statements.iter().map(read).collect::<Result<Vec<_>, _>>()?;
                 let remote = super::remote::Remote::connect(&desk.home()?)?;
-                let at = remote.succeed(input::read_file(&file, most)?, statements)?;
+                let encoded = input::read_file(&file, most)?;
+                if let Some(checkpoint) = checkpoint {
+                    return recovery::hand_in(&remote, &policy, encoded, statements, &checkpoint, out);
+                }
+                let at = remote.succeed(encoded, statements)?;
                 let line = format!("{} stands at index {} of the log", policy.id(), at.index);
                 answer(out, json!({ "policy": policy.id(), "index": at.index, "already": at.already }), line);
+            }
+            Self::Recovered { file, checkpoint } => {
+                let id = read(&file, &limits)?.id();
+                let remote = super::remote::Remote::connect(&desk.home()?)?;
+                let at = remote.recovered(&id, input::read_file(&checkpoint, limits.note_bytes)?)?;
+                let line = format!("{id} is followed from index {} of the log on", at.index);
+                answer(out, json!({ "policy": id, "index": at.index, "already": at.already }), line);
             }
         }
         Ok(Exit::Good)
     }
 }
 
-fn answer(out: &mut Output, json: serde_json::Value, line: String) {
+/// A root member's word for a policy.
+fn succession(policy: &Checked, by: &Name, key: &Path) -> Result<Vec<u8>, Failure> {
+    let mut statement = Succession {
+        format: <Succession as object::Object>::FORMAT.to_owned(),
+        policy: policy.id(),
+        by: by.clone(),
+        signature: String::new(),
+    };
+    let text = Text::succession(&statement, policy.document());
+    statement.signature = sign::sign::<Succession>(key, &text)?;
+    bytes(&statement)
+}
+
+pub(super) fn answer(out: &mut Output, json: serde_json::Value, line: String) {
     if out.wants_json() { out.json(&json) } else { out.line(line) }
 }
 

@@ -95,6 +95,21 @@ impl Remote {
         recorded(self.0.mailbox(async |mut mailbox| mailbox.succeed(request).await))
     }
 
+    pub(super) fn recover(&self, policy: Vec<u8>, recoveries: Vec<Vec<u8>>) -> Result<Recorded, Failure> {
+        let request = proto::RecoverRequest { policy, recoveries };
+        recorded(self.0.mailbox(async |mut mailbox| mailbox.recover(request).await))
+    }
+
+    pub(super) fn recovered(&self, policy: &ObjectId, checkpoint: Vec<u8>) -> Result<Recorded, Failure> {
+        let request = proto::RecoveredRequest { policy_id: policy.as_bytes().to_vec(), checkpoint };
+        recorded(self.0.mailbox(async |mut mailbox| mailbox.recovered(request).await))
+    }
+
+    pub(super) fn object_to(&self, objection: Vec<u8>) -> Result<Recorded, Failure> {
+        let request = proto::ObjectToRecoveryRequest { objection };
+        recorded(self.0.mailbox(async |mut mailbox| mailbox.object_to_recovery(request).await))
+    }
+
     pub(super) fn publish(&self, request: &ObjectId, bundle: Vec<u8>) -> Result<Recorded, Failure> {
         let request = proto::PublishRequest { request_id: request.as_bytes().to_vec(), bundle };
         recorded(self.0.mailbox(async |mut mailbox| mailbox.publish(request).await))

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::known::Known;
-use super::{Desk, short};
+use super::{Desk, recovery, short};
 use crate::cli::{Exit, Failure, Output, Style, printable};
 
 /// Flags of `status`.
@@ -174,11 +174,12 @@ impl Status {
                 })
                 .collect();
             out.json(&json!({ "size": known.view.head().size, "seen": known.view.time().utc().to_string(),
-                              "requests": requests }));
+                              "pending_recovery": recovery::json(&known.view), "requests": requests }));
             return Ok(Exit::Good);
         }
         let (size, seen) = (known.view.head().size, known.view.time().utc());
         out.line(format!("{size} leaves, seen by witnesses at {seen}"));
+        recovery::tell(&known.view, out);
         for (id, request, state) in &all {
             let words = out.paint(state.style(), printable(&state.words()));
             let version = printable(request.version.as_str());

@@ -176,3 +176,29 @@ fn inv2_one_request_has_one_result() {
     play.publish();
     assert_eq!(play.wrong(), ["release_signatures_not_logged"]);
 }
+
+#[test]
+fn a57_a_request_does_not_outlive_its_policy_by_recovery() {
+    let mut play = Play::new(History::new());
+    let next =
+        PolicyDocument { root: quorum("group root 2 carol dave erin\nquorum root"), ..second_policy() };
+    play.history.recover(&next, &["dave", "erin"]);
+    let seen = play.history.seen();
+    play.history.clock += 7 * DAY;
+    (play.request.not_before, play.request.not_after) =
+        (at(play.history.clock), at(play.history.clock + DAY));
+    play.submit("ci");
+    play.approve("alice");
+    play.approve("bob");
+    let mut before = play.clone();
+    before.finish();
+    before.history.recovered(&next, seen);
+    assert_eq!(before.wrong(), [""; 0], "what was published stays");
+    play.history.recovered(&next, seen);
+    assert_eq!(
+        play.quorate().unwrap_err().iter().map(Failure::code).collect::<Vec<_>>(),
+        ["release_policy_not_followed"]
+    );
+    play.finish();
+    assert_eq!(play.wrong(), ["release_policy_not_followed"]);
+}

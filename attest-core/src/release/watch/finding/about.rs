@@ -30,6 +30,7 @@ impl Finding {
             Self::PolicyExpires { .. } => "policy_expires",
             Self::PolicyFollowed { .. } => "policy_followed",
             Self::PublicationUnfounded { .. } => "publication_unfounded",
+            Self::RecoveryPending { .. } => "recovery_pending",
             Self::ReleaseFell { .. } => "release_fell",
             Self::SeenForeign { .. } => "seen_foreign",
             Self::SeenUnreadable { .. } => "seen_unreadable",
@@ -141,6 +142,7 @@ impl Finding {
             Self::LogSplit { size, root } => format!("{size} {root}"),
             Self::LogForked { known, size } => format!("{known} {size}"),
             Self::PolicyExpired { version, .. } | Self::PolicyExpires { version, .. } => version.to_string(),
+            Self::RecoveryPending { policy, .. } => policy.to_string(),
             Self::SeenForeign { what } | Self::SeenUnreadable { what, .. } => what.clone(),
             Self::SignatureUnlogged(seen) => format!("{} {}", seen.spki_sha256, seen.signed_sha256),
             Self::SigningKeyExpires { key, at } => format!("{key} {}", at.unix()),
@@ -207,6 +209,9 @@ impl Finding {
             }
             Self::PublicationUnfounded { .. } => {
                 "no verifier takes it; whoever could write it has the log's server or its key"
+            }
+            Self::RecoveryPending { .. } => {
+                "ask the recovery quorum whether they want it; a root member who does not: `attest release object`"
             }
             Self::ReleaseFell { .. } => "have it approved again by others: a new request with the same bytes",
             Self::SeenForeign { .. } => "nothing, if another maker signed it",

@@ -1,6 +1,8 @@
 //! A log that is held back, and what ends.
 
 use super::*;
+use crate::release::policy::PolicyDocument;
+use crate::release::testing::history::objection;
 
 fn stands(play: &Play, now: u64, cosigned: &BTreeMap<String, Timestamp>) -> Vec<Finding> {
     let view = play.history.view().unwrap();
@@ -103,4 +105,25 @@ fn inv08_a_release_falls_with_the_key_that_approved_it() {
     play.finish();
     play.history.revoke(&revocation("dave", Revoked::Key { spki_sha256, from_index: 0, until }));
     assert_eq!(stands(&play, play.history.clock, &BTreeMap::new()), []);
+}
+
+#[test]
+fn a57_what_the_recovery_quorum_wants_is_told_until_it_is_over() {
+    let mut play = Play::whole(History::new());
+    let next =
+        PolicyDocument { root: quorum("group root 2 carol dave erin\nquorum root"), ..second_policy() };
+    let index = play.history.recover(&next, &["dave", "erin"]);
+    let seen = play.history.seen();
+    let earliest = at(play.history.clock + 7 * DAY);
+    let told = |play: &Play| stands(play, play.history.clock, &BTreeMap::new());
+    assert_eq!(told(&play), [Finding::RecoveryPending { policy: id_of(&next), index, earliest }]);
+    let mut stopped = play.clone();
+    stopped.history.object(&objection("alice", &next));
+    assert_eq!(told(&stopped), []);
+    play.history.clock += 7 * DAY;
+    let index = play.history.recovered(&next, seen);
+    assert_eq!(told(&play), []);
+    let followed = Finding::PolicyFollowed { place: place(&play, index), version: 2 };
+    keep(&mut play);
+    assert_eq!(watched(&play.history, index).1, [followed]);
 }

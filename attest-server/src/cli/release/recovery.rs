@@ -1,0 +1,150 @@
+//! What the recovery quorum wants, and `attest release object`, which stops it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use attest_core::Limits;
+use attest_core::audit::checkpoint::Checkpoint;
+use attest_core::release::object::Object as _;
+use attest_core::release::policy::Policy;
+use attest_core::release::statement::{Objection, Recovery, Text};
+use attest_core::release::view::LogView;
+use attest_core::release::{Name, ObjectId, Words};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::home::Home;
+use super::policy::answer;
+use super::remote::Remote;
+use super::{Desk, bytes, sign, words, write};
+use crate::cli::{Exit, Failure, Output, Style};
+
+/// How long witnesses may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Flags of `object`.
+#[derive(Args, Debug)]
+pub(super) struct Object {
+    /// The policy that is not to be followed, `sha256:` and 64 digits; what waits now without it
+    policy: Option<String>,
+    /// Why
+    #[arg(long, value_parser = words)]
+    reason: Words,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Write the statement there as well
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Object {
+    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let home = desk.home()?;
+        let known = desk.known()?;
+        let by = home.who(desk.by.as_ref())?;
+        tell(&known.view, out);
+        let waits = known.view.recovery().map(|pending| pending.policy().id());
+        let policy = match &self.policy {
+            Some(text) => ObjectId::from_text(text)
+                .ok_or_else(|| Failure::usage("usage", "POLICY: expected sha256: and 64 digits"))?,
+            None => waits.ok_or_else(|| Failure::malformed("recovery_not_pending", "nothing waits"))?,
+        };
+        out.flush();
+        super::answer::confirm(&format!("Object to {policy}, {by}?"), self.yes)?;
+        let mut objection = Objection {
+            format: Objection::FORMAT.to_owned(),
+            authority: known.view.authority(),
+            policy,
+            reason: self.reason,
+            by,
+            signature: String::new(),
+        };
+        let text = Text::objection(&objection);
+        objection.signature = sign::sign::<Objection>(&home.signing_key(desk.key.as_deref())?, &text)?;
+        let encoded = bytes(&objection)?;
+        if let Some(file) = &self.out {
+            write(file, &encoded)?;
+        }
+        let at = known.remote.object_to(encoded)?;
+        let line = format!("the objection stands at index {} of the log: {policy} is not followed", at.index);
+        answer(out, json!({ "policy": policy, "index": at.index, "already": at.already }), line);
+        Ok(Exit::Good)
+    }
+}
+
+/// Somebody's word for a policy by recovery.
+pub(super) fn statement(home: &Home, policy: &Policy, by: &Name, key: &Path) -> Result<Vec<u8>, Failure> {
+    let mut statement = Recovery {
+        format: Recovery::FORMAT.to_owned(),
+        authority: home.authority,
+        policy: policy.id(),
+        by: by.clone(),
+        signature: String::new(),
+    };
+    let text = Text::recovery(&statement, policy.document());
+    statement.signature = sign::sign::<Recovery>(key, &text)?;
+    bytes(&statement)
+}
+
+/// Hands a policy in that is to wait, and keeps the first checkpoint by which witnesses saw that.
+pub(super) fn hand_in(
+    remote: &Remote,
+    policy: &Policy,
+    encoded: Vec<u8>,
+    statements: Vec<Vec<u8>>,
+    to: &Path,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let at = remote.recover(encoded, statements)?;
+    let id = policy.id();
+    let seen = seen(remote, at.index)?;
+    write(to, &seen)?;
+    let line = format!(
+        "{id} waits from index {} of the log on. Keep {}: seven days after it, `attest release policy recovered`",
+        at.index,
+        to.display()
+    );
+    let checkpoint = to.display().to_string();
+    let json = json!({ "policy": id, "index": at.index, "already": at.already, "checkpoint": checkpoint });
+    answer(out, json, line);
+    Ok(Exit::Good)
+}
+
+/// A published checkpoint that has this leaf in it.
+fn seen(remote: &Remote, index: u64) -> Result<Vec<u8>, Failure> {
+    let since = Instant::now();
+    loop {
+        if let Ok(note) = remote.checkpoint() {
+            let said = Checkpoint::unverified(&note, &Limits::DEFAULT);
+            if said.is_ok_and(|checkpoint| checkpoint.head().size > index) {
+                return Ok(note);
+            }
+        }
+        if since.elapsed() > PATIENCE {
+            let detail = "it is written down, and not witnessed yet: do the same again later";
+            return Err(Failure::malformed("recovery_not_witnessed", detail));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// What waits, for programs.
+pub(super) fn json(view: &LogView) -> Value {
+    let pending = view.recovery().map(|pending| {
+        json!({ "policy": pending.policy().id(), "index": pending.place().index,
+                "earliest": pending.earliest().utc().to_string() })
+    });
+    pending.unwrap_or(Value::Null)
+}
+
+/// What waits, for people; nothing where nothing does.
+pub(super) fn tell(view: &LogView, out: &mut Output) {
+    let Some(pending) = view.recovery().filter(|_| !out.wants_json()) else { return };
+    let (id, index, from) = (pending.policy().id(), pending.place().index, pending.earliest().utc());
+    let line = format!(
+        "the recovery quorum wants the policy {id} (index {index}); not before {from}, and not if a root member objects: \
+         `attest release object`"
+    );
+    out.line(out.paint(Style::Bad, line));
+}
