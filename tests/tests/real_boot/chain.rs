@@ -153,6 +153,21 @@ impl Chain {
     pub(crate) fn release_learned(&mut self, evidence: &[u8]) -> String {
         fs::write(self.path("reference.tgz"), evidence).expect("the evidence is written");
         self.shell.run(LEARN);
+        let golden = fs::read_to_string(self.path("linux.toml")).expect("golden values");
+        assert!(golden.contains("judged = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14]"), "{golden}");
+        // What a good machine is, by the firmware's own word: one root, and it was used.
+        for (component, about) in [
+            ("secure_boot.state", "SecureBoot = on"),
+            ("secure_boot.db", r#"db: "Boot root""#),
+            ("secure_boot.authority", r#"db: "Boot root""#),
+            ("uki", "BOOTX64.EFI"),
+            ("uki.initrd", ".initrd"),
+            ("kernel.cmdline", "kernel command line"),
+        ] {
+            let slot = format!("component = \"{component}\"");
+            let is_it = |line: &str| line.contains(&slot) && line.contains(about);
+            assert!(golden.lines().any(is_it), "{component}, {about}: {golden}");
+        }
         self.release_measurements()
     }
 
