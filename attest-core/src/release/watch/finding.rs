@@ -326,6 +326,14 @@ pub enum Finding {
         /// The same in words.
         detail: String,
     },
+    /// Somebody tried what they may not.
+    #[error("something was turned away: {because}")]
+    TurnedAway {
+        /// Where.
+        place: Place,
+        /// The stable code.
+        because: Name,
+    },
     /// The log is so old that what was revoked since may count for much.
     #[error("the log is known up to {}: verdicts count less", seen.utc())]
     ViewStale {

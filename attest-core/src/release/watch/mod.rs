@@ -154,6 +154,9 @@ impl Watch {
             Event::Policy { policy: id, .. } | Event::Recovered { policy: id, .. } => *id == policy.id(),
             _ => false,
         };
+        if let Event::Denied { because, .. } = event {
+            findings.push(Finding::TurnedAway { place, because: because.clone() });
+        }
         if place.index > 0
             && let Some(policy) = view.policy().filter(is_followed)
         {

@@ -226,6 +226,14 @@ fn a57_a_policy_that_too_few_want_and_one_that_is_followed() {
 }
 
 #[test]
+fn a56_what_was_turned_away() {
+    let mut play = Play::whole(History::new());
+    let index = play.history.write(Event::Denied { object: id("what"), because: name("role_missing") });
+    let place = place(&play, index);
+    assert_eq!(found(&mut play), [Finding::TurnedAway { place, because: name("role_missing") }]);
+}
+
+#[test]
 fn a67b_what_is_withheld_is_told_and_examined_again() {
     let mut play = Play::whole(History::new());
     keep(&mut play);

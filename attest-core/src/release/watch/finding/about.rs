@@ -41,6 +41,7 @@ impl Finding {
             Self::SignedTwice { .. } => "signed_twice",
             Self::SigningKeyExpires { .. } => "signing_key_expires",
             Self::Told { .. } => "program_alert",
+            Self::TurnedAway { .. } => "turned_away",
             Self::ViewStale { .. } => "log_stale",
             Self::ViewTooOld { .. } => "log_too_old",
             Self::WitnessQuorumLost { .. } => "witness_quorum_lost",
@@ -63,6 +64,7 @@ impl Finding {
             | Self::PolicyExpires { .. }
             | Self::SeenUnreadable { .. }
             | Self::SigningKeyExpires { .. }
+            | Self::TurnedAway { .. }
             | Self::ViewStale { .. }
             | Self::WitnessSilent { .. } => Severity::Warning,
             _ => Severity::Alert,
@@ -94,6 +96,7 @@ impl Finding {
                 | Self::SignatureWithoutRequest { .. }
                 | Self::SignedTwice { .. }
                 | Self::Told { .. }
+                | Self::TurnedAway { .. }
         )
     }
 
@@ -112,7 +115,8 @@ impl Finding {
             | Self::SignatureUnfounded { place, .. }
             | Self::SignatureWithoutAttempt { place, .. }
             | Self::SignatureWithoutRequest { place, .. }
-            | Self::SignedTwice { place, .. } => Some(*place),
+            | Self::SignedTwice { place, .. }
+            | Self::TurnedAway { place, .. } => Some(*place),
             _ => None,
         }
     }
@@ -220,6 +224,9 @@ impl Finding {
                 "make the next key, and put it into the next policy: `attest signer make-key`"
             }
             Self::Told { .. } => "look at that program's own log, and its part of the documentation",
+            Self::TurnedAway { .. } => {
+                "ask whoever tried it: it may be a mistake, or somebody else with their key"
+            }
             Self::ViewStale { .. } | Self::ViewTooOld { .. } => {
                 "look whether witnesses still sign, and whether somebody holds the log back"
             }
