@@ -27,6 +27,15 @@ impl Server {
     /// If it does not come up.
     #[must_use]
     pub fn start(arguments: &[&str], config: &Path) -> Server {
+        Server::start_with(arguments, config, &[])
+    }
+
+    /// The same in another environment.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn start_with(arguments: &[&str], config: &Path, environment: &[(String, String)]) -> Server {
         let log = config.with_extension("log");
         let file = File::options().create(true).append(true).open(&log).expect("a log file");
         // Should the test itself be killed, the server goes with it.
@@ -44,6 +53,7 @@ impl Server {
             ])
             .arg(config)
             .args(arguments)
+            .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(file)

@@ -11,6 +11,7 @@ use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::choice::{AcceptedTiers, Choice};
 use attest_core::release::evaluate::{Failure, Now};
 use attest_core::release::view::LogView;
+use attest_core::release::watch::staleness;
 use attest_core::release::{Name, ObjectId};
 use attest_core::{Limits, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -171,6 +172,7 @@ impl Follower {
             Ok(Looked::RefusedBefore) => return,
             Err(error) => error.code(),
             Ok(Looked::Followed) if self.snapshot.is_forked => "releases_log_forked",
+            Ok(Looked::Followed) if self.is_stale() => "releases_view_stale",
             Ok(Looked::Followed) => {
                 if let Some((before, _)) = self.alert.take() {
                     tracing::info!(over = before, "the log of releases is followed again");
@@ -184,6 +186,14 @@ impl Follower {
         let detail = looked.as_ref().err().map_or_else(String::new, ToString::to_string);
         tracing::error!(alert = code, detail, "the log of releases is not followed any further");
         self.alert = Some((code, Instant::now()));
+    }
+
+    /// Whether what is followed is so old that verdicts count less: whoever serves it, or stands in between, brings nothing newer.
+    fn is_stale(&self) -> bool {
+        let Some(view) = &self.snapshot.view else { return false };
+        let log = view.policy().map(|policy| &policy.document().log);
+        let ages = log.map_or((0, 0), |log| (log.soft_age_seconds, log.hard_age_seconds));
+        staleness(view.time(), ages, clock::now()).is_some()
     }
 
     /// Looks whether the log says something new, and takes it.

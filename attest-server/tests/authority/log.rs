@@ -250,3 +250,34 @@ async fn anyone_replays_the_log_on_the_command_line() {
     assert_eq!(refused, (1, "witness_quorum_not_reached".to_owned()));
     w.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a72_a_request_that_nobody_has_keeps_nobody_from_the_others() {
+    let mut w = Watched::new().await;
+    w.fill(0..2).await;
+    w.published(3).await;
+    let home = tempfile::tempdir().unwrap();
+    let text = format!("authority = \"{}\"\nserver = \"http://{}\"\n", w.site.pin, w.server.grpc());
+    std::fs::write(home.path().join("release.toml"), text).unwrap();
+    let missing = id_of(&w.request("r0"));
+    std::fs::remove_file(w.site.path("log/object").join(hex::encode(id(missing)))).unwrap();
+    let asked = |what: &'static [&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_attest"))
+            .args(["release", "--json", "--home"])
+            .arg(home.path())
+            .args(what)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{what:?}: {}", String::from_utf8_lossy(&output.stdout));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let told = tokio::task::block_in_place(|| asked(&["status"]));
+    assert_eq!(told["withheld"], serde_json::json!([missing.to_string()]));
+    // Nor does one that asks for what is none.
+    let [other] = told["requests"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert!(other["standing"]["missing"].to_string().contains("cbor_truncated"), "{other}");
+    let told = tokio::task::block_in_place(|| asked(&["who-can-sign-now"]));
+    assert_eq!(told["grants"], Value::Array(vec![]));
+    let told = tokio::task::block_in_place(|| asked(&["approve", "--all", "--as", "alice", "--yes"]));
+    assert_eq!(told["approved"], Value::Array(vec![]));
+}

@@ -273,6 +273,20 @@ async fn a67b_a_log_that_was_set_back_is_refused_and_said() {
 }
 
 #[tokio::test]
+async fn a67b_a_log_that_is_held_back_is_said() {
+    let early = std::cell::RefCell::new(None);
+    let two_days_ago = |_: &mut Config| {
+        let organisation: &Option<Organisation> = &early.borrow();
+        organisation.as_ref().unwrap().publish_first(1, now() - 2 * 86_400);
+    };
+    let fleet = Fleet::with(3 * 86_400, |own| *early.borrow_mut() = Some(own.clone()), two_days_ago).await;
+    assert_eq!(fleet.state().await.leaves, 1, "it is followed");
+    assert!(!fleet.is_healthy().await);
+    fleet.organisation.publish();
+    fleet.until("no alert", async |fleet| fleet.is_healthy().await).await;
+}
+
+#[tokio::test]
 async fn a68_two_witnessed_histories_refuse_both_for_good() {
     let mut fleet = Fleet::new(|organisation| {
         organisation.release(&golden(true), "stable");

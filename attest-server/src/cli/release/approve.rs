@@ -13,7 +13,7 @@ use super::known::Known;
 use super::state::{State, state};
 use super::words::Change;
 use super::{Desk, answer, bytes, short, sign, write};
-use crate::cli::{Exit, Failure, Output, Style};
+use crate::cli::{Exit, Failure, Output, Style, printable};
 
 /// Flags of `approve`.
 #[derive(Args, Debug)]
@@ -44,7 +44,8 @@ impl Approve {
         let mut known = Known::read(&home)?;
         let by = home.who(desk.by.as_ref())?;
         let ids = self.ids(&mut known, &by)?;
-        if ids.is_empty() {
+        let changes = self.changes(&mut known, &ids)?;
+        if changes.is_empty() {
             if out.wants_json() {
                 out.json(&json!({ "approved": [] }))
             } else {
@@ -52,7 +53,6 @@ impl Approve {
             }
             return Ok(Exit::Good);
         }
-        let changes = ids.iter().map(|id| Change::read(&mut known, *id)).collect::<Result<Vec<_>, _>>()?;
         if !out.wants_json() {
             for change in &changes {
                 change.tell(out);
@@ -68,12 +68,29 @@ impl Approve {
             known.remote.approve(encoded)?;
         }
         if out.wants_json() {
+            let ids: Vec<ObjectId> = changes.iter().map(|change| change.id).collect();
             out.json(&json!({ "approved": ids, "by": by }));
         } else {
             let done = out.paint(Style::Good, "approved");
-            out.line(format!("{done} {}", ids.iter().map(short).collect::<Vec<_>>().join(" ")));
+            let ids: Vec<String> = changes.iter().map(|change| short(&change.id)).collect();
+            out.line(format!("{done} {}", ids.join(" ")));
         }
         Ok(Exit::Good)
+    }
+
+    /// What is approved, as it is shown. Of all that wait, what cannot be shown is passed over: whoever may ask could keep people from the others.
+    fn changes(&self, known: &mut Known, ids: &[ObjectId]) -> Result<Vec<Change>, Failure> {
+        let mut changes = Vec::new();
+        for id in ids {
+            match Change::read(known, *id) {
+                Ok(change) => changes.push(change),
+                Err(failure) if self.all && failure.exit() == Exit::Refused => {
+                    eprintln!("{} is passed over: {}", short(id), printable(&failure.to_line()));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(changes)
     }
 
     fn signed(&self, desk: &Desk, known: &Known, by: &Name, changes: &[Change]) -> Result<Approval, Failure> {

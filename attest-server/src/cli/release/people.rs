@@ -227,6 +227,10 @@ pub(super) fn who_can_sign_now(desk: &Desk, out: &mut Output) -> Result<Exit, Fa
     let all: Vec<ObjectId> = known.said.requests().map(|(id, _)| *id).collect();
     let mut grants = Vec::new();
     for id in all {
+        // What cannot be had is signed by nobody.
+        if known.object(id)?.is_none() {
+            continue;
+        }
         if let State::Quorate { approved } = state(&mut known, id)? {
             let request = known.request(id)?;
             grants.push((id, request, approved));

@@ -108,14 +108,14 @@ pub(super) fn state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
     if known.view.place(Mark::Attempted, &id).is_some() {
         return Ok(State::Attempted);
     }
-    match known.quorate(id)? {
-        Ok(quorate) => Ok(State::Quorate { approved: quorate.approvers().clone() }),
-        Err(failures) => {
-            let approved = approvers(known, id)?;
-            let missing = failures.iter().map(ToString::to_string).collect();
-            Ok(State::Submitted { approved, missing })
-        }
-    }
+    let missing = match known.quorate(id) {
+        Ok(Ok(quorate)) => return Ok(State::Quorate { approved: quorate.approvers().clone() }),
+        Ok(Err(failures)) => failures.iter().map(ToString::to_string).collect(),
+        // Whoever may ask can ask for what is no release: that is theirs, and keeps nobody from the others.
+        Err(failure) if failure.exit() == Exit::Refused => vec![failure.to_line()],
+        Err(failure) => return Err(failure),
+    };
+    Ok(State::Submitted { approved: approvers(known, id)?, missing })
 }
 
 fn published_state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
@@ -160,8 +160,13 @@ impl Status {
             Some(id) => vec![known.find(id)?],
             None => known.said.requests().map(|(id, _)| *id).collect(),
         };
-        let mut all = Vec::new();
+        let (mut all, mut withheld) = (Vec::new(), Vec::new());
         for id in ids {
+            // Whoever has the log's key can name what nobody ever asked for: that keeps nobody from the others.
+            if self.id.is_none() && known.object(id)?.is_none() {
+                withheld.push(id);
+                continue;
+            }
             let request = known.request(id)?;
             all.push((id, request, state(&mut known, id)?));
         }
@@ -174,7 +179,8 @@ impl Status {
                 })
                 .collect();
             out.json(&json!({ "size": known.view.head().size, "seen": known.view.time().utc().to_string(),
-                              "pending_recovery": recovery::json(&known.view), "requests": requests }));
+                              "pending_recovery": recovery::json(&known.view), "requests": requests,
+                              "withheld": withheld }));
             return Ok(Exit::Good);
         }
         let (size, seen) = (known.view.head().size, known.view.time().utc());
@@ -184,6 +190,10 @@ impl Status {
             let words = out.paint(state.style(), printable(&state.words()));
             let version = printable(request.version.as_str());
             out.line(format!("{}  {} {version} ({})  {words}", short(id), request.family, request.channel));
+        }
+        for id in &withheld {
+            let words = out.paint(Style::Bad, "the log names it, and the server has no such request");
+            out.line(format!("{}  {words}", short(id)));
         }
         Ok(Exit::Good)
     }
