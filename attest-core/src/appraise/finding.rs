@@ -153,6 +153,10 @@ names! {
         Rebooted = "rebooted",
         /// The policy says that devices of the family enforce nothing.
         ReleaseCapabilityNone = "release_capability_none",
+        /// What devices of the family cannot prove is made up for; the explanation says by what.
+        ReleaseCompensated = "release_compensated",
+        /// The policy wants something that makes up for what devices of the family cannot prove, and nothing does.
+        ReleaseControlMissing = "release_control_missing",
         /// Two histories of the log of releases were witnessed.
         ReleaseLogForked = "release_log_forked",
         /// No release of the family counts.

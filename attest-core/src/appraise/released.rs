@@ -1,5 +1,7 @@
 //! Devices judged by the releases of their family: which one they booted, and what that release is worth now.
 
+mod weakness;
+
 use super::finding::{Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
 use super::verdict::{Status, TrustVector, Verdict};
@@ -119,7 +121,9 @@ impl Policy {
             (offer.release().capability() == Capability::VerifiedOnly).then(|| by.time().plus(VERIFIED_ONLY));
         // A refusal stands on nothing that could lapse.
         let stands = verdict.status != Status::Contraindicated;
-        verdict.valid_until = offer.lapses().into_iter().chain([hard]).chain(short).min().filter(|_| stands);
+        let control = weakness::lapses(offer.release(), by);
+        let ends = offer.lapses().into_iter().chain([hard]).chain(short).chain(control);
+        verdict.valid_until = ends.min().filter(|_| stands);
         verdict
     }
 }
@@ -181,22 +185,7 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
         let explain = "two histories of the log of releases were witnessed: nobody knows which one holds";
         add(Code::ReleaseLogForked, Severity::Refuse, None, explain.to_owned());
     }
-    if release.has_weak_roots() {
-        let explain = "the keys that the makers of this family put into it are known to be weak";
-        add(Code::WeakRoots, Severity::Warn, None, explain.to_owned());
-    }
-    match release.capability() {
-        Capability::Measured => {}
-        Capability::None => {
-            let explain = "devices of this family enforce nothing: what they say binds them to nothing";
-            add(Code::ReleaseCapabilityNone, Severity::Warn, None, explain.to_owned());
-        }
-        Capability::VerifiedOnly => {
-            let explain =
-                "devices of this family verify signatures as they boot, and do not measure what they boot";
-            add(Code::ReleaseVerifiedOnly, Severity::Warn, None, explain.to_owned());
-        }
-    }
+    reasons.extend(weakness::reasons(release, by));
     reasons
 }
 

@@ -108,7 +108,8 @@ impl Said {
                 self.about(request).signatures.get_or_insert(signatures);
             }
             Event::Submitted { submission, request } => self.about(request).submissions.push(submission),
-            Event::Denied { .. }
+            Event::Compensated { .. }
+            | Event::Denied { .. }
             | Event::Objected { .. }
             | Event::Policy { .. }
             | Event::Recovered { .. }

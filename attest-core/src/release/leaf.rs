@@ -37,6 +37,13 @@ pub enum Event {
         /// For what.
         request: ObjectId,
     },
+    /// Something is done that makes up for what devices of a family cannot prove.
+    Compensated {
+        /// What.
+        control: ObjectId,
+        /// The statements of those who say so.
+        statements: Vec<ObjectId>,
+    },
     /// Something was turned away.
     Denied {
         /// What.

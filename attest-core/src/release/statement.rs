@@ -7,11 +7,14 @@
 mod tests;
 mod text;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::text::{Described, Text};
 use super::name::{Name, Words};
 use super::object::{self, Object, ObjectId, moment};
+use super::policy::Weakness;
 use super::ssh::{self, Presence, Signature, VerifiedSignature};
 use crate::{Limits, Timestamp};
 
@@ -113,6 +116,46 @@ pub enum Revoked {
         #[serde(with = "moment")]
         until: Timestamp,
     },
+    /// What made up for a family's weakness.
+    Control(ObjectId),
+}
+
+/// What makes up for what devices of a family cannot prove: how they are kept apart, watched, or used. It counts by the words of those whom
+/// the policy names for that, and only until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// [`Control::FORMAT`].
+    pub format: String,
+    /// The first policy of the authority.
+    pub authority: ObjectId,
+    /// Of which devices.
+    pub family: Name,
+    /// What it makes up for.
+    pub compensates: BTreeSet<Weakness>,
+    /// What is done.
+    pub control: Words,
+    /// Its last second.
+    #[serde(with = "moment")]
+    pub not_after: Timestamp,
+}
+
+impl Object for Control {
+    const FORMAT: &'static str = "attest-release-control/1";
+}
+
+/// "That is done, and makes up for it."
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlStatement {
+    /// [`ControlStatement::FORMAT`].
+    pub format: String,
+    /// What is done.
+    pub control: ObjectId,
+    /// Who says so.
+    pub by: Name,
+    /// An SSHSIG, armored, over [`Text::control`].
+    pub signature: String,
 }
 
 /// "I do not want what the recovery quorum wants": one root member's is enough.
@@ -186,6 +229,7 @@ macro_rules! statements {
 
 statements! {
     Approval, "attest-release-approval/1", "attest-approval";
+    ControlStatement, "attest-release-control-statement/1", "attest-control";
     Objection, "attest-release-objection/1", "attest-objection";
     Recovery, "attest-release-recovery/1", "attest-recovery";
     ReviewStatement, "attest-release-review/1", "attest-review";

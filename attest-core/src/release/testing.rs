@@ -137,6 +137,10 @@ pub(crate) fn policy() -> PolicyDocument {
         version_step: 5,
         requesters: names("alice ci"),
         revokers: names("alice dave"),
+        controls: Some(ControlRules {
+            quorum: quorum("group controls 2 bob dave erin\nquorum controls"),
+            most_seconds: 30 * DAY,
+        }),
         channels: channels.into_iter().map(|(called, channel)| (name(called), channel)).collect(),
     };
     let key = |seed, family: Option<&str>, purpose, parent: Option<&str>, custody| SigningKey {

@@ -3,6 +3,7 @@
 //! Which policy is followed comes out of the log alone, from the pinned first one on. A leaf whose object is at hand and does not count is
 //! passed over, and said; one whose policy or revocation is not at hand refuses the view, for what is withheld might have counted.
 
+mod control;
 mod error;
 mod held;
 mod ledger;
@@ -14,6 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::control::Compensation;
 pub use self::error::{Error, PassedOver};
 pub use self::ledger::Ledger;
 pub use self::missing::missing;
@@ -80,6 +82,8 @@ pub struct LogView {
     recovery: Option<Pending>,
     /// Policies that a root member objected to: the recovery quorum does not get them any more.
     objected: BTreeSet<ObjectId>,
+    /// What makes up for weaknesses, whether it is over or not.
+    controls: BTreeMap<ObjectId, Compensation>,
     passed_over: Vec<PassedOver>,
 }
 
@@ -137,6 +141,8 @@ impl LogView {
             // Until it takes effect; then it is a policy.
             recovery: _,
             objected: _,
+            // Asked for each verdict.
+            controls: _,
             policies,
             revoked,
             suspended,

@@ -60,6 +60,7 @@ impl Admission<'_> {
         match ask {
             Ask::Approve { approval } => self.approve(approval),
             Ask::Attempt { request, number } => self.attempt(*request, *number),
+            Ask::Compensate { control, statements } => self.compensate(control, statements),
             Ask::Object { objection } => self.object(objection),
             Ask::Publish { request, bundle } => self.publish(*request, bundle),
             Ask::Recover { policy, recoveries } => self.recover(policy, recoveries),

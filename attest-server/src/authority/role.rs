@@ -18,6 +18,7 @@ pub(crate) enum Who {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Approve,
+    Compensate,
     Object,
     Publish,
     Read,
@@ -63,6 +64,9 @@ fn is_named(policy: &Policy, name: &Name, call: Call) -> bool {
         Call::Review => channels.any(|channel| {
             channel.review.as_ref().is_some_and(|review| review.quorum.people().contains(name))
         }),
+        Call::Compensate => families
+            .filter_map(|family| family.controls.as_ref())
+            .any(|rules| rules.quorum.people().contains(name)),
         Call::Object => document.root.people().contains(name),
         Call::Succeed => {
             let recovery = document.recovery.as_ref();

@@ -163,7 +163,8 @@ impl State {
                     known.reviewed_by.insert(by);
                 }
             }
-            Event::Objected { objection: object }
+            Event::Compensated { control: object, .. }
+            | Event::Objected { objection: object }
             | Event::Policy { policy: object, .. }
             | Event::Recovered { policy: object, .. }
             | Event::Revoked { revocation: object } => {
@@ -225,7 +226,7 @@ impl State {
     fn revoked_request(&self, revocation: &ObjectId) -> Option<ObjectId> {
         match self.read::<Revocation>(0, revocation).ok()?.revokes {
             Revoked::Request(request) => Some(request),
-            Revoked::Key { .. } => None,
+            Revoked::Control(_) | Revoked::Key { .. } => None,
         }
     }
 
@@ -247,6 +248,7 @@ impl State {
         let (what, object, because) = match leaf.event {
             Event::Approved { approval, .. } => ("approved", Some(approval), None),
             Event::Attempted { .. } => ("attempted", None, None),
+            Event::Compensated { control, .. } => ("compensated", Some(control), None),
             Event::Denied { object, because } => ("denied", Some(object), Some(because)),
             Event::Objected { objection } => ("objected", Some(objection), None),
             Event::Policy { policy, .. } => ("policy", Some(policy), None),
@@ -283,7 +285,8 @@ fn about(event: &Event, revoked: impl Fn(&ObjectId) -> Option<ObjectId>) -> Vec<
         | Event::Signed { request, .. }
         | Event::Submitted { request, .. } => vec![*request],
         Event::Revoked { revocation } => revoked(revocation).into_iter().collect(),
-        Event::Denied { .. }
+        Event::Compensated { .. }
+        | Event::Denied { .. }
         | Event::Objected { .. }
         | Event::Policy { .. }
         | Event::Recovered { .. }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use attest_core::release::{Name, ObjectId};
 use attest_core::{Limits, Timestamp};
 use attest_proto::release::v1::{
-    ApproveRequest, AttemptRequest, Event, GetRequestRequest, GetRequestResponse, ListWaitingRequest,
-    ListWaitingResponse, ObjectToRecoveryRequest, PublishRequest, Recorded, RecoverRequest, RecoveredRequest,
-    ReviewRequest, RevokeRequest, SignedRequest, SubmitRequestRequest, SucceedRequest, Waiting, WatchRequest,
-    WatchResponse, release_authority_server::ReleaseAuthority, waiting::For,
+    ApproveRequest, AttemptRequest, CompensateRequest, Event, GetRequestRequest, GetRequestResponse,
+    ListWaitingRequest, ListWaitingResponse, ObjectToRecoveryRequest, PublishRequest, Recorded,
+    RecoverRequest, RecoveredRequest, ReviewRequest, RevokeRequest, SignedRequest, SubmitRequestRequest,
+    SucceedRequest, Waiting, WatchRequest, WatchResponse, release_authority_server::ReleaseAuthority,
+    waiting::For,
 };
 use tonic::{Request, Response, Status};
 
@@ -218,6 +219,13 @@ impl ReleaseAuthority for ReleaseAuthorityService {
     async fn recovered(&self, request: Request<RecoveredRequest>) -> Result<Response<Recorded>, Status> {
         let ask = |asked: RecoveredRequest| {
             Ok(Ask::Recovered { policy: id(&asked.policy_id)?, checkpoint: asked.checkpoint })
+        };
+        self.hand_in(request, ask).await
+    }
+
+    async fn compensate(&self, request: Request<CompensateRequest>) -> Result<Response<Recorded>, Status> {
+        let ask = |asked: CompensateRequest| {
+            Ok(Ask::Compensate { control: asked.control, statements: asked.statements })
         };
         self.hand_in(request, ask).await
     }

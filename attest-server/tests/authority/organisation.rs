@@ -6,8 +6,8 @@ use attest_core::release::object::{self, Object};
 use attest_core::release::policy::PolicyDocument;
 use attest_core::release::request::Request;
 use attest_core::release::statement::{
-    Approval, Described, Objection, Recovery, ReviewStatement, Revocation, Revoked, Statement, Submission,
-    Succession, Text,
+    Approval, Control, ControlStatement, Described, Objection, Recovery, ReviewStatement, Revocation,
+    Revoked, Statement, Submission, Succession, Text,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest::{SHA512, digest};
@@ -124,6 +124,7 @@ pub(crate) fn policy(log_key: &str, witnesses: &[(&str, String)], threshold: u64
         "families": { "gateway": {
             "capability": "measured", "weak_roots": false, "version_floor": 3, "version_step": 5,
             "requesters": ["alice", "ci"], "revokers": ["alice", "dave"],
+            "controls": { "quorum": "group controls 2 bob dave erin\nquorum controls", "most_seconds": 30 * DAY },
             "channels": {
                 "stable": channel("production", Some(quorum)),
                 "nightly": channel("delegated", None),
@@ -289,4 +290,26 @@ pub(crate) fn objection(who: &str, policy: &PolicyDocument) -> Objection {
     };
     objection.signature = sign::<Objection>(who, &Text::objection(&objection));
     objection
+}
+
+/// What makes up for a family's weakness, until so many seconds from now.
+pub(crate) fn control(authority: ObjectId, seconds: u64) -> Control {
+    let control = json!({
+        "format": Control::FORMAT, "authority": authority.to_string(), "family": "gateway", "compensates": ["none"],
+        "control": "They stand in a room of their own", "not_after": utc(now() + seconds),
+    });
+    serde_json::from_value(control).unwrap()
+}
+
+/// Somebody's word for it.
+pub(crate) fn vouching(who: &str, control: &Control) -> ControlStatement {
+    let mut statement = ControlStatement {
+        format: ControlStatement::FORMAT.to_owned(),
+        control: id_of(control),
+        by: name(who),
+        signature: String::new(),
+    };
+    let text = Text::control(&statement, id_of(control), control).unwrap();
+    statement.signature = sign::<ControlStatement>(who, &text);
+    statement
 }

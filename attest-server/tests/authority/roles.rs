@@ -10,7 +10,7 @@ use crate::client::{Client, refusal};
 use crate::organisation::{bytes, succession};
 use crate::site::Site;
 
-const CALLS: [&str; 20] = [
+const CALLS: [&str; 21] = [
     "submit",
     "approve",
     "review",
@@ -19,6 +19,7 @@ const CALLS: [&str; 20] = [
     "recover",
     "recovered",
     "object_to_recovery",
+    "compensate",
     "publish",
     "attempt",
     "signed",
@@ -62,6 +63,9 @@ async fn call(client: &mut Client, call: &str) -> (Code, String) {
         }
         "object_to_recovery" => {
             of!(mailbox.object_to_recovery(ObjectToRecoveryRequest { objection: garbage() }))
+        }
+        "compensate" => {
+            of!(mailbox.compensate(CompensateRequest { control: garbage(), statements: vec![] }))
         }
         "publish" => of!(mailbox.publish(PublishRequest { request_id: nothing(), bundle: garbage() })),
         "attempt" => of!(mailbox.attempt(AttemptRequest { request_id: nothing(), number: 1 })),
@@ -123,9 +127,12 @@ async fn a56_every_call_by_every_role() {
                 "publish",
             ],
         ),
-        ("bob", &["approve", "succeed", "recover", "recovered", "object_to_recovery", "publish"]),
-        ("dave", &["review", "revoke"]),
-        ("erin", &["review"]),
+        (
+            "bob",
+            &["approve", "succeed", "recover", "recovered", "object_to_recovery", "compensate", "publish"],
+        ),
+        ("dave", &["review", "revoke", "compensate"]),
+        ("erin", &["review", "compensate"]),
         ("carol", &["approve", "review", "succeed", "recover", "recovered", "object_to_recovery", "publish"]),
         ("hermetic", &[]),
         ("signer", &["publish", "attempt", "signed"]),

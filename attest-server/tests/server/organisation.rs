@@ -199,6 +199,7 @@ fn policy(family: &Name) -> PolicyDocument {
     let of_family = Family {
         capability: Capability::Measured,
         weak_roots: false,
+        controls: None,
         version_floor: 1,
         version_step: 5,
         requesters: [name("ci")].into(),

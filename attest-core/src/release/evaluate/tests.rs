@@ -3,7 +3,7 @@ use crate::reference::golden::Evidence;
 use crate::release::bundle::{Bundle, Signature};
 use crate::release::leaf::Event;
 use crate::release::object::{self, Blob};
-use crate::release::policy::{Custody, PolicyDocument, Purpose, SigningKey};
+use crate::release::policy::{Custody, PolicyDocument, Purpose, SigningKey, Weakness};
 use crate::release::request::{Kind as RequestKind, ToSign};
 use crate::release::statement::{Approval, ReviewStatement, Revoked, Text};
 use crate::release::testing::history::*;

@@ -25,6 +25,8 @@ const REQUEST_SECONDS: (u64, u64) = (60, 30 * DAY);
 const REVIEW_SECONDS: (u64, u64) = (HOUR, 14 * DAY);
 /// A verifier that has not heard of the log for longer than this would not hear of a revocation, either.
 const VIEW_SECONDS: (u64, u64) = (60, 90 * DAY);
+/// What makes up for a weakness is looked at again at least once a year.
+const CONTROL_SECONDS: (u64, u64) = (DAY, 366 * DAY);
 /// Tiers in which two people must agree.
 const PEOPLE: usize = 2;
 
@@ -120,6 +122,10 @@ impl Check<'_> {
                 &[Kind::Person, Kind::Runner, Kind::Service],
             );
             self.names(&Who::Revokers(name.clone()), &family.revokers, &[Kind::Person]);
+            if let Some(controls) = &family.controls {
+                self.people(&Who::Controls(name.clone()), &controls.quorum, PEOPLE);
+                self.duration(format!("a control of `{name}`"), controls.most_seconds, CONTROL_SECONDS);
+            }
             for (channel_name, channel) in &family.channels {
                 self.channel(name, channel_name, channel);
             }

@@ -9,6 +9,8 @@ use super::super::name::Name;
 pub enum Who {
     /// Approvals in a channel of a family.
     Approvals(Name, Name),
+    /// What makes up for the weakness of a family.
+    Controls(Name),
     /// The recovery quorum.
     Recovery,
     /// Requesters of a family.
@@ -243,6 +245,7 @@ impl fmt::Display for Who {
         match self {
             Self::Approvals(family, channel) => write!(f, "approvals in `{channel}` of `{family}`"),
             Self::Builders(family, channel) => write!(f, "builders in `{channel}` of `{family}`"),
+            Self::Controls(family) => write!(f, "controls of `{family}`"),
             Self::Recovery => f.write_str("the recovery quorum"),
             Self::Requesters(family) => write!(f, "requesters of `{family}`"),
             Self::Review(family, channel) => write!(f, "reviews in `{channel}` of `{family}`"),

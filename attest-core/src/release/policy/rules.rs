@@ -26,8 +26,46 @@ pub struct Family {
     pub requesters: BTreeSet<Name>,
     /// Each of these people may revoke a release, and suspend a key.
     pub revokers: BTreeSet<Name>,
+    /// Who may say what makes up for what such devices cannot prove. Where this stands they are refused without such a word, and with one let
+    /// in to less; where it does not, there are no such words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controls: Option<ControlRules>,
     /// The ways to release for it.
     pub channels: BTreeMap<Name, Channel>,
+}
+
+/// Who may say what makes up for a family's weakness, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlRules {
+    /// Who must say so: at least two people.
+    pub quorum: Quorum,
+    /// For how long at the most, in seconds. Then they look again.
+    pub most_seconds: u64,
+}
+
+/// What devices of a family cannot prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weakness {
+    /// Anything: [`Capability::None`].
+    None,
+    /// What they booted: [`Capability::VerifiedOnly`].
+    VerifiedOnly,
+    /// That nobody else has their keys.
+    WeakRoots,
+}
+
+impl Weakness {
+    /// Its name in policies and in what people sign.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::VerifiedOnly => "verified_only",
+            Self::WeakRoots => "weak_roots",
+        }
+    }
 }
 
 /// What a device of a family can prove.

@@ -136,7 +136,7 @@ fn rules_name_whoever_can_do_it() {
     let program = faults(approvals("group g 2 alice ci\nquorum g"));
     assert_eq!(program, [Fault::NotOfThisKind { who: who(), identity: name("ci") }]);
     let keyless = |p: &mut PolicyDocument| p.identities.get_mut("dave").unwrap().keys.clear();
-    assert_eq!(codes(keyless), ["policy_key_missing"; 3], "recovery, revocation, review");
+    assert_eq!(codes(keyless), ["policy_key_missing"; 4], "recovery, revocation, controls, review");
     assert_eq!(codes(|p| gateway(p).requesters.clear()), ["policy_empty"]);
     assert_eq!(codes(|p| gateway(p).revokers = names("ci")), ["policy_not_of_this_kind"]);
     assert_eq!(codes(|p| gateway(p).requesters = names("hermetic")), ["policy_not_of_this_kind"]);
@@ -309,4 +309,17 @@ fn a64_whoever_triggers_a_build_is_known() {
     let policy = parse(&policy()).unwrap();
     assert_eq!(policy.account("alice@builder.example"), Some(&name("alice")));
     assert_eq!(policy.account("alice"), None);
+}
+
+#[test]
+fn a62_what_makes_up_for_a_weakness_takes_two_people_and_is_looked_at_again() {
+    let faults = |text: &str, seconds| {
+        codes(|p| gateway(p).controls = Some(ControlRules { quorum: quorum(text), most_seconds: seconds }))
+    };
+    let two = "group g 2 bob dave\nquorum g";
+    assert_eq!(faults(two, 30 * DAY), [""; 0]);
+    assert_eq!(faults("group g 1 bob dave\nquorum g", DAY), ["policy_one_person"]);
+    assert_eq!(faults("group g 2 bob ci\nquorum g", DAY), ["policy_not_of_this_kind"]);
+    assert_eq!(faults(two, DAY - 1), ["policy_duration"]);
+    assert_eq!(faults(two, 366 * DAY + 1), ["policy_duration"]);
 }

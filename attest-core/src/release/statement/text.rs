@@ -5,7 +5,10 @@ use core::fmt::Write as _;
 use super::super::object::ObjectId;
 use super::super::policy::PolicyDocument;
 use super::super::request::Request;
-use super::{Approval, Objection, Recovery, ReviewStatement, Revocation, Revoked, Submission, Succession};
+use super::{
+    Approval, Control, ControlStatement, Objection, Recovery, ReviewStatement, Revocation, Revoked,
+    Submission, Succession,
+};
 
 /// A text that people sign. Made from objects only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +96,32 @@ impl Text {
                 text.line("from", format_args!("index {from_index} of the log on"));
                 text.line("until", until.utc());
             }
+            Revoked::Control(id) => text.line("control", id),
         }
         text.line("revoker", &revocation.by);
         text.line("reason", &revocation.reason);
         text.done()
+    }
+
+    /// What those sign who say what makes up for a family's weakness; nothing where it is another control.
+    #[must_use]
+    pub fn control(statement: &ControlStatement, id: ObjectId, control: &Control) -> Option<Self> {
+        if statement.control != id {
+            return None;
+        }
+        let Control { format: _, authority, family, compensates, control, not_after } = control;
+        let mut text =
+            Lines::titled("attest: this is done, and makes up for what devices of a family cannot prove");
+        text.line("authority", authority);
+        text.line("control", id);
+        text.line("family", family);
+        for weakness in compensates {
+            text.line("compensates", weakness.name());
+        }
+        text.line("until", not_after.utc());
+        text.line("signer", &statement.by);
+        text.line("done", control);
+        Some(text.done())
     }
 
     /// What root members sign.

@@ -6,7 +6,9 @@ use super::*;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::tree::Frontier;
 use crate::release::leaf::{Event, Leaf};
-use crate::release::statement::{Objection, Recovery, Revocation, Revoked, Succession};
+use crate::release::statement::{
+    Control, ControlStatement, Objection, Recovery, Revocation, Revoked, Succession,
+};
 use crate::release::view::{Error, LogView};
 
 /// A log, and the objects that it names.
@@ -88,6 +90,13 @@ impl History {
         self.write(Event::Objected { objection })
     }
 
+    /// These people vouch for this control.
+    pub(crate) fn compensate(&mut self, control: &Control, people: &[&str]) -> u64 {
+        let statements = people.iter().map(|who| self.keep(&vouching(who, control))).collect();
+        let control = self.keep(control);
+        self.write(Event::Compensated { control, statements })
+    }
+
     /// Somebody revokes.
     pub(crate) fn revoke(&mut self, revocation: &Revocation) -> u64 {
         let revocation = self.keep(revocation);
@@ -133,6 +142,31 @@ pub(crate) fn succession(who: &str, document: &PolicyDocument) -> Succession {
     };
     succession.signature = armored::<Succession>(&signer(who), &Text::succession(&succession, document));
     succession
+}
+
+/// What makes up for this, until then.
+pub(crate) fn control(compensates: &[Weakness], until: u64) -> Control {
+    Control {
+        format: Control::FORMAT.to_owned(),
+        authority: id_of(&policy()),
+        family: name("gateway"),
+        compensates: compensates.iter().copied().collect(),
+        control: words("They stand in a room of their own"),
+        not_after: at(until),
+    }
+}
+
+/// Somebody's word for a control.
+pub(crate) fn vouching(who: &str, control: &Control) -> ControlStatement {
+    let mut statement = ControlStatement {
+        format: ControlStatement::FORMAT.to_owned(),
+        control: id_of(control),
+        by: name(who),
+        signature: String::new(),
+    };
+    let text = Text::control(&statement, id_of(control), control).unwrap();
+    statement.signature = armored::<ControlStatement>(&signer(who), &text);
+    statement
 }
 
 /// Somebody's word for a policy by recovery.

@@ -43,6 +43,7 @@ impl Ledger {
             compromised: BTreeMap::new(),
             recovery: None,
             objected: BTreeSet::new(),
+            controls: BTreeMap::new(),
             passed_over: Vec::new(),
         };
         Self { view, tree: Frontier::new(), last: Place { index: 0, at: time } }

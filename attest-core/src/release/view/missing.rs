@@ -13,7 +13,8 @@ pub fn missing(event: &Event, objects: &dyn Objects, limits: &Limits) -> Option<
     let is_missing = |id: &ObjectId| objects.object(id).is_none_or(|bytes| ObjectId::of(bytes) != *id);
     match event {
         Event::Policy { policy, successions: statements }
-        | Event::Recovery { policy, recoveries: statements } => {
+        | Event::Recovery { policy, recoveries: statements }
+        | Event::Compensated { control: policy, statements } => {
             core::iter::once(policy).chain(statements).copied().find(is_missing)
         }
         Event::Objected { objection: object } | Event::Recovered { checkpoint: object, .. } => {
@@ -24,7 +25,7 @@ pub fn missing(event: &Event, objects: &dyn Objects, limits: &Limits) -> Option<
             // One that cannot be read is passed over.
             match object::read::<Revocation>(objects.object(revocation)?, limits).ok()?.revokes {
                 Revoked::Request(request) => Some(request).filter(is_missing),
-                Revoked::Key { .. } => None,
+                Revoked::Control(_) | Revoked::Key { .. } => None,
             }
         }
         Event::Approved { .. }
@@ -41,7 +42,7 @@ pub fn missing(event: &Event, objects: &dyn Objects, limits: &Limits) -> Option<
 mod tests {
     use super::*;
     use crate::release::leaf::Leaf;
-    use crate::release::policy::PolicyDocument;
+    use crate::release::policy::{PolicyDocument, Weakness};
     use crate::release::testing::history::*;
     use crate::release::testing::play::Play;
     use crate::release::testing::*;
@@ -50,6 +51,7 @@ mod tests {
     fn exactly_what_a_replay_wants_and_one_after_the_other() {
         let mut play = Play::whole(History::new());
         play.history.revoke(&revocation("dave", Revoked::Request(play.id())));
+        play.history.compensate(&control(&[Weakness::None], NOW + DAY), &["dave", "erin"]);
         let lost = PolicyDocument { expires: at(NOW), ..second_policy() };
         play.history.recover(&lost, &["dave", "erin", "alice", "bob"]);
         play.history.object(&objection("alice", &lost));

@@ -69,6 +69,7 @@ impl Replay<'_> {
             Event::Policy { policy, successions } => self.succession(place, policy, &successions)?,
             Event::Recovery { policy, recoveries } => self.recovery(place, policy, &recoveries)?,
             Event::Recovered { policy, checkpoint } => self.recovered(place, policy, checkpoint)?,
+            Event::Compensated { control, statements } => self.control(place, control, &statements)?,
             Event::Objected { objection } => self.objection(place, objection)?,
             Event::Revoked { revocation } => self.revocation(place, revocation)?,
             Event::Approved { approval, .. } => self.mark(Mark::Approved, approval, place, approval),
@@ -204,14 +205,25 @@ impl Replay<'_> {
                     return Ok(());
                 }
             },
-            Revoked::Key { .. } => None,
+            Revoked::Control(_) | Revoked::Key { .. } => None,
         };
+        let control = match &revocation.revokes {
+            Revoked::Control(control) => match self.view.controls.get(control) {
+                Some(known) => Some(known.control().family.clone()),
+                None => {
+                    self.pass_over(place, "revocation_of_no_control");
+                    return Ok(());
+                }
+            },
+            Revoked::Key { .. } | Revoked::Request(_) => None,
+        };
+        let family = request.map(|request| request.family).or(control);
         let counts = self.view.policy().is_some_and(|policy| {
             let families = &policy.document().families;
             let may = |family: &Family| family.revokers.contains(&revocation.by);
             // A key speaks for more than one family, and so may be suspended by a revoker of any.
-            let is_revoker = match &request {
-                Some(request) => families.get(&request.family).is_some_and(may),
+            let is_revoker = match &family {
+                Some(family) => families.get(family).is_some_and(may),
                 None => families.values().any(may),
             };
             let text = Text::revocation(&revocation);
@@ -223,9 +235,9 @@ impl Replay<'_> {
             return Ok(());
         }
         match revocation.revokes {
-            Revoked::Request(request) => {
+            Revoked::Control(object) | Revoked::Request(object) => {
                 let reason = revocation.reason.to_string();
-                self.view.revoked.entry(request).or_insert(Withdrawn { revocation: id, place, reason });
+                self.view.revoked.entry(object).or_insert(Withdrawn { revocation: id, place, reason });
             }
             Revoked::Key { spki_sha256, from_index, until } => {
                 self.suspend(place, spki_sha256, from_index, until, &revocation.by);

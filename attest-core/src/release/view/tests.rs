@@ -6,6 +6,7 @@ use crate::release::statement::{Objection, Recovery, Revocation, Revoked, Succes
 use crate::release::testing::history::*;
 use crate::release::testing::*;
 
+mod control;
 mod recovery;
 
 fn passed_over(history: &History) -> Vec<(u64, &'static str)> {

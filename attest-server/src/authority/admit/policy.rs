@@ -1,8 +1,8 @@
-//! Policies: by the word of the root, or of the recovery quorum once they waited.
+//! Policies: by the word of the root, or of the recovery quorum once they waited. And what policies leave to others: controls.
 
 use attest_core::release::leaf::Event;
 use attest_core::release::object::Object;
-use attest_core::release::statement::{Objection, Recovery, Succession};
+use attest_core::release::statement::{Control, ControlStatement, Objection, Recovery, Succession};
 use attest_core::release::{ObjectId, Policy};
 
 use super::{Admission, Admitted, Denied, LIMITS, malformed, now_not, read};
@@ -53,6 +53,18 @@ impl Admission<'_> {
         self.would_count(Event::Objected { objection }, vec![bytes.to_vec()])
     }
 
+    pub(super) fn compensate(&self, bytes: &[u8], statements: &[Vec<u8>]) -> Result<Admitted, Denied> {
+        read::<Control>(bytes)?;
+        let control = ObjectId::of(bytes);
+        if let Some(place) = self.state.place(&control) {
+            return Ok(Admitted::Already(place));
+        }
+        are_statements::<ControlStatement>(statements)?;
+        let mut objects = vec![bytes.to_vec()];
+        objects.extend_from_slice(statements);
+        self.would_count(Event::Compensated { control, statements: ids(statements) }, objects)
+    }
+
     /// A policy that this log can be kept by, and statements of this kind: all that a leaf about it names.
     fn wanted<S: Object>(
         &self,
@@ -60,12 +72,7 @@ impl Admission<'_> {
         bytes: &[u8],
         statements: &[Vec<u8>],
     ) -> Result<Vec<Vec<u8>>, Denied> {
-        if statements.len() > STATEMENTS {
-            return Err(malformed("too_many_successions", format!("at most {STATEMENTS}")));
-        }
-        for statement in statements {
-            read::<S>(statement)?;
-        }
+        are_statements::<S>(statements)?;
         // This log's key would not sign for it any more.
         let log = next.document().log.read(LIMITS).map(|(log, _)| log);
         if log.as_ref() != Ok(self.log) {
@@ -75,6 +82,13 @@ impl Admission<'_> {
         objects.extend_from_slice(statements);
         Ok(objects)
     }
+}
+
+fn are_statements<S: Object>(statements: &[Vec<u8>]) -> Result<(), Denied> {
+    if statements.len() > STATEMENTS {
+        return Err(malformed("too_many_statements", format!("at most {STATEMENTS}")));
+    }
+    statements.iter().try_for_each(|statement| read::<S>(statement).map(|_| ()))
 }
 
 fn ids(statements: &[Vec<u8>]) -> Vec<ObjectId> {

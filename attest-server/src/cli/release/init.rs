@@ -185,6 +185,7 @@ impl Init {
         Ok(Family {
             capability: Capability::Measured,
             weak_roots: false,
+            controls: None,
             version_floor: 0,
             version_step: 10,
             requesters: people.iter().cloned().chain(programs).collect(),

@@ -3,6 +3,7 @@
 mod answer;
 mod approve;
 mod artifact;
+mod control;
 mod finish;
 mod home;
 mod init;
@@ -77,6 +78,9 @@ enum Command {
     Verify(finish::Verify),
     /// The signed artifact, of the artifact and its signature
     Artifact(artifact::Artifact),
+    /// What makes up for what devices of a family cannot prove: write, sign, hand in and list it
+    #[command(subcommand)]
+    Control(control::Control),
     /// Object to what the recovery quorum wants, as a root member: it does not get it
     Object(recovery::Object),
     /// Take a request or its release back, or suspend a key
@@ -110,6 +114,7 @@ impl Release {
             Command::Publish(command) => command.run(&desk, out),
             Command::Verify(command) => command.run(&desk, out),
             Command::Artifact(command) => command.run(&desk, out),
+            Command::Control(command) => command.run(&desk, out),
             Command::Object(command) => command.run(&desk, out),
             Command::Revoke(command) => command.run(&desk, out),
             Command::Offboard(command) => command.run(&desk, out),

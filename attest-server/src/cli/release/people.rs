@@ -73,6 +73,9 @@ fn named(policy: &Policy, who: &Name) -> Vec<Task> {
         if family.revokers.contains(who) {
             task(format!("family {family_name}: revokes"));
         }
+        if family.controls.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
+            task(format!("family {family_name}: vouches for what makes up for its weakness"));
+        }
         for (called, channel) in &family.channels {
             let Channel { approvals, review, provenance, .. } = channel;
             if approvals.as_ref().is_some_and(quorum) {

@@ -105,6 +105,11 @@ impl Remote {
         recorded(self.0.mailbox(async |mut mailbox| mailbox.recovered(request).await))
     }
 
+    pub(super) fn compensate(&self, control: Vec<u8>, statements: Vec<Vec<u8>>) -> Result<Recorded, Failure> {
+        let request = proto::CompensateRequest { control, statements };
+        recorded(self.0.mailbox(async |mut mailbox| mailbox.compensate(request).await))
+    }
+
     pub(super) fn object_to(&self, objection: Vec<u8>) -> Result<Recorded, Failure> {
         let request = proto::ObjectToRecoveryRequest { objection };
         recorded(self.0.mailbox(async |mut mailbox| mailbox.object_to_recovery(request).await))

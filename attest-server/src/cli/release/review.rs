@@ -62,8 +62,11 @@ impl Review {
 #[derive(Args, Debug)]
 pub(super) struct Revoke {
     /// The request: with it goes the release that came of it
-    #[arg(required_unless_present = "suspend")]
+    #[arg(required_unless_present_any = ["suspend", "control"])]
     id: Option<String>,
+    /// Instead, what makes up for a family's weakness: a control, by the first digits of its id
+    #[arg(long, value_name = "CONTROL", conflicts_with_all = ["id", "suspend"])]
+    control: Option<String>,
     /// Instead, suspend a person's keys for 14 days
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "id")]
     suspend: Option<Name>,
@@ -95,6 +98,10 @@ impl Revoke {
                 Change::read(&mut known, id)?.tell(out);
             }
             what.push((id, Revoked::Request(id)));
+        }
+        if let Some(prefix) = &self.control {
+            let id = super::control::find(&known, prefix)?;
+            what.push((id, Revoked::Control(id)));
         }
         if let Some(suspended) = &self.suspend {
             let policy = known.policy()?;

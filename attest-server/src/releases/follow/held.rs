@@ -17,7 +17,7 @@ impl Follower {
         let revocation: Revocation = object::read(&statement, &Limits::DEFAULT)?;
         let request = match revocation.revokes {
             Revoked::Request(request) => Some(self.request(request).ok_or(Error::RequestUnknown)?),
-            Revoked::Key { .. } => None,
+            Revoked::Control(_) | Revoked::Key { .. } => None,
         };
         let id = ObjectId::of(&statement);
         let held = HeldRevocation { id: id.as_bytes().to_vec(), statement, request };

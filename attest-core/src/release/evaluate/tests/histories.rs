@@ -30,6 +30,13 @@ enum Act {
         days: u64,
     },
     Pass(u64),
+    /// These people vouch for a control that ends after so many days.
+    Compensate {
+        by: Vec<&'static str>,
+        days: u64,
+    },
+    /// Whoever it is takes the last control back.
+    TakeBack(&'static str),
     /// The server writes down what it has no object for, or lies about.
     Noise(u8),
 }
@@ -48,6 +55,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => who().prop_map(Act::Revoke),
         2 => (who(), who(), 0_u64..9, 0_u64..20).prop_map(|(by, whose, from, days)| Act::Suspend { by, whose, from, days }),
         3 => (0_u64..4 * DAY).prop_map(Act::Pass),
+        3 => (proptest::sample::subsequence(EVERYBODY[..5].to_vec(), 0..=5), 0_u64..40)
+            .prop_map(|(by, days)| Act::Compensate { by, days }),
+        2 => (Just(vec!["bob", "dave", "erin"]), 3_u64..40).prop_map(|(by, days)| Act::Compensate { by, days }),
+        1 => who().prop_map(Act::TakeBack),
         1 => any::<u8>().prop_map(Act::Noise),
     ]
 }
@@ -96,7 +107,7 @@ fn played(acts: &[Act], emergency: bool) -> (Play, Option<Bundle>) {
     }
     play.bundle.request = Blob(bytes(&play.request));
     play.bundle.submission = Blob(bytes(&play.submission("ci")));
-    let mut published = None;
+    let (mut published, mut last) = (None, id("no control"));
     for act in acts {
         match act {
             Act::Submit { forged: false } => drop_place(play.submit("ci")),
@@ -130,6 +141,14 @@ fn played(acts: &[Act], emergency: bool) -> (Play, Option<Bundle>) {
                 play.history.revoke(&revocation(by, revokes));
             }
             Act::Pass(seconds) => play.history.clock += seconds,
+            Act::Compensate { by, days } => {
+                let mut one = control(&[Weakness::None], play.history.clock + days * DAY);
+                // No two are the same.
+                one.control = words(&play.history.leaves.len().to_string());
+                play.history.compensate(&one, by);
+                last = id_of(&one);
+            }
+            Act::TakeBack(who) => drop_place(play.history.revoke(&revocation(who, Revoked::Control(last)))),
             Act::Noise(number) => noise(&mut play, *number),
         }
     }
@@ -213,6 +232,35 @@ impl<'a> Fold<'a> {
         })
     }
 
+    /// Whether a control stands: by two of three people who speak then and now, for 30 days at the most, and not taken back.
+    fn is_compensated(&self) -> bool {
+        let mut standing: Vec<(bool, u64, u64, Vec<&str>)> = Vec::new();
+        for (index, time, act) in &self.facts {
+            match act {
+                Act::Compensate { by, days } => {
+                    let may = |who: &&&str| {
+                        matches!(**who, "bob" | "dave" | "erin") && !self.was_silenced(who, *index, *time)
+                    };
+                    let by: Vec<&str> = by.iter().filter(may).copied().collect();
+                    // The day is counted from the second before the leaf.
+                    let (until, counts) = (time - 1 + days * DAY, by.len() >= 2);
+                    let is_in_time = until >= *time && until <= time + 30 * DAY;
+                    standing.push((counts && is_in_time, *index, until, by));
+                }
+                Act::TakeBack(who @ ("alice" | "dave")) if !self.was_silenced(who, *index, *time) => {
+                    if let Some(last) = standing.last_mut() {
+                        last.0 = false;
+                    }
+                }
+                _ => {}
+            }
+        }
+        standing.iter().any(|(counts, index, until, by)| {
+            let now = by.iter().filter(|who| !self.is_silenced(who, *index, self.now)).count();
+            *counts && self.now <= *until && now >= 2
+        })
+    }
+
     fn counts(&self) -> bool {
         let until = NOW + 7 * DAY;
         let Some((published, _)) = self.first(|act| *act == Act::Publish) else { return false };
@@ -290,6 +338,7 @@ fn invariants_hold_over_random_histories_of_emergencies() {
 fn histories(emergency: bool) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let (good, bad) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (made_up, not) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let strategy = (proptest::collection::vec(twist(), 0..5), 0_u64..9 * DAY);
     let ran = TestRunner::new(config).run(&strategy, |(twists, later)| {
         let acts = story(&twists);
@@ -303,6 +352,13 @@ fn histories(emergency: bool) {
         counter.fetch_add(1, Ordering::Relaxed);
         let expected = fold.counts();
         prop_assert_eq!(weighed.is_ok(), expected, "{:?} said {:?}", acts, weighed.err());
+        if acts.iter().any(|act| matches!(act, Act::Compensate { .. })) {
+            let view = play.history.view().unwrap();
+            let now = at(fold.now).max(view.time());
+            let stands = view.compensation(&name("gateway"), Weakness::None, now).is_some();
+            prop_assert_eq!(stands, fold.is_compensated(), "{:?}: {:?}", acts, view.passed_over());
+            if stands { &made_up } else { &not }.fetch_add(1, Ordering::Relaxed);
+        }
         // Inv. 14: the same question has the same answer. Asked now and then: it costs as much again.
         if later % 16 == 0 {
             prop_assert_eq!(play.weighed_at(fold.now).is_ok(), expected);
@@ -315,7 +371,9 @@ fn histories(emergency: bool) {
     });
     ran.unwrap();
     let (good, bad) = (good.into_inner(), bad.into_inner());
-    println!("{good} releases counted, {bad} did not");
+    let (made_up, not) = (made_up.into_inner(), not.into_inner());
+    println!("{good} releases counted, {bad} did not; {made_up} controls stood, {not} did not");
+    assert!(made_up * 10 > not && not * 10 > made_up, "{made_up} stood, {not} did not: too one-sided");
     assert!(good * 10 > good + bad && bad * 10 > good + bad, "{good} counted, {bad} did not: too one-sided");
 }
 
