@@ -179,6 +179,7 @@ pub(crate) fn policy() -> PolicyDocument {
         signing_keys: signing_keys.into_iter().map(|(called, key)| (name(called), key)).collect(),
         log: LogRules {
             key: verifier_key("log.example/gateway", KeyType::Ed25519, 40),
+            continues: None,
             witnesses: [witness("own", 41, false), witness("other", 42, true), witness("third", 43, true)]
                 .into(),
             threshold: 2,

@@ -5,6 +5,7 @@
 
 mod control;
 mod error;
+mod grown;
 mod held;
 mod ledger;
 mod missing;

@@ -237,6 +237,7 @@ fn policy(family: &Name) -> PolicyDocument {
         families: [(family.clone(), of_family)].into(),
         signing_keys: signing_keys.into_iter().map(|(called, key)| (name(called), key)).collect(),
         log: LogRules {
+            continues: None,
             key: verifier_key(ORIGIN, KeyType::Ed25519, 40),
             witnesses: WITNESSES.into_iter().map(witness).collect(),
             threshold: 2,

@@ -244,6 +244,9 @@ impl Check<'_> {
         if let Err(because) = log.read(limits) {
             self.faults.push(Fault::Log { because });
         }
+        if log.continues.is_some() && self.document.version == 1 {
+            self.faults.push(Fault::Log { because: "log_continues_nothing" });
+        }
         self.duration("the log: a view counts in full".to_owned(), log.soft_age_seconds, VIEW_SECONDS);
         self.duration("the log: a view counts".to_owned(), log.hard_age_seconds, VIEW_SECONDS);
         if log.hard_age_seconds < log.soft_age_seconds {

@@ -228,6 +228,9 @@ pub enum Custody {
 pub struct LogRules {
     /// The log's key, whose name is its origin (C2SP signed-note, verifier key).
     pub key: String,
+    /// What this log went on from, with another name or key. Wanted where the policy before names another log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<Continues>,
     /// Who watches.
     pub witnesses: BTreeMap<Name, WitnessRule>,
     /// How many of them must have seen a checkpoint.
@@ -236,6 +239,16 @@ pub struct LogRules {
     pub soft_age_seconds: u64,
     /// One that is older than this refuses.
     pub hard_age_seconds: u64,
+}
+
+/// The leaves of another log with which one begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Continues {
+    /// How many.
+    pub size: u64,
+    /// The root over them, 32 bytes: in text as a checkpoint has it.
+    pub root: Blob,
 }
 
 /// A witness.

@@ -121,6 +121,12 @@ fn a62_tiers_of_people_take_two() {
 }
 
 #[test]
+fn the_first_policys_log_continues_none() {
+    let continues = Continues { size: 1, root: Blob(vec![0; 32]) };
+    assert_eq!(codes(|p| p.log.continues = Some(continues.clone())), ["policy_log"]);
+}
+
+#[test]
 fn the_root_survives_its_members() {
     assert_eq!(codes(|p| p.root = quorum("group g 2 alice bob\nquorum g")), ["policy_root_fragile"]);
     assert_eq!(codes(|p| p.root = quorum("group g 3 alice bob carol\nquorum g")), ["policy_root_fragile"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::tree::Frontier;
+use crate::audit::tree::{Frontier, TreeHead};
 use crate::release::leaf::{Event, Leaf};
 use crate::release::statement::{
     Control, ControlStatement, Objection, Recovery, Revocation, Revoked, Succession,
@@ -105,10 +105,19 @@ impl History {
 
     /// A checkpoint over all of it, seen by these witnesses at these times.
     pub(crate) fn checkpoint(&self, seen: &[(&str, u8, u64)]) -> String {
+        self.checkpoint_of("log.example/gateway", 40, seen)
+    }
+
+    /// The tree of all of it.
+    pub(crate) fn head(&self) -> TreeHead {
         let entries = self.leaves.iter().map(Vec::as_slice);
-        let head = Frontier::new().append(entries, &Limits::DEFAULT).unwrap().head;
-        let checkpoint = Checkpoint::new("log.example/gateway", head, &Limits::DEFAULT).unwrap();
-        let mut signed = checkpoint.sign(&Machine::new(40)).unwrap();
+        Frontier::new().append(entries, &Limits::DEFAULT).unwrap().head
+    }
+
+    /// The same under another name and key of the log.
+    pub(crate) fn checkpoint_of(&self, origin: &str, seed: u8, seen: &[(&str, u8, u64)]) -> String {
+        let checkpoint = Checkpoint::new(origin, self.head(), &Limits::DEFAULT).unwrap();
+        let mut signed = checkpoint.sign(&Machine::new(seed)).unwrap();
         let text = checkpoint.to_string();
         for (called, seed, time) in seen {
             let machine = Machine::new(*seed);

@@ -1,9 +1,9 @@
 //! Revocations that a verifier has and the log does not, or not yet.
 
+use super::grown::Grown;
 use super::replay::Replay;
 use super::{Error, LogView, ObjectId, Objects, Place};
 use crate::Limits;
-use crate::audit::tree::Frontier;
 
 impl LogView {
     /// The same view, where a revocation counts that was handed in here: as if it stood in the log next. `objects` has the request that it is
@@ -16,7 +16,7 @@ impl LogView {
         let place = Place { index: self.head.size, at: self.time };
         let objects = With { id, bytes: revocation, objects };
         let (mut view, mut last) = (self.clone(), place);
-        let tree = Frontier::new();
+        let tree = Grown::default();
         Replay { objects: &objects, limits, view: &mut view, last: &mut last, tree: &tree }
             .revocation(place, id)?;
         match view.passed_over.get(self.passed_over.len()) {

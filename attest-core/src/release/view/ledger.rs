@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::grown::Grown;
 use super::replay::Replay;
 use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Pending, Place, Withdrawn};
 use crate::audit::checkpoint::SignedCheckpoint;
-use crate::audit::tree::{Frontier, Hash, TreeHead};
+use crate::audit::tree::{Hash, TreeHead};
 use crate::audit::witness::WitnessedCheckpoint;
 use crate::release::key::CanonicalKey;
 use crate::release::policy::Policy;
@@ -23,7 +24,7 @@ pub struct Ledger {
     /// Never given out of here: nobody witnessed it.
     view: LogView,
     /// The tree of what was replayed.
-    tree: Frontier,
+    tree: Grown,
     last: Place,
 }
 
@@ -46,7 +47,7 @@ impl Ledger {
             controls: BTreeMap::new(),
             passed_over: Vec::new(),
         };
-        Self { view, tree: Frontier::new(), last: Place { index: 0, at: time } }
+        Self { view, tree: Grown::default(), last: Place { index: 0, at: time } }
     }
 
     /// The next leaf. `objects` has what it names, as [`LogView::replay`] wants it.
@@ -56,11 +57,7 @@ impl Ledger {
     pub fn write(&mut self, entry: &[u8], objects: &dyn Objects, limits: &Limits) -> Result<(), Error> {
         let Self { view, last, tree } = self;
         Replay { objects, limits, view, last, tree }.leaf(tree.size(), entry)?;
-        let leaf = Hash::of_leaf(entry);
-        tree.append_leaves(core::iter::once(leaf), limits)?;
-        if let Some(pending) = &mut view.recovery {
-            pending.goes_on(leaf);
-        }
+        tree.append(Hash::of_leaf(entry), limits)?;
         Ok(())
     }
 

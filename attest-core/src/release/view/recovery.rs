@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::replay::{Next, Replay};
 use super::{Error, ObjectId, Place};
+use crate::Timestamp;
 use crate::audit::checkpoint::SignedCheckpoint;
-use crate::audit::tree::{Frontier, Hash, TreeHead};
 use crate::audit::witness::WitnessedCheckpoint;
 use crate::release::Name;
 use crate::release::object;
@@ -16,7 +16,6 @@ use crate::release::policy::Policy;
 use crate::release::quorum::Quorum;
 use crate::release::speaker::Hearing;
 use crate::release::statement::{Objection, Recovery, Text};
-use crate::{Limits, Timestamp};
 
 /// How long a policy waits that the recovery quorum wants, in seconds: 7 days.
 const WAIT: u64 = 7 * 86_400;
@@ -27,10 +26,6 @@ pub struct Pending {
     policy: Policy,
     place: Place,
     statements: Vec<Vec<u8>>,
-    /// The tree before it was wanted, and each leaf since: whatever checkpoint witnesses signed meanwhile can be told from one of another
-    /// history.
-    before: Frontier,
-    since: Vec<Hash>,
 }
 
 impl Pending {
@@ -50,19 +45,6 @@ impl Pending {
     #[must_use]
     pub const fn earliest(&self) -> Timestamp {
         self.place.at.plus(WAIT)
-    }
-
-    /// One leaf more.
-    pub(super) fn goes_on(&mut self, leaf: Hash) {
-        self.since.push(leaf);
-    }
-
-    /// The tree of this size; nothing where it does not have the leaf in it by which this is wanted.
-    fn head(&self, size: u64, limits: &Limits) -> Option<TreeHead> {
-        let more = size.checked_sub(self.before.size()).filter(|more| *more > 0)?;
-        let leaves = self.since.get(..usize::try_from(more).ok()?)?;
-        let mut tree = self.before.clone();
-        tree.append_leaves(leaves.iter().copied(), limits).ok().map(|appended| appended.head)
     }
 }
 
@@ -84,9 +66,8 @@ impl Replay<'_> {
         } else if !self.is_recovery(place, place.at, &policy, &statements) {
             self.pass_over(place, "recovery_quorum_not_met");
         } else {
-            let (before, since) = (self.tree.clone(), Vec::new());
             // What was wanted before is not wanted any more, and its time is not this one's.
-            self.view.recovery = Some(Pending { policy, place, statements, before, since });
+            self.view.recovery = Some(Pending { policy, place, statements });
         }
         Ok(())
     }
@@ -144,8 +125,9 @@ impl Replay<'_> {
         let (log, quorum) = self.view.policy()?.document().log.read(self.limits).ok()?;
         let signed = SignedCheckpoint::verify(note, &log, self.limits).ok()?;
         let witnessed = WitnessedCheckpoint::verify(signed, &quorum).ok()?;
-        let is_of_this = pending.head(witnessed.head().size, self.limits) == Some(*witnessed.head());
-        is_of_this.then_some(witnessed.seen_by())
+        let head = *witnessed.head();
+        let is_of_this = self.tree.head_at(head.size, self.limits) == Some(head);
+        (is_of_this && head.size > pending.place.index).then_some(witnessed.seen_by())
     }
 
     /// One root member is enough.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::grown::Grown;
 use super::{Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place, Suspension, Withdrawn};
-use crate::audit::tree::Frontier;
+use crate::audit::tree::Hash;
 use crate::release::Name;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::object;
-use crate::release::policy::{Family, Policy};
+use crate::release::policy::{Continues, Family, LogRules, Policy};
 use crate::release::quorum::Quorum;
 use crate::release::request::Request;
 use crate::release::speaker::Hearing;
@@ -45,7 +46,7 @@ pub(super) struct Replay<'o> {
     pub(super) view: &'o mut LogView,
     pub(super) last: &'o mut Place,
     /// The tree of the leaves before.
-    pub(super) tree: &'o Frontier,
+    pub(super) tree: &'o Grown,
 }
 
 /// A policy that would follow the one that is followed, with the statements of those who want it.
@@ -151,7 +152,24 @@ impl Replay<'_> {
             self.pass_over(place, "succession_does_not_follow");
             return Ok(None);
         }
+        if !self.goes_on(now, &next) {
+            self.pass_over(place, "succession_other_log");
+            return Ok(None);
+        }
         Ok(Some(Next { policy: next, statements }))
+    }
+
+    /// Whether the log that `next` names is this one, or one that goes on from leaves that were replayed here.
+    fn goes_on(&self, now: &Policy, next: &Policy) -> bool {
+        let (now, next) = (&now.document().log, &next.document().log);
+        let log = |rules: &LogRules| rules.read(self.limits).map(|(log, _)| log);
+        if log(now) == log(next) {
+            return now.continues == next.continues;
+        }
+        let Some(Continues { size, root }) = &next.continues else { return false };
+        let head = self.tree.head_at(*size, self.limits).map(|head| head.root);
+        let root = <[u8; Hash::SIZE]>::try_from(root.0.as_slice()).ok().map(Hash::from_bytes);
+        *size > 0 && head.is_some() && head == root
     }
 
     /// A policy follows another one if the root quorums of both want it.

@@ -7,6 +7,7 @@ use crate::release::testing::history::*;
 use crate::release::testing::*;
 
 mod control;
+mod moved;
 mod recovery;
 
 fn passed_over(history: &History) -> Vec<(u64, &'static str)> {

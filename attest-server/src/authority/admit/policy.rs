@@ -76,7 +76,9 @@ impl Admission<'_> {
         // This log's key would not sign for it any more.
         let log = next.document().log.read(LIMITS).map(|(log, _)| log);
         if log.as_ref() != Ok(self.log) {
-            return Err(now_not("succession_other_log", "the policy names another log than this one"));
+            let detail = "the policy names another log than this one; a log goes on under another name or key in a folder of its own, while no \
+                          server writes it";
+            return Err(now_not("succession_other_log", detail));
         }
         let mut objects = vec![bytes.to_vec()];
         objects.extend_from_slice(statements);

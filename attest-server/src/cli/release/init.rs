@@ -240,7 +240,14 @@ impl Init {
         let least = if self.is_production() { own.saturating_add(1) } else { 1 };
         let threshold = u64::try_from(least.max(witnesses.len() / 2 + 1)).unwrap_or(u64::MAX);
         let key = verifier_key(&self.log)?;
-        Ok(LogRules { key, witnesses, threshold, soft_age_seconds: DAY, hard_age_seconds: 7 * DAY })
+        Ok(LogRules {
+            key,
+            continues: None,
+            witnesses,
+            threshold,
+            soft_age_seconds: DAY,
+            hard_age_seconds: 7 * DAY,
+        })
     }
 }
 
