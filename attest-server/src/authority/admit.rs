@@ -1,5 +1,6 @@
 //! Whether what is handed in would count: held against the log and the policy as they are now.
 
+mod bundle;
 mod policy;
 
 use std::collections::BTreeSet;
@@ -197,6 +198,10 @@ impl Admission<'_> {
         if self.now > request.not_after {
             return Err(now_not("request_expired", "the request's time is over"));
         }
+        // It would count for nothing, and change the bundle under the hands of whoever publishes.
+        if known.signed.is_some() {
+            return Err(now_not("signed_before", "it was signed for"));
+        }
         let (_, channel) = of_policy(policy, request)?;
         let is_named = channel.approvals.as_ref().is_some_and(|quorum| quorum.people().contains(by));
         if !is_named || !is_person(policy, by) {
@@ -278,7 +283,7 @@ impl Admission<'_> {
             }
             None => {}
         }
-        if known.signed.is_none() && !known.request.sign.is_empty() {
+        if known.signed.is_none() {
             return Err(now_not("publish_not_signed", "nothing was signed for the request yet"));
         }
         let parsed: Bundle = read(bundle)?;
@@ -290,6 +295,7 @@ impl Admission<'_> {
             let detail = "its signatures are not those that were recorded for the request";
             return Err(now_not("bundle_other_signatures", detail));
         }
+        self.is_whole(id, known, &parsed)?;
         let event = Event::Published { request: id, bundle: named };
         Ok(Admitted::New { event, objects: vec![bundle.to_vec()] })
     }

@@ -162,7 +162,9 @@ impl Keeper {
         let leaf =
             |event: &Event| object::write(&Leaf::new(at, event.clone())).map_err(|_| Denied::log_failed());
         let admission = Admission { state, log: self.writer.identity(), now, leaf: &leaf };
-        let admitted = role::check(who, ask.call(), state, self.signer_name.as_ref())
+        let signer = self.signer_name.as_ref();
+        let admitted = role::check(who, ask.call(), state, signer)
+            .and_then(|()| role::check_family(who, ask, state, signer))
             .and_then(|()| admission.admit(ask));
         match admitted {
             Ok(Admitted::Already(place)) => Ok(Ok(Recorded { place, already: true })),

@@ -9,6 +9,7 @@ use attest_core::audit::checkpoint::{LogIdentity, SignedCheckpoint};
 use attest_core::audit::note::VerifierKey;
 use attest_core::audit::tree::{Hash, TreeHead, verify_consistency, verify_inclusion};
 use attest_core::audit::witness::{WitnessQuorum, WitnessedCheckpoint};
+use attest_core::release::ObjectId;
 use attest_core::release::statement::Revoked;
 use attest_proto::release::v1::*;
 use serde_json::Value;
@@ -254,7 +255,12 @@ async fn anyone_replays_the_log_on_the_command_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a72_a_request_that_nobody_has_keeps_nobody_from_the_others() {
     let mut w = Watched::new().await;
-    w.fill(0..2).await;
+    w.fill(0..1).await;
+    let (mut none, mut objects) = (w.request("none"), objects("none"));
+    objects[2] = b"to be signed".to_vec();
+    none.sign[0].sha256 = ObjectId::of(&objects[2]);
+    none.sign[0].size = 12;
+    w.client.submit_with(&bytes(&submission("ci", "ci", &none)), &bytes(&none), objects).await.unwrap();
     w.published(3).await;
     let home = tempfile::tempdir().unwrap();
     let text = format!("authority = \"{}\"\nserver = \"http://{}\"\n", w.site.pin, w.server.grpc());

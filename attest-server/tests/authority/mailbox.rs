@@ -1,15 +1,19 @@
 //! A mailbox that people hand things in to, and what is in its log.
 
-use attest_core::Limits;
-use attest_core::release::bundle::{Bundle, Signature};
+use std::collections::BTreeMap;
+
+use attest_core::release::ObjectId;
+use attest_core::release::assemble::{Said, assemble};
+use attest_core::release::bundle::Bundle;
 use attest_core::release::leaf::{Event, Leaf};
-use attest_core::release::object::{self, Blob};
+use attest_core::release::object;
 use attest_core::release::request::Request;
+use attest_core::{Limits, Timestamp};
 use attest_proto::release::v1::{ListWaitingRequest, Waiting};
 use attest_server::server::Running;
 use tonic::Code;
 
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::organisation::*;
 use crate::site::Site;
 
@@ -77,6 +81,26 @@ impl Mailbox {
         events
     }
 
+    /// Every object that was kept.
+    pub(crate) fn kept(&self) -> BTreeMap<ObjectId, Vec<u8>> {
+        let files = std::fs::read_dir(self.site.path("log/object")).unwrap();
+        let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file.unwrap().path()).unwrap();
+        files.map(read).map(|object| (ObjectId::of(&object), object)).collect()
+    }
+
+    /// All that the log has for a request.
+    pub(crate) fn bundle(&self, request: &Request) -> Bundle {
+        let leaf = |event| bytes(&Leaf::new(Timestamp::from_unix(now()), event));
+        let leaves: Vec<Vec<u8>> = self.leaves().into_iter().map(leaf).collect();
+        let said = Said::of(leaves.iter().map(Vec::as_slice), &Limits::DEFAULT);
+        assemble(id_of(request), &said, &self.kept(), &Limits::DEFAULT).unwrap()
+    }
+
+    pub(crate) async fn publish(&mut self, request: &Request) -> Answer {
+        let bundle = bytes(&self.bundle(request));
+        self.client.publish(request, &bundle).await
+    }
+
     pub(crate) fn denials(&self) -> Vec<String> {
         let because = |event: Event| match event {
             Event::Denied { because, .. } => Some(because.to_string()),
@@ -92,20 +116,6 @@ pub(crate) fn precondition(code: &str) -> (Code, String) {
 
 pub(crate) fn malformed(code: &str) -> (Code, String) {
     (Code::InvalidArgument, code.to_owned())
-}
-
-pub(crate) fn bundle(request: &Request, signatures: &[&[u8]]) -> Vec<u8> {
-    let signature = |bytes: &&[u8]| Signature { signature: Blob(bytes.to_vec()), signed: None };
-    bytes(&Bundle {
-        format: <Bundle as object::Object>::FORMAT.to_owned(),
-        request: Blob(bytes(request)),
-        submission: Blob(bytes(&submission("ci", "ci", request))),
-        approvals: Vec::new(),
-        companions: Vec::new(),
-        provenance: Vec::new(),
-        corim: None,
-        signatures: signatures.iter().map(signature).collect(),
-    })
 }
 
 /// What waits for a person.

@@ -153,10 +153,12 @@ pub(crate) fn bytes<T: Object>(object: &T) -> Vec<u8> {
 
 /// What travels with a request.
 pub(crate) fn objects(tag: &str) -> Vec<Vec<u8>> {
-    ["unsigned corim", "provenance", "to be signed"]
-        .iter()
-        .map(|what| format!("{what} {tag}").into())
-        .collect()
+    let [corim, provenance, payload] = ["unsigned corim", "provenance", "what is in the signed corim"]
+        .map(|what| format!("{what} {tag}").into_bytes());
+    // RFC 9052, section 4.4.
+    let len = u8::try_from(payload.len()).unwrap();
+    let to_be_signed = [&b"\x84\x6aSignature1\x41\xa0\x40\x58"[..], &[len], &payload].concat();
+    vec![corim, provenance, to_be_signed]
 }
 
 /// A request of `ci`, told apart by its tag.

@@ -7,7 +7,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::client::{Client, refusal};
-use crate::organisation::{bytes, succession};
+use crate::organisation::{bytes, request, succession};
 use crate::site::Site;
 
 const CALLS: [&str; 21] = [
@@ -142,6 +142,29 @@ async fn a56_every_call_by_every_role() {
     // A good certificate, and nobody: strangers, the operator's own server, two names, none that a policy can have.
     for names in [&["mallory"][..], &["localhost"], &["alice", "signer"], &["*.example"], &[]] {
         assert_eq!(may(&site, &server, names).await, [""; 0], "{names:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a69_who_publishes_is_named_in_the_requests_family() {
+    let site = Site::with(1, 1, |policy| {
+        let mut sensor = policy["families"]["gateway"].clone();
+        sensor["requesters"] = json!(["dave"]);
+        policy["families"]["sensor"] = sensor;
+    });
+    let server = site.serve(site.config(false, &[])).await;
+    let r = request(site.pin, site.pin, "a");
+    Client::on(site.connect_as(&server, &["ci"]).await).submit(&r, "a").await.unwrap();
+    for (who, refused) in [
+        ("dave", (Code::PermissionDenied, "role_missing")),
+        ("bob", (Code::FailedPrecondition, "publish_not_signed")),
+        ("alice", (Code::FailedPrecondition, "publish_not_signed")),
+        ("signer", (Code::FailedPrecondition, "publish_not_signed")),
+    ] {
+        let mut client = Client::on(site.connect_as(&server, &[who]).await);
+        let (code, reason) = refusal(client.publish(&r, b"bundle").await);
+        assert_eq!((code, reason.as_str()), refused, "{who}");
     }
     server.stop().await;
 }

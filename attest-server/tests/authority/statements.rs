@@ -27,7 +27,7 @@ async fn a_release_from_its_request_to_its_bundle() {
     assert_eq!(m.client.approve("bob", &r).await.unwrap().index, 3);
     assert_eq!(m.client.attempt(&r, 1).await.unwrap().index, 4);
     assert_eq!(m.client.signed(&r, &[b"signature"]).await.unwrap().index, 5);
-    assert_eq!(m.client.publish(&r, &bundle(&r, &[b"signature"])).await.unwrap().index, 6);
+    assert_eq!(m.publish(&r).await.unwrap().index, 6);
     let asked = GetRequestRequest { request_id: id(id_of(&r)) };
     let told = m.client.mailbox.get_request(asked).await.unwrap().into_inner();
     assert_eq!(told.request, bytes(&r));
@@ -55,7 +55,7 @@ async fn the_same_object_again_is_the_same_leaf() {
         assert_eq!(m.client.approve("bob", &r).await.unwrap().index, 2);
         assert_eq!(m.client.attempt(&r, 1).await.unwrap().index, 3);
         assert_eq!(m.client.signed(&r, &[b"s"]).await.unwrap().index, 4);
-        assert_eq!(m.client.publish(&r, &bundle(&r, &[b"s"])).await.unwrap().index, 5);
+        assert_eq!(m.publish(&r).await.unwrap().index, 5);
     }
     let revoked = revocation("alice", "alice", m.site.pin, Revoked::Request(id_of(&r)));
     for _ in 0..2 {
@@ -239,7 +239,7 @@ async fn a71_a_review_by_one_who_took_part_or_before_there_is_something() {
     m.client.signed(&r, &[b"s"]).await.unwrap();
     // It is due from when it was asked for, not from when it was out.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    m.client.publish(&r, &bundle(&r, &[b"s"])).await.unwrap();
+    m.publish(&r).await.unwrap();
     let due = waits_for(&mut m.client, "dave").await;
     assert_eq!(due[0].until.unwrap().seconds, asked.seconds + 2 * 86_400);
     let by = async |client: &mut Client, who: &str, by: &str| client.review_with(&review(who, by, &r)).await;
@@ -252,7 +252,7 @@ async fn a71_a_review_by_one_who_took_part_or_before_there_is_something() {
     assert_eq!(refused, precondition("authority_mismatch"));
     by(&mut m.client, "dave", "dave").await.unwrap();
     let normal = m.signed("c").await;
-    m.client.publish(&normal, &bundle(&normal, &[b"signature"])).await.unwrap();
+    m.publish(&normal).await.unwrap();
     let none = m.client.review_with(&review("dave", "dave", &normal)).await;
     assert_eq!(refusal(none), precondition("reviewer_not_named"));
 }

@@ -1,9 +1,8 @@
 //! What is written down, how often, and who is told.
 
-use attest_core::release::ObjectId;
 use attest_core::release::bundle::Bundle;
 use attest_core::release::leaf::Leaf;
-use attest_core::release::object::{self, Blob};
+use attest_core::release::object::Blob;
 use attest_core::release::policy::PolicyDocument;
 use attest_core::release::statement::Revoked;
 use attest_core::release::view::LogView;
@@ -40,18 +39,51 @@ async fn a69_the_hsm_is_asked_once_for_each_attempt_that_is_written_down() {
 async fn a69_one_result_is_published() {
     let mut m = Mailbox::new().await;
     let r = m.submitted(m.request("a"), "a").await;
-    let early = m.client.publish(&r, &bundle(&r, &[])).await;
-    assert_eq!(refusal(early), precondition("publish_not_signed"));
+    assert_eq!(refusal(m.publish(&r).await), precondition("publish_not_signed"));
     let s = m.signed("b").await;
     assert_eq!(refusal(m.client.publish(&s, b"bundle").await).0, Code::InvalidArgument);
-    let other = m.client.publish(&s, &bundle(&r, &[b"signature"])).await;
+    let other = m.client.publish(&s, &bytes(&m.bundle(&r))).await;
     assert_eq!(refusal(other), malformed("bundle_other_request"));
-    let resigned = m.client.publish(&s, &bundle(&s, &[b"another"])).await;
+    let mut resigned = m.bundle(&s);
+    resigned.signatures[0].signature = Blob(b"another".to_vec());
+    let resigned = m.client.publish(&s, &bytes(&resigned)).await;
     assert_eq!(refusal(resigned), precondition("bundle_other_signatures"));
-    m.client.publish(&s, &bundle(&s, &[b"signature"])).await.unwrap();
-    let mut second: Bundle = object::read(&bundle(&s, &[b"signature"]), &Limits::DEFAULT).unwrap();
+    m.publish(&s).await.unwrap();
+    let mut second = m.bundle(&s);
     second.approvals.push(Blob(b"one more".to_vec()));
     assert_eq!(refusal(m.client.publish(&s, &bytes(&second)).await), precondition("published_before"));
+}
+
+#[tokio::test]
+async fn a69_a_bundle_of_less_or_more_than_the_log_has() {
+    let mut m = Mailbox::new().await;
+    let r = m.submitted(m.request("a"), "a").await;
+    for who in ["alice", "bob"] {
+        m.client.approve(who, &r).await.unwrap();
+    }
+    m.client.attempt(&r, 1).await.unwrap();
+    m.client.signed(&r, &[b"signature"]).await.unwrap();
+    let late = m.client.approve("carol", &r).await;
+    assert_eq!(refusal(late), precondition("signed_before"), "it would make another bundle");
+    let whole = m.bundle(&r);
+    assert_eq!(whole.approvals.len(), 2);
+    type Lie = fn(&mut Bundle);
+    let lies: [Lie; 6] = [
+        |bundle| bundle.approvals.clear(),
+        |bundle| drop(bundle.approvals.pop()),
+        |bundle| bundle.approvals.reverse(),
+        |bundle| bundle.companions.push(Blob(b"one more".to_vec())),
+        |bundle| bundle.provenance.clear(),
+        |bundle| bundle.corim = None,
+    ];
+    for lie in lies {
+        let mut lied = whole.clone();
+        lie(&mut lied);
+        let refused = m.client.publish(&r, &bytes(&lied)).await;
+        assert_eq!(refusal(refused), precondition("bundle_other_objects"));
+    }
+    // Nobody was kept from publishing the whole one.
+    assert!(!m.client.publish(&r, &bytes(&whole)).await.unwrap().already);
 }
 
 #[tokio::test]
@@ -165,7 +197,7 @@ async fn a72_with_all_keys_of_the_server_nothing_is_made() {
     // The server's log key signs a checkpoint over a log in which it wrote a release of its own making; no witness is asked.
     let mut m = Mailbox::new().await;
     let r = m.signed("a").await;
-    m.client.publish(&r, &bundle(&r, &[b"signature"])).await.unwrap();
+    m.publish(&r).await.unwrap();
     let leaves = m.leaves();
     let entries: Vec<Vec<u8>> = std::iter::zip(0.., &leaves)
         .map(|(second, event)| bytes(&Leaf::new(Timestamp::from_unix(now() + second), event.clone())))
@@ -178,11 +210,6 @@ async fn a72_with_all_keys_of_the_server_nothing_is_made() {
         .unwrap()
         .sign(&key)
         .unwrap();
-    let mut kept = std::collections::BTreeMap::new();
-    for file in std::fs::read_dir(m.site.path("log/object")).unwrap() {
-        let object = std::fs::read(file.unwrap().path()).unwrap();
-        kept.insert(ObjectId::of(&object), object);
-    }
-    let view = LogView::replay(m.site.pin, entries, &kept, note.as_bytes(), limits);
+    let view = LogView::replay(m.site.pin, entries, &m.kept(), note.as_bytes(), limits);
     assert_eq!(view.unwrap_err().code(), "witness_quorum_not_reached");
 }
