@@ -177,12 +177,18 @@ impl Monitor {
             }
             self.accept(note, advanced?);
         }
-        let came = self.log.read_missing(&self.settings.source).await?;
         self.examine(found).await?;
         let again = if self.has_provisional() { WEIGH_SOON } else { WEIGH_AGAIN };
-        if is_new || came || self.weighed.is_none_or(|weighed| weighed.elapsed() >= again) {
+        if self.weighed.is_none_or(|weighed| weighed.elapsed() >= again) {
             self.weigh(now).await?;
         }
+        // Only now: whoever withholds an object keeps nobody from what the leaves say.
+        let before = self.log.missing.len();
+        let asked = self.log.read_missing(&self.settings.source).await;
+        if self.log.missing.len() < before {
+            self.weigh(now).await?;
+        }
+        asked?;
         self.unread = 0;
         Ok(())
     }
@@ -207,7 +213,7 @@ impl Monitor {
                 self.state.cosigned(names, witnessed.cosignatures());
             }
         }
-        (self.note, self.view) = (note, Some(view));
+        (self.note, self.view, self.weighed) = (note, Some(view), None);
     }
 
     /// Reads each leaf that the view is made of, with what it names. Another history than the one that was read begins anew.
@@ -219,7 +225,13 @@ impl Monitor {
         while let Some(entry) = self.log.entries.get(usize::try_from(self.watch.size()).unwrap_or(usize::MAX))
         {
             let entry = entry.clone();
-            self.fetch_for(&entry).await?;
+            if let Err(error) = self.fetch_for(&entry).await {
+                if self.unread.saturating_add(1) < PATIENCE {
+                    return Err(error);
+                }
+                // What is not answered for long is withheld like what is not there, and keeps nobody from the leaves behind it.
+                self.asked = Some(Instant::now());
+            }
             let objects = Both { own: &self.objects, log: &self.log.objects };
             let findings = self.watch.read(&entry, &objects, LIMITS)?;
             let (withheld, others): (Vec<Finding>, Vec<Finding>) =

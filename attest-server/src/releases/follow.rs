@@ -91,6 +91,8 @@ pub(crate) struct Follower {
     /// The latest time that the clock ever showed.
     latest: Timestamp,
     weighed: Option<Instant>,
+    /// What is followed, or at hand, is another than what was weighed last.
+    needs_weighing: bool,
     alert: Option<(&'static str, Instant)>,
     /// A checkpoint that was not taken, how often it was tried, and when.
     refused: Option<(Vec<u8>, u32, Instant)>,
@@ -135,6 +137,7 @@ impl Follower {
             mark,
             latest: clock::now(),
             weighed: None,
+            needs_weighing: false,
             alert: None,
             refused: None,
         };
@@ -213,12 +216,17 @@ impl Follower {
             }
         }
         self.refused = None;
-        let came = self.log.read_missing(&self.settings.source).await?;
-        let is_due = self.weighed.is_none_or(|weighed| weighed.elapsed() >= WEIGH_AGAIN);
-        if is_new || came || is_due {
+        if self.needs_weighing || self.weighed.is_none_or(|weighed| weighed.elapsed() >= WEIGH_AGAIN) {
             self.weigh().await?;
         }
-        Ok(Looked::Followed)
+        // Only now: whoever withholds an object keeps nobody from what the leaves say.
+        let before = self.log.missing.len();
+        let asked = self.log.read_missing(&self.settings.source).await;
+        if self.log.missing.len() < before {
+            self.needs_weighing = true;
+            self.weigh().await?;
+        }
+        asked.map(|()| Looked::Followed)
     }
 
     /// After a clock was set back nobody knows what time it is, until a newer checkpoint says so.
@@ -273,6 +281,7 @@ impl Follower {
         let view = self.held.iter().fold(view, |view, held| held::again(&view, held).unwrap_or(view));
         (self.note, self.mark) = (note, Some(mark));
         self.snapshot.view = Some(Arc::new(view));
+        self.needs_weighing = true;
         // Without releases there is nothing to take back, and nothing to judge by before they are weighed.
         if self.weighed.is_some() {
             self.releases.put(self.snapshot.clone());
@@ -334,7 +343,7 @@ impl Follower {
         );
         self.catalogue = catalogue;
         self.snapshot.families = Arc::new(families);
-        self.weighed = Some(Instant::now());
+        (self.weighed, self.needs_weighing) = (Some(Instant::now()), false);
         self.releases.put(self.snapshot.clone());
         Ok(())
     }

@@ -25,6 +25,8 @@ pub(crate) struct Log {
     pub(crate) objects: BTreeMap<ObjectId, Vec<u8>>,
     /// Bundles and reviews that could not be had. A release is refused or lapses without them; nothing else does.
     pub(crate) missing: BTreeSet<ObjectId>,
+    /// The one of them that was asked for last, unless all were.
+    failed: Option<ObjectId>,
     bytes: usize,
 }
 
@@ -145,15 +147,18 @@ impl Log {
         Ok(true)
     }
 
-    /// Asks again for what could not be had. Whether something came.
-    pub(crate) async fn read_missing(&mut self, source: &Source) -> Result<bool, Error> {
-        let before = self.missing.len();
-        for id in self.missing.clone() {
+    /// Asks again for what could not be had, beginning behind the one that failed last, so that one of them does not stand before the others.
+    pub(crate) async fn read_missing(&mut self, source: &Source) -> Result<(), Error> {
+        let (mut ids, first): (Vec<_>, Vec<_>) = self.missing.iter().partition(|id| Some(**id) > self.failed);
+        ids.extend(first);
+        for id in ids {
+            self.failed = Some(id);
             if self.keep(id, source).await? {
                 self.missing.remove(&id);
             }
         }
-        Ok(self.missing.len() < before)
+        self.failed = None;
+        Ok(())
     }
 
     /// The view under this checkpoint of so many leaves, which goes on from what was seen before.

@@ -357,6 +357,14 @@ impl Running {
     fn next(&self) -> Value {
         self.lines.recv_timeout(Duration::from_secs(30)).expect("a line in time")
     }
+
+    /// Waits for a line, whatever else is told.
+    fn until(&self, line: &str) {
+        let since = Instant::now();
+        while told(&self.next()) != line {
+            assert!(since.elapsed() < Duration::from_secs(30), "{line}");
+        }
+    }
 }
 
 impl Drop for Running {
@@ -418,4 +426,25 @@ fn a72_the_time_from_a_stolen_signature_to_the_alert() {
     for time in [by_counter, by_find, by_log] {
         assert!(time < Duration::from_secs(15), "{time:?}");
     }
+}
+
+#[test]
+fn a67b_an_object_that_is_not_answered_for_keeps_nobody_from_the_leaves() {
+    let mut site = Site::new();
+    let bundle = ObjectId::of(b"a bundle that nobody has");
+    site.organisation.write_down(Event::Published { request: ObjectId::of(b"a request"), bundle });
+    site.organisation.publish();
+    let mut command = site.command("log");
+    command.args(["--every", "1"]);
+    let running = Running::start(command);
+    running.until("raised object_withheld");
+    // It was not there, and now nobody knows: the folder fails there, and where the next leaf asks for something.
+    let request = ObjectId::of(b"a request that nobody has");
+    fs::create_dir(site.organisation.object(bundle)).unwrap();
+    fs::create_dir(site.organisation.object(request)).unwrap();
+    site.organisation.write_down(Event::Attempted { request });
+    let request = ObjectId::of(b"the thief's");
+    site.organisation.write_down(Event::Signed { request, signatures: ObjectId::of(b"made") });
+    site.organisation.publish();
+    running.until("raised signature_without_request");
 }

@@ -492,10 +492,20 @@ impl Organisation {
 
     /// Somebody's revocation of a release, which stands nowhere yet.
     pub(crate) fn revocation(&self, who: &str, request: ObjectId) -> Vec<u8> {
+        self.statement(who, Revoked::Request(request))
+    }
+
+    /// Somebody's suspension of somebody's key, all of it and for long, which stands nowhere yet.
+    pub(crate) fn suspension(&self, who: &str, whose: &str) -> Vec<u8> {
+        let spki_sha256 = ObjectId::of(&Key::of(whose).spki());
+        self.statement(who, Revoked::Key { spki_sha256, from_index: 0, until: at(now() + 100 * DAY) })
+    }
+
+    fn statement(&self, who: &str, revokes: Revoked) -> Vec<u8> {
         let mut revocation = Revocation {
             format: Revocation::FORMAT.to_owned(),
             authority: self.policy,
-            revokes: Revoked::Request(request),
+            revokes,
             reason: words("It lets anyone in"),
             by: name(who),
             signature: String::new(),
@@ -507,9 +517,13 @@ impl Organisation {
 
     /// Writes a revocation down.
     pub(crate) fn revoke(&mut self, who: &str, request: ObjectId) {
-        let bytes = self.revocation(who, request);
-        let revocation = ObjectId::of(&bytes);
-        fs::write(self.object(revocation), bytes).unwrap();
+        let revocation = self.keep_bytes(&self.revocation(who, request));
+        self.write(Event::Revoked { revocation });
+    }
+
+    /// Writes a suspension down.
+    pub(crate) fn suspend(&mut self, who: &str, whose: &str) {
+        let revocation = self.keep_bytes(&self.suspension(who, whose));
         self.write(Event::Revoked { revocation });
     }
 

@@ -7,6 +7,7 @@ use attest_core::Limits;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::{Golden, golden, learn};
 use attest_core::release::ObjectId;
+use attest_core::release::leaf::Event;
 use attest_core::release::policy::Tier;
 use attest_proto::v1::{self, releases_client::ReleasesClient};
 use attest_server::config::{Config, Releases};
@@ -357,6 +358,26 @@ async fn a_bundle_that_is_withheld_is_missed_and_asked_for_again() {
     fleet.until("the bundle is found", async |fleet| fleet.state().await.releases[FAMILY] == 1).await;
     assert!(is_of(&fleet.verdict().await, id));
     assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+}
+
+#[tokio::test]
+async fn a67b_an_object_that_is_not_answered_for_keeps_nobody_from_the_leaves() {
+    let bundle = ObjectId::of(b"a bundle that nobody has");
+    let mut fleet = Fleet::new(|organisation| {
+        organisation.release(&golden(true), "stable");
+        organisation.write_down(Event::Published { request: ObjectId::of(b"a request"), bundle });
+    })
+    .await;
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+    // It was not there, and now nobody knows: the folder fails there.
+    std::fs::create_dir(fleet.organisation.object(bundle)).unwrap();
+    fleet.until("an alert", async |fleet| !fleet.is_healthy().await).await;
+    fleet.organisation.suspend("dave", "alice");
+    fleet.organisation.publish();
+    let leaves = fleet.organisation.leaves();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+    fleet.until("it is weighed", async |fleet| fleet.state().await.releases[FAMILY] == 0).await;
+    assert_ne!(fleet.verdict().await.status(), v1::Status::Affirming);
 }
 
 /// Serves the files of a folder over HTTP.

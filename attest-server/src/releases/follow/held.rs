@@ -30,6 +30,7 @@ impl Follower {
         }
         tracing::info!(revocation = %id, by = %revocation.by, "a revocation was handed in");
         self.snapshot.view = Some(Arc::new(view));
+        self.needs_weighing = true;
         self.releases.put(self.snapshot.clone());
         // A key that was suspended takes its approvals with it.
         self.weigh().await
