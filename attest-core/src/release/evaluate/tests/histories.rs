@@ -314,7 +314,18 @@ impl<'a> Fold<'a> {
     }
 
     fn is_looked_at(&self, published: u64) -> bool {
-        // Erin triggered the build, and everyone who approved took part.
+        // Erin triggered the build, and everyone who approved took part, asked for or not.
+        let honest = self.first(|act| *act == Act::Submit { forged: false });
+        let attempted = self.first(|act| *act == Act::Attempt);
+        let approved = self.first(|act| *act == Act::Approve("dave"));
+        let took_part = approved.zip(honest).zip(attempted).is_some_and(|((approved, honest), attempted)| {
+            let (index, time) = approved;
+            let is_open = index > honest.0 && index < attempted.0 && time <= NOW + 7 * DAY;
+            is_open && !self.is_silenced("dave", index, self.now)
+        });
+        if took_part {
+            return false;
+        }
         let first = self.first(|act| *act == Act::Review("dave"));
         first.is_some_and(|(index, time)| {
             index > published && time <= self.deadline() && !self.is_silenced("dave", index, self.now)
