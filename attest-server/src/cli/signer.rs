@@ -114,7 +114,7 @@ impl Run {
             match signing.turn() {
                 Ok(reports) => tell(&reports, out, &mut told),
                 // The service may be away for a while. Whatever it is, nothing is signed meanwhile.
-                Err(error) => tracing::error!(code = error.code(), "{error}"),
+                Err(error) => tell_error(&error),
             }
             out.flush();
             let pause = Duration::from_secs(config.pause_seconds.max(1));
@@ -146,6 +146,15 @@ fn until_nothing_moves(
     Ok(())
 }
 
+/// Why something is not done. A monitor reads lines with `alert`.
+fn tell_error(error: &Error) {
+    if error.is_alarming() {
+        tracing::error!(alert = error.code(), detail = %error, "the signer found what only a thief does");
+    } else {
+        tracing::error!(code = error.code(), "{error}");
+    }
+}
+
 /// Says what became of each request, once.
 fn tell(reports: &[Report], out: &mut Output, told: &mut BTreeMap<ObjectId, Value>) {
     for report in reports {
@@ -154,7 +163,7 @@ fn tell(reports: &[Report], out: &mut Output, told: &mut BTreeMap<ObjectId, Valu
                 (request, json!({ "request": request.to_string(), "attempted": number }))
             }
             Report::Failed { request, error } => {
-                tracing::error!(%request, code = error.code(), "{error}");
+                tell_error(error);
                 (
                     request,
                     json!({ "request": request.to_string(), "failed": error.code(), "detail": error.to_string() }),

@@ -96,6 +96,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody may have done what only this signer does, or shows it another log: people must hear of it.
+    #[must_use]
+    pub const fn is_alarming(&self) -> bool {
+        matches!(
+            self,
+            Self::HsmCounter { .. }
+                | Self::Journal(_)
+                | Self::LogBackwards { .. }
+                | Self::LogForked { .. }
+                | Self::SignedByAnother(_)
+        )
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

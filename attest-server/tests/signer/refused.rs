@@ -62,7 +62,8 @@ async fn a_use_of_the_hsm_that_is_not_the_signers_is_told() {
     let token = Token::new(&[]);
     assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
     token.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_hsm_counter");
+    let error = stage.turns(&token, None, None).await.unwrap_err();
+    assert_eq!((error.code(), error.is_alarming()), ("signer_hsm_counter", true));
     assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "", "told once");
 }
 
