@@ -1,5 +1,6 @@
 //! `attest audit`.
 
+mod go_on;
 mod verify;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(super) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Continue(go_on::Continue),
     NewKey(NewKey),
     Verify(verify::Verify),
 }
@@ -38,6 +40,7 @@ struct NewKey {
 impl Audit {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         match self.command {
+            Command::Continue(command) => command.run(out),
             Command::NewKey(command) => command.run(out),
             Command::Verify(command) => command.run(out),
         }

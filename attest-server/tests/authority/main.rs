@@ -5,6 +5,7 @@ mod controls;
 mod killed;
 mod log;
 mod mailbox;
+mod moved;
 mod organisation;
 mod recovery;
 mod roles;

@@ -42,7 +42,7 @@ pub(super) struct Verify {
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
-enum Unread {
+pub(super) enum Unread {
     #[error(transparent)]
     Source(#[from] Unfollowed),
     #[error(transparent)]
@@ -52,7 +52,7 @@ enum Unread {
 }
 
 impl Unread {
-    fn failure(self) -> Failure {
+    pub(super) fn failure(self) -> Failure {
         match &self {
             Self::Source(_) => Failure::usage("log_unreadable", self),
             Self::Tile(error) => Failure::malformed(error.code(), &self),
@@ -62,13 +62,20 @@ impl Unread {
 }
 
 /// Where the log is read from, for a program that does nothing beside.
-struct Reader {
+pub(super) struct Reader {
     source: Source,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Reader {
-    fn checkpoint(&self) -> Result<Vec<u8>, Unread> {
+    /// Reads from there.
+    pub(super) fn new(source: Source) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::fault("runtime", error))?;
+        Ok(Self { source, runtime })
+    }
+
+    pub(super) fn checkpoint(&self) -> Result<Vec<u8>, Unread> {
         Ok(self.runtime.block_on(self.source.checkpoint())?.ok_or(Unfollowed::CheckpointMissing)?)
     }
 
@@ -107,14 +114,12 @@ impl Verify {
             }
             (None, None) => return Err(Failure::usage("usage", "--url or --folder is needed")),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::fault("runtime", error))?;
-        Ok(Reader { source, runtime })
+        Reader::new(source)
     }
 }
 
 /// The leaves that the checkpoint says there are. Whether anybody signed it is asked once they were replayed: the policy says who must have.
-fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+pub(super) fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let said =
         Checkpoint::unverified(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
     let size = said.head().size;
@@ -130,7 +135,7 @@ fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 /// What a replay asks for. What is not served is told by the replay, in its place.
-fn objects(reader: &Reader, entries: &[Vec<u8>]) -> Result<BTreeMap<ObjectId, Vec<u8>>, Failure> {
+pub(super) fn objects(reader: &Reader, entries: &[Vec<u8>]) -> Result<BTreeMap<ObjectId, Vec<u8>>, Failure> {
     let mut objects = BTreeMap::new();
     for entry in entries {
         let Ok(Leaf { event, .. }) = object::read::<Leaf>(entry, LIMITS) else { continue };
