@@ -5,12 +5,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::key::CanonicalKey;
 use super::name::Name;
 use super::object::{self, ObjectId};
-use super::policy::{Kind as IdentityKind, Policy};
+use super::policy::{Kind as IdentityKind, Policy, PresenceDemand};
 use super::request::{Kind, Request};
 use super::speaker::{self, Hearing};
-use super::statement::{Approval, Described, Text};
+use super::statement::{self, Approval, Described, Text};
 use super::view::{LogView, Mark, Place};
 use crate::{Limits, Timestamp};
 
@@ -101,6 +102,14 @@ pub enum NotCounted {
     /// Under another policy than the request, or handed in under another one.
     #[error("it is not under the policy that the request is made under")]
     PolicyMismatch,
+    /// The channel wants a token's word about its user.
+    #[error("`{by}` did not sign with a token that says `{}` of its user", .demanded.name())]
+    PresenceMissing {
+        /// Who.
+        by: Name,
+        /// What is wanted.
+        demanded: PresenceDemand,
+    },
     /// Not the word of whoever it names.
     #[error(transparent)]
     Speaker(#[from] speaker::Error),
@@ -127,6 +136,7 @@ impl NotCounted {
             Self::OtherRequest => "approval_other_request",
             Self::OutOfOrder { .. } => "approval_out_of_order",
             Self::PolicyMismatch => "approval_policy_mismatch",
+            Self::PresenceMissing { .. } => "approval_presence_missing",
             Self::Speaker(error) => error.code(),
             Self::TookPart { .. } => "approval_took_part",
         }
@@ -170,8 +180,25 @@ impl Counting<'_> {
             return Err(NotCounted::NotAPerson { by: by() });
         }
         let text = Text::approval(&approval, &requests).ok_or(NotCounted::OtherRequest)?;
-        self.hearing().key(&approval, &text, place)?;
+        let key = self.hearing().key(&approval, &text, place)?;
+        self.is_present(&approval, &key, &text)?;
         Ok((approval, place))
+    }
+
+    /// A66: where the channel wants a person at a token, the signature itself says so.
+    fn is_present(&self, approval: &Approval, key: &CanonicalKey, text: &Text) -> Result<(), NotCounted> {
+        let request = self.request.request;
+        let channel = self.policy.channel(&request.family, &request.channel);
+        let Some(demanded) = channel.and_then(|channel| channel.presence) else { return Ok(()) };
+        let enrolled = self.policy.key(key).and_then(|known| known.public_key(self.limits));
+        let is_present = enrolled.is_some_and(|enrolled| {
+            statement::verify_present(approval, &enrolled, text, demanded.into(), self.limits).is_ok()
+        });
+        if is_present {
+            Ok(())
+        } else {
+            Err(NotCounted::PresenceMissing { by: approval.by.clone(), demanded })
+        }
     }
 
     fn hearing(&self) -> Hearing<'_> {

@@ -271,6 +271,20 @@ pub fn verify<S: Statement>(
     text: &Text,
     limits: &Limits,
 ) -> Result<VerifiedSignature, Error> {
+    verify_present(statement, key, text, Presence::Unproven, limits)
+}
+
+/// The same, where the signature must prove at least so much of a person at the token.
+///
+/// # Errors
+/// [`Error`].
+pub fn verify_present<S: Statement>(
+    statement: &S,
+    key: &ssh::PublicKey,
+    text: &Text,
+    demanded: Presence,
+    limits: &Limits,
+) -> Result<VerifiedSignature, Error> {
     let signature = Signature::parse(statement.signature(), limits)?;
-    Ok(signature.verify(key, S::NAMESPACE, text.as_str().as_bytes(), Presence::Unproven)?)
+    Ok(signature.verify(key, S::NAMESPACE, text.as_str().as_bytes(), demanded)?)
 }

@@ -100,6 +100,7 @@ fn channel(tier: Tier, approvals: Option<&str>) -> Channel {
     Channel {
         tier,
         approvals: approvals.map(quorum),
+        presence: None,
         request_seconds: 7 * DAY,
         provenance: Some(demand),
         reference_boot: false,
@@ -235,7 +236,12 @@ pub(crate) fn request() -> Request {
 
 /// Armors a signature as `ssh-keygen` does.
 pub(crate) fn armored<S: Statement>(by: &Signer, text: &Text) -> String {
-    let blob = STANDARD.encode(by.sign(S::NAMESPACE, text.as_str().as_bytes(), 5).blob());
+    armored_with::<S>(by, text, 5)
+}
+
+/// The same, where a token says this of its user.
+pub(crate) fn armored_with<S: Statement>(by: &Signer, text: &Text, flags: u8) -> String {
+    let blob = STANDARD.encode(by.sign(S::NAMESPACE, text.as_str().as_bytes(), flags).blob());
     let lines: Vec<&str> =
         blob.as_bytes().chunks(70).map(|line| core::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))

@@ -183,6 +183,7 @@ fn policy(family: &Name) -> PolicyDocument {
         independent: 1,
     };
     let channel = |tier, has_people: bool| Channel {
+        presence: None,
         tier,
         approvals: has_people.then(|| quorum("group release 2 alice bob\nquorum release")),
         request_seconds: 7 * DAY,

@@ -2,10 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::release::leaf::Event;
-use crate::release::policy::PolicyDocument;
+use crate::release::policy::{PolicyDocument, PresenceDemand};
 use crate::release::statement::Revoked;
 use crate::release::testing::history::*;
 use crate::release::testing::*;
+use crate::testing::ssh::Signer;
 
 /// A log in which these approvals were handed in.
 fn handed_in(approvals: &[&Approval]) -> History {
@@ -290,4 +291,46 @@ proptest! {
         let once: BTreeSet<usize> = some.iter().copied().collect();
         prop_assert_eq!(few, of(&once.into_iter().collect::<Vec<_>>()));
     }
+}
+
+/// A policy whose channel wants this of tokens; alice and bob have one.
+fn with_tokens(demand: PresenceDemand) -> History {
+    History::of(|policy| {
+        for (who, seed) in [("alice", 1), ("bob", 2)] {
+            let line = Signer::ed25519(seed, Some("ssh:")).public().to_line();
+            policy.identities.get_mut(&name(who)).unwrap().keys = vec![key_of(line)];
+        }
+        let family = policy.families.get_mut(&name("gateway")).unwrap();
+        family.channels.get_mut(&name("stable")).unwrap().presence = Some(demand);
+    })
+}
+
+#[test]
+fn a66_a_channel_that_wants_a_person_at_a_token() {
+    let counts = |demand, who: &str, by: &Signer, flags| {
+        let mut history = with_tokens(demand);
+        let authority = history.authority;
+        let request = Request { authority, policy: authority, ..request() };
+        let mut word = approval(who, &[&request]);
+        let described = [Described { id: id_of(&request), request: &request }];
+        let text = Text::approval(&word, &described).unwrap();
+        word.signature = armored_with::<Approval>(by, &text, flags);
+        hand_in(&mut history, &word);
+        let counted = counted(&history, &request, &[], &[&word], NOW);
+        counted.refused.first().map(|(_, why)| why.clone())
+    };
+    let token = || Signer::ed25519(1, Some("ssh:"));
+    let (present, verified) = (PresenceDemand::Present, PresenceDemand::Verified);
+    let missing = |who: &str, demanded| Some(NotCounted::PresenceMissing { by: name(who), demanded });
+    assert_eq!(counts(present, "alice", &token(), 0x01), None);
+    assert_eq!(counts(present, "alice", &token(), 0x05), None);
+    assert_eq!(counts(verified, "alice", &token(), 0x05), None);
+    assert_eq!(
+        counts(verified, "alice", &token(), 0x01),
+        missing("alice", verified),
+        "a touch, and nobody known"
+    );
+    // Carol's key is in software: it says nothing of a person, whatever it signs.
+    assert_eq!(counts(present, "carol", &signer("carol"), 0x05), missing("carol", present));
+    assert_eq!(missing("carol", present).unwrap().code(), "approval_presence_missing");
 }

@@ -153,6 +153,7 @@ impl Check<'_> {
             channel.request_seconds,
             REQUEST_SECONDS,
         );
+        self.presence(family, name, channel);
         self.provenance(family, name, channel);
         if channel.review.is_some() != (channel.tier == Tier::Emergency) {
             self.faults
@@ -173,6 +174,18 @@ impl Check<'_> {
         }
         if wants_people && !self.document.log.is_watched_from_outside() {
             self.faults.push(Fault::OutsideWitnessMissing { family: family_name, channel: channel_name });
+        }
+    }
+
+    /// What nobody can prove, nobody is asked for.
+    fn presence(&mut self, family: &Name, name: &Name, channel: &Channel) {
+        let has_token = |identity: &Identity| identity.keys.iter().any(|key| key.key.starts_with("sk-"));
+        let holders = self.document.identities.iter().filter(|(_, identity)| has_token(identity));
+        let holders: BTreeSet<Name> = holders.map(|(name, _)| name.clone()).collect();
+        let is_met = channel.approvals.as_ref().is_some_and(|quorum| quorum.is_met_by(&holders));
+        if channel.presence.is_some() && !is_met {
+            let (family, channel) = (family.clone(), name.clone());
+            self.faults.push(Fault::PresenceUnreachable { family, channel });
         }
     }
 

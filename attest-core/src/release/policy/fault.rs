@@ -141,6 +141,16 @@ pub enum Fault {
         /// Whose.
         who: Who,
     },
+    /// Tokens are demanded, and too few people have one.
+    #[error(
+        "channel `{channel}` of `{family}`: approvals take a token's word, and too few people have a key of one"
+    )]
+    PresenceUnreachable {
+        /// The family.
+        family: Name,
+        /// The channel.
+        channel: Name,
+    },
     /// A tier that wants provenance, and no rule for it; or a rule that asks for nobody's, or for more builders than there are.
     #[error("channel `{channel}` of `{family}`: {builders} builder(s), {independent} of whom must agree")]
     Provenance {
@@ -227,6 +237,7 @@ impl Fault {
             Self::OnePerson { .. } => "policy_one_person",
             Self::OutsideWitnessMissing { .. } => "policy_outside_witness_missing",
             Self::ParameterNotJson { .. } => "policy_parameter_not_json",
+            Self::PresenceUnreachable { .. } => "policy_presence_unreachable",
             Self::Provenance { .. } => "policy_provenance",
             Self::ReviewOrNot { .. } => "policy_review_or_not",
             Self::RootFragile => "policy_root_fragile",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::name::{Name, Words};
 use super::super::object::{Blob, moment};
 use super::super::quorum::Quorum;
+use super::super::ssh::Presence;
 use super::demand::ProvenanceDemand;
 use crate::Timestamp;
 
@@ -89,6 +90,9 @@ pub struct Channel {
     /// Who must approve. None is enough in tiers `dev` and `delegated` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Quorum>,
+    /// What each approval's signature must prove of a person at a token; anything counts without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<PresenceDemand>,
     /// How long a request may wait and be used, in seconds.
     pub request_seconds: u64,
     /// What must vouch for the build.
@@ -100,6 +104,36 @@ pub struct Channel {
     /// Who must look at it afterwards; wanted in tier `emergency`, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
+}
+
+/// What a token must have said of its user, in the signature itself. A key in software says nothing of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PresenceDemand {
+    /// Somebody touched it.
+    Present,
+    /// It knew its user, by PIN or finger (`ssh-keygen -O verify-required`).
+    Verified,
+}
+
+impl PresenceDemand {
+    /// Its name in policies.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+impl From<PresenceDemand> for Presence {
+    fn from(demand: PresenceDemand) -> Self {
+        match demand {
+            PresenceDemand::Present => Self::Present,
+            PresenceDemand::Verified => Self::Verified,
+        }
+    }
 }
 
 /// How much golden values are worth, by how they came to be. None is ever taken for a better one.

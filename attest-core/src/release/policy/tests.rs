@@ -329,3 +329,20 @@ fn a62_what_makes_up_for_a_weakness_takes_two_people_and_is_looked_at_again() {
     assert_eq!(faults(two, DAY - 1), ["policy_duration"]);
     assert_eq!(faults(two, 366 * DAY + 1), ["policy_duration"]);
 }
+
+#[test]
+fn a66_tokens_are_demanded_of_people_who_have_them() {
+    let demanded = |tokens: &'static [&'static str]| {
+        codes(move |p| {
+            for who in tokens {
+                let key = &mut p.identities.get_mut(*who).unwrap().keys[0].key;
+                let seed = u8::try_from(PEOPLE.iter().position(|known| known == who).unwrap() + 1).unwrap();
+                *key = crate::testing::ssh::Signer::ed25519(seed, Some("ssh:")).public().to_line();
+            }
+            stable(p).presence = Some(PresenceDemand::Present);
+        })
+    };
+    assert_eq!(demanded(&["alice", "bob"]), [""; 0]);
+    assert_eq!(demanded(&["alice"]), ["policy_presence_unreachable"]);
+    assert_eq!(demanded(&["alice", "dave"]), ["policy_presence_unreachable"], "dave does not approve");
+}

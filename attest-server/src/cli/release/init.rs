@@ -161,6 +161,7 @@ impl Init {
         let mut channels = BTreeMap::new();
         let mut open = |called: &str, tier, approvals, provenance, review| {
             let channel = Channel {
+                presence: None,
                 tier,
                 approvals,
                 request_seconds: 7 * DAY,
