@@ -56,6 +56,12 @@ pub enum Error {
         /// How many it had.
         known: u64,
     },
+    /// It is still read.
+    #[error("the log is read for {seconds} seconds, and that goes on")]
+    Slow {
+        /// For how long.
+        seconds: u64,
+    },
     /// The server stops.
     #[error("the server stops")]
     Stopped,
@@ -101,6 +107,7 @@ impl Error {
             Self::Panicked => "releases_worker_panicked",
             Self::RequestUnknown => "releases_request_unknown",
             Self::RolledBack { .. } => "releases_log_rolled_back",
+            Self::Slow { .. } => "releases_log_slow",
             Self::Stopped => "releases_stopped",
             Self::Store(_) => "store_failed",
             Self::Tile { error, .. } => error.code(),

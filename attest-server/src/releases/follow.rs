@@ -1,5 +1,6 @@
 //! The one task that follows a log.
 
+mod fetch;
 mod held;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +19,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::log::Log;
+use self::fetch::{Fetched, Want};
+use super::log::{Log, Reading};
 use super::source::Source;
 use super::{Ask, Error, Family, Releases, Snapshot};
 use crate::clock;
 use crate::config::Config;
-use crate::fetch::{self, Fetcher};
+use crate::fetch::Fetcher;
 use crate::store::{self, HeldRevocation, ReleaseMark, Store};
 
 /// The health service's name for it.
@@ -41,6 +43,10 @@ const WEIGH_AGAIN: Duration = Duration::from_secs(600);
 const TRIES: u32 = 5;
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
+/// The server starts without a log that takes longer than this, and reads on. Nor do bundles that are missed keep it longer from the next
+/// checkpoint.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What the configuration says.
 pub(crate) struct Settings {
     authority: ObjectId,
@@ -51,7 +57,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Nothing where there is no section; the checked configuration has everything else.
-    pub(crate) fn read(config: &Config) -> Result<Option<Self>, fetch::Error> {
+    pub(crate) fn read(config: &Config) -> Result<Option<Self>, crate::fetch::Error> {
         let Some(releases) = &config.releases else { return Ok(None) };
         let source = match (&releases.folder, &releases.url) {
             (None, Some(url)) => Source::site(url, Fetcher::new(releases.ca.as_deref())?),
@@ -78,6 +84,8 @@ pub(crate) struct Follower {
     releases: Arc<Releases>,
     asks: mpsc::Receiver<Ask>,
     log: Log,
+    /// What is read, and not taken yet.
+    reading: Option<Reading>,
     /// The checkpoint that counts, as it was served.
     note: Vec<u8>,
     mark: Option<ReleaseMark>,
@@ -96,6 +104,8 @@ pub(crate) struct Follower {
     alert: Option<(&'static str, Instant)>,
     /// A checkpoint that was not taken, how often it was tried, and when.
     refused: Option<(Vec<u8>, u32, Instant)>,
+    /// Who asks how it is, and says when it ends, once the server runs.
+    server: Option<(HealthReporter, watch::Receiver<bool>)>,
 }
 
 /// What a look at the log came to.
@@ -133,6 +143,7 @@ impl Follower {
             releases: Arc::clone(&releases),
             asks,
             log: Log::default(),
+            reading: None,
             note: Vec::new(),
             mark,
             latest: clock::now(),
@@ -140,33 +151,37 @@ impl Follower {
             needs_weighing: false,
             alert: None,
             refused: None,
+            server: None,
         };
-        let looked = follower.look().await;
+        let looked = follower.look(Some(Instant::now() + PATIENCE)).await;
         follower.tell(&looked);
         Ok((releases, follower))
     }
 
     /// Until the server stops.
     pub(crate) async fn run(mut self, health: HealthReporter, mut stopped: watch::Receiver<bool>) {
+        self.server = Some((health, stopped.clone()));
         let mut ticks = interval(self.settings.refresh);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let serving =
-                if self.alert.is_none() { ServingStatus::Serving } else { ServingStatus::NotServing };
-            health.set_service_status(SERVICE, serving).await;
+            self.report().await;
             tokio::select! {
                 () = stop(&mut stopped) => return,
-                _ = ticks.tick() => {
-                    let looked = self.look().await;
-                    self.tell(&looked);
-                }
-                Some(ask) = self.asks.recv() => {
-                    let held = self.hold(ask.statement).await;
-                    // Whoever asked may be gone; it counts all the same.
-                    let _ = ask.reply.send(held);
-                }
+                _ = ticks.tick() => match self.look(None).await {
+                    Err(Error::Stopped) => return,
+                    looked => self.tell(&looked),
+                },
+                Some(ask) = self.asks.recv() => self.serve(ask).await,
             }
         }
+    }
+
+    /// Tells the health service.
+    async fn report(&self) {
+        let Some((health, _)) = &self.server else { return };
+        let is_well = self.alert.is_none();
+        let serving = if is_well { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status(SERVICE, serving).await;
     }
 
     /// Says what is wrong, once for as long as it is the same.
@@ -200,33 +215,64 @@ impl Follower {
     }
 
     /// Looks whether the log says something new, and takes it.
-    async fn look(&mut self) -> Result<Looked, Error> {
+    async fn look(&mut self, deadline: Option<Instant>) -> Result<Looked, Error> {
         self.watch_the_clock();
-        let note = self.settings.source.checkpoint().await?.ok_or(Error::CheckpointMissing)?;
-        let is_new = note != self.note;
-        if is_new {
-            let refused = self.refused.as_ref().filter(|(refused, ..)| *refused == note);
-            let tries = refused.map_or(0, |(_, tries, _)| *tries);
-            if refused.is_some_and(|(_, tries, since)| *tries >= TRIES && since.elapsed() < TRY_AGAIN) {
-                return Ok(Looked::RefusedBefore);
-            }
-            if let Err(error) = self.take(note.clone()).await {
-                self.refused = Some((note, tries.saturating_add(1), Instant::now()));
-                return Err(error);
-            }
-        }
-        self.refused = None;
+        let read = self.read(deadline).await;
         if self.needs_weighing || self.weighed.is_none_or(|weighed| weighed.elapsed() >= WEIGH_AGAIN) {
             self.weigh().await?;
         }
+        if read? == Looked::RefusedBefore {
+            return Ok(Looked::RefusedBefore);
+        }
         // Only now: whoever withholds an object keeps nobody from what the leaves say.
         let before = self.log.missing.len();
-        let asked = self.log.read_missing(&self.settings.source).await;
+        let asked = self.fetched(Want::Missing, Some(Instant::now() + PATIENCE)).await;
         if self.log.missing.len() < before {
             self.needs_weighing = true;
             self.weigh().await?;
         }
-        asked.map(|()| Looked::Followed)
+        match asked {
+            // The others are asked for at the next look.
+            Ok(_) | Err(Error::Slow { .. }) => Ok(Looked::Followed),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads what is new, and takes it.
+    async fn read(&mut self, deadline: Option<Instant>) -> Result<Looked, Error> {
+        loop {
+            match self.fetched(Want::Leaves, deadline).await {
+                Ok(Fetched::Same) => break,
+                Ok(Fetched::RefusedBefore) => return Ok(Looked::RefusedBefore),
+                // What was read stays, and is gone on with.
+                Err(error @ (Error::Slow { .. } | Error::Stopped)) => return Err(error),
+                fetched => {
+                    let Some(mut reading) = self.reading.take() else {
+                        return fetched.map(|_| Looked::Followed);
+                    };
+                    let taken = match fetched {
+                        Ok(_) => self.take(&mut reading).await,
+                        Err(error) => Err(error),
+                    };
+                    match taken {
+                        Ok(true) => break,
+                        Ok(false) => self.reading = Some(reading),
+                        Err(error) => {
+                            self.refuse(reading.note);
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+        }
+        self.refused = None;
+        Ok(Looked::Followed)
+    }
+
+    fn refuse(&mut self, note: Vec<u8>) {
+        let before = self.refused.take().filter(|(refused, ..)| *refused == note);
+        let tries = before.map_or(0, |(_, tries, _)| tries);
+        self.refused = Some((note, tries.saturating_add(1), Instant::now()));
     }
 
     /// After a clock was set back nobody knows what time it is, until a newer checkpoint says so.
@@ -243,12 +289,12 @@ impl Follower {
         self.latest = self.latest.max(now);
     }
 
-    /// A checkpoint that was not seen before.
-    async fn take(&mut self, note: Vec<u8>) -> Result<(), Error> {
+    /// A checkpoint that was not seen before, and what was read for it. Not, where all of it is to be read again first.
+    async fn take(&mut self, reading: &mut Reading) -> Result<bool, Error> {
         let mark = self.mark.clone();
-        let Settings { authority, source, .. } = &self.settings;
-        match self.log.advance(source, *authority, &note, mark.as_ref()).await {
-            Ok(view) => self.accept(note, view).await,
+        match self.log.view_of(reading, self.settings.authority, mark.as_ref()).await {
+            Ok(Some(view)) => self.accept(reading.note.clone(), view).await.map(|()| true),
+            Ok(None) => Ok(false),
             Err(error) => {
                 match error {
                     Error::Forked { .. } => self.forked().await?,

@@ -17,6 +17,8 @@ use crate::store::ReleaseMark;
 
 /// Leaves and objects that are kept in memory, in bytes.
 const MOST_BYTES: usize = 2 << 30;
+/// What an entry or an object takes besides its bytes.
+const OVERHEAD: usize = 64;
 
 /// What was read of a log.
 #[derive(Default)]
@@ -28,6 +30,31 @@ pub(crate) struct Log {
     /// The one of them that was asked for last, unless all were.
     failed: Option<ObjectId>,
     bytes: usize,
+    /// Entries and bytes that a view was made of; the rest counts for nothing yet.
+    viewed: (usize, usize),
+    /// What the rest brought, to go with it.
+    brought: Vec<ObjectId>,
+    missed: Vec<ObjectId>,
+}
+
+/// A checkpoint that nobody verified, and what is read for it. Reading may be broken off at any time, and gone on with.
+pub(crate) struct Reading {
+    pub(crate) note: Vec<u8>,
+    size: u64,
+    /// In the place of what is kept, which may be of another history than what is served.
+    anew: Option<Log>,
+}
+
+impl Reading {
+    /// A size that fills the memory is refused before anything is read: anybody can claim it.
+    pub(crate) fn new(note: Vec<u8>) -> Result<Self, Error> {
+        let size = Checkpoint::unverified(&note, &Limits::DEFAULT)?.head().size;
+        if usize::try_from(size).is_ok_and(|size| size <= MOST_BYTES / OVERHEAD) {
+            Ok(Self { note, size, anew: None })
+        } else {
+            Err(Error::TooLarge { most: MOST_BYTES })
+        }
+    }
 }
 
 impl Log {
@@ -35,7 +62,13 @@ impl Log {
         u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
     }
 
-    /// Reads on until there are so many leaves, with what they name.
+    /// Reads on until there are as many leaves as the checkpoint says, with what they name.
+    pub(crate) async fn read(&mut self, reading: &mut Reading, source: &Source) -> Result<(), Error> {
+        let log = reading.anew.as_mut().unwrap_or(&mut *self);
+        let read = log.read_to(reading.size, source).await;
+        read.inspect_err(|_| log.cut())
+    }
+
     async fn read_to(&mut self, size: u64, source: &Source) -> Result<(), Error> {
         while self.size() < size {
             let width = u64::from(WIDTH);
@@ -46,21 +79,34 @@ impl Log {
                 .map_err(|error| Error::Tile { path: tile.to_string(), error })?;
             let known = usize::try_from(self.size() % width).unwrap_or(0);
             for entry in entries.into_iter().skip(known) {
-                self.count(entry.len())?;
                 self.read_named(entry, source).await?;
+                self.count(entry.len())?;
                 self.entries.push(entry.to_vec());
             }
         }
         Ok(())
     }
 
-    /// What does not count is cut off again.
-    fn cut_to(&mut self, size: u64) {
-        self.entries.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    /// What does not count is cut off again, and leaves nothing behind.
+    fn cut(&mut self) {
+        self.entries.truncate(self.viewed.0);
+        self.bytes = self.viewed.1;
+        for id in self.brought.drain(..) {
+            self.objects.remove(&id);
+        }
+        for id in self.missed.drain(..) {
+            self.missing.remove(&id);
+        }
     }
 
-    /// The view under this checkpoint, which goes on from what was seen before; as far as what is served leads there. What does not count leaves
-    /// nothing behind.
+    /// What is at hand stays.
+    fn settle(&mut self) {
+        self.viewed = (self.entries.len(), self.bytes);
+        self.brought.clear();
+        self.missed.clear();
+    }
+
+    /// The view under this checkpoint, which goes on from what was seen before; as far as what is served leads there.
     pub(crate) async fn advance(
         &mut self,
         source: &Source,
@@ -68,33 +114,43 @@ impl Log {
         note: &[u8],
         mark: Option<&ReleaseMark>,
     ) -> Result<LogView, Error> {
-        let (known, size) = (self.size(), Checkpoint::unverified(note, &Limits::DEFAULT)?.head().size);
-        let mut view = self.view_to(source, authority, note, size, mark).await;
-        if matches!(view, Err(Error::View(view::Error::RootMismatch { .. }))) && known > 0 {
-            // What is kept may be of another history than what is served: all of it is read again, and what is kept stays until then.
-            let kept = std::mem::take(self);
-            view = self.view_to(source, authority, note, size, mark).await;
-            if view.is_err() {
-                *self = kept;
+        let mut reading = Reading::new(note.to_vec())?;
+        loop {
+            self.read(&mut reading, source).await?;
+            if let Some(view) = self.view_of(&mut reading, authority, mark).await? {
+                return Ok(view);
             }
         }
-        if view.is_err() {
-            self.cut_to(known);
-        }
-        view
     }
 
-    async fn view_to(
+    /// The view of what was read. Nothing where what is kept may be of another history than what is served: all of it is to be read again, and
+    /// what is kept stays until then.
+    pub(crate) async fn view_of(
         &mut self,
-        source: &Source,
+        reading: &mut Reading,
         authority: ObjectId,
-        note: &[u8],
-        size: u64,
         mark: Option<&ReleaseMark>,
-    ) -> Result<LogView, Error> {
-        self.read_to(size, source).await?;
-        let (note, mark) = (note.to_vec(), mark.cloned());
-        self.apart(move |log| log.view(authority, &note, size, mark.as_ref())).await?
+    ) -> Result<Option<LogView>, Error> {
+        let is_known = self.viewed.0 > 0 && reading.anew.is_none();
+        let log = reading.anew.as_mut().unwrap_or(&mut *self);
+        let (note, size, mark) = (reading.note.clone(), reading.size, mark.cloned());
+        let view = log.apart(move |log| log.view(authority, &note, size, mark.as_ref())).await?;
+        if view.is_err() {
+            log.cut();
+        } else {
+            log.settle();
+        }
+        match (view, reading.anew.take()) {
+            (Err(Error::View(view::Error::RootMismatch { .. })), _) if is_known => {
+                reading.anew = Some(Self::default());
+                Ok(None)
+            }
+            (Ok(view), Some(anew)) => {
+                *self = anew;
+                Ok(Some(view))
+            }
+            (view, _) => view.map(Some),
+        }
     }
 
     /// Works on the log away from the network threads. After a panic nothing of it is known any more.
@@ -113,14 +169,16 @@ impl Log {
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Error> {
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
         if self.bytes > MOST_BYTES { Err(Error::TooLarge { most: MOST_BYTES }) } else { Ok(()) }
     }
 
     /// What a leaf names that decides about releases. What cannot be had is missed when the leaf is replayed.
     async fn read_named(&mut self, entry: &[u8], source: &Source) -> Result<(), Error> {
-        // A leaf that is none refuses the view.
-        let Ok(leaf) = object::read::<Leaf>(entry, &Limits::DEFAULT) else { return Ok(()) };
+        // There is no view with a leaf that is none: nothing behind it is read.
+        let index = self.size();
+        let leaf: Leaf = object::read(entry, &Limits::DEFAULT)
+            .map_err(|error| Error::View(view::Error::Leaf { index, error }))?;
         while let Some(id) = view::missing(&leaf.event, &self.objects, &Limits::DEFAULT) {
             if !self.keep(id, source).await? {
                 break;
@@ -128,8 +186,9 @@ impl Log {
         }
         if let Event::Published { bundle: id, .. } | Event::Reviewed { review: id, .. } = leaf.event
             && !self.keep(id, source).await?
+            && self.missing.insert(id)
         {
-            self.missing.insert(id);
+            self.missed.push(id);
         }
         Ok(())
     }
@@ -144,6 +203,7 @@ impl Log {
         };
         self.count(bytes.len())?;
         self.objects.insert(id, bytes);
+        self.brought.push(id);
         Ok(true)
     }
 
@@ -155,6 +215,7 @@ impl Log {
             self.failed = Some(id);
             if self.keep(id, source).await? {
                 self.missing.remove(&id);
+                self.settle();
             }
         }
         self.failed = None;
@@ -199,5 +260,74 @@ impl Log {
         let head = seen
             .and_then(|seen| Frontier::new().append(seen.iter().map(Vec::as_slice), &Limits::DEFAULT).ok());
         head.is_some_and(|appended| appended.head.root.as_bytes().as_slice() == mark.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use attest_core::Timestamp;
+
+    use super::*;
+
+    /// A folder with these entries, and what its checkpoint claims, which nobody signed.
+    fn served(folder: &std::path::Path, entries: &[Vec<u8>], claimed: u64) -> (Source, Vec<u8>) {
+        let tile = Tile::of_tree(Level::Entries, 0, claimed).unwrap();
+        let path = folder.join(tile.to_string());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, tile::render_entries(entries.iter().map(Vec::as_slice)).unwrap()).unwrap();
+        let (root, signature) = ("A".repeat(43), "A".repeat(91));
+        let note = format!("log.example\n{claimed}\n{root}=\n\n— log.example {signature}=\n");
+        (Source::folder(folder), note.into_bytes())
+    }
+
+    async fn refused(log: &mut Log, source: &Source, note: &[u8]) -> Error {
+        log.advance(source, ObjectId::of(b"pinned"), note, None).await.unwrap_err()
+    }
+
+    fn leaf(event: Event) -> Vec<u8> {
+        object::write(&Leaf::new(Timestamp::from_unix(1), event)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a47_a_size_that_anybody_claims_fills_no_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, note) = served(folder.path(), &vec![leaf(denied()); 256], 1 << 40);
+        let error = refused(&mut Log::default(), &source, &note).await;
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a47_entries_of_nothing_are_no_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        // Of the second tile nothing is there: it is not asked for.
+        let (source, note) = served(folder.path(), &vec![Vec::new(); 256], 512);
+        let error = refused(&mut Log::default(), &source, &note).await;
+        assert!(matches!(error, Error::View(view::Error::Leaf { index: 0, .. })), "{error}");
+    }
+
+    fn denied() -> Event {
+        Event::Denied { object: ObjectId::of(b"it"), because: "role_missing".try_into().unwrap() }
+    }
+
+    #[tokio::test]
+    async fn a47_what_does_not_count_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = folder.path().join("object");
+        std::fs::create_dir_all(&objects).unwrap();
+        let policy = ObjectId::of(b"a policy");
+        std::fs::write(objects.join(hex::encode(policy.as_bytes())), b"a policy").unwrap();
+        let entries = [
+            leaf(Event::Policy { policy, successions: Vec::new() }),
+            leaf(Event::Published { request: policy, bundle: ObjectId::of(b"nobody has it") }),
+        ];
+        let (source, note) = served(folder.path(), &entries, 2);
+        let mut log = Log::default();
+        let mut reading = Reading::new(note.clone()).unwrap();
+        log.read(&mut reading, &source).await.unwrap();
+        let least = entries.iter().map(Vec::len).sum::<usize>() + b"a policy".len() + 3 * OVERHEAD;
+        assert_eq!((log.bytes, log.objects.len(), log.missing.len()), (least, 1, 1));
+        let error = refused(&mut log, &source, &note).await;
+        assert!(matches!(error, Error::View(view::Error::FirstLeaf { .. })), "{error}");
+        assert_eq!((log.bytes, log.objects.len(), log.missing.len(), log.size()), (0, 0, 0, 0));
     }
 }

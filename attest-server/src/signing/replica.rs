@@ -52,6 +52,8 @@ pub(super) struct Known {
 /// A service that lies about its log's size does not fill the memory: a million leaves are some 300 MB, and golden values of a family are
 /// megabytes a release.
 const MOST_BYTES: usize = 2 << 30;
+/// What a leaf takes besides its bytes.
+const OVERHEAD: usize = 64;
 
 const FOLDER: &str = "log";
 const SEEN: &str = "seen.json";
@@ -82,13 +84,17 @@ impl Replica {
         if let Some(seen) = self.seen.as_ref().filter(|seen| size < seen.size) {
             return Err(Error::LogBackwards { got: size, seen: seen.size });
         }
+        // Anybody can claim a size, and leaves of no bytes fill the memory, too.
+        if usize::try_from(size).is_ok_and(|size| size > MOST_BYTES / OVERHEAD) {
+            return Err(Error::TooMuch { most: MOST_BYTES });
+        }
         let len = |leaves: &Vec<Vec<u8>>| u64::try_from(leaves.len()).unwrap_or(u64::MAX);
         while len(&self.leaves) < size {
             let more = authority.leaves(len(&self.leaves))?;
             if more.is_empty() {
                 return Err(Error::Withheld(format!("leaf {}", self.leaves.len())));
             }
-            self.hold(more.iter().map(Vec::len).sum())?;
+            self.hold(bytes(&more))?;
             for entry in &more {
                 self.needed(authority, entry, limits)?;
             }
@@ -97,7 +103,7 @@ impl Replica {
         let view = self.replay(&checkpoint, size, limits);
         if view.is_err() {
             // A service that gave wrong leaves is asked for all of them again.
-            self.held = self.held.saturating_sub(self.leaves.iter().map(Vec::len).sum());
+            self.held = self.held.saturating_sub(bytes(&self.leaves));
             self.leaves.clear();
         }
         let view = view?;
@@ -176,23 +182,31 @@ impl Replica {
     }
 }
 
+/// What leaves take.
+fn bytes(leaves: &[Vec<u8>]) -> usize {
+    leaves.iter().map(|leaf| leaf.len().saturating_add(OVERHEAD)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Unreached;
     use super::*;
 
     /// A service that has no end of leaves.
-    struct Endless;
+    struct Endless {
+        claims: u64,
+        gives: usize,
+    }
 
     impl Authority for Endless {
         fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached> {
             let (root, signature) = ("A".repeat(43), "A".repeat(91));
-            let text = format!("log.example\n{}\n{root}=\n\n— log.example {signature}=\n", 1_u64 << 40);
+            let text = format!("log.example\n{}\n{root}=\n\n— log.example {signature}=\n", self.claims);
             Ok(text.into_bytes())
         }
 
         fn leaves(&mut self, _: u64) -> Result<Vec<Vec<u8>>, Unreached> {
-            Ok(vec![vec![0; MOST_BYTES / 64]])
+            Ok(vec![vec![0; self.gives]])
         }
 
         fn object(&mut self, _: &ObjectId) -> Result<Option<Vec<u8>>, Unreached> {
@@ -212,7 +226,12 @@ mod tests {
     fn a47_a_log_that_does_not_end() {
         let folder = tempfile::tempdir().unwrap();
         let mut replica = Replica::open(folder.path(), ObjectId::of(b"")).unwrap();
-        let refused = replica.refresh(&mut Endless, &Limits::DEFAULT).unwrap_err();
-        assert_eq!(refused.code(), "signer_too_much");
+        let mut refused = |claims, gives| {
+            let mut service = Endless { claims, gives };
+            replica.refresh(&mut service, &Limits::DEFAULT).unwrap_err().code()
+        };
+        assert_eq!(refused(1 << 40, 0), "signer_too_much", "leaves of no bytes");
+        assert_eq!(refused(1 << 24, MOST_BYTES / 64), "signer_too_much");
+        assert_eq!(bytes(&[Vec::new(), vec![0]]), 2 * OVERHEAD + 1);
     }
 }
