@@ -144,9 +144,7 @@ pub fn assemble(id: ObjectId, said: &Said, objects: &dyn Objects, limits: &Limit
     let bytes = hand.get("the request", id)?;
     let request = Request::parse(bytes, limits)?;
     let submission = about.submissions.iter().find_map(|id| hand.find(*id)).ok_or(Error::NotSubmitted(id))?;
-    // An approval that is withheld is one fewer.
-    let approvals: Vec<&[u8]> = about.approvals.iter().filter_map(|id| hand.find(*id)).collect();
-    let companions = companions(id, &approvals, limits);
+    let (approvals, companions) = hand.approvals(id, about, limits);
     let provenance = request.provenance.iter().map(|id| hand.get("the provenance", *id));
     let mut bundle = Bundle {
         format: Bundle::FORMAT.to_owned(),
@@ -190,19 +188,11 @@ pub fn named(id: ObjectId, said: &Said, objects: &dyn Objects, limits: &Limits) 
         named.extend(request.provenance);
     }
     if let Some(about) = said.of_request(&id) {
-        let approvals: Vec<&[u8]> = about.approvals.iter().filter_map(|id| hand.find(*id)).collect();
-        named.extend(companions(id, &approvals, limits));
+        named.extend(hand.approvals(id, about, limits).1);
         named.extend(about.signatures.and_then(|id| hand.find(id)).into_iter().flat_map(listed));
         named.extend(about.submissions.iter().chain(&about.approvals).chain(&about.signatures));
     }
     named
-}
-
-/// The other requests that these approvals name.
-fn companions(id: ObjectId, approvals: &[&[u8]], limits: &Limits) -> BTreeSet<ObjectId> {
-    let named =
-        |bytes: &&[u8]| object::read::<Approval>(bytes, limits).ok().map(|approval| approval.requests);
-    approvals.iter().filter_map(named).flatten().filter(|other| *other != id).collect()
 }
 
 struct Hand<'o> {
@@ -216,6 +206,28 @@ impl<'o> Hand<'o> {
 
     fn get(&self, what: &'static str, id: ObjectId) -> Result<&'o [u8], Error> {
         self.find(id).ok_or(Error::Missing { what, id })
+    }
+
+    /// Each person's first approval, and the first that says more, with the other requests that they name. Who approves again and again does
+    /// not make a bundle that nobody reads, nor who approves it together with hundreds of others. One that is withheld is one fewer.
+    fn approvals(
+        &self,
+        request: ObjectId,
+        about: &About,
+        limits: &Limits,
+    ) -> (Vec<&'o [u8]>, BTreeSet<ObjectId>) {
+        let (mut approvals, mut companions, mut heard) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for bytes in about.approvals.iter().filter_map(|id| self.find(*id)) {
+            let Ok(approval) = object::read::<Approval>(bytes, limits) else { continue };
+            let others = approval.requests.iter().filter(|other| **other != request);
+            let with: BTreeSet<ObjectId> = companions.iter().chain(others).copied().collect();
+            let fits = with.len() <= limits.release_statements && approvals.len() < limits.release_statements;
+            if fits && heard.insert((approval.by, approval.recomputed)) {
+                approvals.push(bytes);
+                companions = with;
+            }
+        }
+        (approvals, companions)
     }
 
     /// The signatures that the log names: by the SHA-256 of each, one after the other.
@@ -317,6 +329,57 @@ mod tests {
         let said = Said::default();
         let nobody = assemble(request, &said, &play.history.objects, &Limits::DEFAULT);
         assert_eq!(nobody, Err(Error::NotSubmitted(request)));
+    }
+
+    #[test]
+    fn inv4_whoever_approves_again_and_again_undoes_nothing() {
+        let mut play = Play::new(History::new());
+        play.submit("ci");
+        play.approve("alice");
+        play.approve("bob");
+        let approved = play.bundle.approvals.clone();
+        for number in 0..300 {
+            let mut other = play.request.clone();
+            other.version = words(&format!("another {number}"));
+            let again = approval("alice", &[&play.request, &other]);
+            let id = play.history.keep(&again);
+            play.history.write(Event::Approved { approval: id, requests: again.requests.clone() });
+            play.history.keep(&other);
+        }
+        kept(&mut play);
+        let bundle = assembled(&play).unwrap();
+        assert_eq!((&bundle.approvals, bundle.companions.len()), (&approved, 0));
+        // But that it was computed again is something new.
+        let mut told = approval("alice", &[&play.request]);
+        told.recomputed = false;
+        let id = play.history.keep(&told);
+        play.history.write(Event::Approved { approval: id, requests: told.requests.clone() });
+        assert_eq!(assembled(&play).unwrap().approvals.len(), 3);
+    }
+
+    #[test]
+    fn inv4_whoever_approves_hundreds_together_undoes_nothing() {
+        let mut play = Play::new(History::new());
+        play.submit("ci");
+        for (who, first) in ["alice", "bob", "carol", "dave", "erin"].into_iter().zip((0..).step_by(63)) {
+            let others: Vec<Request> = (first..first + 63)
+                .map(|number| Request {
+                    version: words(&format!("another {number}")),
+                    ..play.request.clone()
+                })
+                .collect();
+            let all: Vec<&Request> = core::iter::once(&play.request).chain(&others).collect();
+            let batch = approval(who, &all);
+            for other in &others {
+                play.history.keep(other);
+            }
+            let id = play.history.keep(&batch);
+            play.history.write(Event::Approved { approval: id, requests: batch.requests.clone() });
+        }
+        kept(&mut play);
+        let bundle = assembled(&play).unwrap();
+        assert_eq!((bundle.approvals.len(), bundle.companions.len()), (4, 252));
+        assert!(bundle.companions.len() <= Limits::DEFAULT.release_statements);
     }
 
     #[test]

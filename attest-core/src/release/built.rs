@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::name::Name;
 use super::object::ObjectId;
 use super::policy::{Policy, ProvenanceDemand};
-use super::provenance::{self, Failure, Provenance, ProvenanceRule};
+use super::provenance::{self, Builder, Failure, Provenance, ProvenanceRule};
 use super::request::Request;
 use crate::digest::Digest;
-use crate::{HashAlg, Limits, Timestamp};
+use crate::{HashAlg, Limits};
 
 /// What the provenance of a request comes to.
 #[derive(Clone, Debug, Default)]
@@ -92,14 +92,15 @@ impl NotBuilt {
 }
 
 impl Built {
-    /// Holds the envelopes that are at hand against what is demanded of each artifact of the request. `at` is when the request was logged.
+    /// Holds the envelopes that are at hand against what is demanded of each artifact of the request. `builders` are those whose word counts,
+    /// with the keys that do ([`ProvenanceDemand::builders`]).
     #[must_use]
     pub fn of<'e>(
         policy: &Policy,
         demand: &ProvenanceDemand,
         request: &Request,
         envelopes: impl IntoIterator<Item = &'e [u8]>,
-        at: Timestamp,
+        builders: &[Builder],
         limits: &Limits,
     ) -> Self {
         let mut built = Self::default();
@@ -108,13 +109,12 @@ impl Built {
         let named: BTreeSet<ObjectId> = request.provenance.iter().copied().collect();
         let unexpected = sent.keys().filter(|id| !named.contains(*id));
         built.failures.extend(unexpected.map(|id| NotBuilt::EnvelopeUnexpected { id: *id }));
-        let builders = demand.builders(policy, at);
         for id in &named {
             let Some(envelope) = sent.get(id) else {
                 built.failures.push(NotBuilt::EnvelopeMissing { id: *id });
                 continue;
             };
-            match Provenance::verify(envelope, &builders, limits) {
+            match Provenance::verify(envelope, builders, limits) {
                 Ok(provenance) => built.believed.push(provenance),
                 Err(error) => built.failures.push(NotBuilt::EnvelopeRefused { id: *id, error }),
             }

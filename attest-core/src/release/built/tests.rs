@@ -50,7 +50,8 @@ fn built(document: &PolicyDocument, named: &[&[u8]], sent: &[&[u8]], artifacts: 
     request.artifacts = artifacts.iter().map(artifact).collect();
     let policy = parsed(document);
     let demand = policy.channel(&name("gateway"), &name("stable")).unwrap().provenance.clone().unwrap();
-    Built::of(&policy, &demand, &request, sent.iter().copied(), at(NOW), &Limits::DEFAULT)
+    let builders = demand.builders(&policy, |_, known| known.counts_at(at(NOW)));
+    Built::of(&policy, &demand, &request, sent.iter().copied(), &builders, &Limits::DEFAULT)
 }
 
 fn failures(change: impl FnOnce(&mut Value)) -> Vec<&'static str> {

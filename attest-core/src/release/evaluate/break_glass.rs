@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::name::Name;
 use super::super::object::{self, ObjectId};
+use super::super::quorum::Quorum;
 use super::super::speaker::Hearing;
 use super::super::statement::{ReviewStatement, Text};
 use super::super::view::{Mark, Place};
@@ -18,17 +19,7 @@ impl Case<'_> {
         // From the first word of it in the log, whoever said it.
         let submitted = self.place(Mark::Submitted)?;
         let deadline = submitted.at.plus(review.within_seconds);
-        let mut looked: Vec<(Place, Name)> = Vec::new();
-        let most = self.by().limits.release_statements;
-        for bytes in reviews.iter().take(most) {
-            looked.extend(self.reviewer(bytes, deadline, took_part));
-        }
-        looked.sort();
-        let mut reviewers = BTreeSet::new();
-        let confirmed = looked.into_iter().find_map(|(place, name)| {
-            reviewers.insert(name);
-            review.quorum.is_met_by(&reviewers).then_some(place)
-        });
+        let confirmed = self.confirmed(&review.quorum, self.handed_in(reviews, deadline), took_part);
         if confirmed.is_none() && self.now() > deadline {
             self.fail(Failure::Lapsed { deadline });
         } else if confirmed.is_none() && !self.by().now.is_confirmed {
@@ -37,24 +28,54 @@ impl Case<'_> {
         Some(Emergency { submitted, deadline, confirmed })
     }
 
-    /// Whose word this review is, if it counts.
-    fn reviewer(&self, bytes: &[u8], until: Timestamp, took_part: &BTreeSet<Name>) -> Option<(Place, Name)> {
+    /// Reviews of what was out by then, in the order of the log: what is handed in later takes no earlier one's place.
+    fn handed_in(&self, reviews: &[&[u8]], until: Timestamp) -> Vec<(Place, ReviewStatement)> {
+        let Some(published) = self.published() else { return Vec::new() };
+        let read = |bytes: &&[u8]| {
+            let place = self.by().view.place(Mark::Reviewed, &ObjectId::of(bytes))?;
+            let is_in_time = place.at <= until && place.index > published.index;
+            let review = || object::read::<ReviewStatement>(bytes, self.by().limits).ok();
+            is_in_time.then(review).flatten().map(|review| (place, review))
+        };
+        let mut all: Vec<_> = reviews.iter().filter_map(read).collect();
+        all.sort_by_key(|(place, _)| *place);
+        all
+    }
+
+    /// Where enough people had looked at it.
+    fn confirmed(
+        &self,
+        quorum: &Quorum,
+        reviews: Vec<(Place, ReviewStatement)>,
+        took_part: &BTreeSet<Name>,
+    ) -> Option<Place> {
+        let (mut reviewers, mut asked) = (BTreeSet::new(), 0);
+        for (place, review) in reviews {
+            // Inv. 12: whoever took part does not look at it. And who says it again says nothing new.
+            if took_part.contains(&review.by) || reviewers.contains(&review.by) {
+                continue;
+            }
+            if asked >= self.by().limits.release_statements {
+                break;
+            }
+            asked = asked.saturating_add(1);
+            if self.is_theirs(&review, place) {
+                reviewers.insert(review.by);
+                if quorum.is_met_by(&reviewers) {
+                    return Some(place);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether this is the word of whoever it names, about this release.
+    fn is_theirs(&self, review: &ReviewStatement, place: Place) -> bool {
         let (by, opened) = (self.by(), self.opened());
-        let review: ReviewStatement = object::read(bytes, by.limits).ok()?;
-        let place = by.view.place(Mark::Reviewed, &ObjectId::of(bytes))?;
-        let published = self.published()?;
-        if place.at > until || place.index <= published.index {
-            return None;
-        }
-        // Inv. 12: whoever took part does not look at it.
-        if took_part.contains(&review.by) {
-            return None;
-        }
         // Whoever may speak when they do: somebody may have left since the request.
-        let policy = by.view.policy_at(place.index)?;
-        let text = Text::review(&review, self.described())?;
+        let Some(policy) = by.view.policy_at(place.index) else { return false };
+        let Some(text) = Text::review(review, self.described()) else { return false };
         let hearing = Hearing { policy, view: by.view, now: self.now(), limits: by.limits };
-        let is_theirs = hearing.key(&review, &text, place).is_ok();
-        (is_theirs && review.request == opened.id).then_some((place, review.by))
+        review.request == opened.id && hearing.key(review, &text, place).is_ok()
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::super::approvals::{Counted, Counting};
 use super::super::built::Built;
+use super::super::key::CanonicalKey;
 use super::super::name::Name;
+use super::super::policy::KeyOf;
 use super::super::statement::Text;
 use super::super::view::Place;
 use super::Failure;
@@ -48,9 +50,15 @@ impl Case<'_> {
     fn built(&mut self, submitted: Option<Place>) -> Option<Built> {
         let opened = self.opened();
         let demand = opened.channel.provenance.as_ref()?;
-        let at = submitted?.at;
+        let place = submitted?;
+        // Inv. 8: a builder's key speaks like a person's, where the request stands.
+        let (view, now) = (self.by().view, self.now());
+        let counts = |key: &CanonicalKey, known: &KeyOf| {
+            known.counts_at(place.at) && !view.is_suspended(key, place.index, now)
+        };
+        let builders = demand.builders(opened.policy, counts);
         let envelopes = opened.bundle.provenance.iter().map(|envelope| envelope.0.as_slice());
-        let built = Built::of(opened.policy, demand, &opened.request, envelopes, at, self.by().limits);
+        let built = Built::of(opened.policy, demand, &opened.request, envelopes, &builders, self.by().limits);
         for failure in &built.failures {
             self.fail(failure.clone().into());
         }

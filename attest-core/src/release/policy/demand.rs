@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::key::CanonicalKey;
 use super::super::name::{Name, Words};
 use super::super::provenance::{Builder, Parameter, Place, ProvenanceRule, Refs};
-use super::Policy;
-use crate::Timestamp;
+use super::{KeyOf, Policy};
 
 /// What must vouch for a build. Nothing is allowed that is not named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,11 +79,11 @@ impl ProvenanceDemand {
         })
     }
 
-    /// The builders, with those of their keys that count at this time.
+    /// The builders, with those of their keys that count.
     #[must_use]
-    pub fn builders(&self, policy: &Policy, at: Timestamp) -> Vec<Builder> {
+    pub fn builders(&self, policy: &Policy, counts: impl Fn(&CanonicalKey, &KeyOf) -> bool) -> Vec<Builder> {
         let one = |(name, id): (&Name, &Words)| {
-            let own = policy.keys().filter(|(_, known)| known.identity == *name && known.counts_at(at));
+            let own = policy.keys().filter(|(key, known)| known.identity == *name && counts(key, known));
             Builder { id: id.to_string(), keys: own.map(|(key, _)| key.clone()).collect() }
         };
         self.builders.iter().map(one).collect()

@@ -3,10 +3,11 @@
 use attest_core::reference::Golden;
 use attest_core::reference::corim::{SignedCorim, profile};
 use attest_core::release::form;
-use attest_core::release::policy::Purpose;
-use attest_core::release::provenance::{Dependency, Provenance};
+use attest_core::release::policy::{KeyOf, Purpose};
+use attest_core::release::provenance::{Builder, Dependency, Provenance, ProvenanceRule};
 use attest_core::release::request::Request;
-use attest_core::release::{ObjectId, Policy};
+use attest_core::release::view::Mark;
+use attest_core::release::{CanonicalKey, ObjectId};
 
 use super::known::Known;
 use super::short;
@@ -46,7 +47,7 @@ impl Change {
 
     fn alone(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
         let request = known.request(id)?;
-        let policy = known.view.policy_named(&request.policy).cloned();
+        let rule = Self::rule(known, id, &request);
         let mut source = Vec::new();
         for envelope in request.provenance.clone() {
             let limits = known.limits;
@@ -54,27 +55,34 @@ impl Change {
                 source.push(Source::CountsNot("provenance_envelope_missing".to_owned()));
                 continue;
             };
-            source.push(Self::source(&request, policy.as_ref(), &bytes, &limits));
+            source.push(Self::source(rule.as_ref(), &bytes, &limits));
         }
         let golden = Self::golden(known, &request)?;
         Ok(Self { id, request, golden, source, before: None })
     }
 
+    /// What its channel wants of a build, and the keys of builders that count.
+    fn rule(known: &Known, id: ObjectId, request: &Request) -> Option<(ProvenanceRule, Vec<Builder>)> {
+        let (view, now) = (&known.view, known.now);
+        let policy = view.policy_named(&request.policy)?;
+        let demand = policy.channel(&request.family, &request.channel)?.provenance.as_ref()?;
+        let index = view.place(Mark::Submitted, &id).map_or(view.head().size, |place| place.index);
+        let counts = |key: &CanonicalKey, known: &KeyOf| {
+            known.counts_at(request.not_before) && !view.is_suspended(key, index, now)
+        };
+        Some((demand.rule()?, demand.builders(policy, counts)))
+    }
+
     fn source(
-        request: &Request,
-        policy: Option<&Policy>,
+        rule: Option<&(ProvenanceRule, Vec<Builder>)>,
         envelope: &[u8],
         limits: &attest_core::Limits,
     ) -> Source {
-        let demand = policy.and_then(|policy| {
-            let demand = policy.channel(&request.family, &request.channel)?.provenance.as_ref()?;
-            Some((demand.rule()?, demand.builders(policy, request.not_before)))
-        });
-        let Some((rule, builders)) = demand else {
+        let Some((rule, builders)) = rule else {
             return Source::CountsNot("no rule asks for it".to_owned());
         };
-        match Provenance::verify(envelope, &builders, limits) {
-            Ok(provenance) => Source::Counts(provenance.source(&rule).into_iter().cloned().collect()),
+        match Provenance::verify(envelope, builders, limits) {
+            Ok(provenance) => Source::Counts(provenance.source(rule).into_iter().cloned().collect()),
             Err(error) => Source::CountsNot(error.code().to_owned()),
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::release::object::Object as _;
 
 #[test]
 fn inv11_an_emergency_lapses_by_itself() {
@@ -116,5 +117,35 @@ fn inv12_an_approver_does_not_review() {
     play.review("bob");
     assert_ne!(play.weighed().unwrap().standing(), Standing::Full);
     play.review("dave");
+    assert_eq!(play.weighed().unwrap().standing(), Standing::Full);
+}
+
+#[test]
+fn inv11_reviews_without_end_take_nobodys_place() {
+    let mut play = Play::new(History::new()).emergency();
+    play.all();
+    play.review("dave");
+    // The log's keeper writes down what dave never said, and what he says too late.
+    let many = |play: &mut Play, by: &str| {
+        for number in 0..300 {
+            let mut review = ReviewStatement {
+                format: ReviewStatement::FORMAT.to_owned(),
+                authority: play.request.authority,
+                request: play.id(),
+                finding: words(&format!("number {number} of {by}")),
+                by: name("dave"),
+                signature: String::new(),
+            };
+            let text = Text::review(&review, play.described()).unwrap();
+            review.signature = armored::<ReviewStatement>(&signer(by), &text);
+            play.reviews.push(bytes(&review));
+            let review = play.history.keep(&review);
+            play.history.write(Event::Reviewed { review, request: play.id() });
+        }
+    };
+    many(&mut play, "bob");
+    play.history.clock += 3 * DAY;
+    many(&mut play, "dave");
+    play.reviews.reverse();
     assert_eq!(play.weighed().unwrap().standing(), Standing::Full);
 }

@@ -137,3 +137,25 @@ fn inv8_a_key_that_a_root_quorum_says_was_lost() {
     );
     assert_eq!(later.wrong(), ["release_quorum_missing"], "but one may learn that it was lost before");
 }
+
+#[test]
+fn inv8_a_build_by_a_builder_whose_key_is_lost() {
+    let key = ObjectId::of(&spki(20));
+    let suspend = |history: &mut History, from_index: u64| {
+        let until = at(history.clock + DAY);
+        history.revoke(&revocation("dave", Revoked::Key { spki_sha256: key, from_index, until }));
+    };
+    let mut play = Play::whole(History::new());
+    suspend(&mut play.history, 2);
+    assert!(play.weighed().is_ok(), "the request stands before");
+    let mut play = Play::whole(History::new());
+    suspend(&mut play.history, 0);
+    assert_eq!(play.wrong()[0], "provenance_not_signed");
+    let until = play.history.clock + DAY;
+    assert!(play.weighed_at(until).is_ok(), "nobody said more for as long");
+    let mut play = Play::whole(History::new());
+    let mut second = second_policy();
+    second.compromised.insert(key, 0);
+    play.history.succeed(&second, &["alice", "bob"]);
+    assert_eq!(play.wrong()[0], "provenance_not_signed", "for good");
+}
