@@ -78,9 +78,21 @@ pub enum Error {
     /// The log names a request that cannot be put together.
     #[error("the request {0}: {1}")]
     Request(String, String),
+    /// What one request names is more than is looked at.
+    #[error("the request's objects are more than {most} bytes")]
+    RequestTooLarge {
+        /// How many may be.
+        most: usize,
+    },
     /// The log says of a request that something else was signed for it than this signer has.
     #[error("the log names other signatures for {0} than this signer made")]
     SignedByAnother(String),
+    /// Nobody knows so often whether the HSM signed.
+    #[error("{most} attempts were made for the request")]
+    TooManyAttempts {
+        /// How many may be.
+        most: u32,
+    },
     /// More than a log and its objects take.
     #[error("the release service has more than {most} bytes to tell")]
     TooMuch {
@@ -126,7 +138,9 @@ impl Error {
             Self::LogForked { .. } => "signer_log_forked",
             Self::Object(error) => error.code(),
             Self::Request(..) => "signer_request",
+            Self::RequestTooLarge { .. } => "signer_request_too_large",
             Self::SignedByAnother(_) => "signer_signed_by_another",
+            Self::TooManyAttempts { .. } => "signer_too_many_attempts",
             Self::TooMuch { .. } => "signer_too_much",
             Self::View(error) => error.code(),
             Self::Withheld(_) => "signer_withheld",

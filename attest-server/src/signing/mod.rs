@@ -14,11 +14,12 @@ mod remote;
 mod replica;
 mod turn;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use attest_core::Limits;
 use attest_core::release::ObjectId;
+use attest_core::{Limits, Timestamp};
 
 pub use self::config::{ConfigError, SignerConfig};
 pub use self::error::{Error, Unreached};
@@ -70,6 +71,8 @@ pub struct Signing<A> {
     holder: Box<dyn Holder>,
     replica: Replica,
     journal: Journal,
+    /// The last second of each request that was looked at, so that those which are over are not asked for again.
+    not_after: BTreeMap<ObjectId, Timestamp>,
     images: Option<PathBuf>,
     limits: Limits,
     // Held until the process ends.
@@ -92,7 +95,8 @@ impl<A: Authority> Signing<A> {
         let limits = Limits::DEFAULT;
         let replica = Replica::open(folder, pin)?;
         let journal = Journal::open(folder)?;
-        Ok(Self { authority, holder, replica, journal, images, limits, _lock: lock })
+        let not_after = BTreeMap::new();
+        Ok(Self { authority, holder, replica, journal, not_after, images, limits, _lock: lock })
     }
 
     /// What is remembered about a request.

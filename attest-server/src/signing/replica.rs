@@ -35,7 +35,17 @@ pub(super) struct Replica {
     objects: BTreeMap<ObjectId, Vec<u8>>,
     /// Bytes of both.
     held: usize,
+    /// What the request that is looked at brought along.
+    brought: Brought,
     known: Option<Arc<Known>>,
+}
+
+/// Objects that are let go after the request that brought them; what replays need, and published bundles, stay.
+#[derive(Debug, Default)]
+struct Brought {
+    is_looking: bool,
+    ids: Vec<ObjectId>,
+    bytes: usize,
 }
 
 /// What the log comes to under one checkpoint.
@@ -54,6 +64,8 @@ pub(super) struct Known {
 const MOST_BYTES: usize = 2 << 30;
 /// What a leaf takes besides its bytes.
 const OVERHEAD: usize = 64;
+/// What one request may bring: a bundle, and artifacts that are signed as they are. Whoever asks for more keeps nobody else waiting.
+const MOST_OF_REQUEST: usize = 256 << 20;
 
 const FOLDER: &str = "log";
 const SEEN: &str = "seen.json";
@@ -67,7 +79,8 @@ impl Replica {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { pin, disk, seen, leaves: Vec::new(), objects: BTreeMap::new(), held: 0, known: None })
+        let (leaves, objects, brought) = (Vec::new(), BTreeMap::new(), Brought::default());
+        Ok(Self { pin, disk, seen, leaves, objects, held: 0, brought, known: None })
     }
 
     /// Asks for what is new, and replays all of it if something is.
@@ -94,9 +107,11 @@ impl Replica {
             if more.is_empty() {
                 return Err(Error::Withheld(format!("leaf {}", self.leaves.len())));
             }
-            self.hold(bytes(&more))?;
-            for entry in &more {
-                self.needed(authority, entry, limits)?;
+            let held = bytes(&more);
+            self.hold(held)?;
+            if let Err(error) = more.iter().try_for_each(|entry| self.needed(authority, entry, limits)) {
+                self.held = self.held.saturating_sub(held);
+                return Err(error);
             }
             self.leaves.extend(more);
         }
@@ -164,7 +179,7 @@ impl Replica {
         }
         match authority.object(id)?.filter(|bytes| ObjectId::of(bytes) == *id) {
             Some(bytes) => {
-                self.hold(bytes.len())?;
+                self.bring(id, bytes.len())?;
                 self.objects.insert(*id, bytes);
                 Ok(true)
             }
@@ -173,8 +188,40 @@ impl Replica {
     }
 
     fn hold(&mut self, bytes: usize) -> Result<(), Error> {
-        self.held = self.held.saturating_add(bytes);
-        if self.held > MOST_BYTES { Err(Error::TooMuch { most: MOST_BYTES }) } else { Ok(()) }
+        let held = self.held.saturating_add(bytes);
+        if held > MOST_BYTES {
+            return Err(Error::TooMuch { most: MOST_BYTES });
+        }
+        self.held = held;
+        Ok(())
+    }
+
+    fn bring(&mut self, id: &ObjectId, bytes: usize) -> Result<(), Error> {
+        if !self.brought.is_looking {
+            return self.hold(bytes);
+        }
+        let brought = self.brought.bytes.saturating_add(bytes);
+        if brought > MOST_OF_REQUEST {
+            return Err(Error::RequestTooLarge { most: MOST_OF_REQUEST });
+        }
+        self.hold(bytes)?;
+        self.brought.bytes = brought;
+        self.brought.ids.push(*id);
+        Ok(())
+    }
+
+    /// One request is looked at now: what it brings is let go after it.
+    pub(super) fn look(&mut self) {
+        self.let_go();
+        self.brought.is_looking = true;
+    }
+
+    pub(super) fn let_go(&mut self) {
+        let brought = std::mem::take(&mut self.brought);
+        for id in &brought.ids {
+            self.objects.remove(id);
+        }
+        self.held = self.held.saturating_sub(brought.bytes);
     }
 
     pub(super) const fn objects(&self) -> &BTreeMap<ObjectId, Vec<u8>> {
@@ -220,6 +267,64 @@ mod tests {
         fn signed(&mut self, _: &ObjectId, _: &[Vec<u8>]) -> Result<(), Unreached> {
             Ok(())
         }
+    }
+
+    /// A service that has one size of objects.
+    struct Objects(Vec<Vec<u8>>);
+
+    impl Authority for Objects {
+        fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached> {
+            Err(Unreached(String::new()))
+        }
+
+        fn leaves(&mut self, _: u64) -> Result<Vec<Vec<u8>>, Unreached> {
+            Ok(Vec::new())
+        }
+
+        fn object(&mut self, id: &ObjectId) -> Result<Option<Vec<u8>>, Unreached> {
+            Ok(self.0.iter().find(|object| ObjectId::of(object) == *id).cloned())
+        }
+
+        fn attempt(&mut self, _: &ObjectId, _: u32) -> Result<(), Unreached> {
+            Ok(())
+        }
+
+        fn signed(&mut self, _: &ObjectId, _: &[Vec<u8>]) -> Result<(), Unreached> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a47_what_a_request_brings_is_let_go_and_has_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut replica = Replica::open(folder.path(), ObjectId::of(b"")).unwrap();
+        let stays = b"of a replay".to_vec();
+        let half = MOST_OF_REQUEST / 2;
+        let ids = |objects: &[Vec<u8>]| objects.iter().map(|o| ObjectId::of(o)).collect::<Vec<_>>();
+        let mut service = Objects(vec![stays.clone(), vec![0; half], vec![0; half - 1], vec![0; 2]]);
+        let all = ids(&service.0);
+        assert!(replica.want(&mut service, &all[0]).unwrap());
+        for _ in 0..9 {
+            replica.look();
+            for id in &all[..3] {
+                assert!(replica.want(&mut service, id).unwrap());
+            }
+            assert_eq!(replica.want(&mut service, &all[3]).unwrap_err().code(), "signer_request_too_large");
+        }
+        replica.let_go();
+        assert_eq!((replica.held, replica.objects.len()), (stays.len(), 1));
+        assert!(replica.objects.contains_key(&all[0]));
+    }
+
+    #[test]
+    fn a47_what_is_not_held_is_not_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut replica = Replica::open(folder.path(), ObjectId::of(b"")).unwrap();
+        replica.hold(MOST_BYTES - 1).unwrap();
+        for _ in 0..3 {
+            assert_eq!(replica.hold(2).unwrap_err().code(), "signer_too_much");
+        }
+        replica.hold(1).unwrap();
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use attest_core::Limits;
 use attest_core::release::assemble::{self, Said, assemble};
 use attest_core::release::bundle::signature_list;
 use attest_core::release::catalogue::{Catalogue, Floors};
@@ -12,6 +11,7 @@ use attest_core::release::policy::{Custody, Purpose, SigningKey};
 use attest_core::release::request::{Request, ToSign};
 use attest_core::release::view::LogView;
 use attest_core::release::{ObjectId, object};
+use attest_core::{Limits, Timestamp};
 
 use super::journal::Entry;
 use super::replica::Known;
@@ -64,13 +64,16 @@ impl<A: Authority> Signing<A> {
     pub fn turn(&mut self) -> Result<Vec<Report>, Error> {
         self.check_counter()?;
         let known = self.replica.refresh(&mut self.authority, &self.limits)?;
-        let (open, mut reports) = self.open_requests(&known.said);
+        let (open, mut reports) = self.open_requests(&known);
         if open.is_empty() {
             return Ok(reports);
         }
         let floors = self.floors(&known)?;
         for id in open {
-            match self.request(&id, &known, &floors) {
+            self.replica.look();
+            let told = self.request(&id, &known, &floors);
+            self.replica.let_go();
+            match told {
                 Ok(report) => reports.extend(report),
                 Err(error) => reports.push(Report::Failed { request: id, error }),
             }
@@ -79,21 +82,52 @@ impl<A: Authority> Signing<A> {
     }
 
     /// Requests for which there is something to do, and those for which something else was signed.
-    fn open_requests(&self, said: &Said) -> (Vec<ObjectId>, Vec<Report>) {
+    fn open_requests(&mut self, known: &Known) -> (Vec<ObjectId>, Vec<Report>) {
         let (mut open, mut reports) = (Vec::new(), Vec::new());
-        for (id, about) in said.requests() {
+        for (id, about) in known.said.requests() {
             let own = self.journal.entry(id).and_then(Entry::signatures);
+            let failed = |error| Report::Failed { request: *id, error };
             match (about.signatures, own) {
-                (None, _) => open.push(*id),
+                (None, _) if known.view.revoked(id).is_some() => {}
+                // What was signed in time is handed in at any time.
+                (None, Some(_)) => open.push(*id),
+                (None, None) => match self.is_over(id) {
+                    Ok(true) => {}
+                    Ok(false) => open.push(*id),
+                    Err(error) => reports.push(failed(error)),
+                },
                 // What was handed in and written down is what was made here.
                 (Some(logged), Some(own)) if signatures_id(&own) != logged => {
-                    let error = Error::SignedByAnother(id.to_string());
-                    reports.push(Report::Failed { request: *id, error });
+                    reports.push(failed(Error::SignedByAnother(id.to_string())));
                 }
                 (Some(_), _) => {}
             }
         }
         (open, reports)
+    }
+
+    /// Whether a request's time is over: its own bytes say so, and nothing else of it is asked for.
+    fn is_over(&mut self, id: &ObjectId) -> Result<bool, Error> {
+        let not_after = match self.not_after.get(id) {
+            Some(known) => *known,
+            None => {
+                self.replica.look();
+                let told = self.last_second(id);
+                self.replica.let_go();
+                let told = told?;
+                self.not_after.insert(*id, told);
+                told
+            }
+        };
+        Ok(clock::now() > not_after)
+    }
+
+    fn last_second(&mut self, id: &ObjectId) -> Result<Timestamp, Error> {
+        self.replica.need(&mut self.authority, id)?;
+        let bytes = self.replica.objects().get(id).map(Vec::as_slice).unwrap_or_default();
+        let request = Request::parse(bytes, &self.limits);
+        let request = request.map_err(|error| Error::Request(id.to_string(), error.to_string()))?;
+        Ok(request.not_after)
     }
 
     /// What families have reached. Bundles that are withheld raise nothing here; verifiers refuse what falls below.

@@ -1,10 +1,13 @@
 //! What is not signed, and why.
 
+use std::time::Duration;
+
+use attest_core::Timestamp;
 use attest_core::release::form::{ReleaseKey, corim, cose};
 use attest_core::release::policy::Purpose;
 use attest_core::release::request::ToSign;
 
-use crate::organisation::{id_of, revocation};
+use crate::organisation::{id_of, now, revocation};
 use crate::stage::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,9 +25,21 @@ async fn a72_what_people_did_not_approve() {
     let mut dave = stage.client("dave").await;
     let revokes = attest_core::release::statement::Revoked::Request(id_of(&one));
     dave.revoke_with(&revocation("dave", "dave", stage.site.pin, revokes)).await.unwrap();
-    let told = turn().await;
-    assert!(told.contains("release_revoked"), "{told}");
+    assert_eq!(turn().await, "", "passed over");
     assert_eq!(token.calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a47_requests_that_are_over_are_passed_over() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let token = Token::new(&[]);
+    let turn = async || word(&stage.turns(&token, None, None).await.unwrap());
+    let (mut over, objects) = stage.request("over", &release_key(&spki()));
+    over.not_after = Timestamp::from_unix(now() + 3);
+    stage.ask(&over, objects, &["alice"]).await;
+    assert_eq!(turn().await, "release_quorum_missing");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(turn().await, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
