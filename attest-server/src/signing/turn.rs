@@ -9,14 +9,17 @@ use attest_core::release::evaluate::{Failure, Now, Quorate, Weighing, quorate};
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::policy::{Custody, Purpose, SigningKey};
 use attest_core::release::request::{Request, ToSign};
-use attest_core::release::view::LogView;
-use attest_core::release::{ObjectId, object};
+use attest_core::release::view::{LogView, Mark};
+use attest_core::release::{ObjectId, Policy, object};
 use attest_core::{Limits, Timestamp};
 
 use super::journal::Entry;
 use super::replica::Known;
 use super::{Authority, Error, Signing};
 use crate::{clock, file};
+
+/// How often the HSM is asked for one request, whatever the service lets through.
+const ATTEMPTS: u32 = 16;
 
 /// What became of a request in a turn.
 #[derive(Debug)]
@@ -92,8 +95,8 @@ impl<A: Authority> Signing<A> {
                 // What was signed in time is handed in at any time.
                 (None, Some(_)) => open.push(*id),
                 (None, None) => match self.is_over(id) {
-                    Ok(true) => {}
-                    Ok(false) => open.push(*id),
+                    Ok(true) if about.attempts == 0 => {}
+                    Ok(_) => open.push(*id),
                     Err(error) => reports.push(failed(error)),
                 },
                 // What was handed in and written down is what was made here.
@@ -189,10 +192,18 @@ impl<A: Authority> Signing<A> {
                 if entry.signature(at).is_some() {
                     continue;
                 }
+                let failures = over(request, &known.view, clock::now());
+                if !failures.is_empty() {
+                    return Ok(Some(Report::NotQuorate { request: id, failures }));
+                }
                 // Inv. 2: an attempt serves for one question. It is over when the HSM was asked under it, and when one stands in the log of
                 // which nothing is known here.
                 if entry.attempt == 0 || entry.used || logged > entry.attempt {
-                    entry.attempt = entry.attempt.max(logged).saturating_add(1);
+                    let next = entry.attempt.max(logged).saturating_add(1);
+                    if next > ATTEMPTS {
+                        return Err(Error::TooManyAttempts { most: ATTEMPTS });
+                    }
+                    entry.attempt = next;
                     (entry.used, entry.asked) = (false, None);
                     self.journal.write(&id, &entry)?;
                 }
@@ -293,6 +304,23 @@ impl<A: Authority> Signing<A> {
         let known = before.saturating_add(u64::from(has_signed));
         if used == known { Ok(()) } else { Err(Error::HsmCounter { used, known }) }
     }
+}
+
+/// Why the HSM is not asked at this time. An attempt is no right to sign for good: gates ask when it was made, and this, what holds now.
+fn over(request: &Request, view: &LogView, now: Timestamp) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let followed = view.policy();
+    if followed.map(Policy::id) != Some(request.policy) {
+        failures.push(Failure::PolicyNotFollowed { index: view.head().size });
+    }
+    if let Some(expired) = followed.map(|policy| policy.document().expires).filter(|last| now > *last) {
+        failures.push(Failure::PolicyExpired { expired, at: now });
+    }
+    let (from, until) = (request.not_before, request.not_after);
+    if now > until {
+        failures.push(Failure::Window { mark: Mark::Attempted, at: now, from, until });
+    }
+    failures
 }
 
 /// The signer weighs no emergency by its clock: that is for those who take it in.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use attest_core::Timestamp;
 use attest_core::release::form::{ReleaseKey, corim, cose};
-use attest_core::release::policy::Purpose;
+use attest_core::release::policy::{PolicyDocument, Purpose};
 use attest_core::release::request::ToSign;
 
-use crate::organisation::{id_of, now, revocation};
+use crate::organisation::{bytes, id_of, now, revocation, succession};
 use crate::stage::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +40,60 @@ async fn a47_requests_that_are_over_are_passed_over() {
     assert_eq!(turn().await, "release_quorum_missing");
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(turn().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_an_attempt_is_no_right_to_sign_for_good() {
+    for (told, of_policy, of_request) in [("release_window", 999, 10), ("release_policy_expired", 10, 999)] {
+        let began = now();
+        let until = |seconds| Timestamp::from_unix(began + seconds);
+        let expires = until(of_policy).utc().to_string();
+        let stage = Stage::new(&spki(), |policy| policy["expires"] = expires.into()).await;
+        let (mut request, objects) = stage.request("late", &release_key(&spki()));
+        request.not_after = until(of_request);
+        stage.ask(&request, objects, &["alice", "bob"]).await;
+        let token = Token::new(&[]);
+        let turn = async |breaks| word(&stage.turns(&token, breaks, None).await.unwrap());
+        assert_eq!(turn(Some(Breaks::AfterAttempt)).await, "signer_authority");
+        assert_eq!(stage.logged(&request).await.0, 1, "in time");
+        tokio::time::sleep(Duration::from_secs((began + 11).saturating_sub(now()))).await;
+        assert_eq!(turn(None).await, told);
+        assert_eq!(token.calls(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_an_attempt_is_no_right_to_sign_under_another_policy() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, _) = stage.quorate("old").await;
+    let token = Token::new(&[]);
+    let broken = stage.turns(&token, Some(Breaks::AfterAttempt), None).await.unwrap();
+    assert_eq!(word(&broken), "signer_authority");
+    assert_eq!(stage.logged(&request).await.0, 1);
+    let mut next = stage.site.policy.clone();
+    next["version"] = 2.into();
+    next["previous"] = stage.site.pin.to_string().into();
+    let next: PolicyDocument = serde_json::from_value(next).unwrap();
+    let words = ["alice", "bob"].iter().map(|who| bytes(&succession(who, &next))).collect();
+    let index = stage.client("alice").await.succeed(bytes(&next), words).await.unwrap().index;
+    stage.published(index).await;
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "release_policy_not_followed");
+    assert_eq!(token.calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_the_signer_itself_makes_so_many_attempts() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let (request, _) = stage.quorate("again").await;
+    let mut signer = stage.client("signer").await;
+    let mut last = 0;
+    for number in 1..=16 {
+        last = signer.attempt(&request, number).await.unwrap().index;
+    }
+    stage.published(last).await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signer_too_many_attempts");
+    assert_eq!(token.calls(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
