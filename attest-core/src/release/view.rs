@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::control::Compensation;
 pub use self::error::{Error, PassedOver};
-pub use self::ledger::Ledger;
+pub use self::ledger::{Ledger, not_antedated};
 pub use self::missing::missing;
 pub use self::recovery::Pending;
 use super::key::CanonicalKey;

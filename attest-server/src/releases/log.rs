@@ -251,6 +251,9 @@ impl Log {
         if view.time() < mark.seen_at {
             return Err(Error::Older { got: view.time(), known: mark.seen_at });
         }
+        if let Some(next) = usize::try_from(mark.size).ok().and_then(|size| entries.get(size)) {
+            view::not_antedated(mark.size, next, mark.seen_at, limits)?;
+        }
         Ok(view)
     }
 

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use attest_core::Limits;
 use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::audit::tree::Frontier;
 use attest_core::release::assemble::Said;
@@ -13,6 +12,7 @@ use attest_core::release::catalogue::Floors;
 use attest_core::release::leaf::Leaf;
 use attest_core::release::view::{self, LogView};
 use attest_core::release::{ObjectId, object};
+use attest_core::{Limits, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Authority, Error};
@@ -24,6 +24,9 @@ use crate::disk::Disk;
 struct Seen {
     size: u64,
     root: String,
+    /// When witnesses signed it last, in seconds.
+    #[serde(default)]
+    seen_at: u64,
 }
 
 /// Leaves and objects, and what was seen of them before.
@@ -154,12 +157,18 @@ impl Replica {
         let before = self.leaves.get(..size).ok_or_else(forked)?;
         let appended =
             Frontier::new().append(before.iter().map(Vec::as_slice), limits).map_err(view::Error::from)?;
-        if appended.head.root.to_string() == seen.root { Ok(()) } else { Err(forked()) }
+        if appended.head.root.to_string() == seen.root { Ok(()) } else { Err(forked()) }?;
+        if let Some(next) = self.leaves.get(size) {
+            view::not_antedated(seen.size, next, Timestamp::from_unix(seen.seen_at), limits)?;
+        }
+        Ok(())
     }
 
     fn remember(&mut self, view: &LogView) -> Result<(), Error> {
-        let seen = Seen { size: view.head().size, root: view.head().root.to_string() };
-        if self.seen.as_ref().is_none_or(|before| before.size < seen.size) {
+        let seen_at = view.time().unix();
+        let seen = Seen { size: view.head().size, root: view.head().root.to_string(), seen_at };
+        let is_more = |before: &Seen| (before.size, before.seen_at) < (seen.size, seen.seen_at);
+        if self.seen.as_ref().is_none_or(is_more) {
             self.disk.put(SEEN, &serde_json::to_vec(&seen).map_err(std::io::Error::other)?)?;
             self.disk.settle()?;
             self.seen = Some(seen);

@@ -291,6 +291,18 @@ async fn a67b_a_log_that_is_held_back_is_said() {
 }
 
 #[tokio::test]
+async fn a67b_a_leaf_with_an_old_time_is_refused_and_said() {
+    let mut fleet = Fleet::with(3_600, |_| {}, |_| {}).await;
+    let leaves = fleet.organisation.leaves();
+    assert!(fleet.is_healthy().await);
+    // Witnesses saw the log just now, and whoever keeps it writes as if it were an hour ago.
+    fleet.organisation.note(b"an old key's word");
+    fleet.organisation.publish();
+    fleet.until("an alert", async |fleet| !fleet.is_healthy().await).await;
+    assert_eq!(fleet.state().await.leaves, leaves, "what was known stays in force");
+}
+
+#[tokio::test]
 async fn a68_two_witnessed_histories_refuse_both_for_good() {
     let mut fleet = Fleet::new(|organisation| {
         organisation.release(&golden(true), "stable");

@@ -155,6 +155,14 @@ async fn a68_a_log_that_is_shorter_or_another_than_before() {
     told["size"] = (size - 1).into();
     std::fs::write(&seen, told.to_string()).unwrap();
     assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "signer_log_forked");
+    std::fs::write(&seen, &text).unwrap();
+    stage.turns(&token, None, None).await.unwrap();
+    // Witnesses saw it an hour from now: what is written behind it has an old time.
+    let mut told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    told["seen_at"] = (told["seen_at"].as_u64().unwrap() + 3_600).into();
+    std::fs::write(&seen, told.to_string()).unwrap();
+    stage.quorate("later").await;
+    assert_eq!(stage.turns(&token, None, None).await.unwrap_err().code(), "view_leaf_antedated");
     std::fs::write(&seen, text).unwrap();
     stage.turns(&token, None, None).await.unwrap();
 }

@@ -9,6 +9,16 @@ use crate::release::object;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A leaf that is older than what was there before it.
+    #[error("leaf {index} is from {at}, and witnesses saw the leaves before it at {seen_at}", at = .at.utc(), seen_at = .seen_at.utc())]
+    Antedated {
+        /// Which.
+        index: u64,
+        /// Its time.
+        at: Timestamp,
+        /// Theirs.
+        seen_at: Timestamp,
+    },
     /// The log did not say this.
     #[error(transparent)]
     Checkpoint(#[from] checkpoint::Error),
@@ -79,6 +89,7 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Antedated { .. } => "view_leaf_antedated",
             Self::Checkpoint(error) => error.code(),
             Self::FirstLeaf { .. } => "view_first_leaf",
             Self::Leaf { error, .. } => error.code(),

@@ -9,13 +9,26 @@ use crate::audit::checkpoint::SignedCheckpoint;
 use crate::audit::tree::{Hash, TreeHead};
 use crate::audit::witness::WitnessedCheckpoint;
 use crate::release::key::CanonicalKey;
+use crate::release::leaf::Leaf;
+use crate::release::object;
 use crate::release::policy::Policy;
 use crate::release::speaker::{self, Hearing};
 use crate::release::statement::{Statement, Text};
 use crate::{Limits, Timestamp};
 
-/// How far the log's clock may be ahead of the witnesses', in seconds.
+/// How far the log's clock and the witnesses' may differ, in seconds.
 const CLOCKS: u64 = 600;
+
+/// Whether the leaf at `index` was written after witnesses were seen to sign the tree of those before it, as far as clocks agree: with an old time
+/// whoever keeps the log lets expired keys speak. No leaf behind it is earlier.
+///
+/// # Errors
+/// [`Error::Antedated`], and [`Error::Leaf`] for what is none.
+pub fn not_antedated(index: u64, entry: &[u8], seen_at: Timestamp, limits: &Limits) -> Result<(), Error> {
+    let leaf: Leaf = object::read(entry, limits).map_err(|error| Error::Leaf { index, error })?;
+    let at = leaf.at;
+    if at.plus(CLOCKS) < seen_at { Err(Error::Antedated { index, at, seen_at }) } else { Ok(()) }
+}
 
 /// A log that is replayed leaf by leaf, before any witness saw it. By this its keeper turns away what would not count anyway. No verifier believes
 /// it: it becomes a [`LogView`] by a witnessed checkpoint of exactly its leaves, and in no other way.

@@ -46,6 +46,21 @@ fn a_log_is_replayed_to_its_checkpoint() {
 }
 
 #[test]
+fn a67b_a_leaf_that_is_older_than_what_was_there_before_it() {
+    let mut history = History::new();
+    let index = history.write(Event::Attempted { request: id("late") });
+    let leaf = history.leaves.last().unwrap();
+    let limits = crate::Limits::DEFAULT;
+    let written = NOW + 1;
+    assert_eq!(not_antedated(index, leaf, at(written + 600), &limits), Ok(()));
+    assert_eq!(
+        not_antedated(index, leaf, at(written + 601), &limits),
+        Err(Error::Antedated { index, at: at(written), seen_at: at(written + 601) })
+    );
+    assert!(matches!(not_antedated(7, b"none", at(0), &limits), Err(Error::Leaf { index: 7, .. })));
+}
+
+#[test]
 fn a72_a_leaf_left_out_added_or_moved() {
     let mut history = History::new();
     for at in 0..3 {
