@@ -51,7 +51,7 @@ fn a67b_a_leaf_that_is_older_than_what_was_there_before_it() {
     let index = history.write(Event::Attempted { request: id("late") });
     let leaf = history.leaves.last().unwrap();
     let limits = crate::Limits::DEFAULT;
-    let written = NOW + 1;
+    let written = NOW + 2;
     assert_eq!(not_antedated(index, leaf, at(written + 600), &limits), Ok(()));
     assert_eq!(
         not_antedated(index, leaf, at(written + 601), &limits),
