@@ -128,6 +128,7 @@ pub struct Running {
     http_task: JoinHandle<()>,
     purge_task: JoinHandle<()>,
     follow_task: Option<JoinHandle<()>>,
+    clock_task: Option<JoinHandle<()>>,
     authority_tasks: Option<authority::Tasks>,
 }
 
@@ -211,6 +212,10 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     });
     let (health, routes) = routes(&shared, releases).await?;
     let follow_task = follower.map(|follower| tokio::spawn(follower.run(health.clone(), stopped.clone())));
+    let clock_task = shared.authority.clone().map(|authority| {
+        let health = health.clone();
+        tokio::spawn(async move { authority.watch_clock(health).await })
+    });
     let grpc_task = tokio::spawn(serve_grpc(routes, grpc_listener, limits.clone(), stopped.clone()));
     let http_task = tokio::spawn(http::serve(http_listener.connections(), documents, stopped));
     let purge_task = tokio::spawn(purge(Arc::clone(&shared.store)));
@@ -228,6 +233,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         http_task,
         purge_task,
         follow_task,
+        clock_task,
         authority_tasks,
     })
 }
@@ -268,6 +274,9 @@ impl Running {
         self.purge_task.abort();
         let _ = self.http_task.await;
         if let Some(task) = self.follow_task {
+            let _ = task.await;
+        }
+        if let Some(task) = self.clock_task {
             let _ = task.await;
         }
         if let Some(tasks) = self.authority_tasks {

@@ -17,6 +17,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::State;
+use super::clocks::Clocks;
 use super::keeper::Job;
 use crate::fetch::Fetcher;
 use crate::log::{self, Files};
@@ -33,6 +34,7 @@ const OLD_SIZES: u32 = 4;
 /// Who asks.
 pub(super) struct Cosigning {
     pub(super) state: Arc<RwLock<State>>,
+    pub(super) clocks: Arc<Clocks>,
     pub(super) files: Files,
     /// Submission prefixes by the witnesses' names in the policy.
     pub(super) witnesses: BTreeMap<String, String>,
@@ -75,7 +77,9 @@ impl Cosigning {
         let mut pause = PAUSES.0;
         loop {
             let signed = self.written.borrow_and_update().clone();
-            let next = if self.round(&signed, &mut known).await {
+            let is_published = self.round(&signed, &mut known).await;
+            self.clocks.asked();
+            let next = if is_published {
                 pause = PAUSES.0;
                 self.refresh
             } else {
@@ -85,6 +89,7 @@ impl Cosigning {
             };
             tokio::select! {
                 changed = self.written.changed() => if changed.is_err() { return },
+                () = self.clocks.doubted() => {}
                 () = sleep(next) => {}
             }
         }
@@ -94,6 +99,7 @@ impl Cosigning {
     async fn round(&self, signed: &SignedCheckpoint, known: &mut BTreeMap<String, u64>) -> bool {
         let rules = self.rules().await;
         let Some((quorum, witnesses)) = rules else { return false };
+        let since = Instant::now();
         let mut asked = JoinSet::new();
         for (name, key) in witnesses {
             let Some(url) = self.witnesses.get(&name) else {
@@ -130,14 +136,29 @@ impl Cosigning {
                     continue;
                 }
             }
-            let witnessed = SignedCheckpoint::verify(note.as_bytes(), signed.log(), &Limits::DEFAULT)
-                .is_ok_and(|signed| WitnessedCheckpoint::verify(signed, &quorum).is_ok());
-            if witnessed {
+            if self.is_witnessed(&note, signed, &quorum, since) {
                 is_published = self.jobs.send(Job::Publish { note: note.clone() }).await.is_ok();
                 until.get_or_insert_with(|| Instant::now() + GRACE);
             }
         }
         is_published
+    }
+
+    /// Whether enough of them signed; then they said what time it is, too.
+    fn is_witnessed(
+        &self,
+        note: &str,
+        signed: &SignedCheckpoint,
+        quorum: &WitnessQuorum,
+        since: Instant,
+    ) -> bool {
+        let signed = SignedCheckpoint::verify(note.as_bytes(), signed.log(), &Limits::DEFAULT);
+        let Ok(witnessed) = signed.map(|signed| WitnessedCheckpoint::verify(signed, quorum)) else {
+            return false;
+        };
+        let Ok(witnessed) = witnessed else { return false };
+        self.clocks.hear(&witnessed, since);
+        true
     }
 
     /// The quorum of the policy that is followed, and its witnesses.

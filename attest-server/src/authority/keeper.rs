@@ -11,8 +11,9 @@ use attest_core::release::{Name, ObjectId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::admit::{Admission, Admitted};
+use super::clocks::Clocks;
 use super::denials::Denials;
-use super::{Ask, Denied, Recorded, State, Who, not_before, role, state};
+use super::{Ask, Denied, Fault, Recorded, State, Who, not_before, role, state};
 use crate::clock;
 use crate::log::{Files, Published, Writer};
 
@@ -38,6 +39,7 @@ pub(super) enum Job {
 pub(super) struct Keeper {
     pub(super) writer: Writer,
     pub(super) state: Arc<RwLock<State>>,
+    pub(super) clocks: Arc<Clocks>,
     pub(super) files: Files,
     pub(super) denials: Denials,
     pub(super) signer_name: Option<Name>,
@@ -166,9 +168,17 @@ impl Keeper {
         let admitted = role::check(who, ask.call(), state, signer)
             .and_then(|()| role::check_family(who, ask, state, signer))
             .and_then(|()| admission.admit(ask));
+        let admitted = match admitted {
+            Ok(Admitted::Already(place)) => return Ok(Ok(Recorded { place, already: true })),
+            Ok(Admitted::New { event, objects }) => Ok((event, objects)),
+            Err(denied) => Err(denied),
+        };
+        // By a right clock what is turned away may count, and what counts may not.
+        if let Err(off) = self.clocks.check(now, at) {
+            return Ok(Err(Denied::new(Fault::Log, off.code(), off)));
+        }
         match admitted {
-            Ok(Admitted::Already(place)) => Ok(Ok(Recorded { place, already: true })),
-            Ok(Admitted::New { event, objects }) => {
+            Ok((event, objects)) => {
                 for object in &objects {
                     self.writer.keep(object)?;
                 }
@@ -196,10 +206,7 @@ impl Keeper {
     ) -> Result<(), state::Error> {
         let Ok(because) = Name::try_from(denied.code) else { return Ok(()) };
         let (now, last) = (clock::now(), state.ledger().last_at());
-        if denied.fault == super::Fault::Log
-            || state.is_denied(object, &because)
-            || !self.denials.take(who, now)
-        {
+        if denied.fault == Fault::Log || state.is_denied(object, &because) || !self.denials.take(who, now) {
             return Ok(());
         }
         match leaf(&Event::Denied { object, because }) {

@@ -9,12 +9,14 @@
 //! | `keeper` | the one thread that writes |
 //! | `denials` | how much of what is turned away becomes a leaf |
 //! | `cosign` | asking witnesses, and publishing what enough of them signed |
+//! | `clocks` | what time it is by them: nothing is written while the own clock is off |
 //!
 //! No authority is made here. Whatever is let through is judged again by whoever verifies: with all keys of this server nobody makes a golden
 //! value trusted. What is turned away here would not have counted, and so only keeps the log small and the reasons near.
 
 mod admit;
 mod ask;
+mod clocks;
 mod cosign;
 mod denials;
 mod keeper;
@@ -36,6 +38,7 @@ pub(crate) use role::{Call, Who};
 pub(crate) use state::{Known, State, Told};
 
 use crate::log::{Files, Published};
+use clocks::Clocks;
 use keeper::Job;
 
 /// The authority as the services know it.
@@ -44,6 +47,7 @@ pub(crate) struct Authority {
     /// Bytes that wait to be written.
     budget: Arc<Semaphore>,
     state: Arc<RwLock<State>>,
+    clocks: Arc<Clocks>,
     files: Files,
     /// The log's own newest checkpoint: how far the log is written.
     written: watch::Receiver<SignedCheckpoint>,
@@ -103,6 +107,7 @@ impl Authority {
         let overloaded = || Denied::new(Fault::Overloaded, "overloaded", "too much waits to be written");
         let bytes = u32::try_from(ask.len()).map_err(|_| overloaded())?;
         let weight = Arc::clone(&self.budget).try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
+        self.clocks.first_answer().await;
         let (reply, answer) = oneshot::channel();
         let job = Job::Ask { who, ask, reply, _weight: weight };
         self.jobs.try_send(job).map_err(|_| overloaded())?;

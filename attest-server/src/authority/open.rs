@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::thread;
 
-use attest_core::Limits;
 use attest_core::audit::checkpoint::SignedCheckpoint;
+use attest_core::audit::witness::WitnessedCheckpoint;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::{Name, ObjectId, Policy, object, policy};
+use attest_core::{Limits, Timestamp};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::clocks::Clocks;
 use super::cosign::Cosigning;
 use super::denials::Denials;
 use super::keeper::{Job, Keeper};
@@ -126,12 +128,15 @@ pub(crate) fn open(
     tracing::info!(leaves = entries.len(), policy = ?state.policy().map(|policy| policy.id().to_string()), "log open");
 
     let published = read_published(&files, &writer)?;
+    let stored = published.as_ref().and_then(|published| witnessed_at(&state, &writer, published));
+    let clocks = Arc::new(Clocks::new(stored));
     let (written, on_written) = watch::channel(writer.signed().clone());
     let (published, on_published) = watch::channel(published);
     let state = Arc::new(RwLock::new(state));
     let (jobs, inbox) = mpsc::channel(JOBS);
     let cosigning = Cosigning {
         state: Arc::clone(&state),
+        clocks: Arc::clone(&clocks),
         files: files.clone(),
         witnesses: settings.witnesses.clone(),
         fetcher: Fetcher::new(settings.witness_ca.as_deref())?,
@@ -142,6 +147,7 @@ pub(crate) fn open(
     let keeper = Keeper {
         writer,
         state: Arc::clone(&state),
+        clocks: Arc::clone(&clocks),
         files: files.clone(),
         denials: Denials::new(settings.denials_per_hour),
         signer_name: signer_name.clone(),
@@ -157,6 +163,7 @@ pub(crate) fn open(
         jobs,
         budget: Arc::new(Semaphore::new(config.limits.incoming_bytes.min(Semaphore::MAX_PERMITS))),
         state,
+        clocks,
         files,
         written: on_written,
         published: on_published,
@@ -205,4 +212,12 @@ fn read_published(files: &Files, writer: &Writer) -> Result<Option<Published>, E
     let signed = SignedCheckpoint::verify(&note, writer.identity(), limits)
         .map_err(|error| log::Error::Checkpoint { file: "checkpoint", error })?;
     Ok(Some(Published { note: signed.note().into(), head: *signed.head() }))
+}
+
+/// When the witnesses of the policy that is followed signed what is published; nothing where they are other ones now.
+fn witnessed_at(state: &State, writer: &Writer, published: &Published) -> Option<Timestamp> {
+    let limits = &Limits::DEFAULT;
+    let (_, quorum) = state.policy()?.document().log.read(limits).ok()?;
+    let signed = SignedCheckpoint::verify(published.note.as_bytes(), writer.identity(), limits).ok()?;
+    WitnessedCheckpoint::verify(signed, &quorum).ok().map(|witnessed| witnessed.time())
 }

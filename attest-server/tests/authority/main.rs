@@ -1,6 +1,7 @@
 //! The log of releases from outside: an organisation with its people, the real server and witnesses.
 
 mod client;
+mod clocks;
 mod controls;
 mod killed;
 mod log;
