@@ -11,6 +11,7 @@ mod ledger;
 mod missing;
 mod recovery;
 mod replay;
+mod revocation;
 #[cfg(test)]
 mod tests;
 
@@ -124,6 +125,24 @@ pub struct Suspension {
 }
 
 impl LogView {
+    /// Of no leaf. It is never given out.
+    fn empty(authority: ObjectId) -> Self {
+        Self {
+            authority,
+            head: TreeHead::empty(),
+            time: Timestamp::from_unix(0),
+            policies: Vec::new(),
+            places: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            suspended: Vec::new(),
+            compromised: BTreeMap::new(),
+            recovery: None,
+            objected: BTreeSet::new(),
+            controls: BTreeMap::new(),
+            passed_over: Vec::new(),
+        }
+    }
+
     /// The policy that is pinned: the first one.
     #[must_use]
     pub const fn authority(&self) -> ObjectId {

@@ -310,6 +310,10 @@ pub struct HeldRevocation {
     pub statement: Vec<u8>,
     /// The request that it is about, if it is about one.
     pub request: Option<Vec<u8>>,
+    /// The log's leaves when it was handed in.
+    pub index: u64,
+    /// The witnesses' time then.
+    pub at: Timestamp,
 }
 
 /// How far a log was seen.

@@ -343,7 +343,7 @@ fn a_revocation_counts_wherever_it_comes_from() {
     let before = Asked::of(&history);
     let held = |who: &str| {
         let statement = bytes(&revocation(who, Revoked::Request(id)));
-        before.view.holding(&statement, &history.objects, &Limits::DEFAULT)
+        before.view.holding(&statement, before.view.next_place(), &history.objects, &Limits::DEFAULT)
     };
     assert_eq!(held("bob").unwrap_err().code(), "revocation_does_not_count", "no revoker");
     let asked = Asked { view: held("dave").unwrap(), ..before };
@@ -442,7 +442,7 @@ fn a62_a_weakness_that_nothing_makes_up_for_where_the_policy_wants_it() {
     word.authority = view.authority();
     word.signature = armored::<Revocation>(&signer("alice"), &Text::revocation(&word));
     let objects = std::collections::BTreeMap::new();
-    asked.view = view.holding(&bytes(&word), &objects, &Limits::DEFAULT).unwrap();
+    asked.view = view.holding(&bytes(&word), view.next_place(), &objects, &Limits::DEFAULT).unwrap();
     assert_eq!(refused(&asked), missing);
     // A family without the rule is judged as ever, and nothing is said.
     let without: fn(&mut Family) = |family| {

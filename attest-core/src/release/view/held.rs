@@ -2,27 +2,56 @@
 
 use super::grown::Grown;
 use super::replay::Replay;
+use super::revocation::Effect;
 use super::{Error, LogView, ObjectId, Objects, Place};
 use crate::Limits;
 
 impl LogView {
-    /// The same view, where a revocation counts that was handed in here: as if it stood in the log next. `objects` has the request that it is
-    /// about. The head stays as it is, since nobody saw it grow.
+    /// Where a revocation stands that is handed in now: behind the last leaf, at the witnesses' time.
+    #[must_use]
+    pub const fn next_place(&self) -> Place {
+        Place { index: self.head.size, at: self.time }
+    }
+
+    /// The same view, where a revocation counts that was handed in here. `place` is where it stood when that was, [`LogView::next_place`] of the
+    /// view of then, and must be kept with it: what counted once is not taken back by what was written later, as it is with one in the log, and
+    /// a suspension ends when its time is over. `objects` has the request that it is about. The head stays as it is, since nobody saw it grow.
     ///
     /// # Errors
     /// [`Error::NotHeld`] where it does not count, and [`Error::ObjectMissing`] without the request.
-    pub fn holding(&self, revocation: &[u8], objects: &dyn Objects, limits: &Limits) -> Result<Self, Error> {
+    pub fn holding(
+        &self,
+        revocation: &[u8],
+        place: Place,
+        objects: &dyn Objects,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let id = ObjectId::of(revocation);
-        let place = Place { index: self.head.size, at: self.time };
         let objects = With { id, bytes: revocation, objects };
-        let (mut view, mut last) = (self.clone(), place);
-        let tree = Grown::default();
-        Replay { objects: &objects, limits, view: &mut view, last: &mut last, tree: &tree }
-            .revocation(place, id)?;
-        match view.passed_over.get(self.passed_over.len()) {
-            Some(passed_over) => Err(Error::NotHeld { because: passed_over.because }),
-            None => Ok(view),
+        let (mut before, mut last, tree) = (self.before(place.index), place, Grown::default());
+        let then = Replay { objects: &objects, limits, view: &mut before, last: &mut last, tree: &tree };
+        let effect = then.revokes(place, id)?;
+        let mut view = self.clone();
+        match effect {
+            // What the log has of this person counts, wherever it stands.
+            Effect::Suspended(one) if view.has_suspended(&one.by, &one.key) => {}
+            effect => view.take(effect),
         }
+        Ok(view)
+    }
+
+    /// What decided at this index whether a revocation counts, and nothing else.
+    fn before(&self, index: u64) -> Self {
+        let mut before = Self::empty(self.authority);
+        for (from, policy) in self.policies.iter().filter(|(from, _)| *from < index) {
+            before.lose(policy);
+            before.policies.push((*from, policy.clone()));
+        }
+        let suspended = self.suspended.iter().filter(|one| one.place.index < index);
+        before.suspended = suspended.cloned().collect();
+        let controls = self.controls.iter().filter(|(_, one)| one.place().index < index);
+        before.controls = controls.map(|(id, one)| (*id, one.clone())).collect();
+        before
     }
 }
 

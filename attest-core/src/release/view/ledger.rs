@@ -1,12 +1,10 @@
 //! A log as whoever keeps it knows it: replayed in the same way as a view, and vouched for by nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::grown::Grown;
 use super::replay::Replay;
 use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Pending, Place, Withdrawn};
 use crate::audit::checkpoint::SignedCheckpoint;
-use crate::audit::tree::{Hash, TreeHead};
+use crate::audit::tree::Hash;
 use crate::audit::witness::WitnessedCheckpoint;
 use crate::release::key::CanonicalKey;
 use crate::release::leaf::Leaf;
@@ -45,22 +43,8 @@ impl Ledger {
     /// A log without leaves, which the first policy is to begin, pinned by its id.
     #[must_use]
     pub fn new(authority: ObjectId) -> Self {
-        let time = Timestamp::from_unix(0);
-        let view = LogView {
-            authority,
-            head: TreeHead::empty(),
-            time,
-            policies: Vec::new(),
-            places: BTreeMap::new(),
-            revoked: BTreeMap::new(),
-            suspended: Vec::new(),
-            compromised: BTreeMap::new(),
-            recovery: None,
-            objected: BTreeSet::new(),
-            controls: BTreeMap::new(),
-            passed_over: Vec::new(),
-        };
-        Self { view, tree: Grown::default(), last: Place { index: 0, at: time } }
+        let view = LogView::empty(authority);
+        Self { tree: Grown::default(), last: Place { index: 0, at: view.time }, view }
     }
 
     /// The next leaf. `objects` has what it names, as [`LogView::replay`] wants it.

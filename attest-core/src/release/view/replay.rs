@@ -3,20 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::grown::Grown;
-use super::{Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place, Suspension, Withdrawn};
+use super::{Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place};
+use crate::Limits;
 use crate::audit::tree::Hash;
 use crate::release::Name;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::object;
-use crate::release::policy::{Continues, Family, LogRules, Policy};
+use crate::release::policy::{Continues, LogRules, Policy};
 use crate::release::quorum::Quorum;
-use crate::release::request::Request;
 use crate::release::speaker::Hearing;
-use crate::release::statement::{Revocation, Revoked, Statement, Succession, Text};
-use crate::{Limits, Timestamp};
-
-/// How long one person may suspend a key, in seconds: 14 days.
-const SUSPENSION: u64 = 14 * 86_400;
+use crate::release::statement::{Statement, Succession, Text};
 
 impl LogView {
     /// Replays a log from its first leaf to the checkpoint, which must be of exactly these leaves.
@@ -94,10 +90,7 @@ impl Replay<'_> {
 
     /// From here on this policy is followed.
     pub(super) fn follow(&mut self, place: Place, policy: Policy) {
-        for (key, from) in &policy.document().compromised {
-            let known = self.view.compromised.entry(*key).or_insert(*from);
-            *known = (*known).min(*from);
-        }
+        self.view.lose(&policy);
         self.view.policies.push((place.index, policy));
         // What was wanted in the place of the one before is wanted no longer.
         self.view.recovery = None;
@@ -202,82 +195,14 @@ impl Replay<'_> {
     }
 
     /// Whether this is the word of whoever it names, by a key that counts there.
-    fn is_word<S: Statement>(&self, place: Place, policy: &Policy, statement: &S, text: &Text) -> bool {
+    pub(super) fn is_word<S: Statement>(
+        &self,
+        place: Place,
+        policy: &Policy,
+        statement: &S,
+        text: &Text,
+    ) -> bool {
         let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
         hearing.key(statement, text, place).is_ok()
-    }
-
-    pub(super) fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
-        let revocation: Revocation = match object::read(self.object(place, id)?, self.limits) {
-            Ok(revocation) => revocation,
-            Err(error) => {
-                self.pass_over(place, error.code());
-                return Ok(());
-            }
-        };
-        let request = match &revocation.revokes {
-            Revoked::Request(request) => match Request::parse(self.object(place, *request)?, self.limits) {
-                Ok(request) => Some(request),
-                Err(error) => {
-                    self.pass_over(place, error.code());
-                    return Ok(());
-                }
-            },
-            Revoked::Control(_) | Revoked::Key { .. } => None,
-        };
-        let control = match &revocation.revokes {
-            Revoked::Control(control) => match self.view.controls.get(control) {
-                Some(known) => Some(known.control().family.clone()),
-                None => {
-                    self.pass_over(place, "revocation_of_no_control");
-                    return Ok(());
-                }
-            },
-            Revoked::Key { .. } | Revoked::Request(_) => None,
-        };
-        let family = request.map(|request| request.family).or(control);
-        let counts = self.view.policy().is_some_and(|policy| {
-            let families = &policy.document().families;
-            let may = |family: &Family| family.revokers.contains(&revocation.by);
-            // A key speaks for more than one family, and so may be suspended by a revoker of any.
-            let is_revoker = match &family {
-                Some(family) => families.get(family).is_some_and(may),
-                None => families.values().any(may),
-            };
-            let text = Text::revocation(&revocation);
-            let is_signed = || self.is_word(place, policy, &revocation, &text);
-            revocation.authority == self.view.authority && is_revoker && is_signed()
-        });
-        if !counts {
-            self.pass_over(place, "revocation_does_not_count");
-            return Ok(());
-        }
-        match revocation.revokes {
-            Revoked::Control(object) | Revoked::Request(object) => {
-                let reason = revocation.reason.to_string();
-                self.view.revoked.entry(object).or_insert(Withdrawn { revocation: id, place, reason });
-            }
-            Revoked::Key { spki_sha256, from_index, until } => {
-                self.suspend(place, spki_sha256, from_index, until, &revocation.by);
-            }
-        }
-        Ok(())
-    }
-
-    /// One person suspends a key once, for at most 14 days.
-    fn suspend(&mut self, place: Place, spki_sha256: ObjectId, from_index: u64, until: Timestamp, by: &Name) {
-        let policy = self.view.policy();
-        let known = policy
-            .and_then(|policy| policy.keys().find(|(key, _)| ObjectId::of(&key.spki_der()) == spki_sha256));
-        let Some(key) = known.map(|(key, _)| key.clone()) else {
-            self.pass_over(place, "suspension_of_no_key");
-            return;
-        };
-        if self.view.suspended.iter().any(|other| other.key == key && other.by == *by) {
-            self.pass_over(place, "suspension_renewed_alone");
-            return;
-        }
-        let until = until.min(place.at.plus(SUSPENSION));
-        self.view.suspended.push(Suspension { key, from_index, until, place, by: by.clone() });
     }
 }

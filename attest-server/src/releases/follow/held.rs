@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use attest_core::Limits;
 use attest_core::release::statement::{Revocation, Revoked};
-use attest_core::release::view::{self, LogView};
+use attest_core::release::view::{self, LogView, Place};
 use attest_core::release::{ObjectId, object};
 
 use super::{Error, Follower};
@@ -20,10 +20,14 @@ impl Follower {
             Revoked::Control(_) | Revoked::Key { .. } => None,
         };
         let id = ObjectId::of(&statement);
-        let held = HeldRevocation { id: id.as_bytes().to_vec(), statement, request };
         let view = self.snapshot.view.as_deref().ok_or(Error::CheckpointMissing)?;
+        let known = self.held.iter().find(|known| known.id == id.as_bytes()).cloned();
+        let is_new = known.is_none();
+        let Place { index, at } = view.next_place();
+        let held =
+            known.unwrap_or(HeldRevocation { id: id.as_bytes().to_vec(), statement, request, index, at });
         let view = holding(view, &held)?;
-        if self.held.iter().all(|known| known.id != held.id) {
+        if is_new {
             let authority = self.settings.authority.as_bytes().to_vec();
             self.store.hold_revocation(authority, held.clone()).await?;
             self.held.push(held);
@@ -60,5 +64,6 @@ pub(super) fn again(view: &LogView, held: &HeldRevocation) -> Option<LogView> {
 /// The view with this revocation in it.
 fn holding(view: &LogView, held: &HeldRevocation) -> Result<LogView, view::Error> {
     let request = held.request.iter().map(|bytes| (ObjectId::of(bytes), bytes.clone()));
-    view.holding(&held.statement, &request.collect::<BTreeMap<_, _>>(), &Limits::DEFAULT)
+    let place = Place { index: held.index, at: held.at };
+    view.holding(&held.statement, place, &request.collect::<BTreeMap<_, _>>(), &Limits::DEFAULT)
 }

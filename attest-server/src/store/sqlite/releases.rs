@@ -28,11 +28,12 @@ pub(super) async fn floors(pool: &SqlitePool, authority: &[u8]) -> Result<BTreeM
 }
 
 pub(super) async fn held(pool: &SqlitePool, authority: &[u8]) -> Result<Vec<HeldRevocation>, Error> {
-    let rows = sqlx::query("SELECT * FROM held_revocation WHERE authority = ? ORDER BY id");
+    let rows = sqlx::query("SELECT * FROM held_revocation WHERE authority = ? ORDER BY leaf_index, id");
     let rows = rows.bind(authority).fetch_all(pool).await?;
     let held = |row: &SqliteRow| {
         let (statement, request) = (row.try_get("statement")?, row.try_get("request")?);
-        Ok(HeldRevocation { id: row.try_get("id")?, statement, request })
+        let (index, at) = (unsigned(row, "leaf_index")?, time(row, "at")?);
+        Ok(HeldRevocation { id: row.try_get("id")?, statement, request, index, at })
     };
     rows.iter().map(held).collect()
 }
@@ -100,13 +101,17 @@ impl Change for Hold {
     type Output = ();
 
     async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        let index = i64::try_from(self.held.index).map_err(|_| Error::Damaged("leaf_index"))?;
         sqlx::query(
-            "INSERT INTO held_revocation (authority, id, statement, request) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO held_revocation (authority, id, statement, request, leaf_index, at) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING",
         )
         .bind(&self.authority)
         .bind(&self.held.id)
         .bind(&self.held.statement)
         .bind(&self.held.request)
+        .bind(index)
+        .bind(seconds(self.held.at))
         .execute(connection)
         .await?;
         Ok(())
@@ -116,7 +121,9 @@ impl Change for Hold {
 #[cfg(test)]
 mod tests {
     use attest_core::Timestamp;
+    use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
+    use super::super::schema;
     use super::*;
     use crate::store::{SqliteStore, Store as _};
 
@@ -160,10 +167,36 @@ mod tests {
             store.keep_release_floors(authority.clone(), floors(reached)).await.unwrap();
             assert_eq!(store.release_floors(authority.clone()).await.unwrap(), floors(stays));
         }
-        let held = HeldRevocation { id: vec![1; 32], statement: vec![2], request: Some(vec![3]) };
-        for _ in 0..2 {
-            store.hold_revocation(authority.clone(), held.clone()).await.unwrap();
+        let held = |id: u8, index: u64, request: Option<Vec<u8>>| {
+            let at = Timestamp::from_unix(100 + index);
+            HeldRevocation { id: vec![id; 32], statement: vec![2], request, index, at }
+        };
+        let (first, second) = (held(2, 6, Some(vec![3])), held(1, 7, None));
+        for one in [&second, &first, &HeldRevocation { index: 9, ..first.clone() }] {
+            store.hold_revocation(authority.clone(), one.clone()).await.unwrap();
         }
-        assert_eq!(store.held_revocations(authority).await.unwrap(), [held]);
+        let expected = [first, second];
+        assert_eq!(store.held_revocations(authority).await.unwrap(), expected, "by place, and at its first");
+    }
+
+    /// A database as the program before left it: what was handed in stands where the log was last seen.
+    #[tokio::test]
+    async fn inv10_revocations_of_the_previous_schema_keep_counting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attest.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        schema::apply(&mut connection, &schema::STEPS[..8]).await.unwrap();
+        let authority = "x'0707070707070707070707070707070707070707070707070707070707070707'";
+        let rows = format!(
+            "INSERT INTO release_mark VALUES ({authority}, 12, {authority}, 1000, 0); \
+             INSERT INTO held_revocation VALUES ({authority}, {authority}, x'02', x'03');"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let store = SqliteStore::open(&path).await.unwrap();
+        let (statement, request, at) = (vec![2], Some(vec![3]), Timestamp::from_unix(1000));
+        let held = HeldRevocation { id: vec![7; 32], statement, request, index: 12, at };
+        assert_eq!(store.held_revocations(vec![7; 32]).await.unwrap(), [held]);
     }
 }

@@ -147,7 +147,8 @@ fn inv10_one_person_takes_a_control_back() {
     // And it counts once a verifier holds it.
     let history = vouched(&one, &["dave", "erin"]);
     let word = bytes(&revocation("alice", Revoked::Control(id_of(&one))));
-    let held = history.view().unwrap().holding(&word, &history.objects, &Limits::DEFAULT).unwrap();
+    let view = history.view().unwrap();
+    let held = view.holding(&word, view.next_place(), &history.objects, &Limits::DEFAULT).unwrap();
     assert!(held.compensation(&name("gateway"), Weakness::None, at(NOW)).is_none());
 }
 

@@ -1,0 +1,127 @@
+//! What takes something back: weighed where it stands, and in force from then on.
+
+use super::replay::Replay;
+use super::{Error, LogView, ObjectId, Place, Suspension, Withdrawn};
+use crate::Timestamp;
+use crate::release::Name;
+use crate::release::key::CanonicalKey;
+use crate::release::object;
+use crate::release::policy::{Family, Policy};
+use crate::release::request::Request;
+use crate::release::statement::{Revocation, Revoked, Text};
+
+/// How long one person may suspend a key, in seconds: 14 days.
+const SUSPENSION: u64 = 14 * 86_400;
+
+/// What a revocation that counts does.
+pub(super) enum Effect {
+    /// A key does not count for a while.
+    Suspended(Suspension),
+    /// A request or a control does not count any more.
+    Withdrawn(ObjectId, Withdrawn),
+}
+
+impl LogView {
+    /// From here on this is so.
+    pub(super) fn take(&mut self, effect: Effect) {
+        match effect {
+            Effect::Suspended(suspension) => self.suspended.push(suspension),
+            Effect::Withdrawn(object, withdrawn) => {
+                self.revoked.entry(object).or_insert(withdrawn);
+            }
+        }
+    }
+
+    /// What root quorums say was lost stays lost, from the first place that any of them named.
+    pub(super) fn lose(&mut self, policy: &Policy) {
+        for (key, from) in &policy.document().compromised {
+            let known = self.compromised.entry(*key).or_insert(*from);
+            *known = (*known).min(*from);
+        }
+    }
+
+    /// Whether this person suspended this key before.
+    pub(super) fn has_suspended(&self, by: &Name, key: &CanonicalKey) -> bool {
+        self.suspended.iter().any(|other| other.key == *key && other.by == *by)
+    }
+}
+
+impl Replay<'_> {
+    pub(super) fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
+        match self.revokes(place, id) {
+            Ok(effect) => self.view.take(effect),
+            Err(Error::NotHeld { because }) => self.pass_over(place, because),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What the revocation does at this place: [`Error::NotHeld`] where it does not count there.
+    pub(super) fn revokes(&self, place: Place, id: ObjectId) -> Result<Effect, Error> {
+        let not = |because| Error::NotHeld { because };
+        let revocation: Revocation =
+            object::read(self.object(place, id)?, self.limits).map_err(|error| not(error.code()))?;
+        let family = self.family(place, &revocation.revokes)?;
+        if !self.may_revoke(place, &revocation, family.as_ref()) {
+            return Err(not("revocation_does_not_count"));
+        }
+        match revocation.revokes {
+            Revoked::Control(object) | Revoked::Request(object) => {
+                let reason = revocation.reason.to_string();
+                Ok(Effect::Withdrawn(object, Withdrawn { revocation: id, place, reason }))
+            }
+            Revoked::Key { spki_sha256, from_index, until } => {
+                self.suspends(place, spki_sha256, from_index, until, revocation.by).map_err(not)
+            }
+        }
+    }
+
+    /// Whose revokers decide. A key speaks for more than one family, and so may be suspended by a revoker of any.
+    fn family(&self, place: Place, revokes: &Revoked) -> Result<Option<Name>, Error> {
+        let not = |because| Error::NotHeld { because };
+        match revokes {
+            Revoked::Control(control) => {
+                let known = self.view.controls.get(control).ok_or(not("revocation_of_no_control"))?;
+                Ok(Some(known.control().family.clone()))
+            }
+            Revoked::Key { .. } => Ok(None),
+            Revoked::Request(request) => {
+                let request = Request::parse(self.object(place, *request)?, self.limits);
+                request.map(|request| Some(request.family)).map_err(|error| not(error.code()))
+            }
+        }
+    }
+
+    /// Whether this is the word of one who may revoke there.
+    fn may_revoke(&self, place: Place, revocation: &Revocation, family: Option<&Name>) -> bool {
+        let Some(policy) = self.view.policy() else { return false };
+        let families = &policy.document().families;
+        let may = |family: &Family| family.revokers.contains(&revocation.by);
+        let is_revoker = match family {
+            Some(family) => families.get(family).is_some_and(may),
+            None => families.values().any(may),
+        };
+        let is_signed = || self.is_word(place, policy, revocation, &Text::revocation(revocation));
+        revocation.authority == self.view.authority && is_revoker && is_signed()
+    }
+
+    /// One person suspends a key once, for at most 14 days.
+    fn suspends(
+        &self,
+        place: Place,
+        spki_sha256: ObjectId,
+        from_index: u64,
+        until: Timestamp,
+        by: Name,
+    ) -> Result<Effect, &'static str> {
+        let policy = self.view.policy().ok_or("suspension_of_no_key")?;
+        let mut keys = policy.keys().map(|(key, _)| key);
+        let key = keys.find(|key| ObjectId::of(&key.spki_der()) == spki_sha256);
+        let key = key.ok_or("suspension_of_no_key")?.clone();
+        if self.view.has_suspended(&by, &key) {
+            return Err("suspension_renewed_alone");
+        }
+        let until = until.min(place.at.plus(SUSPENSION));
+        Ok(Effect::Suspended(Suspension { key, from_index, until, place, by }))
+    }
+}

@@ -1,0 +1,128 @@
+//! Revocations that a verifier holds: they count where they were handed in, and what is written later takes nothing of that back.
+
+use super::*;
+use crate::Limits;
+use crate::release::policy::Weakness;
+
+fn code(held: Result<LogView, Error>) -> &'static str {
+    held.map_or_else(|error| error.code(), |_| "held")
+}
+
+/// The view with this revocation in it, handed in at that place.
+fn holding(history: &History, word: &Revocation, place: Place) -> Result<LogView, Error> {
+    history.view().unwrap().holding(&bytes(word), place, &history.objects, &Limits::DEFAULT)
+}
+
+/// A policy that `alice` and `bob` want next.
+fn next(history: &mut History, change: impl FnOnce(&mut PolicyDocument)) {
+    let mut next = second_policy();
+    change(&mut next);
+    history.succeed(&next, &["alice", "bob"]);
+}
+
+#[test]
+fn inv10_what_was_handed_in_and_counted_stays() {
+    let mut before = History::new();
+    let request = before.keep(&request());
+    let word = revocation("dave", Revoked::Request(request));
+    let place = before.view().unwrap().next_place();
+    assert_eq!((place.index, place.at), (1, at(before.clock)));
+    let later: [(&str, fn(&mut History)); 5] = [
+        ("nothing", |_| {}),
+        ("his key is suspended", |history| {
+            history.revoke(&suspension("alice", "dave", 0, NOW + 9 * DAY));
+        }),
+        ("and lost", |history| {
+            next(history, |policy| policy.compromised = [(spki_sha256("dave"), 0)].into());
+        }),
+        ("he is no revoker any more", |history| {
+            next(history, |policy| {
+                policy.families.values_mut().for_each(|family| family.revokers = names("alice"));
+            });
+        }),
+        ("his key's time is over", |history| {
+            history.clock += 301 * DAY;
+            history.write(Event::Attempted { request: id("late") });
+        }),
+    ];
+    for (what, change) in later {
+        let mut history = before.clone();
+        change(&mut history);
+        assert!(passed_over(&history).is_empty(), "{what}");
+        let held = holding(&history, &word, place).unwrap();
+        let withdrawn = held.revoked(&request).unwrap();
+        assert_eq!((withdrawn.revocation, withdrawn.place), (id_of(&word), place), "{what}");
+        // The same word, handed in only then.
+        let now = history.view().unwrap().next_place();
+        let expected = if what == "nothing" { "held" } else { "revocation_does_not_count" };
+        assert_eq!(code(holding(&history, &word, now)), expected, "{what}");
+    }
+}
+
+#[test]
+fn inv10_what_did_not_count_then_does_not_by_what_came_later() {
+    let mut history = History::new();
+    let request = history.keep(&request());
+    let word = revocation("bob", Revoked::Request(request));
+    let then = history.view().unwrap().next_place();
+    next(&mut history, |policy| {
+        policy.families.values_mut().for_each(|family| family.revokers = names("alice bob"));
+    });
+    let now = history.view().unwrap().next_place();
+    assert_eq!(code(holding(&history, &word, then)), "revocation_does_not_count");
+    assert_eq!(code(holding(&history, &word, now)), "held");
+    // Nor is a control taken back that was not there.
+    let mut history = History::new();
+    let one = control(&[Weakness::None], NOW + DAY);
+    let then = history.view().unwrap().next_place();
+    history.compensate(&one, &["dave", "erin"]);
+    let word = revocation("alice", Revoked::Control(id_of(&one)));
+    let now = history.view().unwrap().next_place();
+    assert_eq!(code(holding(&history, &word, then)), "revocation_of_no_control");
+    assert_eq!(code(holding(&history, &word, now)), "held");
+}
+
+#[test]
+fn inv8_a_suspension_that_is_held_ends_and_is_one() {
+    let mut history = History::new();
+    let bob = signer("bob").public().canonical().clone();
+    let word = suspension("dave", "bob", 0, NOW + 60 * DAY);
+    let place = history.view().unwrap().next_place();
+    let held = holding(&history, &word, place).unwrap();
+    let ends = place.at.plus(14 * DAY);
+    assert!(held.is_suspended(&bob, 0, ends) && !held.is_suspended(&bob, 0, ends.plus(1)));
+    // However long it is held, and however often the log is seen meanwhile, and nothing is weighed again for that.
+    history.clock += 20 * DAY;
+    history.write(Event::Attempted { request: id("late") });
+    let later = holding(&history, &word, place).unwrap();
+    assert_eq!((later.rules(), later.suspensions()), (held.rules(), held.suspensions()));
+    // Handing it in again does not renew it.
+    let again = later.holding(&bytes(&word), later.next_place(), &history.objects, &Limits::DEFAULT);
+    assert_eq!(code(again), "suspension_renewed_alone");
+    // Once the log has it, the log's counts, alone.
+    let index = history.revoke(&word);
+    let logged = holding(&history, &word, place).unwrap();
+    let places: Vec<_> = logged.suspensions().iter().map(|one| one.place.index).collect();
+    assert_eq!(places, [index]);
+}
+
+#[test]
+fn inv8_what_was_taken_from_them_by_then() {
+    let taken: [(&str, fn(&mut History)); 2] = [
+        ("suspended", |history| {
+            history.revoke(&suspension("alice", "dave", 0, NOW + 60 * DAY));
+        }),
+        ("lost", |history| {
+            next(history, |policy| policy.compromised = [(spki_sha256("dave"), 0)].into());
+        }),
+    ];
+    for (what, change) in taken {
+        let mut history = History::new();
+        let request = history.keep(&request());
+        change(&mut history);
+        assert!(passed_over(&history).is_empty(), "{what}");
+        let place = history.view().unwrap().next_place();
+        let word = revocation("dave", Revoked::Request(request));
+        assert_eq!(code(holding(&history, &word, place)), "revocation_does_not_count", "{what}");
+    }
+}
