@@ -10,7 +10,7 @@ use crate::authenticate::{AuthenticEvidence, AuthenticToken, Guesses, NoGuesses}
 use crate::reference::{GoldenSource, ReferenceSet};
 use crate::release::choice::{Choice, Offer};
 use crate::release::evaluate::{Now, Standing};
-use crate::release::policy::Capability;
+use crate::release::policy::{Capability, Freshness};
 use crate::release::view::LogView;
 
 /// How long a verdict counts about a device that verifies what it boots and does not measure it, in seconds: what it runs may change
@@ -54,13 +54,6 @@ impl Releases<'_> {
     /// The later of the clock and the witnesses' time.
     fn time(&self) -> Timestamp {
         self.now.clock.max(self.view.time())
-    }
-
-    /// From which time on the view counts less, and from which on not at all; by the policy that is followed now.
-    fn ages(&self) -> (Timestamp, Timestamp) {
-        let log = self.view.policy().map(|policy| &policy.document().log);
-        let ages = log.map_or((0, 0), |log| (log.soft_age_seconds, log.hard_age_seconds));
-        (self.view.time().plus(ages.0), self.view.time().plus(ages.1))
     }
 }
 
@@ -116,7 +109,7 @@ impl Policy {
                 *vector = TrustVector { hardware: vector.hardware.max(UNSAFE), ..*vector };
             }
         }
-        let (_, hard) = by.ages();
+        let hard = by.view.counts_until();
         let short =
             (offer.release().capability() == Capability::VerifiedOnly).then(|| by.time().plus(VERIFIED_ONLY));
         // A refusal stands on nothing that could lapse.
@@ -173,9 +166,12 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
             format!("{} is of tier `{}`, which is not accepted here", named(), release.tier().name());
         add(Code::ReleaseTierNotAccepted, Severity::Refuse, None, explain);
     }
-    let (time, (soft, hard)) = (by.time(), by.ages());
-    if time > soft {
-        let severity = if time > hard { Severity::Refuse } else { Severity::Warn };
+    let stale = match by.view.freshness(by.time()) {
+        Freshness::Fresh => None,
+        Freshness::Stale => Some(Severity::Warn),
+        Freshness::TooOld => Some(Severity::Refuse),
+    };
+    if let Some(severity) = stale {
         let seen = by.view.time().utc();
         let explain =
             format!("the log of releases is known up to {seen}: what was revoked since is not known");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::evaluate::{self, Emergency, Failure, Gate, Now, Release, Weighing};
 use super::name::Name;
 use super::object::ObjectId;
+use super::policy::Freshness;
 use super::request::Kind;
 use super::view::{LogView, Objects, Place, Rules};
 use crate::{Limits, Timestamp};
@@ -109,7 +110,7 @@ impl Catalogue {
     fn untouched(&self, view: &LogView, now: Now) -> BTreeMap<ObjectId, &Release> {
         let time = time(view, now);
         let is_same = self.by.as_ref().is_some_and(|(rules, at)| *rules == view.rules() && *at <= time);
-        if !is_same || evaluate::is_over_age(view, time) {
+        if !is_same || view.freshness(time) == Freshness::TooOld {
             return BTreeMap::new();
         }
         let lasts = |release: &&Release| {

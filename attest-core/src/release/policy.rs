@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use self::demand::{ParameterRule, PlaceRule, ProvenanceDemand};
 pub use self::fault::{Fault, Who};
 pub use self::rules::{
-    Capability, Channel, Continues, ControlRules, Custody, Family, LogRules, PresenceDemand, Purpose, Review,
-    RsaPadding, SigningKey, Tier, Weakness, WitnessRule,
+    Ages, Capability, Channel, Continues, ControlRules, Custody, Family, Freshness, LogRules, PresenceDemand,
+    Purpose, Review, RsaPadding, SigningKey, Tier, Weakness, WitnessRule,
 };
 use super::key::CanonicalKey;
 use super::name::{Name, Words};

@@ -25,7 +25,7 @@ pub use self::recovery::Pending;
 use super::key::CanonicalKey;
 use super::name::Name;
 use super::object::ObjectId;
-use super::policy::Policy;
+use super::policy::{Freshness, Policy};
 use crate::Timestamp;
 use crate::audit::tree::TreeHead;
 
@@ -186,6 +186,19 @@ impl LogView {
     #[must_use]
     pub const fn time(&self) -> Timestamp {
         self.time
+    }
+
+    /// How it counts now, by the policy that is followed.
+    #[must_use]
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        self.policy()
+            .map_or(Freshness::TooOld, |policy| policy.document().log.ages().freshness(self.time, now))
+    }
+
+    /// Until when it counts for anything.
+    #[must_use]
+    pub fn counts_until(&self) -> Timestamp {
+        self.time.plus(self.policy().map_or(0, |policy| policy.document().log.ages().hard))
     }
 
     /// The policy that is followed at an index: the last one that stands before it.

@@ -24,6 +24,7 @@ use attest_core::audit::checkpoint::SignedCheckpoint;
 use attest_core::audit::witness::{self, WitnessedCheckpoint};
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::evaluate::{Now, Standing as ReleaseStanding};
+use attest_core::release::policy::Ages;
 use attest_core::release::view::{LogView, Objects};
 use attest_core::release::watch::{Before, Count, Finding, Severity, Standing, Watch, staleness, standing};
 use attest_core::release::{Name, ObjectId};
@@ -316,7 +317,9 @@ impl Monitor {
                 let (catalogue, cosigned) = (&self.catalogue, &self.state.cosigned_at());
                 standing(&Standing { view, catalogue, cosigned, now })
             }
-            (None, Some(mark), Some(ages)) => staleness(mark.seen_at, ages, now).into_iter().collect(),
+            (None, Some(mark), Some((soft, hard))) => {
+                staleness(mark.seen_at, Ages { soft, hard }, now).into_iter().collect()
+            }
             (None, ..) => Vec::new(),
         }
     }

@@ -2,19 +2,19 @@
 
 mod fetch;
 mod held;
+mod weigh;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use attest_core::Timestamp;
 use attest_core::release::catalogue::{Catalogue, Floors};
-use attest_core::release::choice::{AcceptedTiers, Choice};
-use attest_core::release::evaluate::{Failure, Now};
+use attest_core::release::choice::AcceptedTiers;
+use attest_core::release::policy::Freshness;
 use attest_core::release::view::LogView;
-use attest_core::release::watch::staleness;
 use attest_core::release::{Name, ObjectId};
-use attest_core::{Limits, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -208,10 +208,8 @@ impl Follower {
 
     /// Whether what is followed is so old that verdicts count less: whoever serves it, or stands in between, brings nothing newer.
     fn is_stale(&self) -> bool {
-        let Some(view) = &self.snapshot.view else { return false };
-        let log = view.policy().map(|policy| &policy.document().log);
-        let ages = log.map_or((0, 0), |log| (log.soft_age_seconds, log.hard_age_seconds));
-        staleness(view.time(), ages, clock::now()).is_some()
+        let is_stale = |view: &Arc<LogView>| view.freshness(clock::now()) != Freshness::Fresh;
+        self.snapshot.view.as_ref().is_some_and(is_stale)
     }
 
     /// Looks whether the log says something new, and takes it.
@@ -344,53 +342,6 @@ impl Follower {
             let authority = self.settings.authority.as_bytes().to_vec();
             self.store.keep_release_mark(authority, mark.clone()).await?;
         }
-        Ok(())
-    }
-
-    /// Weighs every release, and puts all that counts in the place of what did.
-    async fn weigh(&mut self) -> Result<(), Error> {
-        let Some(view) = self.snapshot.view.clone() else { return Ok(()) };
-        let now = Now { clock: clock::now(), is_confirmed: self.snapshot.is_confirmed };
-        let (floors, families) = (self.floors.clone(), self.settings.families.clone());
-        let before = std::mem::take(&mut self.catalogue);
-        let weighed = self.log.apart(move |log| {
-            let catalogue = before.again(&view, &log.objects, &floors, now, &Limits::DEFAULT);
-            let of_family = |(name, (own, accepted)): (String, (Name, AcceptedTiers))| {
-                (name, Family::new(Choice::new(&own, &catalogue, &accepted)))
-            };
-            let families: BTreeMap<_, _> = families.into_iter().map(of_family).collect();
-            (catalogue, families)
-        });
-        let (catalogue, families) = match weighed.await {
-            Ok(weighed) => weighed,
-            Err(error) => {
-                // All of it is read again.
-                self.note.clear();
-                return Err(error);
-            }
-        };
-        if *catalogue.floors() != self.floors {
-            let floors = catalogue.floors().iter().map(|(name, floor)| (name.to_string(), *floor));
-            let authority = self.settings.authority.as_bytes().to_vec();
-            self.store.keep_release_floors(authority, floors.collect()).await?;
-            self.floors.clone_from(catalogue.floors());
-        }
-        for refused in catalogue.refused() {
-            let codes: BTreeSet<_> = refused.failures.iter().map(Failure::code).collect();
-            tracing::info!(request = %refused.request, ?codes, "a release does not count");
-        }
-        for request in catalogue.missing() {
-            tracing::error!(alert = "releases_bundle_missing", %request, "a release was published, and its bundle cannot be had");
-        }
-        tracing::info!(
-            releases = catalogue.releases().count(),
-            refused = catalogue.refused().len(),
-            "releases weighed"
-        );
-        self.catalogue = catalogue;
-        self.snapshot.families = Arc::new(families);
-        (self.weighed, self.needs_weighing) = (Some(Instant::now()), false);
-        self.releases.put(self.snapshot.clone());
         Ok(())
     }
 }

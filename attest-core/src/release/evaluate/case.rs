@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::bundle::Bundle;
 use super::super::name::Name;
 use super::super::object::{self, ObjectId};
-use super::super::policy::{Channel, Family, Policy, Tier};
+use super::super::policy::{Channel, Family, Freshness, Policy, Tier};
 use super::super::request::{Kind, Request};
 use super::super::speaker::Hearing;
 use super::super::statement::{Described, Submission};
-use super::super::view::{LogView, Mark, Place};
+use super::super::view::{Mark, Place};
 use super::{Failure, Weighing};
 use crate::Timestamp;
 
@@ -98,12 +98,6 @@ fn place<'b>(
     let (family_name, channel_name) = (request.family.clone(), request.channel.clone());
     let unknown = || vec![Failure::ChannelUnknown { family: family_name, channel: channel_name }];
     Ok((policy, family, family.channels.get(&request.channel).ok_or_else(unknown)?))
-}
-
-/// Whether the log is known up to so long ago that nothing of it counts; by the policy that is followed now.
-pub(in super::super) fn is_over_age(view: &LogView, now: Timestamp) -> bool {
-    let most = view.policy().map_or(0, |policy| policy.document().log.hard_age_seconds);
-    now.unix().saturating_sub(view.time().unix()) > most
 }
 
 impl<'c> Case<'c> {
@@ -212,7 +206,7 @@ impl<'c> Case<'c> {
 
     /// A log that is known up to long ago may have a revocation in it by now.
     pub(super) fn freshness(&mut self) {
-        if is_over_age(self.by.view, self.now) {
+        if self.by.view.freshness(self.now) == Freshness::TooOld {
             self.fail(Failure::ViewStale { seen: self.by.view.time(), now: self.now });
         }
     }

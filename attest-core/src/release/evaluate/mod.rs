@@ -15,7 +15,6 @@ mod values;
 
 use std::collections::BTreeSet;
 
-pub(super) use self::case::is_over_age;
 use self::case::{Case, Stage};
 pub use self::failure::Failure;
 pub use self::gate::Gate;

@@ -275,6 +275,46 @@ pub struct LogRules {
     pub hard_age_seconds: u64,
 }
 
+impl LogRules {
+    /// How old what is known of it may be.
+    #[must_use]
+    pub const fn ages(&self) -> Ages {
+        Ages { soft: self.soft_age_seconds, hard: self.hard_age_seconds }
+    }
+}
+
+/// How old what is known of a log may be, in seconds: whoever holds it back holds back revocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ages {
+    /// What is older counts less.
+    pub soft: u64,
+    /// What is older counts for nothing.
+    pub hard: u64,
+}
+
+impl Ages {
+    /// How a log is known that witnesses were seen to sign last at `seen`.
+    #[must_use]
+    pub const fn freshness(self, seen: Timestamp, now: Timestamp) -> Freshness {
+        match now.unix().saturating_sub(seen.unix()) {
+            age if age > self.hard => Freshness::TooOld,
+            age if age > self.soft => Freshness::Stale,
+            _ => Freshness::Fresh,
+        }
+    }
+}
+
+/// How what is known of a log counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// In full.
+    Fresh,
+    /// Less.
+    Stale,
+    /// For nothing.
+    TooOld,
+}
+
 /// The leaves of another log with which one begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

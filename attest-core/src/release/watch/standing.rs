@@ -6,7 +6,7 @@ use super::super::approvals::NotCounted;
 use super::super::catalogue::{Catalogue, Refused};
 use super::super::evaluate::{self, Failure, Release};
 use super::super::object::ObjectId;
-use super::super::policy::Policy;
+use super::super::policy::{Ages, Freshness, Policy};
 use super::super::speaker;
 use super::super::view::LogView;
 use super::Finding;
@@ -35,7 +35,7 @@ pub struct Standing<'s> {
 pub fn standing(by: &Standing<'_>) -> Vec<Finding> {
     let Some(policy) = by.view.policy() else { return Vec::new() };
     let mut findings = Vec::new();
-    findings.extend(staleness(by.view.time(), ages(policy), by.now));
+    findings.extend(staleness(by.view.time(), policy.document().log.ages(), by.now));
     findings.extend(silent(policy, by));
     findings.extend(ending(policy, by.now));
     findings.extend(emergencies(by));
@@ -48,18 +48,13 @@ pub fn standing(by: &Standing<'_>) -> Vec<Finding> {
     findings
 }
 
-/// How old the view may be by this policy before it counts less, and before it counts for nothing, in seconds.
-fn ages(policy: &Policy) -> (u64, u64) {
-    (policy.document().log.soft_age_seconds, policy.document().log.hard_age_seconds)
-}
-
-/// Whether a log that was seen then is too old now, by the soft and the hard age in seconds. Whoever holds it back holds back revocations.
+/// Whether a log that was seen then is too old now.
 #[must_use]
-pub fn staleness(seen: Timestamp, (soft, hard): (u64, u64), now: Timestamp) -> Option<Finding> {
-    match now.unix().saturating_sub(seen.unix()) {
-        age if age > hard => Some(Finding::ViewTooOld { seen }),
-        age if age > soft => Some(Finding::ViewStale { seen }),
-        _ => None,
+pub fn staleness(seen: Timestamp, ages: Ages, now: Timestamp) -> Option<Finding> {
+    match ages.freshness(seen, now) {
+        Freshness::Fresh => None,
+        Freshness::Stale => Some(Finding::ViewStale { seen }),
+        Freshness::TooOld => Some(Finding::ViewTooOld { seen }),
     }
 }
 

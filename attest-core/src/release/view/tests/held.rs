@@ -4,6 +4,9 @@ use super::*;
 use crate::Limits;
 use crate::release::policy::Weakness;
 
+/// What is written next.
+type Later = fn(&mut History);
+
 fn code(held: Result<LogView, Error>) -> &'static str {
     held.map_or_else(|error| error.code(), |_| "held")
 }
@@ -27,7 +30,7 @@ fn inv10_what_was_handed_in_and_counted_stays() {
     let word = revocation("dave", Revoked::Request(request));
     let place = before.view().unwrap().next_place();
     assert_eq!((place.index, place.at), (1, at(before.clock)));
-    let later: [(&str, fn(&mut History)); 5] = [
+    let later: [(&str, Later); 5] = [
         ("nothing", |_| {}),
         ("his key is suspended", |history| {
             history.revoke(&suspension("alice", "dave", 0, NOW + 9 * DAY));
@@ -108,7 +111,7 @@ fn inv8_a_suspension_that_is_held_ends_and_is_one() {
 
 #[test]
 fn inv8_what_was_taken_from_them_by_then() {
-    let taken: [(&str, fn(&mut History)); 2] = [
+    let taken: [(&str, Later); 2] = [
         ("suspended", |history| {
             history.revoke(&suspension("alice", "dave", 0, NOW + 60 * DAY));
         }),
