@@ -358,24 +358,6 @@ fn a_refusal_says_what_was_expected_and_what_came() {
     assert_eq!(reason.got, Some(format!("{}, version 1.0", shown("b2"))));
 }
 
-/// What a part of the device measured is not held against anything: it is said where there is something.
-#[test]
-fn measurements_of_a_part_are_told_of() {
-    let part = |measured: Option<i64>| {
-        let content = Value::Array(vec![Value::Array(vec![int(258), bytes(b"swid")])]);
-        let claims = measured.map(|label| (label, content)).into_iter().chain([(270, text("OS"))]);
-        let submods = Value::Map(vec![(text("os"), map(claims))]);
-        let verdict =
-            judged(&learned(&map(psa_claims())), &[proven(&with(psa_claims(), 266, Some(submods)))]);
-        let told = verdict.reasons.iter().filter(|r| r.code == Code::TokenMeasurementsNotJudged);
-        told.map(|r| r.component.clone().unwrap()).collect::<Vec<_>>()
-    };
-    assert_eq!(part(None), Vec::<String>::new());
-    for label in [272, 273] {
-        assert_eq!(part(Some(label)), ["psa.os.measurements"], "{label}");
-    }
-}
-
 #[test]
 fn a_tokens_configuration_is_claimed_with_it() {
     let golden = learned(&map(psa_claims()));
