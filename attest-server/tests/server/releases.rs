@@ -207,8 +207,8 @@ async fn a_revocation_that_is_handed_in_counts_logged_or_not() {
     fleet.hold(statement.clone()).await.unwrap();
     fleet.hold(statement).await.unwrap();
     assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
-    // Neither the next checkpoint nor a restart takes it back.
-    fleet.organisation.note(b"something else");
+    // Neither what is written later nor a restart takes it back: not even that his key may be stolen since before.
+    fleet.organisation.suspend("dave", "dave");
     fleet.organisation.publish();
     let leaves = fleet.organisation.leaves();
     fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
