@@ -2,6 +2,7 @@
 
 mod bundle;
 mod policy;
+mod said;
 
 use std::collections::BTreeSet;
 
@@ -10,10 +11,8 @@ use attest_core::release::bundle::{Bundle, signature_list};
 use attest_core::release::leaf::Event;
 use attest_core::release::object::{self, Object};
 use attest_core::release::policy::{Channel, Family, Kind as IdentityKind};
-use attest_core::release::request::{Kind, Request};
-use attest_core::release::statement::{
-    Approval, Described, ReviewStatement, Revocation, Revoked, Statement, Submission, Text,
-};
+use attest_core::release::request::Request;
+use attest_core::release::statement::{Described, Revocation, Revoked, Statement, Submission, Text};
 use attest_core::release::view::Place;
 use attest_core::release::{Name, ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
@@ -21,8 +20,6 @@ use attest_core::{Limits, Timestamp};
 use super::{Ask, Denied, Fault, Known, State};
 
 const LIMITS: &Limits = &Limits::DEFAULT;
-/// How many requests one approval may name.
-const REQUESTS: usize = 64;
 /// How often a signer may lose track of its HSM, for one request.
 const ATTEMPTS: usize = 16;
 
@@ -52,6 +49,8 @@ pub(super) struct Admission<'s> {
     pub(super) state: &'s State,
     pub(super) log: &'s LogIdentity,
     pub(super) now: Timestamp,
+    /// The time of the next leaf.
+    pub(super) at: Timestamp,
     /// The next leaf, for what only the ledger can tell.
     pub(super) leaf: &'s dyn Fn(&Event) -> Result<Vec<u8>, Denied>,
 }
@@ -108,7 +107,7 @@ impl Admission<'_> {
 
     fn is_word<S: Statement>(&self, statement: &S, text: Option<&Text>) -> Result<(), Denied> {
         let text = text.ok_or_else(|| malformed("statement_of_other_objects", "it names other objects"))?;
-        let word = self.state.ledger().speaker(statement, text, self.now, LIMITS);
+        let word = self.state.ledger().speaker(statement, text, self.at, LIMITS);
         word.map(|_| ()).map_err(|error| now_not(error.code(), error))
     }
 
@@ -164,94 +163,13 @@ impl Admission<'_> {
         Ok(())
     }
 
-    fn approve(&self, bytes: &[u8]) -> Result<Admitted, Denied> {
-        let approval: Approval = read(bytes)?;
-        let id = ObjectId::of(bytes);
-        if let Some(place) = self.state.place(&id) {
-            return Ok(Admitted::Already(place));
-        }
-        let policy = self.is_for_now(approval.authority, approval.policy)?;
-        if approval.requests.is_empty() || approval.requests.len() > REQUESTS {
-            return Err(malformed("approval_batch_not_allowed", format!("1 to {REQUESTS} requests")));
-        }
-        let mut described = Vec::new();
-        for id in &approval.requests {
-            let known = self.known(id)?;
-            self.may_approve(policy, &approval, known)?;
-            described.push(Described { id: *id, request: &known.request });
-        }
-        let is_alone = |described: &Described<'_>| described.request.kind != Kind::Normal;
-        if described.len() > 1 && described.iter().any(is_alone) {
-            let detail = "emergencies and rollbacks are approved one by one";
-            return Err(now_not("approval_batch_not_allowed", detail));
-        }
-        self.is_word(&approval, Text::approval(&approval, &described).as_ref())?;
-        let event = Event::Approved { approval: id, requests: approval.requests.clone() };
-        Ok(Admitted::New { event, objects: vec![bytes.to_vec()] })
-    }
-
-    fn may_approve(&self, policy: &Policy, approval: &Approval, known: &Known) -> Result<(), Denied> {
-        let (by, request) = (&approval.by, &known.request);
-        if request.policy != approval.policy {
-            return Err(now_not("policy_mismatch", "the request is under another policy"));
-        }
-        if self.now > request.not_after {
-            return Err(now_not("request_expired", "the request's time is over"));
-        }
-        // It would count for nothing, and change the bundle under the hands of whoever publishes.
-        if known.signed.is_some() {
-            return Err(now_not("signed_before", "it was signed for"));
-        }
-        let (_, channel) = of_policy(policy, request)?;
-        let is_named = channel.approvals.as_ref().is_some_and(|quorum| quorum.people().contains(by));
-        if !is_named || !is_person(policy, by) {
-            let detail = format!("`{by}` is not named for approvals in `{}`", request.channel);
-            return Err(now_not("approver_not_named", detail));
-        }
-        // Inv. 3. Whoever triggered the build is asked of its provenance by those who verify.
-        if *by == request.requester {
-            return Err(now_not("approval_took_part", format!("`{by}` asked for it")));
-        }
-        Ok(())
-    }
-
-    fn review(&self, bytes: &[u8]) -> Result<Admitted, Denied> {
-        let review: ReviewStatement = read(bytes)?;
-        let id = ObjectId::of(bytes);
-        if let Some(place) = self.state.place(&id) {
-            return Ok(Admitted::Already(place));
-        }
-        if review.authority != self.state.ledger().authority() {
-            return Err(now_not("authority_mismatch", "it is for another authority"));
-        }
-        let known = self.known(&review.request)?;
-        let policy = self.policy()?;
-        let (_, channel) = of_policy(policy, &known.request)?;
-        let by = &review.by;
-        let is_named = channel.review.as_ref().is_some_and(|review| review.quorum.people().contains(by));
-        if !is_named || !is_person(policy, by) {
-            let detail = format!("`{by}` is not named for reviews in `{}`", known.request.channel);
-            return Err(now_not("reviewer_not_named", detail));
-        }
-        if known.published.is_none() {
-            return Err(now_not("review_not_published", "there is no release to review yet"));
-        }
-        // Inv. 12.
-        if *by == known.request.requester || known.approved_by.contains(by) {
-            return Err(now_not("review_took_part", format!("`{by}` took part in it")));
-        }
-        let described = Described { id: review.request, request: &known.request };
-        self.is_word(&review, Text::review(&review, described).as_ref())?;
-        let event = Event::Reviewed { review: id, request: review.request };
-        Ok(Admitted::New { event, objects: vec![bytes.to_vec()] })
-    }
-
     fn revoke(&self, bytes: &[u8]) -> Result<Admitted, Denied> {
         let revocation: Revocation = read(bytes)?;
         let id = ObjectId::of(bytes);
         if let Some(place) = self.state.place(&id) {
             return Ok(Admitted::Already(place));
         }
+        self.is_revokers_word(&revocation)?;
         // A leaf about what nobody has would keep everybody from a view of the log.
         if let Revoked::Request(request) = &revocation.revokes {
             self.named(request)?;
@@ -259,7 +177,18 @@ impl Admission<'_> {
         self.would_count(Event::Revoked { revocation: id }, vec![bytes.to_vec()])
     }
 
-    /// What only a replay can tell.
+    /// Nothing that costs as much as the log is long is asked before this.
+    fn is_revokers_word(&self, revocation: &Revocation) -> Result<(), Denied> {
+        let does_not_count = |why: &dyn ToString| now_not("revocation_does_not_count", why.to_string());
+        let mut families = self.policy()?.document().families.values();
+        if !families.any(|family| family.revokers.contains(&revocation.by)) {
+            return Err(does_not_count(&format!("`{}` is no revoker", revocation.by)));
+        }
+        let word = self.is_word(revocation, Some(&Text::revocation(revocation)));
+        word.map_err(|denied| does_not_count(&denied))
+    }
+
+    /// What only a replay can tell. It takes as long as the log, so whoever hands it in is known to have said it.
     fn would_count(&self, event: Event, objects: Vec<Vec<u8>>) -> Result<Admitted, Denied> {
         let entry = (self.leaf)(&event)?;
         match self.state.would_count(&entry, &objects) {

@@ -163,7 +163,7 @@ impl Keeper {
         let at = not_before(now, state.ledger().last_at());
         let leaf =
             |event: &Event| object::write(&Leaf::new(at, event.clone())).map_err(|_| Denied::log_failed());
-        let admission = Admission { state, log: self.writer.identity(), now, leaf: &leaf };
+        let admission = Admission { state, log: self.writer.identity(), now, at, leaf: &leaf };
         let signer = self.signer_name.as_ref();
         let admitted = role::check(who, ask.call(), state, signer)
             .and_then(|()| role::check_family(who, ask, state, signer))

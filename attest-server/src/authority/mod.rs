@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `role` | who calls, and what that identity is named for in the policy |
 //! | `ask` `admit` | what is handed in, and whether it would count |
-//! | `state` | what the log says so far, for answers |
+//! | `state` `words` | what the log says so far, for answers; who said what about a request |
 //! | `keeper` | the one thread that writes |
 //! | `denials` | how much of what is turned away becomes a leaf |
 //! | `cosign` | asking witnesses, and publishing what enough of them signed |
@@ -23,6 +23,7 @@ mod keeper;
 mod open;
 mod role;
 mod state;
+mod words;
 
 use std::sync::{Arc, RwLock};
 

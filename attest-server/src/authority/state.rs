@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Object};
 use attest_core::release::request::{self, Request};
-use attest_core::release::statement::{Approval, ReviewStatement, Revocation, Revoked, Statement as _};
+use attest_core::release::statement::{Approval, ReviewStatement, Revocation, Revoked};
 use attest_core::release::view::{self, Ledger, Place};
 use attest_core::release::{Name, ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
 
+use super::words::{Word, Words};
 use crate::log::{self, Files};
 
 /// Why a log cannot be followed.
@@ -52,6 +53,7 @@ pub(crate) struct Known {
     pub(crate) leaves: Vec<u64>,
     pub(crate) approved_by: BTreeSet<Name>,
     pub(crate) reviewed_by: BTreeSet<Name>,
+    pub(crate) words: Words,
     pub(crate) attempts: Vec<Place>,
     pub(crate) signed: Option<(ObjectId, Place)>,
     pub(crate) published: Option<(ObjectId, Place)>,
@@ -149,18 +151,21 @@ impl State {
             }
             Event::Approved { approval, requests } => {
                 self.places.entry(approval).or_insert(place);
-                let by = self.read::<Approval>(place.index, &approval)?.by().clone();
+                let approval = self.read::<Approval>(place.index, &approval)?;
+                let word = Word::approval(&approval);
                 for request in requests {
                     if let Some(known) = self.requests.get_mut(&request) {
-                        known.approved_by.insert(by.clone());
+                        known.approved_by.insert(approval.by.clone());
+                        word.iter().for_each(|word| known.words.add(word.clone(), place));
                     }
                 }
             }
             Event::Reviewed { review, request } => {
                 self.places.entry(review).or_insert(place);
-                let by = self.read::<ReviewStatement>(place.index, &review)?.by().clone();
+                let review = self.read::<ReviewStatement>(place.index, &review)?;
                 if let Some(known) = self.requests.get_mut(&request) {
-                    known.reviewed_by.insert(by);
+                    Word::review(&review).into_iter().for_each(|word| known.words.add(word, place));
+                    known.reviewed_by.insert(review.by);
                 }
             }
             Event::Compensated { control: object, .. }
@@ -205,6 +210,7 @@ impl State {
             leaves: vec![place.index],
             approved_by: BTreeSet::new(),
             reviewed_by: BTreeSet::new(),
+            words: Words::default(),
             attempts: Vec::new(),
             signed: None,
             published: None,

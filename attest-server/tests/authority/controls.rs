@@ -30,6 +30,8 @@ async fn a57_a_control_that_too_few_vouch_for_or_for_too_long_is_turned_away() {
         let refused = refusal(compensate(&mut client, &one, people).await);
         assert_eq!(refused, not_now("control_quorum_not_met"), "{people:?}");
     }
+    let alone = compensate(&mut client, &one, &["dave"]).await.unwrap_err();
+    assert_eq!(alone.message(), "dave said so, and that is not enough");
     let long = refusal(compensate(&mut client, &control(site.pin, 31 * DAY), &["dave", "erin"]).await);
     assert_eq!(long, not_now("control_too_long"));
     let elsewhere = control(attest_core::release::ObjectId::of(b"elsewhere"), DAY);

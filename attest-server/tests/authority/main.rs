@@ -9,6 +9,7 @@ mod mailbox;
 mod moved;
 mod organisation;
 mod recovery;
+mod repeated;
 mod roles;
 mod site;
 mod statements;

@@ -37,12 +37,12 @@ fn string(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
 }
 
-fn ssh_public(key: &Ed25519KeyPair) -> Vec<u8> {
+pub(crate) fn ssh_public(key: &Ed25519KeyPair) -> Vec<u8> {
     [string(b"ssh-ed25519"), string(key.public_key().as_ref())].concat()
 }
 
 /// An SSHSIG by PROTOCOL.sshsig, armored.
-fn sshsig(key: &Ed25519KeyPair, namespace: &str, message: &[u8]) -> String {
+pub(crate) fn sshsig(key: &Ed25519KeyPair, namespace: &str, message: &[u8]) -> String {
     let head = [string(namespace.as_bytes()), string(b""), string(b"sha512")].concat();
     let signed = [&b"SSHSIG"[..], &head, &string(digest(&SHA512, message).as_ref())].concat();
     let signature = [string(b"ssh-ed25519"), string(key.sign(&signed).as_ref())].concat();

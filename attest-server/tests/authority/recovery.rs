@@ -122,6 +122,9 @@ async fn a57_what_the_recovery_quorum_wants_waits_and_root_members_object() {
     let (wanted, other) =
         (lost.next(|_| {}), lost.next(|next| next["families"]["gateway"]["version_step"] = json!(6)));
     let (server, mut client) = lost.serve().await;
+    // Before anything is asked that takes as long as the log.
+    let alone = recover(&mut client, &wanted, &["dave", "alice"]).await.unwrap_err();
+    assert_eq!(alone.message(), "dave said so, and that is not enough");
     for people in [&[][..], &["dave"], &["dave", "dave"], &["carol", "dave"], &["alice", "bob", "carol"]] {
         let refused = refusal(recover(&mut client, &wanted, people).await);
         assert_eq!(refused, not_now("recovery_quorum_not_met"), "{people:?}");
@@ -138,11 +141,17 @@ async fn a57_what_the_recovery_quorum_wants_waits_and_root_members_object() {
     // Its days have only begun.
     let leaves = vec![b"other leaves".to_vec()];
     let refused = refusal(recovered(&mut client, &wanted, &lost.seen(&leaves, now())).await);
-    assert_eq!(refused, not_now("recovery_not_witnessed"));
+    assert_eq!(refused, not_now("recovery_too_early"));
+    assert_eq!(refusal(recovered(&mut client, &wanted, b"note").await), not_now("recovery_not_witnessed"));
     assert_eq!(refusal(recovered(&mut client, &other, b"note").await), not_now("recovery_not_pending"));
     let long = vec![0; LIMITS.note_bytes + 1];
     assert_eq!(refusal(recovered(&mut client, &wanted, &long).await).0, Code::InvalidArgument);
     assert_eq!(refusal(object(&mut client, "dave", &wanted).await), not_now("objection_does_not_count"));
+    let mut forged = objection("bob", &wanted);
+    forged.signature = objection("alice", &wanted).signature;
+    let asked = ObjectToRecoveryRequest { objection: bytes(&forged) };
+    let forged = client.mailbox.object_to_recovery(asked).await.unwrap_err();
+    assert_eq!(forged.message(), "the key is not one of `bob`");
     let stopped = object(&mut client, "bob", &wanted).await.unwrap();
     assert!(object(&mut client, "bob", &wanted).await.unwrap().index == stopped.index);
     assert_eq!(refusal(recover(&mut client, &wanted, &["dave", "erin"]).await), not_now("recovery_objected"));

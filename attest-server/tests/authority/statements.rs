@@ -267,6 +267,14 @@ async fn a57_a_revocation_by_nobody_who_may() {
         let revoked = m.client.revoke_with(&revocation(who, by, pin, revokes())).await;
         assert_eq!(refusal(revoked), precondition("revocation_does_not_count"));
     }
+    // Before anything is asked that takes as long as the log.
+    let told = async |client: &mut Client, revocation| {
+        client.revoke_with(&revocation).await.unwrap_err().message().to_owned()
+    };
+    let no_revoker = revocation("bob", "bob", pin, revokes());
+    assert_eq!(told(&mut m.client, no_revoker).await, "`bob` is no revoker");
+    let forged = revocation("alice", "bob", pin, revokes());
+    assert_eq!(told(&mut m.client, forged).await, "the key is not one of `alice`");
     let elsewhere = revocation("alice", "alice", ObjectId::of(b"elsewhere"), revokes());
     assert_eq!(refusal(m.client.revoke_with(&elsewhere).await), precondition("revocation_does_not_count"));
     // A leaf about a request that nobody has would refuse everybody's view.

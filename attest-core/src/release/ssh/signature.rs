@@ -153,6 +153,12 @@ impl Signature {
         &self.namespace
     }
 
+    /// What it says of a touch, if the key is an `sk-` one. Nothing is proven yet.
+    #[must_use]
+    pub fn flags(&self) -> Option<Flags> {
+        self.touch.map(|(flags, _)| flags)
+    }
+
     /// Verifies that the enrolled `key` signed `message` for exactly this `namespace`, with at least the `demanded` presence.
     ///
     /// A signature of an `sk-` key always needs a touch, whatever is demanded.

@@ -122,10 +122,36 @@ impl Ledger {
         at: Timestamp,
         limits: &Limits,
     ) -> Result<CanonicalKey, speaker::Error> {
+        let (hearing, place) = self.hearing(statement, at, limits)?;
+        hearing.key(statement, text, place)
+    }
+
+    /// The same for who only stands in the way of something: a suspension does not silence them.
+    ///
+    /// # Errors
+    /// [`speaker::Error`].
+    pub fn objector<S: Statement>(
+        &self,
+        statement: &S,
+        text: &Text,
+        at: Timestamp,
+        limits: &Limits,
+    ) -> Result<CanonicalKey, speaker::Error> {
+        let (hearing, place) = self.hearing(statement, at, limits)?;
+        hearing.veto(statement, text, place)
+    }
+
+    /// As the next leaf would be heard.
+    fn hearing<'l, S: Statement>(
+        &'l self,
+        statement: &S,
+        at: Timestamp,
+        limits: &'l Limits,
+    ) -> Result<(Hearing<'l>, Place), speaker::Error> {
         let nobody = || speaker::Error::KeyMismatch { by: statement.by().clone() };
         let policy = self.policy().ok_or_else(nobody)?;
         let place = Place { index: self.size(), at };
-        Hearing { policy, view: &self.view, now: at, limits }.key(statement, text, place)
+        Ok((Hearing { policy, view: &self.view, now: at, limits }, place))
     }
 
     /// The view of it, by a checkpoint that witnesses signed over exactly these leaves. The policy that the log ends with says whose word

@@ -1,9 +1,15 @@
 //! Policies: by the word of the root, or of the recovery quorum once they waited. And what policies leave to others: controls.
 
+use std::collections::BTreeSet;
+
+use attest_core::audit::checkpoint::SignedCheckpoint;
 use attest_core::release::leaf::Event;
 use attest_core::release::object::Object;
-use attest_core::release::statement::{Control, ControlStatement, Objection, Recovery, Succession};
-use attest_core::release::{ObjectId, Policy};
+use attest_core::release::quorum::Quorum;
+use attest_core::release::statement::{
+    Control, ControlStatement, Objection, Recovery, Statement, Succession, Text,
+};
+use attest_core::release::{Name, ObjectId, Policy};
 
 use super::{Admission, Admitted, Denied, LIMITS, malformed, now_not, read};
 
@@ -17,6 +23,10 @@ impl Admission<'_> {
             return Ok(Admitted::Already(place));
         }
         let objects = self.wanted::<Succession>(&next, bytes, successions)?;
+        let document = self.policy()?.document();
+        let text =
+            |said: &Succession| (said.policy == next.id()).then(|| Text::succession(said, next.document()));
+        self.is_said_by(Some(&document.root), successions, text, "succession_quorum_not_met")?;
         let successions = ids(successions);
         self.would_count(Event::Policy { policy: next.id(), successions }, objects)
     }
@@ -29,6 +39,10 @@ impl Admission<'_> {
             return Ok(Admitted::Already(place));
         }
         let objects = self.wanted::<Recovery>(&next, bytes, recoveries)?;
+        let document = self.policy()?.document();
+        let text =
+            |said: &Recovery| (said.policy == next.id()).then(|| Text::recovery(said, next.document()));
+        self.is_said_by(document.recovery.as_ref(), recoveries, text, "recovery_quorum_not_met")?;
         let recoveries = ids(recoveries);
         self.would_count(Event::Recovery { policy: next.id(), recoveries }, objects)
     }
@@ -40,29 +54,74 @@ impl Admission<'_> {
         if checkpoint.len() > LIMITS.note_bytes {
             return Err(malformed("checkpoint_too_large", format!("more than {} bytes", LIMITS.note_bytes)));
         }
+        let pending = self.state.ledger().recovery().filter(|pending| pending.policy().id() == policy);
+        let pending = pending.ok_or_else(|| now_not("recovery_not_pending", "it does not wait"))?;
+        if SignedCheckpoint::verify(checkpoint, self.log, LIMITS).is_err() {
+            return Err(now_not("recovery_not_witnessed", "the checkpoint is none of this log"));
+        }
+        if self.at < pending.earliest() {
+            let detail = format!("it waits until {} at the least", pending.earliest().utc());
+            return Err(now_not("recovery_too_early", detail));
+        }
         let event = Event::Recovered { policy, checkpoint: ObjectId::of(checkpoint) };
         self.would_count(event, vec![checkpoint.to_vec()])
     }
 
     pub(super) fn object(&self, bytes: &[u8]) -> Result<Admitted, Denied> {
-        read::<Objection>(bytes)?;
+        let said: Objection = read(bytes)?;
         let objection = ObjectId::of(bytes);
         if let Some(place) = self.state.place(&objection) {
             return Ok(Admitted::Already(place));
         }
+        let pending = self.state.ledger().recovery().map(|pending| pending.policy().id());
+        if pending != Some(said.policy) {
+            return Err(now_not("objection_to_nothing", "what it objects to does not wait"));
+        }
+        let word = self.state.ledger().objector(&said, &Text::objection(&said), self.at, LIMITS);
+        word.map_err(|error| now_not("objection_does_not_count", error))?;
         self.would_count(Event::Objected { objection }, vec![bytes.to_vec()])
     }
 
     pub(super) fn compensate(&self, bytes: &[u8], statements: &[Vec<u8>]) -> Result<Admitted, Denied> {
-        read::<Control>(bytes)?;
+        let parsed: Control = read(bytes)?;
         let control = ObjectId::of(bytes);
         if let Some(place) = self.state.place(&control) {
             return Ok(Admitted::Already(place));
         }
         are_statements::<ControlStatement>(statements)?;
+        let family = self.policy()?.family(&parsed.family);
+        let quorum = family.and_then(|family| family.controls.as_ref()).map(|rules| &rules.quorum);
+        let text = |said: &ControlStatement| Text::control(said, control, &parsed);
+        // What no policy foresees is told as that.
+        if quorum.is_some() {
+            self.is_said_by(quorum, statements, text, "control_quorum_not_met")?;
+        }
         let mut objects = vec![bytes.to_vec()];
         objects.extend_from_slice(statements);
         self.would_count(Event::Compensated { control, statements: ids(statements) }, objects)
+    }
+
+    /// Whether enough of those who must say so said it. Only then is asked what takes as long as the log.
+    fn is_said_by<S: Statement>(
+        &self,
+        quorum: Option<&Quorum>,
+        statements: &[Vec<u8>],
+        text: impl Fn(&S) -> Option<Text>,
+        code: &'static str,
+    ) -> Result<(), Denied> {
+        let named = quorum.map(Quorum::people).unwrap_or_default();
+        let speaker = |bytes: &Vec<u8>| {
+            let said: S = read(bytes).ok().filter(|said: &S| named.contains(said.by()))?;
+            self.state.ledger().speaker(&said, &text(&said)?, self.at, LIMITS).ok()?;
+            Some(said.by().clone())
+        };
+        let people: BTreeSet<Name> = statements.iter().filter_map(speaker).collect();
+        if quorum.is_some_and(|quorum| quorum.is_met_by(&people)) {
+            return Ok(());
+        }
+        let said = people.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        let said = if said.is_empty() { "nobody who counts" } else { &said };
+        Err(now_not(code, format!("{said} said so, and that is not enough")))
     }
 
     /// A policy that this log can be kept by, and statements of this kind: all that a leaf about it names.

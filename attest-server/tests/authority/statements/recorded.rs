@@ -116,6 +116,9 @@ async fn a57_a_policy_that_too_few_want_or_of_another_log() {
         let refused = refusal(client.succeed(policy, statements).await);
         assert_eq!(refused, precondition("succession_quorum_not_met"), "{people:?}");
     }
+    let (policy, statements) = wanted_by(&same, &["dave"]);
+    let alone = client.succeed(policy, statements).await.unwrap_err();
+    assert_eq!(alone.message(), "nobody who counts said so, and that is not enough");
     let (policy, statements) = wanted_by(&other_log, &["alice", "bob"]);
     assert_eq!(refusal(client.succeed(policy, statements).await), precondition("succession_other_log"));
     let (policy, statements) = wanted_by(&skips, &["alice", "bob"]);
