@@ -109,6 +109,28 @@ def keys():
     yield "cose-key", b"\xa4\x01\x02\x20\x01\x21" + cbor_bytes(bytes(range(32))) + b"\x22" + cbor_bytes(bytes(range(32)))
 
 
+def collections():
+    """A quote, its logs and a token in one wrapper, in both encodings; a collection in another."""
+    boot, own = BOOTS / "sb-grub", "application/vnd.attest."
+    attest = (boot / "quote-ecc.attest").read_bytes()
+    quote = struct.pack(">H", len(attest)) + attest + (boot / "quote-ecc.sig").read_bytes()
+    token = dict(tokens())["jwt"].encode()
+    messages = {
+        "q": (own + "tpm2-quote", quote), "l": (own + "tcg-event-log", (boot / "eventlog.bin").read_bytes()[:4096]),
+        "i": (own + "ima-list", (boot / "ima.bin").read_bytes()[:512]), "u": (own + "userspace-log", b"\x1e{}\n"),
+        "p": (own + "pcr-values+json", json.dumps({"sha256": {"0": "00" * 32}}).encode()), "t": ("application/eat+jwt", token),
+    }
+    records = {label: [kind, base64url(content)] for label, (kind, content) in messages.items()}
+    whole = json.dumps({"__cmwc_t": "urn:attest:cmw:device:1", **records})
+    yield "json", whole
+    items = [cbor_text(label) + b"\x82" + cbor_text(kind) + cbor_bytes(content) for label, (kind, content) in messages.items()]
+    cbor = bytes([0xa0 | len(items)]) + b"".join(items)
+    yield "cbor", cbor
+    yield "cbor-tagged", b"\xda" + struct.pack(">I", 1_668_547_091) + cbor
+    yield "cbor-in-json", json.dumps({"in": ["application/cmw+cbor", base64url(cbor)]})
+    yield "json-in-cbor", b"\x82\x74application/cmw+json" + cbor_bytes(whole.encode())
+
+
 def uefi_values(log):
     """What stands behind the names of variables, and the partition table."""
     for name in ("PK", "KEK", "db", "dbx", "Boot0000", "Boot0001"):
@@ -271,6 +293,8 @@ def main(attest):
     for target in ("eat", "token"):
         for name, token in [*tokens(), *keys()]:
             seed(target, name, token)
+    for name, collection in collections():
+        seed("collection", name, collection)
     for file in found(SEEDS / "claims", "*"):
         seed("claims", file.name, file.read_bytes())
     for file in found(SEEDS / "pe", "*"):

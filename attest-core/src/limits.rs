@@ -36,6 +36,10 @@ pub struct Limits {
     pub token_bytes: usize,
     /// Wrappers around one token: a CMW around a bundle is two, a collection one more.
     pub wrappers: usize,
+    /// Messages in one wrapper. A device's quote, its three logs, PCR values and eight tokens are thirteen.
+    pub wrapped_messages: usize,
+    /// All of a device's evidence in one wrapper: the largest logs in base64.
+    pub collection_bytes: usize,
     /// Tokens in one token, at any depth. A phone has a secure element, a TEE and some radios; each costs a signature check per enrolled key.
     pub nested_tokens: usize,
     /// Tokens in tokens: a secure element in a TEE in a device is two. Each is read once, so the work is linear in the bytes for each level.
@@ -129,6 +133,8 @@ impl Limits {
         selections: 16,
         token_bytes: 64 << 10,
         wrappers: 4,
+        wrapped_messages: 16,
+        collection_bytes: 104 << 20,
         nested_tokens: 8,
         nested_depth: 3,
         nesting: 16,

@@ -32,6 +32,10 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
     if sent.pcr_values.len() > PCR_VALUES {
         return Err(malformed_pcrs("more values than a TPM has PCRs"));
     }
+    if sent.cmw.is_some() && !is_alone(&sent) {
+        let detail = "cmw: quote, logs and tokens stand in it or beside it, not both".to_owned();
+        return Err(Refusal::Malformed { code: "evidence_twice", detail });
+    }
     if sent.tokens.len() > TOKENS {
         let detail = format!("tokens: more than {TOKENS}");
         return Err(Refusal::Malformed { code: "too_many_tokens", detail });
@@ -46,7 +50,28 @@ pub(crate) fn evidence(sent: v1::Evidence) -> Result<SentEvidence, Refusal> {
         userspace_log: sent.userspace_log,
         tokens: sent.tokens.into_iter().map(|token| (token.token, token.key_identity)).collect(),
         pcrs: if pcrs.is_empty() { None } else { Some(PcrValues::from_iter(pcrs)) },
+        cmw: sent.cmw,
     })
+}
+
+/// Whether nothing stands beside the collection: two quotes would be two stories.
+fn is_alone(sent: &v1::Evidence) -> bool {
+    let v1::Evidence {
+        attest,
+        signature,
+        event_log,
+        ima_list,
+        userspace_log,
+        ima_list_offset: _,
+        pcr_values,
+        tokens,
+        cmw: _,
+    } = sent;
+    attest.is_empty()
+        && signature.is_empty()
+        && [event_log, ima_list, userspace_log].iter().all(|log| log.is_none())
+        && pcr_values.is_empty()
+        && tokens.is_empty()
 }
 
 fn pcr_value(sent: &v1::PcrValue) -> Result<(u8, Digest), Refusal> {

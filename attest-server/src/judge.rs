@@ -10,7 +10,7 @@ use attest_core::{
         TokenKey, token::Keys,
     },
     evidence::{
-        PcrValues,
+        Collection, PcrValues,
         bundle::{self, Bundle, Evidence},
         eat::Token,
         ima_log::Position,
@@ -47,6 +47,8 @@ pub(crate) struct SentEvidence {
     pub(crate) pcrs: Option<PcrValues>,
     /// Attestation tokens, each with the identity of the enrolled key that is said to have signed it; empty if the device has but one.
     pub(crate) tokens: Vec<(Vec<u8>, Vec<u8>)>,
+    /// All of it in one wrapper; then none of the above is there.
+    pub(crate) cmw: Option<Vec<u8>>,
 }
 
 /// One device's answer to one spent challenge.
@@ -160,9 +162,14 @@ impl Judge {
         let token_keys = enrolled_token_keys(&device, &token_keys, &limits)?;
         let mut clock = None;
         let ima_after = position(evidence.ima_list_offset, ima_checkpoint.as_ref())?;
-        let sent = bundle::Evidence { ima_after, ..evidence.borrowed() };
-        let verdict = match Bundle::parse(sent, &limits) {
-            Err(error) => refuse(error.code(), &error.to_string()),
+        let collection = evidence.collection(&limits);
+        let bundle = collection.as_ref().map_err(Clone::clone).and_then(|collection| {
+            let sent = evidence.parts(collection.as_ref())?;
+            let sent = bundle::Evidence { ima_after, ..sent };
+            Bundle::parse(sent, &limits).map_err(|error| (error.code(), error.to_string()))
+        });
+        let verdict = match bundle {
+            Err((code, detail)) => refuse(code, &detail),
             Ok(bundle) => {
                 match AuthenticEvidence::authenticate_guessing(
                     bundle,
@@ -180,7 +187,10 @@ impl Judge {
                     Ok(proven) => {
                         let quote = proven.quote();
                         clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));
-                        let tokens = prove_tokens(&proven, &evidence.tokens, &token_keys, now, &limits);
+                        let tokens = match &collection {
+                            Ok(Some(collection)) => prove_collected(&proven, collection, &token_keys, now),
+                            _ => prove_tokens(&proven, &evidence.tokens, &token_keys, now, &limits),
+                        };
                         let overlaying =
                             |references: &ReferenceSet| family.for_device(references, &device, now, &limits);
                         match tokens {
@@ -303,7 +313,23 @@ impl<'b> By<'b> {
     }
 }
 
+/// Why nothing is proven: a stable code and words.
+type NotProven = (&'static str, String);
+
 impl SentEvidence {
+    /// What stands in the wrapper, if everything came in one.
+    fn collection(&self, limits: &Limits) -> Result<Option<Collection<'_>>, NotProven> {
+        let parsed = self.cmw.as_deref().map(|cmw| Collection::parse(cmw, limits)).transpose();
+        parsed.map_err(|error| (error.code(), error.to_string()))
+    }
+
+    /// Quote and logs, wherever they stand. A device is judged by its quote: tokens alone are none.
+    fn parts<'e>(&'e self, collection: Option<&'e Collection<'_>>) -> Result<Evidence<'e>, NotProven> {
+        let Some(collection) = collection else { return Ok(self.borrowed()) };
+        let missing = || ("quote_missing", "the collection holds tokens and no quote beside them".to_owned());
+        collection.evidence().ok_or_else(missing)
+    }
+
     fn borrowed(&self) -> Evidence<'_> {
         Evidence {
             attest: &self.attest,
@@ -372,7 +398,7 @@ fn prove_tokens(
     keys: &[TokenKey],
     now: Timestamp,
     limits: &Limits,
-) -> Result<Vec<AuthenticToken>, (&'static str, String)> {
+) -> Result<Vec<AuthenticToken>, NotProven> {
     let one = |(token, identity): &(Vec<u8>, Vec<u8>)| {
         let named = |key: &&TokenKey| identity.is_empty() || key.identity().as_slice() == identity.as_slice();
         let mut fitting = keys.iter().filter(named);
@@ -387,4 +413,16 @@ fn prove_tokens(
             .map_err(|error| (error.code(), error.to_string()))
     };
     sent.iter().map(one).collect()
+}
+
+/// A27a: the same of tokens in a collection, where nothing that counts names a key. Each is by one of this device's.
+fn prove_collected(
+    proven: &AuthenticEvidence<'_>,
+    collection: &Collection<'_>,
+    keys: &[TokenKey],
+    now: Timestamp,
+) -> Result<Vec<AuthenticToken>, NotProven> {
+    let tokens = collection.tokens().iter().cloned();
+    let proven = tokens.map(|token| proven.authenticate_token_by_any(token, keys, now));
+    proven.collect::<Result<_, _>>().map_err(|error| (error.code(), error.to_string()))
 }

@@ -53,6 +53,19 @@ impl Machine {
         self.client.verify(&challenge.id, evidence).await.unwrap()
     }
 
+    async fn verify_collection(&self, challenge: &Challenge, tokens: Vec<Vec<u8>>) -> Judgement {
+        let token = |token| Token { token, key_identity: Vec::new() };
+        let tokens = tokens.into_iter().map(token).collect();
+        let evidence = Evidence { tokens, is_collection: true, ..self.member.answer(challenge) };
+        self.client.verify(&challenge.id, evidence).await.unwrap()
+    }
+
+    async fn attest_collection(&self) -> Judgement {
+        let challenge = self.challenge().await;
+        let token = self.root_of_trust.token(&challenge.nonce).unwrap();
+        self.verify_collection(&challenge, vec![token]).await
+    }
+
     /// Quote and token for one challenge.
     async fn attest(&self) -> Judgement {
         let challenge = self.challenge().await;
@@ -142,6 +155,73 @@ async fn a27a_a_token_that_is_not_this_devices_or_not_of_now_takes_everything_wi
     assert_eq!(taken.unwrap_err().reason(), Some("token_key_enrolled_with_another_device"));
 }
 
+/// TPM evidence and a token in one collection: one verdict, and a lie in either refuses.
+#[tokio::test]
+async fn quote_logs_and_token_are_one_collection_and_one_verdict() {
+    let mut machine = Machine::new().await;
+    let judgement = machine.attest_collection().await;
+    let judged = (AFFIRMING, AFFIRMING, vec![AFFIRMING]);
+    assert_eq!(statuses(&judgement), judged, "{:#?}", judgement.verdict.reasons);
+    machine.member.boot(&Parts::with_implant());
+    assert_eq!(statuses(&machine.attest_collection().await), (REFUSED, REFUSED, vec![AFFIRMING]));
+    machine.member.boot(&Parts::new());
+    machine.root_of_trust.lifecycle = 0x5000;
+    assert_eq!(statuses(&machine.attest_collection().await), (REFUSED, AFFIRMING, vec![REFUSED]));
+    machine.root_of_trust.lifecycle = 0x3000;
+    assert_eq!(statuses(&machine.attest_collection().await), judged);
+}
+
+#[tokio::test]
+async fn a27a_what_is_not_this_devices_or_not_of_now_refuses_its_collection() {
+    let machine = Machine::new().await;
+    let detail = |judgement: &Judgement| {
+        assert_eq!(judgement.verdict.status(), REFUSED);
+        let refusing = judgement.verdict.reasons.iter().find(|reason| reason.severity == "refuse").unwrap();
+        refusing.detail_code.clone()
+    };
+    let challenge = machine.challenge().await;
+    let old_token = machine.root_of_trust.token(&challenge.nonce).unwrap();
+    let old_answer = machine.member.answer(&challenge);
+    let foreign = RootOfTrust::fresh().unwrap().token(&challenge.nonce).unwrap();
+    assert_eq!(detail(&machine.verify_collection(&challenge, vec![foreign]).await), "signature_invalid");
+    let challenge = machine.challenge().await;
+    assert_eq!(
+        detail(&machine.verify_collection(&challenge, vec![old_token.clone()]).await),
+        "nonce_mismatch"
+    );
+    // The quote of another challenge beside a fresh token.
+    let challenge = machine.challenge().await;
+    let token = |token| Token { token, key_identity: Vec::new() };
+    let fresh = token(machine.root_of_trust.token(&challenge.nonce).unwrap());
+    let mixed = Evidence { tokens: vec![fresh.clone()], is_collection: true, ..old_answer };
+    assert_eq!(detail(&machine.client.verify(&challenge.id, mixed).await.unwrap()), "nonce_mismatch");
+    // Without its token, and without its quote.
+    let challenge = machine.challenge().await;
+    let judgement = machine.verify_collection(&challenge, Vec::new()).await;
+    assert!(names(&judgement.verdict, "token_missing"), "{:#?}", judgement.verdict.reasons);
+    let challenge = machine.challenge().await;
+    let alone = machine.root_of_trust.token(&challenge.nonce).unwrap();
+    let alone = client::collection(&[("t".to_owned(), "application/eat+cwt".to_owned(), alone)]);
+    let sent = v1::Evidence { cmw: Some(alone), ..v1::Evidence::default() };
+    assert_eq!(detail(&machine.client.judge(&challenge.id, sent).await.unwrap()), "quote_missing");
+    // Another device's TPM and this one's root of trust.
+    let other = Member::new(&machine.site);
+    let id = other.enrol(&machine.client).await;
+    machine.client.enrol_token_key(&id, RootOfTrust::fresh().unwrap().public_key()).await.unwrap();
+    machine.client.enrol_token_key(&id, RootOfTrust::fresh().unwrap().public_key()).await.unwrap();
+    let challenge = machine.client.challenge(&id, &other.subject_key).await.unwrap();
+    let stolen = token(machine.root_of_trust.token(&challenge.nonce).unwrap());
+    let evidence = Evidence { tokens: vec![stolen], is_collection: true, ..other.answer(&challenge) };
+    let judgement = machine.client.verify(&challenge.id, evidence).await.unwrap();
+    assert_eq!(detail(&judgement), "token_key_unknown");
+    // Two stories in one request.
+    let challenge = machine.challenge().await;
+    let cmw = Some(machine.member.answer(&challenge).collection());
+    let twice = v1::Evidence { cmw, event_log: Some(Vec::new()), ..v1::Evidence::default() };
+    let refused = machine.client.judge(&challenge.id, twice).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("evidence_twice"));
+}
+
 #[tokio::test]
 async fn a_root_of_trust_that_is_debugged_is_refused() {
     let mut machine = Machine::new().await;
@@ -181,7 +261,7 @@ async fn the_agent_sends_what_another_root_of_trust_says() {
         let given = ["--event-log", &path("log"), "--ima", &path("ima"), "--out", &path("token.jwt")];
         agent("attest", &[&given, arguments].concat())
     };
-    for more in [&[][..], &["--token-key", &identity]] {
+    for more in [&[][..], &["--token-key", &identity], &["--cmw"]] {
         let (code, text, words) = attest(&[&["--token-program", &path("ask")], more].concat());
         assert_eq!(code, 0, "{text}{words}");
         assert!(text.starts_with("affirming"), "{text}");

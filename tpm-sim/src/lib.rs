@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod bank;
 pub mod boot;
+mod cbor;
 pub mod client;
 pub mod device;
 pub mod fleet;

@@ -1,6 +1,5 @@
 //! A root of trust beside the TPM, with a key of its own: it signs PSA tokens (RFC 9783) in COSE_Sign1 (RFC 9052), with an encoder of its own.
 
-mod cbor;
 mod endorsements;
 
 use std::path::Path;
@@ -8,9 +7,8 @@ use std::path::Path;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
-use cbor::{array, bytes, map, number, text};
-
 use crate::bank::Bank;
+use crate::cbor::{array, bytes, map, number, text};
 use crate::subject::{self, Error};
 
 /// One measured piece of software (RFC 9783, section 4.4.1).
@@ -92,7 +90,7 @@ impl RootOfTrust {
         let (protected, payload) = (bytes(protected), bytes(payload));
         let signed = array(&[text("Signature1"), protected.clone(), bytes(&[]), payload.clone()]);
         let signature = self.key.sign(&SystemRandom::new(), &signed).map_err(|_| Error::Generate)?;
-        Ok(cbor::tag(18, &array(&[protected, map(&[]), payload, bytes(signature.as_ref())])))
+        Ok(crate::cbor::tag(18, &array(&[protected, map(&[]), payload, bytes(signature.as_ref())])))
     }
 
     /// The claims, with the keys in the order of RFC 9783, section 4.

@@ -203,6 +203,20 @@ impl<'a> AuthenticEvidence<'a> {
         AuthenticToken::prove(token, keys.into(), self.quote.nonce(), now)
     }
 
+    /// Proves a token that came beside the quote without a word about its key, as in a [`Collection`](crate::evidence::Collection): one of these,
+    /// the device's own, must have signed it, and it must carry the quote's nonce.
+    ///
+    /// # Errors
+    /// [`token::Error`]: [`token::Error::KeyMissing`] where there are several keys, and it is by none of them.
+    pub fn authenticate_token_by_any(
+        &self,
+        token: Token,
+        keys: &[token::TokenKey],
+        now: Timestamp,
+    ) -> Result<AuthenticToken, token::Error> {
+        AuthenticToken::prove_by_any(token, keys, self.quote.nonce(), now)
+    }
+
     /// The quote.
     #[must_use]
     pub const fn quote(&self) -> &AuthenticQuote<'a> {

@@ -3,6 +3,8 @@
 pub mod bundle;
 pub mod cbor;
 pub mod cel;
+pub mod cmw;
+pub mod collection;
 pub mod eat;
 mod extend;
 pub mod ima_log;
@@ -17,6 +19,7 @@ pub mod tpm;
 pub mod userspace_log;
 
 pub use bundle::{Bundle, Evidence, FirmwareLog};
+pub use collection::Collection;
 pub use extend::{Extend, Told};
 pub use pcr_values::PcrValues;
 pub use severity::Severity;

@@ -17,6 +17,11 @@ pub struct Utf16<'a>(pub &'a [u8]);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a>(pub &'a str);
 
+/// Text of an attacker's choosing, short enough for a message.
+pub(crate) fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|char| write_char(f, char))

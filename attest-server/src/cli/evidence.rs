@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Guesses, NoGuesses, Nonce};
 use attest_core::evidence::tpm::SignatureScheme;
-use attest_core::evidence::{Bundle, Evidence, PcrValues};
-use attest_core::{Digest, HashAlg, Limits, Timestamp};
+use attest_core::evidence::{Bundle, Evidence, PcrValues, pcr_values};
+use attest_core::{Limits, Timestamp};
 use clap::Args;
 
 use super::Failure;
@@ -88,6 +88,25 @@ impl EvidenceFlags {
     }
 }
 
+impl EvidenceFlags {
+    /// The same where quote and logs came in one wrapper.
+    pub(super) fn with(&self, sent: Evidence<'_>, limits: &Limits) -> Result<Files, Failure> {
+        let missing = || Failure::usage("flag_missing", "--ak is needed");
+        let ak = self.ak.as_deref().ok_or_else(missing)?;
+        Ok(Files {
+            attest: sent.attest.to_vec(),
+            signature: sent.signature.to_vec(),
+            ak: read_file(ak, limits.public_key_bytes)?,
+            nonce: self.nonce.clone(),
+            scheme: None,
+            pcrs: sent.pcrs,
+            eventlog: sent.event_log.map(<[u8]>::to_vec),
+            ima: sent.ima.map(<[u8]>::to_vec),
+            userspace_log: sent.userspace_log.map(<[u8]>::to_vec),
+        })
+    }
+}
+
 /// Why evidence is not authentic: its stable code and words.
 #[derive(Debug)]
 pub(super) enum NotAuthentic {
@@ -159,25 +178,15 @@ pub(super) fn check_nonce(nonce: Option<&str>) -> Result<(), Failure> {
 
 fn read_pcrs(path: &Path) -> Result<PcrValues, Failure> {
     let bytes = read_file(path, PCRS_BYTES)?;
-    let bad = |detail: String| Failure::usage("pcrs_malformed", format!("{}: {detail}", path.display()));
-    let banks: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>> =
-        serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
-    let mut values = PcrValues::new();
-    for (bank, pcrs) in banks {
-        let alg = HashAlg::from_name(&bank).ok_or_else(|| bad(format!("`{bank}` is not a bank")))?;
-        for (pcr, value) in pcrs {
-            let index: u8 = pcr.parse().map_err(|_| bad(format!("`{pcr}` is not a PCR")))?;
-            let value = Digest::from_hex(alg, &value)
-                .ok_or_else(|| bad(format!("PCR {pcr} of {bank} is not {} hexadecimal bytes", alg.size())))?;
-            values.insert(index, value);
-        }
-    }
-    Ok(values)
+    let bad = |e: pcr_values::Error| Failure::usage("pcrs_malformed", format!("{}: {e}", path.display()));
+    PcrValues::from_json(&bytes, &Limits::DEFAULT).map_err(bad)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use attest_core::{Digest, HashAlg};
+
     use crate::cli::Exit;
 
     #[test]

@@ -21,6 +21,7 @@ mod token;
 mod verdict;
 mod verify;
 mod witness;
+mod wrapped;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

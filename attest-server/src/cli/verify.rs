@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use attest_core::appraise::{Context, Policy, Verdict};
-use attest_core::authenticate::{AuthenticEvidence, TokenKey};
+use attest_core::authenticate::{AuthenticEvidence, AuthenticToken, TokenKey};
 use attest_core::reference::corim::{self, Class, Corim, Environment, SignedCorim};
 use attest_core::reference::overlay::{self, DeviceIds, Overlay};
 use attest_core::reference::{self, Golden, ReferenceSet};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::evidence::{EvidenceFlags, Files, check_nonce};
 use super::input::read_file;
 use super::token::Sent;
+use super::wrapped::{Opened, Wrapped};
 use super::{Exit, Failure, Output, verdict};
 use crate::clock;
 use crate::signer::FileSigner;
@@ -25,11 +26,16 @@ use crate::signer::FileSigner;
 pub(super) struct Verify {
     #[command(flatten)]
     evidence: EvidenceFlags,
+    /// All of a device's evidence, quote, logs and tokens, as one collection of messages (CMW), instead of a file for each
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "attest", "signature", "signature_scheme", "pcrs", "eventlog", "ima", "userspace_log", "token", "nested_key",
+    ])]
+    cmw: Option<PathBuf>,
     /// Attestation tokens of the same device: beside the quote, with its nonce, or alone
     #[arg(long, value_name = "FILE", requires = "token_key")]
     token: Vec<PathBuf>,
-    /// The key that must have signed each token, in the same order
-    #[arg(long, value_name = "FILE", requires = "token")]
+    /// The key that must have signed each token, in the same order; with --cmw the device's keys, of which one must have signed each
+    #[arg(long, value_name = "FILE")]
     token_key: Vec<PathBuf>,
     /// A key that may have signed a token in one of these, another attester's
     #[arg(long, value_name = "FILE", requires = "token")]
@@ -60,12 +66,20 @@ const POLICY_BYTES: usize = 64 << 10;
 impl Verify {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
-        let tokens = self.read_tokens(&limits)?;
-        let alone = self.evidence.attest.is_none() && !tokens.is_empty();
-        let files = if alone { None } else { Some(self.evidence.read(&limits)?) };
-        if alone {
-            check_nonce(self.evidence.nonce.as_deref())?;
-        }
+        let wrapped = self.cmw.as_deref().map(|path| Wrapped::read(path, &self.token_key, &limits));
+        let wrapped = wrapped.transpose()?;
+        let opened = wrapped.as_ref().map(|wrapped| wrapped.open(&limits)).transpose();
+        let (files, sent) = match &opened {
+            Ok(Some(opened)) => (opened.files(&self.evidence, &limits)?, Tokens::Wrapped(opened)),
+            Ok(None) => {
+                let tokens = self.read_tokens(&limits)?;
+                let alone = self.evidence.attest.is_none() && !tokens.is_empty();
+                let files = if alone { None } else { Some(self.evidence.read(&limits)?) };
+                (files, Tokens::Named(tokens))
+            }
+            Err(_) => (None, Tokens::Named(Vec::new())),
+        };
+        check_nonce(self.evidence.nonce.as_deref())?;
         let signer = self.signing_key.as_deref().map(open_key).transpose()?;
         let golden = match &self.golden_key {
             None => read_golden(&self.golden, &limits)?,
@@ -76,13 +90,18 @@ impl Verify {
         let policy = policy.unwrap_or_default();
         let context = Context { family: self.family.clone(), ..Context::default() };
         let overlay = self.overlay.as_deref().map(|path| read_text(path, limits.token_bytes)).transpose()?;
-        if alone && overlay.is_some() {
+        if opened.is_ok() && files.is_none() && overlay.is_some() {
             let detail = "an overlay is for the device whose key signed a quote, and there is none";
             return Err(Failure::usage("overlay_without_quote", detail));
         }
-        let judged = match &files {
-            Some(files) => judge(files, &tokens, overlay.as_deref(), &policy, &references, &context, &limits),
-            None => self.judge_tokens(&tokens, &policy, &references, &context, &limits),
+        let judged = match (&opened, &files) {
+            (Err(refused), _) => Err(refused.clone()),
+            (Ok(_), Some(files)) => {
+                judge(files, &sent, overlay.as_deref(), &policy, &references, &context, &limits)
+            }
+            (Ok(_), None) => sent
+                .alone(self.evidence.nonce.as_deref(), &limits)
+                .map(|tokens| policy.appraise_tokens(&tokens, &references, &context)),
         };
         let verdict = judged.unwrap_or_else(|(code, detail)| {
             policy.refuse(code, &detail, references.source().clone(), &context)
@@ -107,7 +126,38 @@ fn overlaid<'r>(
 }
 
 /// Why nothing is proven: a stable code and words.
-type NotProven = (&'static str, String);
+pub(super) type NotProven = (&'static str, String);
+
+/// Tokens as they came: each in a file with its key, or all in one wrapper.
+enum Tokens<'t> {
+    Named(Vec<Sent>),
+    Wrapped(&'t Opened<'t>),
+}
+
+impl Tokens<'_> {
+    /// What was sent together is proven together or not at all.
+    fn beside(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        limits: &Limits,
+    ) -> Result<Vec<AuthenticToken>, NotProven> {
+        let sent = match self {
+            Self::Wrapped(opened) => return opened.beside(evidence),
+            Self::Named(sent) => sent,
+        };
+        let tokens = sent.iter().map(|token| token.authenticate_beside(evidence, limits));
+        tokens.collect::<Result<_, _>>().map_err(|refused| (refused.code, refused.detail))
+    }
+
+    fn alone(&self, nonce: Option<&str>, limits: &Limits) -> Result<Vec<AuthenticToken>, NotProven> {
+        let sent = match self {
+            Self::Wrapped(opened) => return opened.alone(nonce),
+            Self::Named(sent) => sent,
+        };
+        let tokens = sent.iter().map(|token| token.authenticate(nonce, limits));
+        tokens.collect::<Result<_, _>>().map_err(|refused| (refused.code, refused.detail))
+    }
+}
 
 impl Verify {
     fn read_tokens(&self, limits: &Limits) -> Result<Vec<Sent>, Failure> {
@@ -118,26 +168,11 @@ impl Verify {
         let both = self.token.iter().zip(&self.token_key);
         both.map(|(token, key)| Sent::read(token, key, &self.nested_key, limits)).collect()
     }
-
-    fn judge_tokens(
-        &self,
-        sent: &[Sent],
-        policy: &Policy,
-        references: &ReferenceSet,
-        context: &Context,
-        limits: &Limits,
-    ) -> Result<Verdict, NotProven> {
-        let nonce = self.evidence.nonce.as_deref();
-        let tokens = sent.iter().map(|token| token.authenticate(nonce, limits));
-        let tokens =
-            tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
-        Ok(policy.appraise_tokens(&tokens, references, context))
-    }
 }
 
 fn judge(
     files: &Files,
-    sent: &[Sent],
+    sent: &Tokens<'_>,
     overlay: Option<&str>,
     policy: &Policy,
     references: &ReferenceSet,
@@ -146,9 +181,7 @@ fn judge(
 ) -> Result<Verdict, NotProven> {
     let evidence = files.authenticate_guessing(limits, references);
     let evidence = evidence.map_err(|error| (error.code(), error.detail()))?;
-    let tokens = sent.iter().map(|token| token.authenticate_beside(&evidence, limits));
-    // What was sent together is proven together or not at all.
-    let tokens = tokens.collect::<Result<Vec<_>, _>>().map_err(|refused| (refused.code, refused.detail))?;
+    let tokens = sent.beside(&evidence, limits)?;
     Ok(match overlaid(references, overlay, &evidence, limits) {
         Ok(references) => policy.appraise_with_tokens(&evidence, &tokens, &references, context),
         Err(error) => policy.refuse_overlay(error.code(), &error.to_string(), &evidence, references, context),

@@ -151,3 +151,88 @@ async fn a_token_key_has_one_device_for_good() {
     let symmetric = refusal(clients.devices.enroll_token_key(request).await);
     assert_eq!(symmetric, (Code::InvalidArgument, "key_symmetric".to_owned()));
 }
+
+/// What a device sends, as one collection of messages in JSON.
+fn collection(answer: &v1::Evidence, tokens: &[Vec<u8>]) -> v1::Evidence {
+    let size = u16::try_from(answer.attest.len()).unwrap().to_be_bytes();
+    let quote = [&size, answer.attest.as_slice(), &answer.signature].concat();
+    let own = |kind: &str| format!("application/vnd.attest.{kind}");
+    let mut messages = vec![("quote".to_owned(), own("tpm2-quote"), quote)];
+    messages.extend(answer.event_log.clone().map(|log| ("log".to_owned(), own("tcg-event-log"), log)));
+    messages.extend(answer.ima_list.clone().map(|list| ("ima".to_owned(), own("ima-list"), list)));
+    let tokens = tokens.iter().enumerate();
+    messages
+        .extend(tokens.map(|(at, token)| (at.to_string(), "application/eat+jwt".to_owned(), token.clone())));
+    let messages = messages.into_iter();
+    let records = messages
+        .map(|(label, kind, content)| (label, serde_json::json!([kind, URL_SAFE_NO_PAD.encode(content)])));
+    let cmw = serde_json::Value::Object(records.collect()).to_string().into_bytes();
+    v1::Evidence { cmw: Some(cmw), ..v1::Evidence::default() }
+}
+
+#[tokio::test]
+async fn a27a_quote_and_tokens_in_one_collection_are_of_one_device() {
+    let (_server, mut clients, tpm, device_id) = enrolled().await;
+    let (own, second, other) = (Attester::new(), Attester::new(), Attester::new());
+    async fn verdict(
+        clients: &mut Clients,
+        device_id: &str,
+        tpm: &SoftTpm,
+        tokens: impl FnOnce(&[u8]) -> Vec<Vec<u8>>,
+    ) -> v1::Verdict {
+        let challenge = clients.challenge(device_id).await.unwrap();
+        let sent = collection(&answer(&challenge, tpm), &tokens(&challenge.nonce));
+        clients.verify(&challenge.challenge_id, sent).await.unwrap().verdict.unwrap()
+    }
+    let alone = verdict(&mut clients, &device_id, &tpm, |_| Vec::new()).await;
+    assert_eq!(alone.status(), v1::Status::Affirming, "{:#?}", alone.reasons);
+    // Before any key is enrolled; by one key, by both.
+    let unknown = verdict(&mut clients, &device_id, &tpm, |nonce| vec![own.token(nonce)]).await;
+    assert_eq!(refusing(&unknown), ["token_key_unknown"]);
+    own.enrol(&mut clients, &device_id).await.unwrap();
+    second.enrol(&mut clients, &device_id).await.unwrap();
+    let both =
+        verdict(&mut clients, &device_id, &tpm, |nonce| vec![second.token(nonce), own.token(nonce)]).await;
+    assert_eq!((both.status(), both.tokens.len()), (v1::Status::Affirming, 2), "{:#?}", both.reasons);
+    let foreign =
+        verdict(&mut clients, &device_id, &tpm, |nonce| vec![own.token(nonce), other.token(nonce)]).await;
+    assert_eq!(refusing(&foreign), ["token_key_unknown"]);
+    let old = verdict(&mut clients, &device_id, &tpm, |_| vec![own.token(&[9; 32])]).await;
+    assert_eq!(refusing(&old), ["nonce_mismatch"]);
+    for (tokens, code) in [("{}", "collection_empty"), ("{", "json_syntax")] {
+        let challenge = clients.challenge(&device_id).await.unwrap();
+        let sent = v1::Evidence { cmw: Some(tokens.into()), ..v1::Evidence::default() };
+        let verdict = clients.verify(&challenge.challenge_id, sent).await.unwrap().verdict.unwrap();
+        assert_eq!(refusing(&verdict), [code]);
+    }
+}
+
+#[tokio::test]
+async fn a_collection_stands_alone_and_holds_a_quote() {
+    let (_server, mut clients, tpm, device_id) = enrolled().await;
+    let attester = Attester::new();
+    attester.enrol(&mut clients, &device_id).await.unwrap();
+    let answered = clients.challenge(&device_id).await.unwrap();
+    let sent = answer(&answered, &tpm);
+    let cmw = collection(&sent, &[]).cmw;
+    let value = v1::PcrValue { bank: "sha256".into(), pcr: 0, value: vec![0; 32] };
+    for beside in [
+        v1::Evidence { attest: sent.attest.clone(), ..v1::Evidence::default() },
+        v1::Evidence { signature: sent.signature.clone(), ..v1::Evidence::default() },
+        v1::Evidence { event_log: Some(Vec::new()), ..v1::Evidence::default() },
+        v1::Evidence { ima_list: Some(Vec::new()), ..v1::Evidence::default() },
+        v1::Evidence { userspace_log: Some(Vec::new()), ..v1::Evidence::default() },
+        v1::Evidence { pcr_values: vec![value], ..v1::Evidence::default() },
+        v1::Evidence { tokens: vec![unnamed(attester.token(&answered.nonce))], ..v1::Evidence::default() },
+    ] {
+        let twice = v1::Evidence { cmw: cmw.clone(), ..beside };
+        let error = refusal(clients.verify(&answered.challenge_id, twice).await);
+        assert_eq!(error, (Code::InvalidArgument, "evidence_twice".into()));
+    }
+    let challenge = clients.challenge(&device_id).await.unwrap();
+    let token = URL_SAFE_NO_PAD.encode(attester.token(&challenge.nonce));
+    let cmw = Some(format!(r#"{{"t":["application/eat+jwt","{token}"]}}"#).into_bytes());
+    let alone = v1::Evidence { cmw, ..v1::Evidence::default() };
+    let verdict = clients.verify(&challenge.challenge_id, alone).await.unwrap().verdict.unwrap();
+    assert_eq!(refusing(&verdict), ["quote_missing"]);
+}

@@ -180,11 +180,16 @@ impl Agent {
         Ok(state)
     }
 
-    /// Answers one challenge: quote, logs, and a token of each of these programs.
+    /// Answers one challenge: quote, logs, and a token of each of these programs; all of it as one collection if that is asked for.
     ///
     /// # Errors
     /// Something is missing here, or the server cannot judge. A refusing verdict is not an error.
-    pub async fn attest(&self, logs: &Logs, programs: &[TokenProgram]) -> Result<Judgement, Error> {
+    pub async fn attest(
+        &self,
+        logs: &Logs,
+        programs: &[TokenProgram],
+        is_collection: bool,
+    ) -> Result<Judgement, Error> {
         let state = State::load(&self.state_dir)?;
         // What may be missing is looked for before anybody is asked anything.
         logs.read()?;
@@ -203,8 +208,8 @@ impl Agent {
             let [event_log, ima_list] = logs.read()?;
             let tokens = programs.iter().map(|program| program.run(&challenge.nonce));
             let tokens = tokens.collect::<Result<_, _>>()?;
-            let evidence =
-                Evidence { userspace_log, tokens, ..Evidence::new(quote, event_log, ima_list, pcrs) };
+            let evidence = Evidence::new(quote, event_log, ima_list, pcrs);
+            let evidence = Evidence { userspace_log, tokens, is_collection, ..evidence };
             let known = if whole_list { 0 } else { challenge.ima_list_offset };
             match server.verify(&challenge.id, evidence.from_offset(known)).await {
                 // A restart since the server last saw the list; once, since the whole list wants nothing before it.

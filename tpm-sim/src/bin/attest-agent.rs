@@ -92,6 +92,9 @@ struct Attest {
     /// Which of the device's enrolled keys signs its tokens, in hexadecimal, for each program in the same order. Not needed where there is one.
     #[arg(long, value_name = "HEX", requires = "token_program", value_parser = key_identity)]
     token_key: Vec<KeyIdentity>,
+    /// Send quote, logs and tokens as one collection of messages (CMW).
+    #[arg(long, conflicts_with = "token_key")]
+    cmw: bool,
     /// Where the verdict token (JWT) is written.
     #[arg(long, value_name = "FILE", default_value = "token.jwt")]
     out: PathBuf,
@@ -261,7 +264,7 @@ async fn attest(options: Attest) -> Result<ExitCode, Error> {
         .zip(identities)
         .map(|(program, key_identity)| TokenProgram { program, key_identity })
         .collect();
-    let judgement = options.common.agent().attest(&logs, &programs).await?;
+    let judgement = options.common.agent().attest(&logs, &programs, options.cmw).await?;
     write_private(&options.out, judgement.ear_jwt.as_bytes())?;
     show(&judgement, options.json);
     let affirming = status_name(judgement.verdict.status()) == "affirming";

@@ -1,5 +1,6 @@
 //! The device's side of the gRPC interface: enrol, get a challenge, send evidence.
 
+mod collection;
 mod error;
 mod road;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
+pub use collection::collection;
 pub use error::Error;
 pub use road::{Challenge, Enrolled, Enrolment, Evidence, Judgement, Token};
 

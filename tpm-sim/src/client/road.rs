@@ -94,6 +94,8 @@ pub struct Evidence {
     pub pcrs: PcrValues,
     /// Tokens over the same nonce.
     pub tokens: Vec<Token>,
+    /// Whether all of it is sent as one collection of messages.
+    pub is_collection: bool,
 }
 
 impl Evidence {
@@ -222,6 +224,12 @@ impl Server {
     /// # Errors
     /// The server could not judge. A refused device is not an error.
     pub async fn verify(&self, challenge_id: &str, evidence: Evidence) -> Result<Judgement, Error> {
+        if evidence.is_collection {
+            let (cmw, ima_list_offset) = (Some(evidence.collection()), evidence.ima_list_offset);
+            return self
+                .judge(challenge_id, v1::Evidence { cmw, ima_list_offset, ..v1::Evidence::default() })
+                .await;
+        }
         let pcr_values = evidence.pcrs.iter().flat_map(|(bank, pcrs)| {
             pcrs.iter().map(|(&pcr, value)| v1::PcrValue {
                 bank: bank.name().to_owned(),
@@ -242,7 +250,16 @@ impl Server {
             ima_list: evidence.ima_list,
             ima_list_offset: evidence.ima_list_offset,
             userspace_log: evidence.userspace_log,
+            cmw: None,
         };
+        self.judge(challenge_id, evidence).await
+    }
+
+    /// Sends evidence as it stands.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn judge(&self, challenge_id: &str, evidence: v1::Evidence) -> Result<Judgement, Error> {
         let request = v1::VerifyRequest { challenge_id: challenge_id.to_owned(), evidence: Some(evidence) };
         // Logs of some megabytes fit the server's limit; ours is on the reply.
         let reply = VerifierClient::new(self.channel.clone()).verify(request).await?.into_inner();

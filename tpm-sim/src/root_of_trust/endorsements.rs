@@ -1,8 +1,8 @@
 //! What the maker of a root of trust says of its software: a CoRIM (draft-ietf-rats-corim) of the profile for PSA
 //! (draft-fdb-rats-psa-endorsements, section 3).
 
-use super::cbor::{array, bytes, map, number, tag, text};
 use super::{Error, RootOfTrust, Software, implementation, sha256, signer};
+use crate::cbor::{array, bytes, map, number, tag, text};
 
 const PROFILE: &str = "tag:arm.com,2025:psa#1.0.0";
 

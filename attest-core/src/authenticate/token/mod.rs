@@ -48,6 +48,9 @@ pub enum Error {
         /// The time of the judgement.
         now: Timestamp,
     },
+    /// Signed by none of the device's keys.
+    #[error("signed by none of the keys that sign this device's tokens")]
+    KeyMissing,
     /// The token is not even well-formed, or not as its profile says.
     #[error(transparent)]
     Malformed(#[from] eat::Error),
@@ -82,6 +85,7 @@ impl Error {
             Self::AlgorithmNotOfProfile { .. } => "token_algorithm_not_of_profile",
             Self::DetachedMissing => "submodule_detached",
             Self::Expired { .. } => "token_expired",
+            Self::KeyMissing => "token_key_unknown",
             Self::Malformed(error) => error.code(),
             Self::NestedKeyMissing => "token_nested_key_missing",
             Self::Nonce(error) => error.code(),
@@ -161,10 +165,42 @@ impl AuthenticToken {
         Self::prove(token, keys.into(), &challenge.into_nonce(), now)
     }
 
+    /// The same where nothing that counts says which of the device's keys signed: it is found by trying, and nobody else's is tried.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate), and [`Error::KeyMissing`] where there are several keys, and it is by none of them.
+    pub fn authenticate_by_any(
+        token: Token,
+        keys: &[TokenKey],
+        challenge: Challenge,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        challenge.check_expiry(now)?;
+        Self::prove_by_any(token, keys, &challenge.into_nonce(), now)
+    }
+
     /// The same for a token that comes beside a quote and answers the same question.
     pub(super) fn prove(token: Token, keys: Keys<'_>, nonce: &Nonce, now: Timestamp) -> Result<Self, Error> {
         check(&token, keys.own, nonce, now)?;
         Ok(Self::of(token, keys.own, Vec::new(), &[], Question { keys: keys.nested, nonce, now }))
+    }
+
+    /// The same beside a quote.
+    pub(super) fn prove_by_any(
+        token: Token,
+        keys: &[TokenKey],
+        nonce: &Nonce,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        for key in keys {
+            match check(&token, key, nonce, now) {
+                Ok(()) => return Ok(Self::of(token, key, Vec::new(), &[], Question { keys, nonce, now })),
+                // Another key's, perhaps.
+                Err(Error::AlgorithmMismatch { .. } | Error::SignatureInvalid) if keys.len() > 1 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::KeyMissing)
     }
 
     /// A token that was checked, and what is in it. `around` are the keys of the tokens around it.

@@ -40,6 +40,23 @@ fn each_algorithm_with_its_key_in_both_encodings() {
     }
 }
 
+/// One of several keys is found by trying, and the question is the same.
+#[test]
+fn a45_a_token_by_any_of_these_keys_and_by_no_other() {
+    let token = || Token::parse(&Sign1::new(&map(plain_claims())).bytes(), &Limits::DEFAULT).unwrap();
+    let by_any =
+        |keys: &[TokenKey], challenge| AuthenticToken::authenticate_by_any(token(), keys, challenge, NOW);
+    let (own, other) = (Signer::P256.key(), Signer::P384.key());
+    let proven = by_any(&[other.clone(), own.clone()], challenge()).unwrap();
+    assert_eq!(*proven.key_identity(), own.identity());
+    assert_eq!(by_any(&[other, Signer::Ed25519.key()], challenge()).unwrap_err(), Error::KeyMissing);
+    let (nonce, before) = (Nonce::given(&NONCE).unwrap(), Timestamp::from_unix(NOW.unix() - 1));
+    let expired = Challenge::issued(nonce, crate::evidence::tpm::PcrSelection::default(), before);
+    assert!(matches!(by_any(std::slice::from_ref(&own), expired).unwrap_err(), Error::Nonce(_)), "A14");
+    let foreign = Challenge::offline(Nonce::given(&[1; 32]).unwrap());
+    assert!(matches!(by_any(&[own], foreign).unwrap_err(), Error::Nonce(_)), "A48");
+}
+
 /// Each algorithm's check is one: the last byte of the signature decides, and so does the message.
 #[test]
 fn a45_a_forged_signature_of_each_algorithm() {

@@ -159,7 +159,7 @@ fn check_type(value: &Value<'_>, parameter: &'static str) -> Result<(), Error> {
         Value::Integer(format) if CONTENT_FORMATS.contains(format) => Ok(()),
         Value::Integer(format) => unexpected(format.to_string()),
         Value::Text(text) => {
-            if MEDIA_TYPES.contains(&super::envelope::media_type(text).as_str()) {
+            if MEDIA_TYPES.contains(&crate::evidence::cmw::media_type(text).as_str()) {
                 Ok(())
             } else {
                 unexpected(cut(text, 64))

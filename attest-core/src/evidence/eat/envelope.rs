@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::error::{Error, cut};
 use super::{Algorithm, Format};
 use crate::Limits;
+use crate::evidence::cmw::media_type;
 use crate::evidence::json;
 
 /// How a CWT was tagged.
@@ -88,11 +89,6 @@ fn check_type(
     } else {
         Err(Error::ContentTypeUnexpected { got: cut(text, 64) })
     }
-}
-
-/// A media type without its parameters, in lower case.
-pub(super) fn media_type(text: &str) -> String {
-    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Unpadded base64url with no bits to spare (RFC 7515, section 2).

@@ -1,6 +1,6 @@
 //! Why bytes are not a token as it is read here.
 
-use crate::evidence::{cbor, json};
+use crate::evidence::{cbor, cmw, json};
 
 /// Why bytes are not a token as it is read here. Offsets are bytes from the start of what was given; behind a wrapper, from the start of what
 /// it wraps.
@@ -183,7 +183,7 @@ pub enum Error {
     },
     /// A collection of several messages where one token is asked for, or of none.
     #[error(
-        "a collection of {count} messages{}, where one token is asked for: another token, and a TPM's quote and logs, come beside it, not in its wrapper",
+        "a collection of {count} messages{}, where one token is asked for: a TPM's quote and logs with their tokens are read as evidence, as a collection of all of it",
         listed(types)
     )]
     WrapperNotSingle {
@@ -259,11 +259,28 @@ impl Error {
     }
 }
 
+impl From<cmw::Error> for Error {
+    fn from(error: cmw::Error) -> Self {
+        match error {
+            cmw::Error::Base64Malformed { .. } => Self::Base64Malformed { offset: 0 },
+            cmw::Error::Cbor { error, .. } => Self::Cbor(error),
+            cmw::Error::FormUnexpected { .. } => Self::FormUnexpected { offset: 0 },
+            cmw::Error::IndicatorForeign { bits, .. } => {
+                Self::WrapperTypeUnexpected { got: format!("indicator {bits}") }
+            }
+            cmw::Error::Json { error, .. } => Self::Json { offset: 0, error },
+            cmw::Error::Malformed { detail, .. } => Self::WrapperMalformed { offset: 0, detail },
+            cmw::Error::Signed { media, .. } => Self::WrapperTypeUnexpected { got: media },
+            cmw::Error::TooDeep { limit } => Self::WrapperTooDeep { limit },
+            cmw::Error::TooMany { limit } => {
+                Self::WrapperNotSingle { count: limit.saturating_add(1), types: Vec::new() }
+            }
+        }
+    }
+}
+
 fn listed(types: &[String]) -> String {
     if types.is_empty() { String::new() } else { format!(" ({})", types.join(", ")) }
 }
 
-/// Text of an attacker's choosing, short enough for a message.
-pub(super) fn cut(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
-}
+pub(super) use crate::evidence::text::cut;

@@ -39,3 +39,4 @@ pub use error::Error;
 pub use psa::{Component, Lifecycle, Psa, PsaProfile};
 pub use submods::{Submodule, SubmoduleKind};
 pub use token::{Format, Token};
+pub(in crate::evidence) use wrapper::Form;

@@ -6,7 +6,7 @@ use super::envelope::Tagging;
 use super::error::Error;
 use super::nested::Nesting;
 use super::submods::{self, Submodule};
-use super::wrapper::{self, Unwrapped};
+use super::wrapper::{self, Form, Unwrapped};
 use crate::Limits;
 use crate::evidence::cbor::{self, Integers, Value};
 use crate::evidence::json;
@@ -52,12 +52,17 @@ impl Token {
     /// # Errors
     /// [`Error`], with the offset where there is one.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        Self::parse_as(bytes, Form::Any, limits)
+    }
+
+    /// The same of what a wrapper says to be of this form.
+    pub(in crate::evidence) fn parse_as(bytes: &[u8], form: Form, limits: &Limits) -> Result<Self, Error> {
         if bytes.len() > limits.token_bytes {
             return Err(Error::TooLong { len: bytes.len(), limit: limits.token_bytes });
         }
         let text = bytes.trim_ascii();
         let is_text = text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-        let unwrapped = wrapper::unwrap(if is_text { text } else { bytes }, limits)?;
+        let unwrapped = wrapper::unwrap(if is_text { text } else { bytes }, form, limits)?;
         Self::read(&unwrapped, &mut Nesting::of(limits))
     }
 

@@ -5,10 +5,11 @@
 use serde_json::Value as Json;
 
 use super::cose;
-use super::envelope::{base64url, media_type};
-use super::error::{Error, cut};
+use super::envelope::base64url;
+use super::error::Error;
 use crate::Limits;
 use crate::evidence::cbor::{self, Key, Value};
+use crate::evidence::cmw::{self, Cmw};
 use crate::evidence::json;
 
 /// Tag of an unprotected claims set (RFC 9781, section 2).
@@ -16,11 +17,6 @@ const TAG_UCCS: u64 = 601;
 /// Tag of a detached EAT bundle (RFC 9711, section 5).
 const TAG_BUNDLE: u64 = 602;
 const UNSIGNED: Error = Error::CoseKindUnsupported { kind: "claims set that nobody signed" };
-/// The first and last tag that the TN() transform makes of a content format (RFC 9277, appendix B).
-const TAG_CMW: core::ops::RangeInclusive<u64> = 1_668_546_817..=1_668_612_095;
-/// The name that is no label in a collection (RFC 9999, section 3.3).
-const COLLECTION_TYPE: &str = "__cmwc_t";
-
 /// So many messages are named where one is asked for.
 const TYPES_TOLD: usize = 4;
 
@@ -50,16 +46,31 @@ impl From<Layer> for Unwrapped {
 
 /// What a wrapper says that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::evidence) enum Form {
     Any,
     Bundle,
     Cwt,
     Jwt,
 }
 
-/// Takes every wrapper off. Each is longer than what it holds, so the limit of a token's bytes holds for all.
-pub(super) fn unwrap(bytes: &[u8], limits: &Limits) -> Result<Unwrapped, Error> {
-    let mut out = Unwrapped::of(bytes.to_vec(), Form::Any);
+impl Form {
+    /// By the media type, or the content format that stands for it; what a type says of a profile is said again in the token, signed.
+    pub(in crate::evidence) fn of(kind: &cmw::Type) -> Result<Self, Error> {
+        match kind.media().as_deref() {
+            Some("application/cwt" | "application/eat+cwt" | "application/psa-attestation-token") => {
+                Ok(Self::Cwt)
+            }
+            Some("application/jwt" | "application/eat+jwt") => Ok(Self::Jwt),
+            Some("application/eat-bun+cbor" | "application/eat-bun+json") => Ok(Self::Bundle),
+            _ => Err(Error::WrapperTypeUnexpected { got: kind.to_string() }),
+        }
+    }
+}
+
+/// Takes every wrapper off of what some wrapper says to be of this form. Each is longer than what it holds, so the limit of a token's bytes
+/// holds for all.
+pub(super) fn unwrap(bytes: &[u8], form: Form, limits: &Limits) -> Result<Unwrapped, Error> {
+    let mut out = Unwrapped::of(bytes.to_vec(), form);
     while let Some(inner) = layer(&out.token, out.form, limits)? {
         // A bundle holds a signed token, and no second set of claims beside it.
         if inner.name == "bundle" && out.wrappers.contains(&"bundle") {
@@ -86,12 +97,6 @@ struct Layer {
     detached: Vec<(String, Vec<u8>)>,
 }
 
-impl Layer {
-    fn new(name: &'static str, (bytes, form): (Vec<u8>, Form)) -> Self {
-        Self { name, bytes, form, detached: Vec::new() }
-    }
-}
-
 /// The outermost wrapper, told by the first byte (RFC 9999, section 3.4); `None` if there is none.
 fn layer(bytes: &[u8], form: Form, limits: &Limits) -> Result<Option<Layer>, Error> {
     match bytes.first() {
@@ -102,7 +107,7 @@ fn layer(bytes: &[u8], form: Form, limits: &Limits) -> Result<Option<Layer>, Err
         }
         Some(b'[' | b'{') => {
             let value = json::parse(bytes, limits).map_err(|error| Error::Json { offset: 0, error })?;
-            json_layer(&value).map(Some)
+            json_layer(value, limits).map(Some)
         }
         Some(_) => Ok(None),
     }
@@ -112,56 +117,37 @@ fn cbor_layer(value: &Value<'_>, form: Form, limits: &Limits) -> Result<Option<L
     match value {
         Value::Tag(TAG_UCCS, _) => Err(UNSIGNED),
         Value::Tag(TAG_BUNDLE, bundle) => cbor_bundle(bundle, limits).map(Some),
-        Value::Tag(tag, message) if TAG_CMW.contains(tag) => {
-            let Value::Bytes(message) = **message else {
-                return Err(malformed("a CMW tag around something else than a byte string"));
-            };
-            Ok(Some(Layer::new("cmw", (message.to_vec(), content_format(content_format_of(*tag))?))))
+        Value::Array(parts)
+            if matches!(form, Form::Any | Form::Bundle) && matches!(parts.as_slice(), [_, Value::Map(_)]) =>
+        {
+            cbor_bundle(value, limits).map(Some)
         }
-        Value::Array(parts) => match parts.as_slice() {
-            [_, Value::Map(_)] if matches!(form, Form::Any | Form::Bundle) => {
-                cbor_bundle(value, limits).map(Some)
-            }
-            [kind, Value::Bytes(message)] | [kind, Value::Bytes(message), Value::Integer(_)] => {
-                record_indicator(parts.get(2).and_then(Value::as_integer))?;
-                let form = match kind {
-                    Value::Integer(format) => content_format(*format)?,
-                    Value::Text(text) => media(text)?,
-                    _ => return Err(malformed("a CMW's type is neither a number nor text")),
-                };
-                Ok(Some(Layer::new("cmw", (message.to_vec(), form))))
-            }
-            // Four parts: a COSE structure without its tag.
-            _ => Ok(None),
-        },
-        Value::Map(entries) => {
-            let messages = entries.iter().filter(|(key, _)| *key != Key::Text(COLLECTION_TYPE));
-            let messages: Vec<_> = messages.map(|(_, message)| message).collect();
-            if !messages
-                .iter()
-                .all(|message| matches!(message, Value::Array(_) | Value::Map(_) | Value::Tag(..)))
-            {
-                return Err(malformed("a CBOR map that is no collection of messages: nobody signed it"));
-            }
-            let [message] = messages.as_slice() else {
-                let types = messages.iter().take(TYPES_TOLD).map(|message| match message {
-                    Value::Array(parts) => match parts.first() {
-                        Some(Value::Text(kind)) => cut(kind, 64),
-                        Some(Value::Integer(format)) => format!("content format {format}"),
-                        _ => "an array".to_owned(),
-                    },
-                    Value::Tag(tag, _) => format!("tag {tag}"),
-                    _ => "a collection".to_owned(),
-                });
-                return Err(Error::WrapperNotSingle { count: messages.len(), types: types.collect() });
-            };
-            match cbor_layer(message, Form::Any, limits)? {
-                Some(layer) if layer.name != "bundle" => Ok(Some(Layer { name: "cmw collection", ..layer })),
-                _ => Err(malformed("a collection of something else than messages")),
-            }
-        }
+        _ if cmw::is_cbor(value) => single(cmw::of_cbor(value, limits)?).map(Some),
+        // Four parts: a COSE structure without its tag.
         _ => Ok(None),
     }
+}
+
+fn json_layer(value: Json, limits: &Limits) -> Result<Layer, Error> {
+    if let Json::Array(parts) = &value
+        && let [main @ Json::Array(_), Json::Object(sets)] = parts.as_slice()
+    {
+        return json_bundle(main, sets);
+    }
+    single(cmw::of_json(value, limits)?)
+}
+
+/// The one message of a wrapper, which is a token.
+fn single(cmw: Cmw<'_>) -> Result<Layer, Error> {
+    let name = if cmw.collections.is_empty() { "cmw" } else { "cmw collection" };
+    let types = cmw.messages.iter().take(TYPES_TOLD).map(|message| message.kind.to_string()).collect();
+    let count = cmw.messages.len();
+    let mut messages = cmw.messages.into_iter();
+    let (Some(message), None) = (messages.next(), messages.next()) else {
+        return Err(Error::WrapperNotSingle { count, types });
+    };
+    let form = Form::of(&message.kind)?;
+    Ok(Layer { name, bytes: message.content.into_owned(), form, detached: Vec::new() })
 }
 
 /// CBOR: the token as bytes, or as text a JSON selector (RFC 9711, 4.2.18.3).
@@ -183,53 +169,6 @@ fn cbor_bundle(value: &Value<'_>, limits: &Limits) -> Result<Layer, Error> {
         _ => Err(malformed("a detached claims set is bytes under a text name")),
     });
     bundle(main, sets.collect::<Result<_, _>>()?)
-}
-
-fn json_layer(value: &Json) -> Result<Layer, Error> {
-    match value {
-        Json::Array(parts) => match parts.as_slice() {
-            [main @ Json::Array(_), Json::Object(sets)] => json_bundle(main, sets),
-            [Json::String(kind), Json::String(message)]
-            | [Json::String(kind), Json::String(message), Json::Number(_)] => {
-                if let Some(indicator) = parts.get(2) {
-                    record_indicator(Some(indicator.as_u64().map_or(-1, i128::from)))?;
-                }
-                Ok(Layer::new("cmw", (base64url(message, 0)?, media(kind)?)))
-            }
-            _ => Err(malformed("a JSON array that is neither a CMW nor a bundle")),
-        },
-        Json::Object(members) => {
-            let messages: Vec<_> =
-                members.iter().filter(|(name, _)| *name != COLLECTION_TYPE).map(|(_, m)| m).collect();
-            let is_jws = members.contains_key("payload")
-                && (members.contains_key("signature") || members.contains_key("signatures"));
-            if is_jws {
-                let detail =
-                    "a JWS in its JSON serialization: a token is in the compact one (RFC 7519, section 1)";
-                return Err(malformed(detail));
-            }
-            if !messages.iter().all(|message| matches!(message, Json::Array(_) | Json::Object(_))) {
-                let detail = "a JSON object that is no collection of messages: nobody signed it, and a token is a compact JWS or a COSE_Sign1";
-                return Err(malformed(detail));
-            }
-            let [message] = messages.as_slice() else {
-                let types = messages.iter().take(TYPES_TOLD).map(|message| {
-                    let kind = message.as_array().map(|parts| parts.first().and_then(Json::as_str));
-                    match kind {
-                        Some(Some(kind)) => cut(kind, 64),
-                        Some(None) => "an array".to_owned(),
-                        None => "a collection".to_owned(),
-                    }
-                });
-                return Err(Error::WrapperNotSingle { count: messages.len(), types: types.collect() });
-            };
-            match json_layer(message)? {
-                layer if layer.name != "bundle" => Ok(Layer { name: "cmw collection", ..layer }),
-                _ => Err(malformed("a collection of something else than messages")),
-            }
-        }
-        _ => Err(Error::FormUnexpected { offset: 0 }),
-    }
 }
 
 fn json_bundle(main: &Json, sets: &serde_json::Map<String, Json>) -> Result<Layer, Error> {
@@ -282,47 +221,6 @@ fn bundle((bytes, form): (Vec<u8>, Form), detached: Vec<(String, Vec<u8>)>) -> R
         return Err(malformed("a bundle without detached claims sets"));
     }
     Ok(Layer { name: "bundle", bytes, form, detached })
-}
-
-/// The indicator: 1 to 2^32 - 1, and evidence must be among what it says (bit 2; RFC 9999, section 3.1).
-fn record_indicator(indicator: Option<i128>) -> Result<(), Error> {
-    match indicator {
-        None => Ok(()),
-        Some(bits) if (1..=i128::from(u32::MAX)).contains(&bits) && bits & 4 != 0 => Ok(()),
-        Some(bits) if (1..=i128::from(u32::MAX)).contains(&bits) => {
-            Err(Error::WrapperTypeUnexpected { got: format!("indicator {bits}") })
-        }
-        Some(_) => Err(malformed("a CMW's indicator is not between 1 and 2^32 - 1")),
-    }
-}
-
-/// CoAP content formats of tokens (RFC 9782): application/cwt, and of EAT +cwt, +jwt, the bundles in CBOR and JSON.
-fn content_format(number: i128) -> Result<Form, Error> {
-    match number {
-        61 | 263 => Ok(Form::Cwt),
-        264 => Ok(Form::Jwt),
-        265 | 266 => Ok(Form::Bundle),
-        other => Err(Error::WrapperTypeUnexpected { got: other.to_string() }),
-    }
-}
-
-/// The same by media type; what it says of a profile is said again in the token, signed.
-fn media(text: &str) -> Result<Form, Error> {
-    match media_type(text).as_str() {
-        "application/cwt" | "application/eat+cwt" | "application/psa-attestation-token" => Ok(Form::Cwt),
-        "application/jwt" | "application/eat+jwt" => Ok(Form::Jwt),
-        "application/eat-bun+cbor" | "application/eat-bun+json" => Ok(Form::Bundle),
-        _ => Err(Error::WrapperTypeUnexpected { got: cut(text, 64) }),
-    }
-}
-
-/// The content format of a tag, TN() backwards: 255 formats in every 256 tags (RFC 9277, appendix B).
-fn content_format_of(tag: u64) -> i128 {
-    let n = tag.saturating_sub(*TAG_CMW.start());
-    match (n.div_euclid(256), n.rem_euclid(256)) {
-        (_, 255) => -1,
-        (block, place) => i128::from(block).saturating_mul(255).saturating_add(i128::from(place)),
-    }
 }
 
 const fn malformed(detail: &'static str) -> Error {

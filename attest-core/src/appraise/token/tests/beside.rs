@@ -1,6 +1,7 @@
 //! Tokens beside a quote, and without one.
 
 use super::*;
+use crate::authenticate::token;
 
 fn boot<'b, 'a>(log: &'b EventLog<'a>) -> learn::Boot<'b, 'a> {
     learn::Boot { name: "debian", log, userspace: None, evidence: golden::Evidence::Quoted, files: None }
@@ -91,6 +92,59 @@ fn a15_the_result_says_the_nonce_of_the_quote() {
     let verdict = beside(&vouched, |_| vec![proven(&map(psa_claims()))]);
     let nonce = nonce_of(fixture!("boots/sb-grub/nonce.hex"));
     assert_eq!(verdict.proven_nonce(), Some(hex::encode(nonce).as_str()));
+}
+
+/// Quote, logs and token in one collection, as a device sends them and a verifier with these keys takes them.
+fn collected(nonce_of_token: &[u8], keys: &[TokenKey]) -> Result<Verdict, token::Error> {
+    use crate::evidence::collection::{self, Collection};
+    let record = |kind: &str, content: &[u8]| Value::Array(vec![text(kind), bytes(content)]);
+    let attest = fixture!("boots/sb-grub/quote-ecc.attest");
+    let size = u16::try_from(attest.len()).unwrap().to_be_bytes();
+    let quote = [&size, attest, fixture!("boots/sb-grub/quote-ecc.sig")].concat();
+    let claims = with(plain_claims(), 10, Some(bytes(nonce_of_token)));
+    let sent = encode(&Value::Map(vec![
+        (text("t"), record("application/eat+cwt", &Sign1::new(&claims).bytes())),
+        (text("q"), record(collection::QUOTE, &quote)),
+        (text("l"), record(collection::EVENT_LOG, fixture!("boots/sb-grub/eventlog.bin"))),
+        (text("i"), record(collection::IMA_LIST, fixture!("boots/sb-grub/ima.bin"))),
+    ]));
+    let collection = Collection::parse(&sent, &Limits::DEFAULT).unwrap();
+    let log = EventLog::parse(fixture!("boots/sb-grub/eventlog.bin"), &Limits::DEFAULT).unwrap();
+    let golden = learn::learn("sensor", &[boot(&log)], &learn::Choices::default()).unwrap();
+    let nonce = Nonce::given(&nonce_of(fixture!("boots/sb-grub/nonce.hex"))).unwrap();
+    let bundle = Bundle::parse(collection.evidence().unwrap(), &Limits::DEFAULT).unwrap();
+    let ak =
+        AttestationKey::enrolled(fixture!("boots/sb-grub/ak-ecc.pub"), "dev-a", &Limits::DEFAULT).unwrap();
+    let evidence = AuthenticEvidence::authenticate(bundle, &ak, Challenge::offline(nonce), NOW).unwrap();
+    let tokens = collection.tokens().iter().cloned();
+    let tokens = tokens.map(|token| evidence.authenticate_token_by_any(token, keys, NOW));
+    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+    let references = ReferenceSet::development(golden).unwrap();
+    Ok(Policy::default().appraise_with_tokens(&evidence, &tokens, &references, &context("sensor")))
+}
+
+#[test]
+fn a27a_a_token_in_a_collection_is_by_a_key_of_the_same_device_and_over_the_same_nonce() {
+    let key = |signer: Signer, device: &str| {
+        TokenKey::enrolled(&signer.cose_key(), device, &Limits::DEFAULT).unwrap()
+    };
+    let nonce = nonce_of(fixture!("boots/sb-grub/nonce.hex"));
+    let (own, second) = (key(Signer::P256, "dev-a"), key(Signer::P384, "dev-a"));
+    for keys in [vec![own.clone()], vec![second.clone(), own.clone()], vec![own.clone(), second.clone()]] {
+        let verdict = collected(&nonce, &keys).unwrap();
+        assert_eq!((verdict.status, verdict.tokens.len()), (Status::Affirming, 1), "{:?}", verdict.reasons);
+    }
+    // Of another device, whoever put it among the keys.
+    let verdict = collected(&nonce, &[second.clone(), key(Signer::P256, "dev-b")]).unwrap();
+    assert_eq!(refusing(&verdict), [Code::TokenOfAnotherDevice]);
+    // Of another challenge, whichever of the keys it is by.
+    let mismatch = collected(&vec![9; nonce.len()], &[second.clone(), own]).unwrap_err();
+    assert_eq!(mismatch.code(), "nonce_mismatch");
+    // By none of the keys: the one key's own reason where there is but one.
+    assert_eq!(collected(&nonce, &[]).unwrap_err(), token::Error::KeyMissing);
+    let several = collected(&nonce, &[second.clone(), key(Signer::Ed25519, "dev-a")]);
+    assert_eq!(several.unwrap_err(), token::Error::KeyMissing);
+    assert!(matches!(collected(&nonce, &[second]).unwrap_err(), token::Error::AlgorithmMismatch { .. }));
 }
 
 #[test]
