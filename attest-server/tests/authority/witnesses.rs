@@ -1,12 +1,16 @@
 //! Witnesses as the server meets them: that answer, that do not, that know of another history, that lie.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::{Limits, Timestamp};
 use attest_proto::release::v1::GetCheckpointRequest;
 use attest_server::log::{NoteKey, Writer};
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -145,4 +149,47 @@ async fn witnesses_are_asked_again_while_nothing_is_written() {
     assert_ne!(first, later, "the same tree at a later time");
     assert_eq!(first.lines().nth(2), later.lines().nth(2));
     server.stop().await;
+}
+
+/// What a server with this certificate and key of the site shows.
+fn shown(site: &Site) -> Arc<ServerConfig> {
+    let certificates = CertificateDer::pem_file_iter(site.path("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(site.path("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates.map(Result::unwrap).collect(), key);
+    Arc::new(config.unwrap())
+}
+
+/// Whether anything is published, by a witness that is reached by such an address, where these roots are trusted.
+async fn is_published_over(scheme: &str, host: &str, roots: &str) -> bool {
+    let site = Site::new(1, 1);
+    let witness =
+        attest_server::witness::Witness::open(&site.path("w1"), std::slice::from_ref(&site.log_key)).unwrap();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let witness = attest_server::witness::start(witness, listen, Some(shown(&site))).await.unwrap();
+    let mut config = site.config(true, &[]);
+    let authority = config.authority.as_mut().unwrap();
+    let url = format!("{scheme}://{host}:{}", witness.address().port());
+    authority.witnesses = [("w1".to_owned(), url)].into();
+    authority.witness_ca = Some(site.path(roots));
+    let server = site.serve(config).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    let since = Instant::now();
+    while !is_published(&mut client).await && since.elapsed() < Duration::from_secs(2) {
+        sleep(Duration::from_millis(50)).await;
+    }
+    let is_published = is_published(&mut client).await;
+    server.stop().await;
+    is_published
+}
+
+#[tokio::test]
+async fn a_witness_over_https_is_the_one_that_its_certificate_names() {
+    assert!(is_published_over("https", "localhost", "servers.pem").await);
+    assert!(!is_published_over("https", "localhost", "clients.pem").await, "by roots that are not trusted");
+    assert!(!is_published_over("https", "127.0.0.1", "servers.pem").await, "in the name of another host");
+    assert!(!is_published_over("http", "localhost", "servers.pem").await, "without TLS");
 }
