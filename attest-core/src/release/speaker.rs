@@ -64,7 +64,7 @@ impl Hearing<'_> {
     /// # Errors
     /// [`Error`].
     pub fn key<S: Statement>(&self, statement: &S, text: &Text, place: Place) -> Result<CanonicalKey, Error> {
-        let key = self.veto(statement, text, place)?;
+        let key = self.voice(statement, text, place)?;
         // Inv. 8: what a key says from where on it is not trusted does not count.
         if self.view.is_suspended(&key, place.index, self.now) {
             return Err(Error::KeySuspended);
@@ -72,12 +72,12 @@ impl Hearing<'_> {
         Ok(key)
     }
 
-    /// The same for who only stands in the way of something. A suspension, which is one person's word, does not silence them; what a root
-    /// quorum said does.
+    /// The same whether the key is suspended or not: who speaks for the root, or only stands in the way of something, is not silenced by one
+    /// person's word. By what a root quorum said they are.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn veto<S: Statement>(
+    pub fn voice<S: Statement>(
         &self,
         statement: &S,
         text: &Text,

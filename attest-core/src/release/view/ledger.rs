@@ -126,11 +126,11 @@ impl Ledger {
         hearing.key(statement, text, place)
     }
 
-    /// The same for who only stands in the way of something: a suspension does not silence them.
+    /// The same whether the key is suspended or not: who speaks for the root, or only stands in the way of something.
     ///
     /// # Errors
     /// [`speaker::Error`].
-    pub fn objector<S: Statement>(
+    pub fn voice<S: Statement>(
         &self,
         statement: &S,
         text: &Text,
@@ -138,7 +138,7 @@ impl Ledger {
         limits: &Limits,
     ) -> Result<CanonicalKey, speaker::Error> {
         let (hearing, place) = self.hearing(statement, at, limits)?;
-        hearing.veto(statement, text, place)
+        hearing.voice(statement, text, place)
     }
 
     /// As the next leaf would be heard.

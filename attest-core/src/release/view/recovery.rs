@@ -148,7 +148,7 @@ impl Replay<'_> {
             let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
             let is_of_the_root = policy.document().root.people().contains(&objection.by);
             let text = Text::objection(&objection);
-            let is_signed = || hearing.veto(&objection, &text, place).is_ok();
+            let is_signed = || hearing.voice(&objection, &text, place).is_ok();
             objection.authority == self.view.authority && is_of_the_root && is_signed()
         });
         if counts {

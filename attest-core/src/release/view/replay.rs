@@ -12,7 +12,7 @@ use crate::release::object;
 use crate::release::policy::{Continues, LogRules, Policy};
 use crate::release::quorum::Quorum;
 use crate::release::speaker::Hearing;
-use crate::release::statement::{Statement, Succession, Text};
+use crate::release::statement::{Succession, Text};
 
 impl LogView {
     /// Replays a log from its first leaf to the checkpoint, which must be of exactly these leaves.
@@ -180,29 +180,19 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Whether the root quorum of `policy`, by its own keys, wants `next`.
+    /// Whether the root quorum of `policy`, by its own keys, wants `next`. Inv. 10: who is in it changes by succession alone, so that nobody who
+    /// suspends their keys keeps a root from putting somebody else in his place.
     fn wanted(&self, place: Place, policy: &Policy, next: &Policy, statements: &[Vec<u8>]) -> bool {
+        let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
         let signer = |bytes: &Vec<u8>| {
             let statement: Succession = object::read(bytes, self.limits).ok()?;
             let is_about_it = statement.policy == next.id();
             let text = Text::succession(&statement, next.document());
-            let is_word = is_about_it && self.is_word(place, policy, &statement, &text);
+            let is_word = is_about_it && hearing.voice(&statement, &text, place).is_ok();
             is_word.then_some(statement.by)
         };
         let people: BTreeSet<Name> = statements.iter().filter_map(signer).collect();
         let root: &Quorum = &policy.document().root;
         root.is_met_by(&people)
-    }
-
-    /// Whether this is the word of whoever it names, by a key that counts there.
-    pub(super) fn is_word<S: Statement>(
-        &self,
-        place: Place,
-        policy: &Policy,
-        statement: &S,
-        text: &Text,
-    ) -> bool {
-        let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
-        hearing.key(statement, text, place).is_ok()
     }
 }

@@ -8,6 +8,7 @@ use crate::release::key::CanonicalKey;
 use crate::release::object;
 use crate::release::policy::{Family, Policy};
 use crate::release::request::Request;
+use crate::release::speaker::Hearing;
 use crate::release::statement::{Revocation, Revoked, Text};
 
 /// How long one person may suspend a key, in seconds: 14 days.
@@ -101,7 +102,8 @@ impl Replay<'_> {
             Some(family) => families.get(family).is_some_and(may),
             None => families.values().any(may),
         };
-        let is_signed = || self.is_word(place, policy, revocation, &Text::revocation(revocation));
+        let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
+        let is_signed = || hearing.key(revocation, &Text::revocation(revocation), place).is_ok();
         revocation.authority == self.view.authority && is_revoker && is_signed()
     }
 

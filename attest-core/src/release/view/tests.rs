@@ -264,13 +264,41 @@ fn a_key_is_suspended_for_a_while_from_a_place_on() {
 }
 
 #[test]
+fn inv10_whoever_is_suspended_is_of_the_root_until_a_succession() {
+    let mut history = History::new();
+    for whose in ["alice", "bob", "carol"] {
+        history.revoke(&suspension("dave", whose, 0, NOW + 60 * DAY));
+    }
+    assert!(passed_over(&history).is_empty());
+    let without = |people: &str| {
+        let mut next = second_policy();
+        next.families.values_mut().for_each(|family| family.revokers = names(people));
+        next
+    };
+    // They put somebody else in the place of who suspended them all, and that one says nothing any more.
+    history.succeed(&without("alice"), &["alice", "bob"]);
+    assert_eq!(versions(&history), [1, 2]);
+    history.revoke(&suspension("dave", "erin", 0, NOW + 60 * DAY));
+    assert_eq!(passed_over(&history), [(5, "revocation_does_not_count")]);
+    // What a root quorum said of a key that was lost does silence it.
+    let mut history = History::new();
+    let lost = PolicyDocument { compromised: [(spki_sha256("alice"), 0)].into(), ..second_policy() };
+    history.succeed(&lost, &["bob", "carol"]);
+    let third = PolicyDocument { version: 3, previous: Some(id_of(&lost)), ..lost };
+    history.succeed(&third, &["alice", "bob"]);
+    assert_eq!(
+        (versions(&history), passed_over(&history)),
+        (vec![1, 2], vec![(2, "succession_quorum_not_met")])
+    );
+}
+
+#[test]
 fn whoever_is_suspended_or_whose_key_is_over_says_nothing() {
     let mut history = History::new();
-    history.revoke(&suspension("dave", "alice", 0, NOW + 60 * DAY));
-    history.succeed(&second_policy(), &["alice", "bob"]);
-    assert_eq!(passed_over(&history), [(2, "succession_quorum_not_met")]);
-    history.succeed(&second_policy(), &["bob", "carol"]);
-    assert_eq!(versions(&history), [1, 2]);
+    let request = history.keep(&request());
+    history.revoke(&suspension("alice", "dave", 0, NOW + 60 * DAY));
+    history.revoke(&revocation("dave", Revoked::Request(request)));
+    assert_eq!(passed_over(&history), [(2, "revocation_does_not_count")]);
     let mut late = History::new();
     late.clock += 301 * DAY;
     late.succeed(&second_policy(), &["bob", "carol"]);

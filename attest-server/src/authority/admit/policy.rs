@@ -77,7 +77,7 @@ impl Admission<'_> {
         if pending != Some(said.policy) {
             return Err(now_not("objection_to_nothing", "what it objects to does not wait"));
         }
-        let word = self.state.ledger().objector(&said, &Text::objection(&said), self.at, LIMITS);
+        let word = self.state.ledger().voice(&said, &Text::objection(&said), self.at, LIMITS);
         word.map_err(|error| now_not("objection_does_not_count", error))?;
         self.would_count(Event::Objected { objection }, vec![bytes.to_vec()])
     }
@@ -101,7 +101,8 @@ impl Admission<'_> {
         self.would_count(Event::Compensated { control, statements: ids(statements) }, objects)
     }
 
-    /// Whether enough of those who must say so said it. Only then is asked what takes as long as the log.
+    /// Whether enough of those who must say so said it, be their keys suspended or not. Only then is asked what takes as long as the log, and
+    /// whether they count.
     fn is_said_by<S: Statement>(
         &self,
         quorum: Option<&Quorum>,
@@ -112,7 +113,7 @@ impl Admission<'_> {
         let named = quorum.map(Quorum::people).unwrap_or_default();
         let speaker = |bytes: &Vec<u8>| {
             let said: S = read(bytes).ok().filter(|said: &S| named.contains(said.by()))?;
-            self.state.ledger().speaker(&said, &text(&said)?, self.at, LIMITS).ok()?;
+            self.state.ledger().voice(&said, &text(&said)?, self.at, LIMITS).ok()?;
             Some(said.by().clone())
         };
         let people: BTreeSet<Name> = statements.iter().filter_map(speaker).collect();
