@@ -104,6 +104,8 @@ pub struct Limits {
     pub release_bundle_bytes: usize,
     /// Approvals, companions or reviews of one release. Each approval costs a signature check.
     pub release_statements: usize,
+    /// Changes that one family makes to who stands in its rules under one policy: each is a policy in memory. One a week is 52 in a year.
+    pub family_changes: usize,
     /// Groups in a quorum. Organisations write two or three.
     pub quorum_groups: usize,
     /// Members of one group of a quorum.
@@ -164,6 +166,7 @@ impl Limits {
         release_object_bytes: 1 << 20,
         release_bundle_bytes: 80 << 20,
         release_statements: 256,
+        family_changes: 64,
         quorum_groups: 16,
         quorum_members: 64,
         quorum_ways: 256,

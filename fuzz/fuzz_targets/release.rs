@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use attest_core::Limits;
+use attest_core::release::family::FamilyChange;
 use attest_core::release::leaf::Leaf;
 use attest_core::release::object::{self, Object, ObjectId};
 use attest_core::release::statement::{
-    Approval, Described, ReviewStatement, Revocation, Submission, Succession, Text,
+    Approval, Described, FamilyStatement, ReviewStatement, Revocation, Submission, Succession, Text,
 };
 use attest_core::release::{Policy, Quorum, Request};
 use libfuzzer_sys::fuzz_target;
@@ -41,6 +42,15 @@ fuzz_target!(|bytes: &[u8]| {
         let told = |word: &str| text.as_str().lines().filter(|line| line.starts_with(word)).count();
         assert_eq!((told("family "), told("reason "), told("artifact ")), (1, 1, request.artifacts.len()));
     }
+    if let Some(change) = same::<FamilyChange>(bytes) {
+        let id = ObjectId::of(bytes);
+        let (format, by) = (FamilyStatement::FORMAT.to_owned(), change.family.clone());
+        let statement = FamilyStatement { format, change: id, by, signature: String::new() };
+        let text = Text::family(&statement, id, &change).expect("it is about this change");
+        let told = |word: &str| text.as_str().lines().filter(|line| line.starts_with(word)).count();
+        assert_eq!((told("family "), told("new "), told("channel ")), (1, change.people.len(), change.channels.len()));
+    }
+    let _ = same::<FamilyStatement>(bytes);
     let _ = (same::<Approval>(bytes), same::<Leaf>(bytes), same::<ReviewStatement>(bytes));
     let _ = (same::<Revocation>(bytes), same::<Submission>(bytes), same::<Succession>(bytes));
     let Some(quorum) = core::str::from_utf8(bytes).ok().and_then(|text| Quorum::parse(text, &limits).ok())

@@ -240,8 +240,9 @@ impl Counting<'_> {
         if index <= after || before.is_some_and(|before| index >= before) {
             return Err(NotCounted::OutOfOrder { index, after, before });
         }
-        let followed = self.view.policy_at(place.index).map(Policy::id);
-        if approval.policy != self.policy.id() || followed != Some(self.policy.id()) {
+        let followed = self.view.policy_of(&self.request.request.family, place.index);
+        let is_followed = followed.is_some_and(|policy| policy.is(self.policy));
+        if approval.policy != self.policy.id() || !is_followed {
             return Err(NotCounted::PolicyMismatch);
         }
         if place.at > self.request.request.not_after {

@@ -110,6 +110,7 @@ impl Said {
             Event::Submitted { submission, request } => self.about(request).submissions.push(submission),
             Event::Compensated { .. }
             | Event::Denied { .. }
+            | Event::FamilyChanged { .. }
             | Event::Objected { .. }
             | Event::Policy { .. }
             | Event::Recovered { .. }

@@ -51,6 +51,13 @@ pub enum Event {
         /// Why: a stable code.
         because: Name,
     },
+    /// A family says who stands in its rules.
+    FamilyChanged {
+        /// Who.
+        change: ObjectId,
+        /// The statements of those who want it.
+        statements: Vec<ObjectId>,
+    },
     /// A root member objects to what the recovery quorum wants.
     Objected {
         /// The statement.

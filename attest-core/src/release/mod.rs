@@ -14,6 +14,7 @@ pub mod catalogue;
 pub mod choice;
 pub mod dsse;
 pub mod evaluate;
+pub mod family;
 pub mod form;
 pub mod key;
 pub mod leaf;

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use self::demand::{ParameterRule, PlaceRule, ProvenanceDemand};
 pub use self::fault::{Fault, Who};
 pub use self::rules::{
-    Ages, Capability, Channel, Continues, ControlRules, Custody, Family, Freshness, LogRules, PresenceDemand,
-    Purpose, Review, RsaPadding, SigningKey, Tier, Weakness, WitnessRule,
+    Ages, Capability, Channel, Continues, ControlRules, Custody, Family, Freshness, LogRules, ManagerRules,
+    PresenceDemand, Purpose, Review, RsaPadding, SigningKey, Tier, Weakness, WitnessRule,
 };
 use super::key::CanonicalKey;
 use super::name::{Name, Words};
@@ -135,6 +135,17 @@ pub enum Protection {
     Software,
 }
 
+impl Protection {
+    /// Its name in policies.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hardware => "hardware",
+            Self::Software => "software",
+        }
+    }
+}
+
 impl Object for PolicyDocument {
     const FORMAT: &'static str = "attest-release-policy/1";
 }
@@ -145,6 +156,8 @@ impl Object for PolicyDocument {
 pub struct Policy {
     document: PolicyDocument,
     id: ObjectId,
+    /// What says who stands in the rules of the only family in it, if it is not the root.
+    change: Option<ObjectId>,
     keys: BTreeMap<CanonicalKey, KeyOf>,
 }
 
@@ -195,10 +208,27 @@ impl Policy {
         let document: PolicyDocument = object::read(bytes, limits)?;
         let (keys, faults) = check::check(&document, limits);
         if faults.is_empty() {
-            Ok(Self { document, id: ObjectId::of(bytes), keys })
+            Ok(Self { document, id: ObjectId::of(bytes), change: None, keys })
         } else {
             Err(Error::Faults(faults))
         }
+    }
+
+    /// The same for one family, where a change says who stands in its rules. It is read as strictly as the root's own text. Of other families it
+    /// says nothing, so that nobody asks it about them.
+    pub(super) fn changed(
+        &self,
+        change: ObjectId,
+        family: &Name,
+        mut document: PolicyDocument,
+        limits: &Limits,
+    ) -> Result<Self, Vec<Fault>> {
+        let (keys, faults) = check::check(&document, limits);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        document.families.retain(|name, _| name == family);
+        Ok(Self { document, id: self.id, change: Some(change), keys })
     }
 
     /// What it says.
@@ -211,6 +241,18 @@ impl Policy {
     #[must_use]
     pub const fn id(&self) -> ObjectId {
         self.id
+    }
+
+    /// The family's own change that is in it; none where it is as the root wrote it.
+    #[must_use]
+    pub const fn change(&self) -> Option<ObjectId> {
+        self.change
+    }
+
+    /// Whether both are one policy, with one change of the family or none.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (self.id, self.change) == (other.id, other.change)
     }
 
     /// Whose key this is; A61: by the key itself, whatever it is called and however it is written.

@@ -13,6 +13,7 @@
 
 mod count;
 mod error;
+mod shape;
 #[cfg(test)]
 mod tests;
 

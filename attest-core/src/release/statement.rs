@@ -158,6 +158,20 @@ pub struct ControlStatement {
     pub signature: String,
 }
 
+/// "These are the people of the family from now on."
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FamilyStatement {
+    /// [`FamilyStatement::FORMAT`].
+    pub format: String,
+    /// Who they are.
+    pub change: ObjectId,
+    /// Who wants it.
+    pub by: Name,
+    /// An SSHSIG, armored, over [`Text::family`].
+    pub signature: String,
+}
+
 /// "I do not want what the recovery quorum wants": one root member's is enough.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,6 +244,7 @@ macro_rules! statements {
 statements! {
     Approval, "attest-release-approval/1", "attest-approval";
     ControlStatement, "attest-release-control-statement/1", "attest-control";
+    FamilyStatement, "attest-release-family-statement/1", "attest-family";
     Objection, "attest-release-objection/1", "attest-objection";
     Recovery, "attest-release-recovery/1", "attest-recovery";
     ReviewStatement, "attest-release-review/1", "attest-review";

@@ -25,6 +25,9 @@ pub(crate) const DAY: u64 = 86_400;
 /// People, and the program that files requests; each one's key is of the seed at its place.
 pub(crate) const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "ci"];
 
+/// People whom a family brings in; each one's key is of the seed after those.
+pub(crate) const NEWCOMERS: [&str; 2] = ["gateway.zoe", "gateway.yan"];
+
 pub(crate) const BUILDER_ID: &str = "https://builder.example/hermetic";
 pub(crate) const BUILD_TYPE: &str = "https://builder.example/buildtypes/uki/v1";
 
@@ -54,7 +57,7 @@ pub(crate) fn id(text: &str) -> ObjectId {
 
 /// The key of whoever is called this.
 pub(crate) fn signer(who: &str) -> Signer {
-    let place = PEOPLE.iter().position(|known| *known == who).unwrap();
+    let place = PEOPLE.iter().chain(&NEWCOMERS).position(|known| *known == who).unwrap();
     Signer::ed25519(u8::try_from(place + 1).unwrap(), None)
 }
 
@@ -84,6 +87,11 @@ fn identity(kind: Kind, who: &str, key: String) -> (Name, Identity) {
     let identity =
         Identity { kind, name: words(who), organisation: name("acme"), keys: vec![key_of(key)], accounts };
     (name(who), identity)
+}
+
+/// A person whom a family brings in.
+pub(crate) fn newcomer(who: &str) -> (Name, Identity) {
+    identity(Kind::Person, who, signer(who).public().to_line())
 }
 
 fn channel(tier: Tier, approvals: Option<&str>) -> Channel {
@@ -141,6 +149,12 @@ pub(crate) fn policy() -> PolicyDocument {
         controls: Some(ControlRules {
             quorum: quorum("group controls 2 bob dave erin\nquorum controls"),
             most_seconds: 30 * DAY,
+        }),
+        managers: Some(ManagerRules {
+            quorum: quorum("group managers 2 bob carol dave\nquorum managers"),
+            fixed: names("review"),
+            enrol: Some(Protection::Software),
+            carries: None,
         }),
         channels: channels.into_iter().map(|(called, channel)| (name(called), channel)).collect(),
     };

@@ -5,6 +5,7 @@
 
 mod control;
 mod error;
+mod family;
 mod grown;
 mod held;
 mod ledger;
@@ -16,9 +17,11 @@ mod revocation;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use self::control::Compensation;
 pub use self::error::{Error, PassedOver};
+pub use self::family::Changed;
 pub use self::ledger::{Ledger, not_antedated};
 pub use self::missing::missing;
 pub use self::recovery::Pending;
@@ -75,6 +78,8 @@ pub struct LogView {
     time: Timestamp,
     /// Each with the index from which on it is followed.
     policies: Vec<(u64, Policy)>,
+    /// What families said of who stands in their rules, each in the order of the log.
+    families: BTreeMap<Name, Vec<Arc<Changed>>>,
     /// The first place of each mark, and what it tells besides.
     places: BTreeMap<(Mark, ObjectId), (Place, ObjectId)>,
     revoked: BTreeMap<ObjectId, Withdrawn>,
@@ -132,6 +137,7 @@ impl LogView {
             head: TreeHead::empty(),
             time: Timestamp::from_unix(0),
             policies: Vec::new(),
+            families: BTreeMap::new(),
             places: BTreeMap::new(),
             revoked: BTreeMap::new(),
             suspended: Vec::new(),
@@ -163,6 +169,8 @@ impl LogView {
             objected: _,
             // Asked for each verdict.
             controls: _,
+            // What a family says counts for what stands behind it.
+            families: _,
             policies,
             revoked,
             suspended,

@@ -60,6 +60,7 @@ impl Admission<'_> {
         match ask {
             Ask::Approve { approval } => self.approve(approval),
             Ask::Attempt { request, number } => self.attempt(*request, *number),
+            Ask::ChangeFamily { change, statements } => self.change_family(change, statements),
             Ask::Compensate { control, statements } => self.compensate(control, statements),
             Ask::Object { objection } => self.object(objection),
             Ask::Publish { request, bundle } => self.publish(*request, bundle),
@@ -75,6 +76,11 @@ impl Admission<'_> {
 
     fn policy(&self) -> Result<&Policy, Denied> {
         self.state.policy().ok_or_else(Denied::log_failed)
+    }
+
+    /// The same for one family, which may say itself who stands in its rules.
+    fn policy_of(&self, family: &Name) -> Result<&Policy, Denied> {
+        self.state.ledger().policy_of(family).ok_or_else(Denied::log_failed)
     }
 
     /// A request that is in the log.
@@ -105,9 +111,9 @@ impl Admission<'_> {
         Ok(followed)
     }
 
-    fn is_word<S: Statement>(&self, statement: &S, text: Option<&Text>) -> Result<(), Denied> {
+    fn is_word<S: Statement>(&self, family: &Name, statement: &S, text: Option<&Text>) -> Result<(), Denied> {
         let text = text.ok_or_else(|| malformed("statement_of_other_objects", "it names other objects"))?;
-        let word = self.state.ledger().speaker(statement, text, self.at, LIMITS);
+        let word = self.state.ledger().speaker(family, statement, text, self.at, LIMITS);
         word.map(|_| ()).map_err(|error| now_not(error.code(), error))
     }
 
@@ -122,7 +128,7 @@ impl Admission<'_> {
         if self.now > policy.document().expires {
             return Err(now_not("policy_expired", "the policy releases nothing new any more"));
         }
-        let (family, _) = of_policy(policy, &parsed)?;
+        let (family, _) = of_policy(self.policy_of(&parsed.family)?, &parsed)?;
         if submission.by != parsed.requester || !family.requesters.contains(&submission.by) {
             let detail = format!("`{}` may not ask for releases of `{}`", submission.by, parsed.family);
             return Err(now_not("requester_not_named", detail));
@@ -131,7 +137,7 @@ impl Admission<'_> {
             return Err(now_not("request_expired", "its time is over"));
         }
         let text = Text::submission(&submission, Described { id, request: &parsed });
-        self.is_word(&submission, text.as_ref())?;
+        self.is_word(&parsed.family, &submission, text.as_ref())?;
         self.are_its_objects(&parsed, objects)?;
         let submission = ObjectId::of(bytes);
         let mut kept = vec![bytes.to_vec(), request.to_vec()];
@@ -179,13 +185,22 @@ impl Admission<'_> {
 
     /// Nothing that costs as much as the log is long is asked before this.
     fn is_revokers_word(&self, revocation: &Revocation) -> Result<(), Denied> {
-        let does_not_count = |why: &dyn ToString| now_not("revocation_does_not_count", why.to_string());
-        let mut families = self.policy()?.document().families.values();
-        if !families.any(|family| family.revokers.contains(&revocation.by)) {
-            return Err(does_not_count(&format!("`{}` is no revoker", revocation.by)));
+        let is_revoker = |family: &&Name| {
+            let policy = self.state.ledger().policy_of(family);
+            let family = policy.and_then(|policy| policy.family(family));
+            family.is_some_and(|family| family.revokers.contains(&revocation.by))
+        };
+        let text = Text::revocation(revocation);
+        let families = self.policy()?.document().families.keys().filter(is_revoker);
+        let mut refused = format!("`{}` is no revoker", revocation.by);
+        // Whoever a family brought in has a key there alone.
+        for family in families {
+            match self.is_word(family, revocation, Some(&text)) {
+                Ok(()) => return Ok(()),
+                Err(denied) => refused = denied.to_string(),
+            }
         }
-        let word = self.is_word(revocation, Some(&Text::revocation(revocation)));
-        word.map_err(|denied| does_not_count(&denied))
+        Err(now_not("revocation_does_not_count", refused))
     }
 
     /// What only a replay can tell. It takes as long as the log, so whoever hands it in is known to have said it.

@@ -10,6 +10,7 @@ use super::Call;
 pub(crate) enum Ask {
     Approve { approval: Vec<u8> },
     Attempt { request: ObjectId, number: u32 },
+    ChangeFamily { change: Vec<u8>, statements: Vec<Vec<u8>> },
     Compensate { control: Vec<u8>, statements: Vec<Vec<u8>> },
     Object { objection: Vec<u8> },
     Publish { request: ObjectId, bundle: Vec<u8> },
@@ -28,6 +29,7 @@ impl Ask {
         match self {
             Self::Approve { .. } => Call::Approve,
             Self::Attempt { .. } | Self::Signed { .. } => Call::Sign,
+            Self::ChangeFamily { .. } => Call::Manage,
             Self::Compensate { .. } => Call::Compensate,
             Self::Object { .. } => Call::Object,
             Self::Publish { .. } => Call::Publish,
@@ -42,6 +44,7 @@ impl Ask {
     pub(super) fn subject(&self) -> ObjectId {
         match self {
             Self::Approve { approval: object }
+            | Self::ChangeFamily { change: object, .. }
             | Self::Compensate { control: object, .. }
             | Self::Object { objection: object }
             | Self::Review { review: object }
@@ -73,7 +76,8 @@ impl Ask {
             Self::Submit { submission, request, objects } => {
                 submission.len().saturating_add(request.len()).saturating_add(all(objects))
             }
-            Self::Compensate { control: policy, statements }
+            Self::ChangeFamily { change: policy, statements }
+            | Self::Compensate { control: policy, statements }
             | Self::Recover { policy, recoveries: statements }
             | Self::Succeed { policy, successions: statements } => {
                 policy.len().saturating_add(all(statements))

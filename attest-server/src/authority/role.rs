@@ -1,7 +1,7 @@
 //! Who calls, and what they may call.
 
-use attest_core::release::policy::{Channel, Family, Kind};
-use attest_core::release::{Name, Policy};
+use attest_core::release::policy::{Channel, Family, Identity, Kind};
+use attest_core::release::{Name, Policy, Quorum};
 
 use super::{Ask, Denied, Fault, State};
 
@@ -19,6 +19,7 @@ pub(crate) enum Who {
 pub(crate) enum Call {
     Approve,
     Compensate,
+    Manage,
     Object,
     Publish,
     Read,
@@ -40,11 +41,22 @@ pub(super) fn check(who: &Who, call: Call, state: &State, signer: Option<&Name>)
             _ => missing(),
         };
     }
-    let Some(policy) = state.policy().filter(|policy| policy.identity(name).is_some()) else {
+    let Some(policy) = state.policy() else { return missing() };
+    let named = Named { root: policy, families: families(policy, state) };
+    if !named.is_known(name) {
         let detail = format!("`{name}` is no identity of the policy that is followed");
         return Err(Denied::new(Fault::Role, "identity_unknown", detail));
+    }
+    if named.may(name, call) { Ok(()) } else { missing() }
+}
+
+/// Each family by the policy that is followed for it: it may say itself who stands in its rules.
+fn families<'s>(root: &'s Policy, state: &'s State) -> Vec<(&'s Policy, &'s Family)> {
+    let own = |name: &Name| {
+        let policy = state.ledger().policy_of(name)?;
+        Some((policy, policy.family(name)?))
     };
-    if is_named(policy, name, call) { Ok(()) } else { missing() }
+    root.document().families.keys().filter_map(own).collect()
 }
 
 fn missing(name: &Name) -> Denied {
@@ -56,7 +68,8 @@ fn missing(name: &Name) -> Denied {
 pub(super) fn check_family(who: &Who, ask: &Ask, state: &State, signer: Option<&Name>) -> Result<(), Denied> {
     let (Who::Named(name), Ask::Publish { request, .. }) = (who, ask) else { return Ok(()) };
     let Some(known) = state.request(request).filter(|_| signer != Some(name)) else { return Ok(()) };
-    let family = state.policy().and_then(|policy| policy.family(&known.request.family));
+    let family = &known.request.family;
+    let family = state.ledger().policy_of(family).and_then(|policy| policy.family(family));
     if family.is_some_and(|family| publishes(family, name)) { Ok(()) } else { Err(missing(name)) }
 }
 
@@ -69,32 +82,50 @@ fn publishes(family: &Family, name: &Name) -> bool {
     family.requesters.contains(name) || family.channels.values().any(|channel| approves(channel, name))
 }
 
-fn is_named(policy: &Policy, name: &Name, call: Call) -> bool {
-    let document = policy.document();
-    let mut families = document.families.values();
-    let mut channels = document.families.values().flat_map(|family| family.channels.values());
-    match call {
-        Call::Read => true,
-        Call::Submit => families.any(|family| family.requesters.contains(name)),
-        Call::Revoke => families.any(|family| family.revokers.contains(name)),
-        Call::Approve => channels.any(|channel| approves(channel, name)),
-        Call::Review => channels.any(|channel| {
-            channel.review.as_ref().is_some_and(|review| review.quorum.people().contains(name))
-        }),
-        Call::Compensate => families
-            .filter_map(|family| family.controls.as_ref())
-            .any(|rules| rules.quorum.people().contains(name)),
-        Call::Object => document.root.people().contains(name),
-        Call::Succeed => {
-            let recovery = document.recovery.as_ref();
-            document.root.people().contains(name)
-                || recovery.is_some_and(|quorum| quorum.people().contains(name))
+/// Whom the policy that is followed names, and whom families do.
+struct Named<'s> {
+    root: &'s Policy,
+    families: Vec<(&'s Policy, &'s Family)>,
+}
+
+impl Named<'_> {
+    /// Whoever a family brought in is called by a name that is nobody else's.
+    fn identity(&self, name: &Name) -> Option<&Identity> {
+        let own = self.families.iter().find_map(|(policy, _)| policy.identity(name));
+        self.root.identity(name).or(own)
+    }
+
+    fn is_known(&self, name: &Name) -> bool {
+        self.identity(name).is_some()
+    }
+
+    fn may(&self, name: &Name, call: Call) -> bool {
+        let document = self.root.document();
+        let mut families = self.families.iter().map(|(_, family)| *family);
+        let mut channels = self.families.iter().flat_map(|(_, family)| family.channels.values());
+        let has = |quorum: &Quorum| quorum.people().contains(name);
+        match call {
+            Call::Read => true,
+            Call::Submit => families.any(|family| family.requesters.contains(name)),
+            Call::Revoke => families.any(|family| family.revokers.contains(name)),
+            Call::Approve => channels.any(|channel| approves(channel, name)),
+            Call::Review => {
+                channels.any(|channel| channel.review.as_ref().is_some_and(|review| has(&review.quorum)))
+            }
+            Call::Compensate => {
+                families.filter_map(|family| family.controls.as_ref()).any(|rules| has(&rules.quorum))
+            }
+            Call::Manage => {
+                families.filter_map(|family| family.managers.as_ref()).any(|rules| has(&rules.quorum))
+            }
+            Call::Object => has(&document.root),
+            Call::Succeed => has(&document.root) || document.recovery.as_ref().is_some_and(has),
+            // Programs ask; what they asked for, people or the signer publish.
+            Call::Publish => {
+                let is_person = self.identity(name).is_some_and(|identity| identity.kind == Kind::Person);
+                is_person && families.any(|family| publishes(family, name))
+            }
+            Call::Sign => false,
         }
-        // Programs ask; what they asked for, people or the signer publish.
-        Call::Publish => {
-            let is_person = policy.identity(name).is_some_and(|identity| identity.kind == Kind::Person);
-            is_person && families.any(|family| publishes(family, name))
-        }
-        Call::Sign => false,
     }
 }

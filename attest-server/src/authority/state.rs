@@ -169,6 +169,7 @@ impl State {
                 }
             }
             Event::Compensated { control: object, .. }
+            | Event::FamilyChanged { change: object, .. }
             | Event::Objected { objection: object }
             | Event::Policy { policy: object, .. }
             | Event::Recovered { policy: object, .. }
@@ -256,6 +257,7 @@ impl State {
             Event::Attempted { .. } => ("attempted", None, None),
             Event::Compensated { control, .. } => ("compensated", Some(control), None),
             Event::Denied { object, because } => ("denied", Some(object), Some(because)),
+            Event::FamilyChanged { change, .. } => ("family_changed", Some(change), None),
             Event::Objected { objection } => ("objected", Some(objection), None),
             Event::Policy { policy, .. } => ("policy", Some(policy), None),
             Event::Recovered { policy, .. } => ("recovered", Some(policy), None),
@@ -293,6 +295,7 @@ fn about(event: &Event, revoked: impl Fn(&ObjectId) -> Option<ObjectId>) -> Vec<
         Event::Revoked { revocation } => revoked(revocation).into_iter().collect(),
         Event::Compensated { .. }
         | Event::Denied { .. }
+        | Event::FamilyChanged { .. }
         | Event::Objected { .. }
         | Event::Policy { .. }
         | Event::Recovered { .. }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use attest_core::release::{Name, ObjectId};
 use attest_core::{Limits, Timestamp};
 use attest_proto::release::v1::{
-    ApproveRequest, AttemptRequest, CompensateRequest, Event, GetRequestRequest, GetRequestResponse,
-    ListWaitingRequest, ListWaitingResponse, ObjectToRecoveryRequest, PublishRequest, Recorded,
-    RecoverRequest, RecoveredRequest, ReviewRequest, RevokeRequest, SignedRequest, SubmitRequestRequest,
-    SucceedRequest, Waiting, WatchRequest, WatchResponse, release_authority_server::ReleaseAuthority,
-    waiting::For,
+    ApproveRequest, AttemptRequest, ChangeFamilyRequest, CompensateRequest, Event, GetRequestRequest,
+    GetRequestResponse, ListWaitingRequest, ListWaitingResponse, ObjectToRecoveryRequest, PublishRequest,
+    Recorded, RecoverRequest, RecoveredRequest, ReviewRequest, RevokeRequest, SignedRequest,
+    SubmitRequestRequest, SucceedRequest, Waiting, WatchRequest, WatchResponse,
+    release_authority_server::ReleaseAuthority, waiting::For,
 };
 use tonic::{Request, Response, Status};
 
@@ -120,8 +120,8 @@ fn list(
 
 /// What a request wants of this person, and until when.
 fn wanted(state: &State, person: &Name, known: &Known, now: Timestamp) -> Option<(For, Timestamp)> {
-    let policy = state.policy()?;
     let request = &known.request;
+    let policy = state.ledger().policy_of(&request.family)?;
     let channel = policy.channel(&request.family, &request.channel)?;
     let is_own = request.requester == *person;
     let approves = channel.approvals.as_ref().is_some_and(|quorum| quorum.people().contains(person));
@@ -219,6 +219,16 @@ impl ReleaseAuthority for ReleaseAuthorityService {
     async fn recovered(&self, request: Request<RecoveredRequest>) -> Result<Response<Recorded>, Status> {
         let ask = |asked: RecoveredRequest| {
             Ok(Ask::Recovered { policy: id(&asked.policy_id)?, checkpoint: asked.checkpoint })
+        };
+        self.hand_in(request, ask).await
+    }
+
+    async fn change_family(
+        &self,
+        request: Request<ChangeFamilyRequest>,
+    ) -> Result<Response<Recorded>, Status> {
+        let ask = |asked: ChangeFamilyRequest| {
+            Ok(Ask::ChangeFamily { change: asked.change, statements: asked.statements })
         };
         self.hand_in(request, ask).await
     }

@@ -3,6 +3,7 @@
 mod client;
 mod clocks;
 mod controls;
+mod families;
 mod killed;
 mod log;
 mod mailbox;

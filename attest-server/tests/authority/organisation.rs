@@ -1,14 +1,15 @@
 //! An organisation: who is in it, its policy, and what its people sign, written here anew so that nothing of what is tested signs for itself.
 
-use attest_core::Timestamp;
-use attest_core::release::ObjectId;
+use attest_core::release::family::FamilyChange;
 use attest_core::release::object::{self, Object};
 use attest_core::release::policy::PolicyDocument;
 use attest_core::release::request::Request;
 use attest_core::release::statement::{
-    Approval, Control, ControlStatement, Described, Objection, Recovery, ReviewStatement, Revocation,
-    Revoked, Statement, Submission, Succession, Text,
+    Approval, Control, ControlStatement, Described, FamilyStatement, Objection, Recovery, ReviewStatement,
+    Revocation, Revoked, Statement, Submission, Succession, Text,
 };
+use attest_core::release::{ObjectId, Policy};
+use attest_core::{Limits, Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest::{SHA512, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -16,6 +17,8 @@ use serde_json::{Value, json};
 
 /// People, a program that files requests, and one that only reads.
 pub(crate) const PEOPLE: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "ci", "reader"];
+/// Somebody whom the family brings in.
+pub(crate) const NEWCOMER: &str = "gateway.zoe";
 const DAY: u64 = 86_400;
 
 /// Now, by the machine's clock: the server's.
@@ -29,7 +32,7 @@ pub(crate) fn key_of(seed: u8) -> Ed25519KeyPair {
 
 /// The key of whoever is called this.
 fn key(who: &str) -> Ed25519KeyPair {
-    let place = PEOPLE.iter().position(|known| *known == who).unwrap();
+    let place = PEOPLE.iter().chain([&NEWCOMER]).position(|known| *known == who).unwrap();
     key_of(u8::try_from(place + 1).unwrap())
 }
 
@@ -39,6 +42,29 @@ fn string(bytes: &[u8]) -> Vec<u8> {
 
 pub(crate) fn ssh_public(key: &Ed25519KeyPair) -> Vec<u8> {
     [string(b"ssh-ed25519"), string(key.public_key().as_ref())].concat()
+}
+
+/// As `ssh-keygen` writes a public key.
+pub(crate) fn line_of(who: &str) -> String {
+    format!("ssh-ed25519 {}", STANDARD.encode(ssh_public(&key(who))))
+}
+
+/// The same with the private half (PROTOCOL.key), which `ssh-keygen` signs with.
+pub(crate) fn private_of(who: &str) -> String {
+    let place = PEOPLE.iter().chain([&NEWCOMER]).position(|known| *known == who).unwrap();
+    let (key, seed) = (key(who), [u8::try_from(place + 1).unwrap(); 32]);
+    let pair = [&seed[..], key.public_key().as_ref()].concat();
+    let mut own = [&[7; 8][..], &ssh_public(&key), &string(&pair), &string(b"")].concat();
+    let pad = (8 - own.len() % 8) % 8;
+    own.extend((1..=pad).map(|one| u8::try_from(one).unwrap()));
+    let none = [string(b"none"), string(b"none"), string(b"")].concat();
+    let blob =
+        [&b"openssh-key-v1\0"[..], &none, &[0, 0, 0, 1], &string(&ssh_public(&key)), &string(&own)].concat();
+    let text = STANDARD.encode(blob);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(70).map(|line| core::str::from_utf8(line).unwrap()).collect();
+    let (begin, end) = ("-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----");
+    format!("{begin}\n{}\n{end}\n", lines.join("\n"))
 }
 
 /// An SSHSIG by PROTOCOL.sshsig, armored.
@@ -75,8 +101,7 @@ pub(crate) fn policy(log_key: &str, witnesses: &[(&str, String)], threshold: u64
     let mut identities = serde_json::Map::new();
     for who in PEOPLE {
         let kind = if matches!(who, "ci" | "reader") { "service" } else { "person" };
-        let line = format!("ssh-ed25519 {}", STANDARD.encode(ssh_public(&key(who))));
-        identities.insert(who.to_owned(), identity(kind, who, line));
+        identities.insert(who.to_owned(), identity(kind, who, line_of(who)));
     }
     identities.insert("hermetic".to_owned(), identity("builder", "hermetic", spki(&key_of(20))));
     let provenance = json!({
@@ -125,6 +150,7 @@ pub(crate) fn policy(log_key: &str, witnesses: &[(&str, String)], threshold: u64
             "capability": "measured", "weak_roots": false, "version_floor": 3, "version_step": 5,
             "requesters": ["alice", "ci"], "revokers": ["alice", "dave"],
             "controls": { "quorum": "group controls 2 bob dave erin\nquorum controls", "most_seconds": 30 * DAY },
+            "managers": { "quorum": "group managers 2 bob carol dave\nquorum managers", "enrol": "software" },
             "channels": {
                 "stable": channel("production", Some(quorum)),
                 "nightly": channel("delegated", None),
@@ -292,6 +318,36 @@ pub(crate) fn objection(who: &str, policy: &PolicyDocument) -> Objection {
     };
     objection.signature = sign::<Objection>(who, &Text::objection(&objection));
     objection
+}
+
+/// Zoe comes in the place of alice among those who approve.
+pub(crate) fn family_change(authority: ObjectId, policy: &Value) -> FamilyChange {
+    let policy = Policy::parse(&encoded::<PolicyDocument>(policy.clone()), &Limits::DEFAULT).unwrap();
+    let (reason, until) = ("Alice leaves".try_into().unwrap(), Timestamp::from_unix(now() + DAY));
+    let mut change = FamilyChange::of(authority, &policy, &name("gateway"), reason, until).unwrap();
+    let zoe = json!({
+        "kind": "person", "name": "Zoe", "organisation": "acme", "accounts": [],
+        "keys": [{ "key": line_of(NEWCOMER), "protection": "software", "from": utc(now() - DAY), "until": utc(now() + DAY) }],
+    });
+    change.people = [(name(NEWCOMER), serde_json::from_value(zoe).unwrap())].into();
+    for called in ["stable", "urgent"] {
+        let text = format!("group release 2 {NEWCOMER} bob carol\nquorum release");
+        change.channels.get_mut(called).unwrap().approvals = Some(text.try_into().unwrap());
+    }
+    change
+}
+
+/// A manager's word for it.
+pub(crate) fn managing(who: &str, change: &FamilyChange) -> FamilyStatement {
+    let mut statement = FamilyStatement {
+        format: FamilyStatement::FORMAT.to_owned(),
+        change: id_of(change),
+        by: name(who),
+        signature: String::new(),
+    };
+    let text = Text::family(&statement, id_of(change), change).unwrap();
+    statement.signature = sign::<FamilyStatement>(who, &text);
+    statement
 }
 
 /// What makes up for a family's weakness, until so many seconds from now.

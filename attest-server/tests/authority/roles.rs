@@ -7,10 +7,10 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::client::{Client, refusal};
-use crate::organisation::{bytes, request, succession};
+use crate::organisation::{NEWCOMER, bytes, family_change, managing, request, succession};
 use crate::site::Site;
 
-const CALLS: [&str; 21] = [
+const CALLS: [&str; 22] = [
     "submit",
     "approve",
     "review",
@@ -19,6 +19,7 @@ const CALLS: [&str; 21] = [
     "recover",
     "recovered",
     "object_to_recovery",
+    "change_family",
     "compensate",
     "publish",
     "attempt",
@@ -63,6 +64,9 @@ async fn call(client: &mut Client, call: &str) -> (Code, String) {
         }
         "object_to_recovery" => {
             of!(mailbox.object_to_recovery(ObjectToRecoveryRequest { objection: garbage() }))
+        }
+        "change_family" => {
+            of!(mailbox.change_family(ChangeFamilyRequest { change: garbage(), statements: vec![] }))
         }
         "compensate" => {
             of!(mailbox.compensate(CompensateRequest { control: garbage(), statements: vec![] }))
@@ -129,11 +133,32 @@ async fn a56_every_call_by_every_role() {
         ),
         (
             "bob",
-            &["approve", "succeed", "recover", "recovered", "object_to_recovery", "compensate", "publish"],
+            &[
+                "approve",
+                "succeed",
+                "recover",
+                "recovered",
+                "object_to_recovery",
+                "change_family",
+                "compensate",
+                "publish",
+            ],
         ),
-        ("dave", &["review", "revoke", "compensate"]),
+        ("dave", &["review", "revoke", "change_family", "compensate"]),
         ("erin", &["review", "compensate"]),
-        ("carol", &["approve", "review", "succeed", "recover", "recovered", "object_to_recovery", "publish"]),
+        (
+            "carol",
+            &[
+                "approve",
+                "review",
+                "succeed",
+                "recover",
+                "recovered",
+                "object_to_recovery",
+                "change_family",
+                "publish",
+            ],
+        ),
         ("hermetic", &[]),
         ("signer", &["publish", "attempt", "signed"]),
     ] {
@@ -143,6 +168,28 @@ async fn a56_every_call_by_every_role() {
     for names in [&["mallory"][..], &["localhost"], &["alice", "signer"], &["*.example"], &[]] {
         assert_eq!(may(&site, &server, names).await, [""; 0], "{names:?}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a56_people_whom_a_family_brought_in() {
+    let site = Site::new(1, 1);
+    let mut config = site.config(false, &[]);
+    config.authority.as_mut().unwrap().watchers = 64;
+    let server = site.serve(config).await;
+    assert_eq!(may(&site, &server, &[NEWCOMER]).await, [""; 0]);
+    let mut change = family_change(site.pin, &site.policy);
+    change.channels.get_mut("urgent").unwrap().review =
+        Some("group review 1 carol dave erin\nquorum review".to_owned().try_into().unwrap());
+    let mut bob = Client::on(site.connect_as(&server, &["bob"]).await);
+    let statements = ["bob", "carol"].map(|who| bytes(&managing(who, &change))).into();
+    let asked = ChangeFamilyRequest { change: bytes(&change), statements };
+    bob.mailbox.change_family(asked).await.unwrap();
+    // Zoe came, and approves: nothing else. Alice left the rules of the family, and is who she is for the root.
+    assert_eq!(may(&site, &server, &[NEWCOMER]).await, and_reading(&["approve", "publish"]));
+    let root = ["succeed", "recover", "recovered", "object_to_recovery"];
+    let alice = [&["submit", "revoke", "publish"][..], &root].concat();
+    assert_eq!(may(&site, &server, &["alice"]).await, and_reading(&alice));
     server.stop().await;
 }
 

@@ -201,6 +201,7 @@ fn policy(family: &Name) -> PolicyDocument {
         capability: Capability::Measured,
         weak_roots: false,
         controls: None,
+        managers: None,
         version_floor: 1,
         version_step: 5,
         requesters: [name("ci")].into(),

@@ -73,7 +73,7 @@ impl Case<'_> {
     fn is_theirs(&self, review: &ReviewStatement, place: Place) -> bool {
         let (by, opened) = (self.by(), self.opened());
         // Whoever may speak when they do: somebody may have left since the request.
-        let Some(policy) = by.view.policy_at(place.index) else { return false };
+        let Some(policy) = by.view.policy_of(&opened.request.family, place.index) else { return false };
         let Some(text) = Text::review(review, self.described()) else { return false };
         let hearing = Hearing { policy, view: by.view, now: self.now(), limits: by.limits };
         review.request == opened.id && hearing.key(review, &text, place).is_ok()

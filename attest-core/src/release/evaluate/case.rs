@@ -66,10 +66,11 @@ pub(super) fn open<'b>(bytes: &[u8], by: &Weighing<'b>) -> Result<Opened<'b>, Ve
         object::read(&bundle.submission.0, by.limits).map_err(Failure::Bundle).map_err(one)?;
     let parsed =
         |bytes: &object::Blob| Some((ObjectId::of(&bytes.0), Request::parse(&bytes.0, by.limits).ok()?));
-    let (policy, family, channel) = place(&request, by)?;
+    let submission_id = ObjectId::of(&bundle.submission.0);
+    let (policy, family, channel) = place(&request, submission_id, by)?;
     Ok(Opened {
         id: ObjectId::of(&bundle.request.0),
-        submission_id: ObjectId::of(&bundle.submission.0),
+        submission_id,
         // One that cannot be read is missing where an approval names it.
         companions: bundle.companions.iter().filter_map(parsed).collect(),
         bundle_id: ObjectId::of(bytes),
@@ -82,9 +83,10 @@ pub(super) fn open<'b>(bytes: &[u8], by: &Weighing<'b>) -> Result<Opened<'b>, Ve
     })
 }
 
-/// Under which policy it is made, for which family, by which channel.
+/// Under which policy it is made, for which family, by which channel; with the family's people as they were when it was asked for.
 fn place<'b>(
     request: &Request,
+    submission: ObjectId,
     by: &Weighing<'b>,
 ) -> Result<(&'b Policy, &'b Family, &'b Channel), Vec<Failure>> {
     let pinned = by.view.authority();
@@ -93,6 +95,10 @@ fn place<'b>(
     }
     let policy = by.view.policy_named(&request.policy);
     let policy = policy.ok_or_else(|| vec![Failure::PolicyUnknown { policy: request.policy }])?;
+    // One that is not in the log falls short of the gate of order.
+    let submitted = by.view.place(Mark::Submitted, &submission);
+    let own = submitted.and_then(|place| by.view.policy_of(&request.family, place.index));
+    let policy = own.filter(|own| own.id() == policy.id()).unwrap_or(policy);
     let family = policy.family(&request.family);
     let family = family.ok_or_else(|| vec![Failure::FamilyUnknown { family: request.family.clone() }])?;
     let (family_name, channel_name) = (request.family.clone(), request.channel.clone());

@@ -1,6 +1,5 @@
 //! Each step stands in the log after the one before it, in the request's time, under the request's policy.
 
-use super::super::policy::Policy;
 use super::super::view::{Mark, Place};
 use super::Failure;
 use super::case::{Case, Stage};
@@ -43,10 +42,12 @@ impl Case<'_> {
         }
     }
 
-    /// From the request to the attempt one policy is followed, and the attempt is made before that one is over.
+    /// From the request to the attempt one policy is followed, with one word of the family of who stands in its rules, and the attempt is made before that one is over.
     fn policy_is_followed(&mut self) {
         let opened = self.opened();
-        let followed = |index| self.by().view.policy_at(index).map(Policy::id) == Some(opened.policy.id());
+        let family = &opened.request.family;
+        let followed =
+            |index| self.by().view.policy_of(family, index).is_some_and(|policy| policy.is(opened.policy));
         let attempt = self.attempted();
         let places = [self.submitted(), attempt].into_iter().flatten().map(|place| place.index);
         let mut broken: Vec<u64> = places.filter(|index| !followed(*index)).collect();

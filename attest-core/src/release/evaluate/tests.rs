@@ -12,6 +12,7 @@ use crate::release::testing::*;
 use crate::release::view::Mark;
 
 mod break_glass;
+mod family;
 mod histories;
 mod order;
 mod people;

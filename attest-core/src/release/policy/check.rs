@@ -1,6 +1,7 @@
 //! Every fault of a policy, in a fixed order. A policy with one is followed by nobody.
 
 mod keys;
+mod managers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,6 +127,7 @@ impl Check<'_> {
                 self.people(&Who::Controls(name.clone()), &controls.quorum, PEOPLE);
                 self.duration(format!("a control of `{name}`"), controls.most_seconds, CONTROL_SECONDS);
             }
+            self.managers(name, family);
             for (channel_name, channel) in &family.channels {
                 self.channel(name, channel_name, channel);
             }

@@ -11,6 +11,8 @@ pub enum Who {
     Approvals(Name, Name),
     /// What makes up for the weakness of a family.
     Controls(Name),
+    /// Who changes who stands in the rules of a family.
+    Managers(Name),
     /// The recovery quorum.
     Recovery,
     /// Requesters of a family.
@@ -44,6 +46,12 @@ pub enum Fault {
         identity: Name,
         /// The code of what is wrong with it.
         because: &'static str,
+    },
+    /// A change that is to be followed on, of a policy before which there was none.
+    #[error("family `{family}`: the first policy carries no change on")]
+    CarriesNothing {
+        /// The family.
+        family: Name,
     },
     /// A channel of a tier that wants people's word has no quorum.
     #[error("channel `{channel}` of `{family}`: its tier takes people's approvals, and no quorum is named")]
@@ -79,6 +87,14 @@ pub enum Fault {
         /// Its version.
         version: u64,
     },
+    /// A group that is to stay as it is, and is none.
+    #[error("family `{family}`: none of its quorums has a group of people `{group}`")]
+    GroupUnknown {
+        /// The family.
+        family: Name,
+        /// The group.
+        group: Name,
+    },
     /// A key that does not parse.
     #[error("a key of `{of}`: {because}")]
     KeyMalformed {
@@ -108,6 +124,24 @@ pub enum Fault {
     Log {
         /// The code of what is wrong with it.
         because: &'static str,
+    },
+    /// Fewer people change who approves than approve: they would let in whom they like.
+    #[error(
+        "family `{family}`: {managers} people are enough to change who approves, and a release takes {approvals}"
+    )]
+    ManagersFewer {
+        /// The family.
+        family: Name,
+        /// How many managers it takes.
+        managers: usize,
+        /// How many people a release takes.
+        approvals: usize,
+    },
+    /// A quorum of managers that is gone when one of them is.
+    #[error("family `{family}`: its managers cannot agree when one of them is lost")]
+    ManagersFragile {
+        /// The family.
+        family: Name,
     },
     /// A rule that wants a person names something else.
     #[error("{who}: `{identity}` is none that may stand there")]
@@ -226,13 +260,17 @@ impl Fault {
             Self::AccountShared { .. } => "policy_account_shared",
             Self::ApprovalsMissing { .. } => "policy_approvals_missing",
             Self::AttestationInvalid { .. } => "policy_attestation_invalid",
+            Self::CarriesNothing { .. } => "policy_carries_nothing",
             Self::Duration { .. } => "policy_duration",
             Self::Empty { .. } => "policy_empty",
             Self::FirstOrNot { .. } => "policy_first_or_not",
+            Self::GroupUnknown { .. } => "policy_group_unknown",
             Self::KeyMalformed { .. } => "policy_key_malformed",
             Self::KeyMissing { .. } => "policy_key_missing",
             Self::KeyShared { .. } => "policy_key_shared",
             Self::Log { .. } => "policy_log",
+            Self::ManagersFewer { .. } => "policy_managers_fewer",
+            Self::ManagersFragile { .. } => "policy_managers_fragile",
             Self::NotOfThisKind { .. } => "policy_not_of_this_kind",
             Self::OnePerson { .. } => "policy_one_person",
             Self::OutsideWitnessMissing { .. } => "policy_outside_witness_missing",
@@ -257,6 +295,7 @@ impl fmt::Display for Who {
             Self::Approvals(family, channel) => write!(f, "approvals in `{channel}` of `{family}`"),
             Self::Builders(family, channel) => write!(f, "builders in `{channel}` of `{family}`"),
             Self::Controls(family) => write!(f, "controls of `{family}`"),
+            Self::Managers(family) => write!(f, "managers of `{family}`"),
             Self::Recovery => f.write_str("the recovery quorum"),
             Self::Requesters(family) => write!(f, "requesters of `{family}`"),
             Self::Review(family, channel) => write!(f, "reviews in `{channel}` of `{family}`"),

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::name::{Name, Words};
-use super::super::object::{Blob, moment};
+use super::super::object::{Blob, ObjectId, moment};
 use super::super::quorum::Quorum;
 use super::super::ssh::Presence;
 use super::demand::ProvenanceDemand;
+use super::{Protection, Who};
 use crate::Timestamp;
 
 /// Devices that share golden values.
@@ -31,8 +32,46 @@ pub struct Family {
     /// in to less; where it does not, there are no such words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controls: Option<ControlRules>,
+    /// Who may change who stands in these rules. Without it the root alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managers: Option<ManagerRules>,
     /// The ways to release for it.
     pub channels: BTreeMap<Name, Channel>,
+}
+
+/// Who may change who stands in a family's rules. What the root wrote there is the least that holds with any change: the groups of each quorum,
+/// how many people it takes of which, of which organisations they are, and who may revoke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagerRules {
+    /// Who must want a change: at least two people, whoever of them is lost, and as many as any release of the family takes.
+    pub quorum: Quorum,
+    /// Groups of the family's quorums whose members the root alone changes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub fixed: BTreeSet<Name>,
+    /// What must hold the keys of people whom they bring in. Without it they bring in nobody: whoever stands in the rules is named by the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrol: Option<Protection>,
+    /// The change, followed before, that is followed on under this policy. Without it the policy's own text is, until the next change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carries: Option<ObjectId>,
+}
+
+impl Family {
+    /// Every quorum of the family, which is called `name`, in a fixed order.
+    #[must_use]
+    pub fn quorums(&self, name: &Name) -> Vec<(Who, &Quorum)> {
+        let managers = self.managers.iter().map(|rules| (Who::Managers(name.clone()), &rules.quorum));
+        let controls = self.controls.iter().map(|rules| (Who::Controls(name.clone()), &rules.quorum));
+        let mut quorums: Vec<(Who, &Quorum)> = managers.chain(controls).collect();
+        for (called, channel) in &self.channels {
+            let approvals = channel.approvals.as_ref();
+            quorums.extend(approvals.map(|quorum| (Who::Approvals(name.clone(), called.clone()), quorum)));
+            let review = channel.review.as_ref();
+            quorums.extend(review.map(|review| (Who::Review(name.clone(), called.clone()), &review.quorum)));
+        }
+        quorums
+    }
 }
 
 /// Who may say what makes up for a family's weakness, and for how long.

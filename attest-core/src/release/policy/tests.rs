@@ -142,7 +142,7 @@ fn rules_name_whoever_can_do_it() {
     let program = faults(approvals("group g 2 alice ci\nquorum g"));
     assert_eq!(program, [Fault::NotOfThisKind { who: who(), identity: name("ci") }]);
     let keyless = |p: &mut PolicyDocument| p.identities.get_mut("dave").unwrap().keys.clear();
-    assert_eq!(codes(keyless), ["policy_key_missing"; 4], "recovery, revocation, controls, review");
+    assert_eq!(codes(keyless), ["policy_key_missing"; 5], "recovery, revocation, managers, controls, review");
     assert_eq!(codes(|p| gateway(p).requesters.clear()), ["policy_empty"]);
     assert_eq!(codes(|p| gateway(p).revokers = names("ci")), ["policy_not_of_this_kind"]);
     assert_eq!(codes(|p| gateway(p).requesters = names("hermetic")), ["policy_not_of_this_kind"]);
@@ -167,7 +167,10 @@ fn provenance_is_wanted_but_for_trying_out() {
 
 #[test]
 fn emergencies_are_reviewed() {
-    let urgent = |p: &mut PolicyDocument| gateway(p).channels.get_mut("urgent").unwrap().review = None;
+    let urgent = |p: &mut PolicyDocument| {
+        gateway(p).managers = None;
+        gateway(p).channels.get_mut("urgent").unwrap().review = None;
+    };
     assert_eq!(codes(urgent), ["policy_review_or_not"]);
     let review = |p: &mut PolicyDocument| gateway(p).channels["urgent"].review.clone();
     assert_eq!(codes(|p| stable(p).review = review(p)), ["policy_review_or_not"]);
@@ -345,4 +348,47 @@ fn a66_tokens_are_demanded_of_people_who_have_them() {
     assert_eq!(demanded(&["alice", "bob"]), [""; 0]);
     assert_eq!(demanded(&["alice"]), ["policy_presence_unreachable"]);
     assert_eq!(demanded(&["alice", "dave"]), ["policy_presence_unreachable"], "dave does not approve");
+}
+
+#[test]
+fn a62_managers_are_people_and_as_many_as_approve() {
+    let managers = |text: &'static str| move |p: &mut PolicyDocument| rules(p).quorum = quorum(text);
+    fn rules(document: &mut PolicyDocument) -> &mut ManagerRules {
+        gateway(document).managers.as_mut().unwrap()
+    }
+    let family = || name("gateway");
+    let one = faults(managers("group g 1 alice bob\nquorum g"));
+    assert_eq!(
+        one,
+        [
+            Fault::OnePerson { who: Who::Managers(family()), least: 1 },
+            Fault::ManagersFewer { family: family(), managers: 1, approvals: 2 },
+        ]
+    );
+    let fragile = [Fault::ManagersFragile { family: family() }];
+    assert_eq!(faults(managers("group g 2 alice bob\nquorum g")), fragile);
+    assert_eq!(codes(managers("group g 2 alice bob ci\nquorum g")), ["policy_not_of_this_kind"]);
+    assert_eq!(codes(managers("group g 2 alice bob nobody\nquorum g")), ["policy_unknown"]);
+    let three = |p: &mut PolicyDocument| {
+        stable(p).approvals = Some(quorum("group g 3 alice bob carol dave\nquorum g"))
+    };
+    assert_eq!(faults(three), [Fault::ManagersFewer { family: family(), managers: 2, approvals: 3 }]);
+    assert!(
+        codes(|p| {
+            three(p);
+            rules(p).quorum = quorum("group g 3 alice bob carol dave\nquorum g")
+        })
+        .is_empty()
+    );
+    let unknown = Fault::GroupUnknown { family: family(), group: name("security") };
+    assert_eq!(faults(|p| rules(p).fixed = names("release security")), [unknown]);
+    let carries = |p: &mut PolicyDocument| rules(p).carries = Some(id("a change"));
+    assert_eq!(faults(carries), [Fault::CarriesNothing { family: family() }]);
+    assert!(
+        codes(|p| {
+            carries(p);
+            (p.version, p.previous) = (2, Some(id("before")))
+        })
+        .is_empty()
+    );
 }

@@ -174,3 +174,58 @@ fn other_statements_say_what_they_are_about() {
     let head = "attest: this is the policy to follow\n";
     assert_eq!(text.as_str(), format!("{head}policy {}\n{lines}", id_of(&policy())));
 }
+
+#[test]
+fn a_change_of_a_family_says_everyone_in_it() {
+    use crate::release::testing::history::{family_change, managing};
+    let mut change = family_change(&policy());
+    change.previous = Some(id("before"));
+    change.people.get_mut("gateway.zoe").unwrap().keys[0].key += "\nrevoker mallory";
+    let statement = managing("bob", &change);
+    let text = Text::family(&statement, id_of(&change), &change).unwrap();
+    let key = signer("gateway.zoe").public().to_line();
+    let expected = format!(
+        "attest: these are the people of a family from now on\n\
+         authority {policy}\n\
+         change {}\n\
+         under {policy}\n\
+         previous {}\n\
+         family gateway\n\
+         until 2026-12-02T00:00:00Z\n\
+         signer bob\n\
+         reason Alice leaves\n\
+         \n\
+         new gateway.zoe\n  \
+           name gateway.zoe\n  \
+           organisation acme\n  \
+           account gateway.zoe@builder.example\n  \
+           key {key}\\u{{a}}revoker mallory\n    \
+             held in software\n    \
+             from 2026-10-23T00:00:00Z\n    \
+             until 2027-09-18T00:00:00Z\n\
+         \n\
+         requester alice\n\
+         requester ci\n\
+         revoker alice\n\
+         revoker dave\n\
+         managers group managers 2 bob carol gateway.zoe\n\
+         managers quorum managers\n\
+         controls group controls 2 bob dave erin\n\
+         controls quorum controls\n\
+         channel lab\n\
+         channel nightly\n\
+         channel stable\n  \
+           approvals group release 2 bob carol gateway.zoe\n  \
+           approvals quorum release\n\
+         channel urgent\n  \
+           approvals group release 2 bob carol gateway.zoe\n  \
+           approvals quorum release\n  \
+           review group review 1 dave erin\n  \
+           review quorum review\n",
+        id_of(&change),
+        id("before"),
+        policy = id_of(&policy()),
+    );
+    assert_eq!(text.as_str(), expected);
+    assert_eq!(Text::family(&statement, id("other"), &change), None);
+}

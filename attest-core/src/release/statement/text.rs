@@ -1,5 +1,7 @@
 //! The texts, rendered from the objects.
 
+mod family;
+
 use core::fmt::Write as _;
 
 use super::super::object::ObjectId;

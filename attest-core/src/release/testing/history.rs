@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::tree::{Frontier, TreeHead};
+use crate::release::family::FamilyChange;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::statement::{
-    Control, ControlStatement, Objection, Recovery, Revocation, Revoked, Succession,
+    Control, ControlStatement, FamilyStatement, Objection, Recovery, Revocation, Revoked, Succession,
 };
 use crate::release::view::{Error, LogView};
 
@@ -97,6 +98,13 @@ impl History {
         self.write(Event::Compensated { control, statements })
     }
 
+    /// These people want this change of a family.
+    pub(crate) fn change(&mut self, change: &FamilyChange, people: &[&str]) -> u64 {
+        let statements = people.iter().map(|who| self.keep(&managing(who, change))).collect();
+        let change = self.keep(change);
+        self.write(Event::FamilyChanged { change, statements })
+    }
+
     /// Somebody revokes.
     pub(crate) fn revoke(&mut self, revocation: &Revocation) -> u64 {
         let revocation = self.keep(revocation);
@@ -175,6 +183,33 @@ pub(crate) fn vouching(who: &str, control: &Control) -> ControlStatement {
     };
     let text = Text::control(&statement, id_of(control), control).unwrap();
     statement.signature = armored::<ControlStatement>(&signer(who), &text);
+    statement
+}
+
+/// A change of `gateway` by which zoe comes in the place of alice among those who approve, and with bob among its managers.
+pub(crate) fn family_change(document: &PolicyDocument) -> FamilyChange {
+    let (policy, authority) = (Policy::parse(&bytes(document), &Limits::DEFAULT).unwrap(), id_of(document));
+    let (reason, until) = (words("Alice leaves"), at(NOW + 10 * DAY));
+    let mut change = FamilyChange::of(authority, &policy, &name("gateway"), reason, until).unwrap();
+    change.people = [newcomer("gateway.zoe")].into();
+    change.managers = quorum("group managers 2 bob carol gateway.zoe\nquorum managers");
+    for called in ["stable", "urgent"] {
+        let approvals = quorum("group release 2 bob carol gateway.zoe\nquorum release");
+        change.channels.get_mut(called).unwrap().approvals = Some(approvals);
+    }
+    change
+}
+
+/// Somebody's word for a change of a family.
+pub(crate) fn managing(who: &str, change: &FamilyChange) -> FamilyStatement {
+    let mut statement = FamilyStatement {
+        format: FamilyStatement::FORMAT.to_owned(),
+        change: id_of(change),
+        by: name(who),
+        signature: String::new(),
+    };
+    let text = Text::family(&statement, id_of(change), change).unwrap();
+    statement.signature = armored::<FamilyStatement>(&signer(who), &text);
     statement
 }
 

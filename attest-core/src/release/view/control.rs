@@ -110,7 +110,8 @@ impl Replay<'_> {
         if control.authority != self.view.authority {
             return Err("control_of_another_authority");
         }
-        let family = self.view.policy().and_then(|policy| policy.family(&control.family));
+        let policy = self.view.policy_of(&control.family, place.index);
+        let family = policy.and_then(|policy| policy.family(&control.family));
         let rules = family.and_then(|family| family.controls.as_ref()).ok_or("control_not_foreseen")?;
         if control.compensates.is_empty() {
             return Err("control_of_nothing");
@@ -136,7 +137,7 @@ impl Replay<'_> {
         control: &Control,
         statements: &[Vec<u8>],
     ) -> BTreeMap<Name, CanonicalKey> {
-        let Some(policy) = self.view.policy() else { return BTreeMap::new() };
+        let Some(policy) = self.view.policy_of(&control.family, place.index) else { return BTreeMap::new() };
         let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
         let word = |bytes: &Vec<u8>| {
             let statement: ControlStatement = object::read(bytes, self.limits).ok()?;

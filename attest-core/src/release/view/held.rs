@@ -47,6 +47,10 @@ impl LogView {
             before.lose(policy);
             before.policies.push((*from, policy.clone()));
         }
+        for (family, changes) in &self.families {
+            let changes = changes.iter().filter(|one| one.place().index < index).cloned();
+            before.families.insert(family.clone(), changes.collect());
+        }
         let suspended = self.suspended.iter().filter(|one| one.place.index < index);
         before.suspended = suspended.cloned().collect();
         let controls = self.controls.iter().filter(|(_, one)| one.place().index < index);

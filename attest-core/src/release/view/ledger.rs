@@ -6,6 +6,7 @@ use super::{Error, LogView, Mark, ObjectId, Objects, PassedOver, Pending, Place,
 use crate::audit::checkpoint::SignedCheckpoint;
 use crate::audit::tree::Hash;
 use crate::audit::witness::WitnessedCheckpoint;
+use crate::release::Name;
 use crate::release::key::CanonicalKey;
 use crate::release::leaf::Leaf;
 use crate::release::object;
@@ -87,6 +88,17 @@ impl Ledger {
         self.view.policy()
     }
 
+    /// The policy that is followed for this family, as its own last change has it.
+    #[must_use]
+    pub fn policy_of(&self, family: &Name) -> Option<&Policy> {
+        self.view.policy_of(family, self.size())
+    }
+
+    /// The policies of families that changed who stands in their rules, as they are followed.
+    pub fn changed(&self) -> impl Iterator<Item = &Policy> {
+        self.view.changed(self.size())
+    }
+
     /// The first place where this was said of an object.
     #[must_use]
     pub fn place(&self, mark: Mark, id: &ObjectId) -> Option<Place> {
@@ -111,45 +123,48 @@ impl Ledger {
         self.view.passed_over()
     }
 
-    /// The key with which whoever a statement names signed it, if it would count were it the next leaf.
+    /// The key with which whoever a statement about this family names signed it, if it would count were it the next leaf.
     ///
     /// # Errors
     /// [`speaker::Error`].
     pub fn speaker<S: Statement>(
         &self,
+        family: &Name,
         statement: &S,
         text: &Text,
         at: Timestamp,
         limits: &Limits,
     ) -> Result<CanonicalKey, speaker::Error> {
-        let (hearing, place) = self.hearing(statement, at, limits)?;
+        let (hearing, place) = self.hearing(Some(family), statement, at, limits)?;
         hearing.key(statement, text, place)
     }
 
-    /// The same whether the key is suspended or not: who speaks for the root, or only stands in the way of something.
+    /// The same whether the key is suspended or not: who speaks for the root, or only stands in the way of something. About a family, or about none.
     ///
     /// # Errors
     /// [`speaker::Error`].
     pub fn voice<S: Statement>(
         &self,
+        family: Option<&Name>,
         statement: &S,
         text: &Text,
         at: Timestamp,
         limits: &Limits,
     ) -> Result<CanonicalKey, speaker::Error> {
-        let (hearing, place) = self.hearing(statement, at, limits)?;
+        let (hearing, place) = self.hearing(family, statement, at, limits)?;
         hearing.voice(statement, text, place)
     }
 
     /// As the next leaf would be heard.
     fn hearing<'l, S: Statement>(
         &'l self,
+        family: Option<&Name>,
         statement: &S,
         at: Timestamp,
         limits: &'l Limits,
     ) -> Result<(Hearing<'l>, Place), speaker::Error> {
         let nobody = || speaker::Error::KeyMismatch { by: statement.by().clone() };
-        let policy = self.policy().ok_or_else(nobody)?;
+        let policy = family.map_or(self.policy(), |family| self.policy_of(family)).ok_or_else(nobody)?;
         let place = Place { index: self.size(), at };
         Ok((Hearing { policy, view: &self.view, now: at, limits }, place))
     }

@@ -14,7 +14,8 @@ pub fn missing(event: &Event, objects: &dyn Objects, limits: &Limits) -> Option<
     match event {
         Event::Policy { policy, successions: statements }
         | Event::Recovery { policy, recoveries: statements }
-        | Event::Compensated { control: policy, statements } => {
+        | Event::Compensated { control: policy, statements }
+        | Event::FamilyChanged { change: policy, statements } => {
             core::iter::once(policy).chain(statements).copied().find(is_missing)
         }
         Event::Objected { objection: object } | Event::Recovered { checkpoint: object, .. } => {
@@ -52,6 +53,7 @@ mod tests {
         let mut play = Play::whole(History::new());
         play.history.revoke(&revocation("dave", Revoked::Request(play.id())));
         play.history.compensate(&control(&[Weakness::None], NOW + DAY), &["dave", "erin"]);
+        play.history.change(&family_change(&policy()), &["bob", "carol"]);
         let lost = PolicyDocument { expires: at(NOW), ..second_policy() };
         play.history.recover(&lost, &["dave", "erin", "alice", "bob"]);
         play.history.object(&objection("alice", &lost));

@@ -1,6 +1,7 @@
 //! What each leaf does to a view.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::grown::Grown;
 use super::{Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place};
@@ -67,6 +68,7 @@ impl Replay<'_> {
             Event::Recovery { policy, recoveries } => self.recovery(place, policy, &recoveries)?,
             Event::Recovered { policy, checkpoint } => self.recovered(place, policy, checkpoint)?,
             Event::Compensated { control, statements } => self.control(place, control, &statements)?,
+            Event::FamilyChanged { change, statements } => self.family_change(place, change, &statements)?,
             Event::Objected { objection } => self.objection(place, objection)?,
             Event::Revoked { revocation } => self.revocation(place, revocation)?,
             Event::Approved { approval, .. } => self.mark(Mark::Approved, approval, place, approval),
@@ -88,8 +90,12 @@ impl Replay<'_> {
         self.view.places.entry((mark, id)).or_insert((place, named));
     }
 
-    /// From here on this policy is followed.
+    /// From here on this policy is followed, with the changes of families that it carries on. That it can was asked before it was wanted.
     pub(super) fn follow(&mut self, place: Place, policy: Policy) {
+        for changed in self.carried(place, &policy).unwrap_or_default() {
+            let family = changed.change().family.clone();
+            self.view.families.entry(family).or_default().push(Arc::new(changed));
+        }
         self.view.lose(&policy);
         self.view.policies.push((place.index, policy));
         // What was wanted in the place of the one before is wanted no longer.
@@ -147,6 +153,10 @@ impl Replay<'_> {
         }
         if !self.goes_on(now, &next) {
             self.pass_over(place, "succession_other_log");
+            return Ok(None);
+        }
+        if let Err(because) = self.carried(place, &next) {
+            self.pass_over(place, because);
             return Ok(None);
         }
         Ok(Some(Next { policy: next, statements }))

@@ -77,7 +77,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Whose revokers decide. A key speaks for more than one family, and so may be suspended by a revoker of any.
+    /// Whose revokers decide. A key speaks for more than one family, and so may be suspended by a revoker of any whom the root named.
     fn family(&self, place: Place, revokes: &Revoked) -> Result<Option<Name>, Error> {
         let not = |because| Error::NotHeld { because };
         match revokes {
@@ -95,7 +95,11 @@ impl Replay<'_> {
 
     /// Whether this is the word of one who may revoke there.
     fn may_revoke(&self, place: Place, revocation: &Revocation, family: Option<&Name>) -> bool {
-        let Some(policy) = self.view.policy() else { return false };
+        let policy = match family {
+            Some(family) => self.view.policy_of(family, place.index),
+            None => self.view.policy(),
+        };
+        let Some(policy) = policy else { return false };
         let families = &policy.document().families;
         let may = |family: &Family| family.revokers.contains(&revocation.by);
         let is_revoker = match family {
@@ -107,6 +111,13 @@ impl Replay<'_> {
         revocation.authority == self.view.authority && is_revoker && is_signed()
     }
 
+    /// A key of somebody whom the policy names, or whom a family ever brought in.
+    fn known_key(&self, spki_sha256: ObjectId) -> Option<CanonicalKey> {
+        let changed = self.view.families.values().flatten().map(|one| one.policy());
+        let mut keys = self.view.policy().into_iter().chain(changed).flat_map(Policy::keys);
+        keys.find(|(key, _)| ObjectId::of(&key.spki_der()) == spki_sha256).map(|(key, _)| key.clone())
+    }
+
     /// One person suspends a key once, for at most 14 days.
     fn suspends(
         &self,
@@ -116,10 +127,7 @@ impl Replay<'_> {
         until: Timestamp,
         by: Name,
     ) -> Result<Effect, &'static str> {
-        let policy = self.view.policy().ok_or("suspension_of_no_key")?;
-        let mut keys = policy.keys().map(|(key, _)| key);
-        let key = keys.find(|key| ObjectId::of(&key.spki_der()) == spki_sha256);
-        let key = key.ok_or("suspension_of_no_key")?.clone();
+        let key = self.known_key(spki_sha256).ok_or("suspension_of_no_key")?;
         if self.view.has_suspended(&by, &key) {
             return Err("suspension_renewed_alone");
         }

@@ -7,6 +7,7 @@ use crate::release::testing::history::*;
 use crate::release::testing::*;
 
 mod control;
+mod family;
 mod held;
 mod moved;
 mod recovery;

@@ -125,6 +125,16 @@ pub enum Finding {
         /// When it lapsed.
         deadline: Timestamp,
     },
+    /// A family says who stands in its rules: people should know why.
+    #[error("`{family}` is in the hands of other people: {change}")]
+    FamilyChanged {
+        /// Where.
+        place: Place,
+        /// Which.
+        family: Name,
+        /// The change.
+        change: ObjectId,
+    },
     /// What a program writes cannot be read.
     #[error("{feed}: {because}")]
     FeedUnreadable {

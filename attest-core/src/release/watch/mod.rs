@@ -157,6 +157,16 @@ impl Watch {
         if let Event::Denied { because, .. } = event {
             findings.push(Finding::TurnedAway { place, because: because.clone() });
         }
+        if let Event::FamilyChanged { change, .. } = event
+            && let Some(changed) = view.changed(u64::MAX).find(|policy| policy.change() == Some(*change))
+        {
+            let families = changed.document().families.keys();
+            findings.extend(families.map(|family| Finding::FamilyChanged {
+                place,
+                family: family.clone(),
+                change: *change,
+            }));
+        }
         if place.index > 0
             && let Some(policy) = view.policy().filter(is_followed)
         {

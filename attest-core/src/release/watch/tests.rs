@@ -10,7 +10,7 @@ use super::super::evaluate::Now;
 use super::super::leaf::Event;
 use super::super::object::Blob;
 use super::super::statement::Revoked;
-use super::super::testing::history::{History, revocation, second_policy};
+use super::super::testing::history::{History, family_change, revocation, second_policy};
 use super::super::testing::play::Play;
 use super::super::testing::*;
 use super::*;
@@ -223,6 +223,22 @@ fn a57_a_policy_that_too_few_want_and_one_that_is_followed() {
             Finding::PolicyFollowed { place: followed, version: 2 },
         ]
     );
+}
+
+#[test]
+fn a57_a_family_in_other_hands_is_told() {
+    let mut play = Play::whole(History::new());
+    let change = family_change(&policy());
+    let index = play.history.change(&change, &["bob", "alice"]);
+    let refused = place(&play, index);
+    let index = play.history.change(&change, &["bob", "carol"]);
+    let followed = place(&play, index);
+    let expected = [
+        Finding::LeafDoesNotCount { place: refused, because: "family_quorum_not_met" },
+        Finding::FamilyChanged { place: followed, family: name("gateway"), change: id_of(&change) },
+    ];
+    assert_eq!(found(&mut play), expected);
+    assert_eq!((expected[1].code(), expected[1].severity()), ("family_changed", Severity::Note));
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! Policies: by the word of the root, or of the recovery quorum once they waited. And what policies leave to others: controls.
+//! Policies: by the word of the root, or of the recovery quorum once they waited. And what policies leave to others: controls, and the people of
+//! a family.
 
 use std::collections::BTreeSet;
 
 use attest_core::audit::checkpoint::SignedCheckpoint;
+use attest_core::release::family::FamilyChange;
 use attest_core::release::leaf::Event;
 use attest_core::release::object::Object;
 use attest_core::release::quorum::Quorum;
 use attest_core::release::statement::{
-    Control, ControlStatement, Objection, Recovery, Statement, Succession, Text,
+    Control, ControlStatement, FamilyStatement, Objection, Recovery, Statement, Succession, Text,
 };
 use attest_core::release::{Name, ObjectId, Policy};
 
@@ -26,7 +28,7 @@ impl Admission<'_> {
         let document = self.policy()?.document();
         let text =
             |said: &Succession| (said.policy == next.id()).then(|| Text::succession(said, next.document()));
-        self.is_said_by(Some(&document.root), successions, text, "succession_quorum_not_met")?;
+        self.is_said_by(None, Some(&document.root), successions, text, "succession_quorum_not_met")?;
         let successions = ids(successions);
         self.would_count(Event::Policy { policy: next.id(), successions }, objects)
     }
@@ -42,7 +44,7 @@ impl Admission<'_> {
         let document = self.policy()?.document();
         let text =
             |said: &Recovery| (said.policy == next.id()).then(|| Text::recovery(said, next.document()));
-        self.is_said_by(document.recovery.as_ref(), recoveries, text, "recovery_quorum_not_met")?;
+        self.is_said_by(None, document.recovery.as_ref(), recoveries, text, "recovery_quorum_not_met")?;
         let recoveries = ids(recoveries);
         self.would_count(Event::Recovery { policy: next.id(), recoveries }, objects)
     }
@@ -77,9 +79,28 @@ impl Admission<'_> {
         if pending != Some(said.policy) {
             return Err(now_not("objection_to_nothing", "what it objects to does not wait"));
         }
-        let word = self.state.ledger().voice(&said, &Text::objection(&said), self.at, LIMITS);
+        let word = self.state.ledger().voice(None, &said, &Text::objection(&said), self.at, LIMITS);
         word.map_err(|error| now_not("objection_does_not_count", error))?;
         self.would_count(Event::Objected { objection }, vec![bytes.to_vec()])
+    }
+
+    pub(super) fn change_family(&self, bytes: &[u8], statements: &[Vec<u8>]) -> Result<Admitted, Denied> {
+        let parsed: FamilyChange = read(bytes)?;
+        let change = ObjectId::of(bytes);
+        if let Some(place) = self.state.place(&change) {
+            return Ok(Admitted::Already(place));
+        }
+        are_statements::<FamilyStatement>(statements)?;
+        let family = self.policy_of(&parsed.family)?.family(&parsed.family);
+        let quorum = family.and_then(|family| family.managers.as_ref()).map(|rules| &rules.quorum);
+        let text = |said: &FamilyStatement| Text::family(said, change, &parsed);
+        // A family that is not managed is told as that.
+        if quorum.is_some() {
+            self.is_said_by(Some(&parsed.family), quorum, statements, text, "family_quorum_not_met")?;
+        }
+        let mut objects = vec![bytes.to_vec()];
+        objects.extend_from_slice(statements);
+        self.would_count(Event::FamilyChanged { change, statements: ids(statements) }, objects)
     }
 
     pub(super) fn compensate(&self, bytes: &[u8], statements: &[Vec<u8>]) -> Result<Admitted, Denied> {
@@ -89,12 +110,12 @@ impl Admission<'_> {
             return Ok(Admitted::Already(place));
         }
         are_statements::<ControlStatement>(statements)?;
-        let family = self.policy()?.family(&parsed.family);
+        let family = self.policy_of(&parsed.family)?.family(&parsed.family);
         let quorum = family.and_then(|family| family.controls.as_ref()).map(|rules| &rules.quorum);
         let text = |said: &ControlStatement| Text::control(said, control, &parsed);
         // What no policy foresees is told as that.
         if quorum.is_some() {
-            self.is_said_by(quorum, statements, text, "control_quorum_not_met")?;
+            self.is_said_by(Some(&parsed.family), quorum, statements, text, "control_quorum_not_met")?;
         }
         let mut objects = vec![bytes.to_vec()];
         objects.extend_from_slice(statements);
@@ -105,6 +126,7 @@ impl Admission<'_> {
     /// whether they count.
     fn is_said_by<S: Statement>(
         &self,
+        family: Option<&Name>,
         quorum: Option<&Quorum>,
         statements: &[Vec<u8>],
         text: impl Fn(&S) -> Option<Text>,
@@ -113,7 +135,7 @@ impl Admission<'_> {
         let named = quorum.map(Quorum::people).unwrap_or_default();
         let speaker = |bytes: &Vec<u8>| {
             let said: S = read(bytes).ok().filter(|said: &S| named.contains(said.by()))?;
-            self.state.ledger().voice(&said, &text(&said)?, self.at, LIMITS).ok()?;
+            self.state.ledger().voice(family, &said, &text(&said)?, self.at, LIMITS).ok()?;
             Some(said.by().clone())
         };
         let people: BTreeSet<Name> = statements.iter().filter_map(speaker).collect();

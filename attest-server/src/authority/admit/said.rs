@@ -1,10 +1,12 @@
 //! What people say about a request: approvals before it is signed for, reviews after it was published.
 
+use std::collections::BTreeSet;
+
 use attest_core::release::leaf::Event;
 use attest_core::release::request::Kind;
 use attest_core::release::statement::{Approval, Described, ReviewStatement, Text};
 use attest_core::release::view::Place;
-use attest_core::release::{ObjectId, Policy};
+use attest_core::release::{Name, ObjectId};
 
 use super::super::words::{Word, Words};
 use super::{Admission, Admitted, Denied, Known, is_person, malformed, now_not, of_policy, read};
@@ -19,14 +21,14 @@ impl Admission<'_> {
         if let Some(place) = self.state.place(&id) {
             return Ok(Admitted::Already(place));
         }
-        let policy = self.is_for_now(approval.authority, approval.policy)?;
+        self.is_for_now(approval.authority, approval.policy)?;
         if approval.requests.is_empty() || approval.requests.len() > REQUESTS {
             return Err(malformed("approval_batch_not_allowed", format!("1 to {REQUESTS} requests")));
         }
         let mut described = Vec::new();
         for id in &approval.requests {
             let known = self.known(id)?;
-            self.may_approve(policy, &approval, known)?;
+            self.may_approve(&approval, known)?;
             described.push(Described { id: *id, request: &known.request });
         }
         let is_alone = |described: &Described<'_>| described.request.kind != Kind::Normal;
@@ -34,7 +36,9 @@ impl Admission<'_> {
             let detail = "emergencies and rollbacks are approved one by one";
             return Err(now_not("approval_batch_not_allowed", detail));
         }
-        self.is_word(&approval, Text::approval(&approval, &described).as_ref())?;
+        let text = Text::approval(&approval, &described);
+        let families: BTreeSet<&Name> = described.iter().map(|described| &described.request.family).collect();
+        families.into_iter().try_for_each(|family| self.is_word(family, &approval, text.as_ref()))?;
         let known: Vec<&Words> =
             approval.requests.iter().filter_map(|id| Some(&self.state.request(id)?.words)).collect();
         if let Some(place) = Self::is_said(Word::approval(&approval).as_ref(), &known, "approvals_repeated")?
@@ -58,8 +62,9 @@ impl Admission<'_> {
         Ok(None)
     }
 
-    fn may_approve(&self, policy: &Policy, approval: &Approval, known: &Known) -> Result<(), Denied> {
+    fn may_approve(&self, approval: &Approval, known: &Known) -> Result<(), Denied> {
         let (by, request) = (&approval.by, &known.request);
+        let policy = self.policy_of(&request.family)?;
         if request.policy != approval.policy {
             return Err(now_not("policy_mismatch", "the request is under another policy"));
         }
@@ -93,7 +98,7 @@ impl Admission<'_> {
             return Err(now_not("authority_mismatch", "it is for another authority"));
         }
         let known = self.known(&review.request)?;
-        let policy = self.policy()?;
+        let policy = self.policy_of(&known.request.family)?;
         let (_, channel) = of_policy(policy, &known.request)?;
         let by = &review.by;
         let is_named = channel.review.as_ref().is_some_and(|review| review.quorum.people().contains(by));
@@ -116,7 +121,7 @@ impl Admission<'_> {
             return Err(now_not("review_took_part", format!("`{by}` took part in it")));
         }
         let described = Described { id: review.request, request: &known.request };
-        self.is_word(&review, Text::review(&review, described).as_ref())?;
+        self.is_word(&known.request.family, &review, Text::review(&review, described).as_ref())?;
         if let Some(place) =
             Self::is_said(Word::review(&review).as_ref(), &[&known.words], "reviews_repeated")?
         {

@@ -146,7 +146,7 @@ impl Approve {
 /// Whether this person may still approve it, and has not.
 fn waits_for(known: &mut Known, id: ObjectId, by: &Name) -> Result<bool, Failure> {
     let Ok(request) = known.request(id) else { return Ok(false) };
-    let policy = known.policy()?;
+    let Some(policy) = known.view.policy_of_now(&request.family) else { return Ok(false) };
     let is_named = policy.id() == request.policy
         && policy
             .channel(&request.family, &request.channel)

@@ -187,6 +187,7 @@ impl Init {
             capability: Capability::Measured,
             weak_roots: false,
             controls: None,
+            managers: None,
             version_floor: 0,
             version_step: 10,
             requesters: people.iter().cloned().chain(programs).collect(),

@@ -4,6 +4,7 @@ mod answer;
 mod approve;
 mod artifact;
 mod control;
+mod family;
 mod finish;
 mod home;
 mod init;
@@ -81,6 +82,9 @@ enum Command {
     /// What makes up for what devices of a family cannot prove: write, sign, hand in and list it
     #[command(subcommand)]
     Control(control::Control),
+    /// Who stands in a family's rules: show it, and change it as its managers
+    #[command(subcommand)]
+    Family(family::Family),
     /// Object to what the recovery quorum wants, as a root member: it does not get it
     Object(recovery::Object),
     /// Take a request or its release back, or suspend a key
@@ -115,6 +119,7 @@ impl Release {
             Command::Verify(command) => command.run(&desk, out),
             Command::Artifact(command) => command.run(&desk, out),
             Command::Control(command) => command.run(&desk, out),
+            Command::Family(command) => command.run(&desk, out),
             Command::Object(command) => command.run(&desk, out),
             Command::Revoke(command) => command.run(&desk, out),
             Command::Offboard(command) => command.run(&desk, out),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use attest_core::release::leaf::Event;
-use attest_core::release::policy::{Channel, Policy, PolicyDocument};
+use attest_core::release::policy::{Channel, Family, Policy, PolicyDocument};
 use attest_core::release::statement::{Approval, Submission};
 use attest_core::release::{Name, ObjectId, Quorum};
 use clap::Args;
@@ -55,8 +55,7 @@ fn tell(tasks: &[Task], out: &mut Output) {
 }
 
 /// Every place of the policy that names somebody.
-fn named(policy: &Policy, who: &Name) -> Vec<Task> {
-    let document = policy.document();
+fn named(document: &PolicyDocument, who: &Name) -> Vec<Task> {
     let mut tasks = Vec::new();
     let mut task = |what: String| tasks.push(Task { what });
     let quorum = |quorum: &Quorum| quorum.people().contains(who);
@@ -72,6 +71,9 @@ fn named(policy: &Policy, who: &Name) -> Vec<Task> {
         }
         if family.revokers.contains(who) {
             task(format!("family {family_name}: revokes"));
+        }
+        if family.managers.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
+            task(format!("family {family_name}: manages who stands in its rules"));
         }
         if family.controls.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
             task(format!("family {family_name}: vouches for what makes up for its weakness"));
@@ -136,29 +138,77 @@ fn said(known: &mut Known, who: &Name, from: Option<u64>) -> Result<Vec<Task>, F
     Ok(tasks)
 }
 
-/// The next policy, with a change, as a draft. It is whole only when people made it so: what is wrong with it, `policy build` says.
+/// What is followed, with the families as they say that they are.
+fn document(known: &Known) -> Result<PolicyDocument, Failure> {
+    known.view.document().ok_or_else(|| Failure::malformed("policy_missing", "the log has no policy"))
+}
+
+/// Whose each key is, those of people whom families brought in among them.
+pub(super) fn keys_of(known: &Known, who: &Name) -> BTreeSet<ObjectId> {
+    let policies = known.view.policy().into_iter().chain(known.view.changed(u64::MAX));
+    let own = policies.flat_map(Policy::keys).filter(|(_, of)| of.identity == *who);
+    own.map(|(key, _)| ObjectId::of(&key.spki_der())).collect()
+}
+
+/// Families whose managers can take somebody out of its rules without a succession, and how.
+fn managed(document: &PolicyDocument, who: &Name) -> Vec<Task> {
+    let managed = document.families.iter().filter(|(_, family)| family.managers.is_some());
+    let managed = managed.filter(|(name, family)| is_in(family, name, who));
+    let task = |(name, _): (&Name, &Family)| Task {
+        what: format!(
+            "family {name}: its managers can do that by themselves, `attest release family draft {name} --remove {who}`"
+        ),
+    };
+    managed.map(task).collect()
+}
+
+/// The next policy, with a change, as a draft. What families say goes on where they do not name who leaves. It is whole only when people made it so: what is wrong with it, `policy build` says.
 fn draft(
-    policy: &Policy,
+    known: &Known,
     path: &std::path::Path,
+    leaves: Option<&Name>,
     change: impl FnOnce(&mut PolicyDocument),
-) -> Result<(), Failure> {
+) -> Result<Vec<Task>, Failure> {
+    let (policy, mut tasks) = (known.policy()?, Vec::new());
     let mut next = policy.document().clone();
+    for (name, family) in &mut next.families {
+        let Some(rules) = &mut family.managers else { continue };
+        rules.carries = known.view.policy_of_now(name).and_then(Policy::change);
+        let last = known.view.changes_of(name).last().filter(|_| rules.carries.is_some());
+        let own = last.and_then(|last| last.policy().family(name));
+        let names = |who: &Name| own.is_some_and(|own| is_in(own, name, who));
+        if leaves.is_some_and(names) {
+            rules.carries = None;
+            tasks.push(Task {
+                what: format!("family {name}: its own change names them, and is not carried on; write its people into the policy, or have its managers change it first"),
+            });
+        }
+    }
     next.version = next.version.saturating_add(1);
     next.previous = Some(policy.id());
     change(&mut next);
-    write(path, policy::to_toml(&next)?.as_bytes())
+    write(path, policy::to_toml(&next)?.as_bytes())?;
+    Ok(tasks)
+}
+
+/// Whether this family, of this name, has somebody in its rules.
+fn is_in(family: &Family, name: &Name, who: &Name) -> bool {
+    family.requesters.contains(who)
+        || family.revokers.contains(who)
+        || family.quorums(name).into_iter().any(|(_, quorum)| quorum.people().contains(who))
 }
 
 impl Offboard {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let mut known = desk.known()?;
-        let policy = known.policy()?.clone();
-        if !policy.document().identities.contains_key(&self.who) {
+        let document = document(&known)?;
+        if !document.identities.contains_key(&self.who) {
             return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
         }
-        let mut tasks = named(&policy, &self.who);
+        let mut tasks = named(&document, &self.who);
+        tasks.extend(managed(&document, &self.who));
         tasks.extend(said(&mut known, &self.who, None)?);
-        let keys = policy.keys().filter(|(_, of)| of.identity == self.who).count();
+        let keys = keys_of(&known, &self.who).len();
         tasks.push(Task {
             what: format!(
                 "{keys} key(s): `attest release revoke --suspend {}` holds them until the succession",
@@ -166,13 +216,13 @@ impl Offboard {
             ),
         });
         if let Some(path) = &self.out {
-            draft(&policy, path, |next| {
+            tasks.extend(draft(&known, path, Some(&self.who), |next| {
                 next.identities.remove(&self.who);
                 for family in next.families.values_mut() {
                     family.requesters.remove(&self.who);
                     family.revokers.remove(&self.who);
                 }
-            })?;
+            })?);
             tasks.push(Task {
                 what: format!(
                     "{}: take them out of the quorums above, then `attest release policy build`",
@@ -188,14 +238,12 @@ impl Offboard {
 impl Rotate {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let mut known = desk.known()?;
-        let policy = known.policy()?.clone();
-        let mut tasks = named(&policy, &self.who);
-        let lost: BTreeMap<ObjectId, u64> = policy
-            .keys()
-            .filter(|(_, of)| of.identity == self.who)
-            .filter_map(|(key, _)| Some((ObjectId::of(&key.spki_der()), self.compromised_from?)))
-            .collect();
-        if tasks.is_empty() && !policy.document().identities.contains_key(&self.who) {
+        let document = document(&known)?;
+        let mut tasks = named(&document, &self.who);
+        let keys = keys_of(&known, &self.who).into_iter();
+        let lost: BTreeMap<ObjectId, u64> =
+            keys.filter_map(|key| Some((key, self.compromised_from?))).collect();
+        if tasks.is_empty() && !document.identities.contains_key(&self.who) {
             return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
         }
         tasks.extend(said(&mut known, &self.who, self.compromised_from)?);
@@ -214,7 +262,7 @@ impl Rotate {
             });
         }
         if let Some(path) = &self.out {
-            draft(&policy, path, |next| next.compromised.extend(lost))?;
+            tasks.extend(draft(&known, path, None, |next| next.compromised.extend(lost))?);
             tasks.push(Task {
                 what: format!("{}: put the new key in, then `attest release policy build`", path.display()),
             });
@@ -274,7 +322,7 @@ pub(super) fn who_can_sign_now(desk: &Desk, out: &mut Output) -> Result<Exit, Fa
 /// Who may do what, when their keys end, and what they did last.
 pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
     let mut known = desk.known()?;
-    let policy = known.policy()?.clone();
+    let (policy, document) = (known.policy()?.id(), document(&known)?);
     let mut last: BTreeMap<Name, u64> = BTreeMap::new();
     let leaves: Vec<(u64, Event)> =
         known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
@@ -292,13 +340,12 @@ pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failu
             last.insert(by, index);
         }
     }
-    let rows: Vec<_> = policy
-        .document()
+    let rows: Vec<_> = document
         .identities
         .iter()
         .map(|(who, identity)| {
             let until = identity.keys.iter().map(|key| key.until).max();
-            let roles: Vec<String> = named(&policy, who).into_iter().map(|task| task.what).collect();
+            let roles: Vec<String> = named(&document, who).into_iter().map(|task| task.what).collect();
             (who, identity, until, roles, last.get(who).copied())
         })
         .collect();
@@ -310,7 +357,7 @@ pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failu
                         "keys_until": until.map(|until| until.utc().to_string()), "roles": roles, "last_index": last })
             })
             .collect();
-        out.json(&json!({ "policy": policy.id(), "identities": rows }));
+        out.json(&json!({ "policy": policy, "identities": rows }));
         return Ok(Exit::Good);
     }
     for (who, identity, until, roles, last) in rows {

@@ -105,6 +105,15 @@ impl Remote {
         recorded(self.0.mailbox(async |mut mailbox| mailbox.recovered(request).await))
     }
 
+    pub(super) fn change_family(
+        &self,
+        change: Vec<u8>,
+        statements: Vec<Vec<u8>>,
+    ) -> Result<Recorded, Failure> {
+        let request = proto::ChangeFamilyRequest { change, statements };
+        recorded(self.0.mailbox(async |mut mailbox| mailbox.change_family(request).await))
+    }
+
     pub(super) fn compensate(&self, control: Vec<u8>, statements: Vec<Vec<u8>>) -> Result<Recorded, Failure> {
         let request = proto::CompensateRequest { control, statements };
         recorded(self.0.mailbox(async |mut mailbox| mailbox.compensate(request).await))

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use attest_core::release::object::Object as _;
 use attest_core::release::statement::{Described, ReviewStatement, Revocation, Revoked, Text};
-use attest_core::release::{Name, ObjectId, Words};
+use attest_core::release::{Name, Words};
 use clap::Args;
 use serde_json::json;
 
+use super::people::keys_of;
 use super::words::Change;
 use super::{Desk, answer, bytes, name, sign, words, write};
 use crate::cli::{Exit, Failure, Output, Style};
@@ -104,11 +105,8 @@ impl Revoke {
             what.push((id, Revoked::Control(id)));
         }
         if let Some(suspended) = &self.suspend {
-            let policy = known.policy()?;
-            let keys = policy.keys().filter(|(_, of)| of.identity == *suspended);
             let until = known.now.plus(SUSPENSION);
-            for (key, _) in keys {
-                let spki_sha256 = ObjectId::of(&key.spki_der());
+            for spki_sha256 in keys_of(&known, suspended) {
                 what.push((spki_sha256, Revoked::Key { spki_sha256, from_index: self.from_index, until }));
             }
             if what.is_empty() {

@@ -1,11 +1,14 @@
 //! Random histories under a server that has every key of its own, and writes down whatever it likes, held against a fold over plain facts
 //! that shares no line with what it checks.
 
+mod fold;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use self::fold::Fold;
 use super::*;
 use crate::release::leaf::Leaf;
 
@@ -35,13 +38,27 @@ enum Act {
         by: Vec<&'static str>,
         days: u64,
     },
+    /// These people want one of [`PEOPLE_OF`] for the family's people, after the last one or after none.
+    Change {
+        by: Vec<&'static str>,
+        to: usize,
+        first: bool,
+    },
     /// Whoever it is takes the last control back.
     TakeBack(&'static str),
     /// The server writes down what it has no object for, or lies about.
     Noise(u8),
 }
 
-const EVERYBODY: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "ci"];
+const EVERYBODY: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "ci", "gateway.zoe"];
+
+/// Whom a family may name: who approves, and who makes the next change. The first is what the root wrote.
+const PEOPLE_OF: [([&str; 3], [&str; 3]); 4] = [
+    (["alice", "bob", "carol"], ["bob", "carol", "dave"]),
+    (["bob", "carol", "gateway.zoe"], ["bob", "carol", "gateway.zoe"]),
+    (["alice", "bob", "gateway.zoe"], ["bob", "carol", "dave"]),
+    (["alice", "bob", "carol"], ["carol", "dave", "gateway.zoe"]),
+];
 
 fn act() -> impl Strategy<Value = Act> {
     let who = || proptest::sample::select(&EVERYBODY[..]);
@@ -59,6 +76,10 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(by, days)| Act::Compensate { by, days }),
         2 => (Just(vec!["bob", "dave", "erin"]), 3_u64..40).prop_map(|(by, days)| Act::Compensate { by, days }),
         1 => who().prop_map(Act::TakeBack),
+        3 => (Just(vec!["bob", "carol", "dave", "gateway.zoe"]), 1_usize..4, any::<bool>())
+            .prop_map(|(by, to, first)| Act::Change { by, to, first }),
+        1 => (proptest::sample::subsequence(EVERYBODY.to_vec(), 0..=7), 0_usize..5, any::<bool>())
+            .prop_map(|(by, to, first)| Act::Change { by, to, first }),
         1 => any::<u8>().prop_map(Act::Noise),
     ]
 }
@@ -148,6 +169,7 @@ fn played(acts: &[Act], emergency: bool) -> (Play, Option<Bundle>) {
                 play.history.compensate(&one, by);
                 last = id_of(&one);
             }
+            Act::Change { by, to, first } => change(&mut play, by, *to, *first),
             Act::TakeBack(who) => drop_place(play.history.revoke(&revocation(who, Revoked::Control(last)))),
             Act::Noise(number) => noise(&mut play, *number),
         }
@@ -156,6 +178,26 @@ fn played(acts: &[Act], emergency: bool) -> (Play, Option<Bundle>) {
 }
 
 fn drop_place(_: u64) {}
+
+/// One that is beyond the table wants fewer people than the root.
+fn change(play: &mut Play, by: &[&str], to: usize, first: bool) {
+    let view = play.history.view().unwrap();
+    let mut change = family_change(&policy());
+    let group = |called: &str, least: u64, people: [&str; 3]| {
+        quorum(&format!("group {called} {least} {}\nquorum {called}", people.join(" ")))
+    };
+    let (approvers, managers) = PEOPLE_OF.get(to).copied().unwrap_or(PEOPLE_OF[0]);
+    change.managers = group("managers", 2, managers);
+    for called in ["stable", "urgent"] {
+        let least = if to < PEOPLE_OF.len() { 2 } else { 1 };
+        change.channels.get_mut(called).unwrap().approvals = Some(group("release", least, approvers));
+    }
+    let last = view.policy_of_now(&name("gateway")).and_then(|policy| policy.change());
+    change.previous = if first { None } else { last };
+    // No two are the same.
+    change.reason = words(&play.history.leaves.len().to_string());
+    play.history.change(&change, by);
+}
 
 /// Leaves that say what never was.
 fn noise(play: &mut Play, number: u8) {
@@ -168,169 +210,6 @@ fn noise(play: &mut Play, number: u8) {
         _ => Event::Attempted { request: object },
     };
     play.history.write(event);
-}
-
-/// A fact: its index and time, and what happened.
-type Fact<'a> = (u64, u64, &'a Act);
-
-/// The fold: who could have said what, by the rules as they stand in prose.
-struct Fold<'a> {
-    facts: Vec<Fact<'a>>,
-    now: u64,
-    /// When witnesses saw the log.
-    seen: u64,
-    emergency: bool,
-}
-
-impl<'a> Fold<'a> {
-    fn new(acts: &'a [Act], now: u64, emergency: bool) -> Self {
-        let (mut clock, mut index, mut facts) = (NOW + 1, 0, Vec::new());
-        for act in acts {
-            if let Act::Pass(seconds) = act {
-                clock += seconds;
-                continue;
-            }
-            (clock, index) = (clock + 1, index + 1);
-            facts.push((index, clock, act));
-        }
-        Self { facts, now, seen: clock, emergency }
-    }
-
-    fn first(&self, is: impl Fn(&Act) -> bool) -> Option<(u64, u64)> {
-        self.facts.iter().find(|(.., act)| is(act)).map(|(index, time, _)| (*index, *time))
-    }
-
-    /// Suspensions that hold: each by a revoker whose own key was not suspended there, one for each pair of people.
-    fn suspensions(&self) -> Vec<(&'static str, u64, u64)> {
-        let mut held: Vec<(&str, &str, u64, u64)> = Vec::new();
-        for (index, time, act) in &self.facts {
-            let Act::Suspend { by, whose, from, days } = act else { continue };
-            let is_silenced =
-                held.iter().any(|(_, other, from, until)| other == by && index >= from && time <= until);
-            let is_second = held.iter().any(|(one, other, ..)| one == by && other == whose);
-            if matches!(*by, "alice" | "dave") && !is_silenced && !is_second {
-                // The day is counted from the second before the leaf.
-                held.push((by, whose, *from, (time - 1 + days * DAY).min(time + 14 * DAY)));
-            }
-        }
-        held.into_iter().map(|(_, whose, from, until)| (whose, from, until)).collect()
-    }
-
-    fn is_silenced(&self, who: &str, index: u64, at: u64) -> bool {
-        self.suspensions().iter().any(|(whose, from, until)| *whose == who && index >= *from && at <= *until)
-    }
-
-    /// The same as it was known when the log had got that far.
-    fn was_silenced(&self, who: &str, index: u64, at: u64) -> bool {
-        let facts = self.facts.iter().filter(|(other, ..)| *other < index).copied().collect();
-        Fold { facts, now: at, ..*self }.is_silenced(who, index, at)
-    }
-
-    fn is_revoked(&self) -> bool {
-        self.facts.iter().any(|(index, time, act)| {
-            matches!(act, Act::Revoke(who @ ("alice" | "dave")) if !self.was_silenced(who, *index, *time))
-        })
-    }
-
-    /// Whether a control stands: by two of three people who speak then and now, for 30 days at the most, and not taken back.
-    fn is_compensated(&self) -> bool {
-        let mut standing: Vec<(bool, u64, u64, Vec<&str>)> = Vec::new();
-        for (index, time, act) in &self.facts {
-            match act {
-                Act::Compensate { by, days } => {
-                    let may = |who: &&&str| {
-                        matches!(**who, "bob" | "dave" | "erin") && !self.was_silenced(who, *index, *time)
-                    };
-                    let by: Vec<&str> = by.iter().filter(may).copied().collect();
-                    // The day is counted from the second before the leaf.
-                    let (until, counts) = (time - 1 + days * DAY, by.len() >= 2);
-                    let is_in_time = until >= *time && until <= time + 30 * DAY;
-                    standing.push((counts && is_in_time, *index, until, by));
-                }
-                Act::TakeBack(who @ ("alice" | "dave")) if !self.was_silenced(who, *index, *time) => {
-                    if let Some(last) = standing.last_mut() {
-                        last.0 = false;
-                    }
-                }
-                _ => {}
-            }
-        }
-        standing.iter().any(|(counts, index, until, by)| {
-            let now = by.iter().filter(|who| !self.is_silenced(who, *index, self.now)).count();
-            *counts && self.now <= *until && now >= 2
-        })
-    }
-
-    fn counts(&self) -> bool {
-        let until = NOW + 7 * DAY;
-        let Some((published, _)) = self.first(|act| *act == Act::Publish) else { return false };
-        let before = |act: &Act| matches!(act, Act::Submit { .. });
-        // The bundle that was published has the submission that was made last before it, or the honest one.
-        let last = self.facts.iter().rev().find(|(index, _, act)| *index < published && before(act));
-        if last.is_some_and(|(.., act)| **act == Act::Submit { forged: true }) {
-            return false;
-        }
-        let honest = |act: &Act| *act == Act::Submit { forged: false };
-        let Some((submitted, asked)) = self.first(honest) else { return false };
-        let Some((attempted, tried)) = self.first(|act| *act == Act::Attempt) else { return false };
-        let sign = |act: &Act| matches!(act, Act::Sign { .. });
-        let Some((signed, made)) = self.first(sign) else { return false };
-        if !(submitted < attempted && attempted < signed && signed < published) {
-            return false;
-        }
-        if [asked, tried, made].iter().any(|time| *time > until) {
-            return false;
-        }
-        // One result: what was signed first is what was published, and by the family's key.
-        let all: Vec<&Act> = self
-            .facts
-            .iter()
-            .filter(|(index, _, act)| *index < published && sign(act))
-            .map(|fact| fact.2)
-            .collect();
-        if all.first() != all.last() || all.first() != Some(&&Act::Sign { stolen: false }) {
-            return false;
-        }
-        let approvers: BTreeSet<&str> = ["alice", "bob", "carol"]
-            .into_iter()
-            .filter(|who| {
-                self.first(|act| *act == Act::Approve(who)).is_some_and(|(index, time)| {
-                    index > submitted
-                        && index < attempted
-                        && time <= until
-                        && !self.is_silenced(who, index, self.now)
-                })
-            })
-            .collect();
-        approvers.len() >= 2
-            && !self.is_silenced("ci", submitted, self.now)
-            && !self.is_revoked()
-            && self.now - self.seen <= 7 * DAY
-            && (!self.emergency || self.is_looked_at(published) || self.now <= self.deadline())
-    }
-
-    fn deadline(&self) -> u64 {
-        self.first(|act| matches!(act, Act::Submit { .. })).map_or(0, |(_, time)| time + 2 * DAY)
-    }
-
-    fn is_looked_at(&self, published: u64) -> bool {
-        // Erin triggered the build, and everyone who approved took part, asked for or not.
-        let honest = self.first(|act| *act == Act::Submit { forged: false });
-        let attempted = self.first(|act| *act == Act::Attempt);
-        let approved = self.first(|act| *act == Act::Approve("dave"));
-        let took_part = approved.zip(honest).zip(attempted).is_some_and(|((approved, honest), attempted)| {
-            let (index, time) = approved;
-            let is_open = index > honest.0 && index < attempted.0 && time <= NOW + 7 * DAY;
-            is_open && !self.is_silenced("dave", index, self.now)
-        });
-        if took_part {
-            return false;
-        }
-        let first = self.first(|act| *act == Act::Review("dave"));
-        first.is_some_and(|(index, time)| {
-            index > published && time <= self.deadline() && !self.is_silenced("dave", index, self.now)
-        })
-    }
 }
 
 /// Ten thousand in all, on two cores.
@@ -350,6 +229,7 @@ fn histories(emergency: bool) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let (good, bad) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let (made_up, not) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (followed_changes, others) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let strategy = (proptest::collection::vec(twist(), 0..5), 0_u64..9 * DAY);
     let ran = TestRunner::new(config).run(&strategy, |(twists, later)| {
         let acts = story(&twists);
@@ -370,6 +250,16 @@ fn histories(emergency: bool) {
             prop_assert_eq!(stands, fold.is_compensated(), "{:?}: {:?}", acts, view.passed_over());
             if stands { &made_up } else { &not }.fetch_add(1, Ordering::Relaxed);
         }
+        let wanted = acts.iter().filter(|act| matches!(act, Act::Change { .. })).count();
+        if wanted > 0 {
+            let view = play.history.view().unwrap();
+            let places: Vec<u64> =
+                view.changes_of(&name("gateway")).iter().map(|one| one.place().index).collect();
+            let changes: Vec<u64> = fold.changes().into_iter().map(|(index, _)| index).collect();
+            prop_assert_eq!(&places, &changes, "{:?}: {:?}", acts, view.passed_over());
+            followed_changes.fetch_add(places.len(), Ordering::Relaxed);
+            others.fetch_add(wanted - places.len(), Ordering::Relaxed);
+        }
         // Inv. 14: the same question has the same answer. Asked now and then: it costs as much again.
         if later % 16 == 0 {
             prop_assert_eq!(play.weighed_at(fold.now).is_ok(), expected);
@@ -383,7 +273,13 @@ fn histories(emergency: bool) {
     ran.unwrap();
     let (good, bad) = (good.into_inner(), bad.into_inner());
     let (made_up, not) = (made_up.into_inner(), not.into_inner());
+    let (changed, others) = (followed_changes.into_inner(), others.into_inner());
     println!("{good} releases counted, {bad} did not; {made_up} controls stood, {not} did not");
+    println!("{changed} changes of the family were followed, {others} were not");
+    assert!(
+        changed * 10 > others && others * 10 > changed,
+        "{changed} followed, {others} not: too one-sided"
+    );
     assert!(made_up * 10 > not && not * 10 > made_up, "{made_up} stood, {not} did not: too one-sided");
     assert!(good * 10 > good + bad && bad * 10 > good + bad, "{good} counted, {bad} did not: too one-sided");
 }

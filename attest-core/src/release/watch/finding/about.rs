@@ -17,6 +17,7 @@ impl Finding {
             Self::DeviceUnreleased { .. } => "device_unreleased",
             Self::EmergencyDue { .. } => "emergency_due",
             Self::EmergencyLapsed { .. } => "emergency_lapsed",
+            Self::FamilyChanged { .. } => "family_changed",
             Self::FeedUnreadable { .. } => "feed_unreadable",
             Self::KeySuspended { .. } => "key_suspended",
             Self::LeafDoesNotCount { .. } => "leaf_does_not_count",
@@ -53,7 +54,9 @@ impl Finding {
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::PolicyFollowed { .. } | Self::SeenForeign { .. } => Severity::Note,
+            Self::FamilyChanged { .. } | Self::PolicyFollowed { .. } | Self::SeenForeign { .. } => {
+                Severity::Note
+            }
             Self::AttemptRepeated { .. }
             | Self::CounterUnreadable { .. }
             | Self::EmergencyDue { .. }
@@ -84,6 +87,7 @@ impl Finding {
                 | Self::CounterBackwards { .. }
                 | Self::DeviceUnreleased { .. }
                 | Self::EmergencyLapsed { .. }
+                | Self::FamilyChanged { .. }
                 | Self::KeySuspended { .. }
                 | Self::LeafDoesNotCount { .. }
                 | Self::LogForked { .. }
@@ -107,6 +111,7 @@ impl Finding {
             Self::AttemptRepeated { place, .. }
             | Self::AttemptUnfounded { place, .. }
             | Self::AttemptWithoutRequest { place, .. }
+            | Self::FamilyChanged { place, .. }
             | Self::KeySuspended { place, .. }
             | Self::LeafDoesNotCount { place, .. }
             | Self::ObjectWithheld { place, .. }
@@ -191,6 +196,9 @@ impl Finding {
             }
             Self::LeafDoesNotCount { .. } => {
                 "somebody has the log's key, or its server: stop it, and continue with a new key"
+            }
+            Self::FamilyChanged { .. } => {
+                "look whether it is what its managers wanted: `attest release family show`"
             }
             Self::FeedUnreadable { .. } => {
                 "have the program write JSON lines (`log.format = \"json\"`) into that file"

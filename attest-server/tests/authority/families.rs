@@ -1,0 +1,199 @@
+//! Families that say who stands in their rules: by their managers, at the server and with the tool that people use.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use attest_core::release::family::FamilyChange;
+use attest_proto::release::v1::ChangeFamilyRequest;
+use serde_json::Value;
+use tonic::Code;
+
+use crate::client::{Answer, Client, refusal};
+use crate::organisation::*;
+use crate::site::Site;
+use crate::watched::Watched;
+
+async fn change_family(client: &mut Client, change: &FamilyChange, people: &[&str]) -> Answer {
+    let statements = people.iter().map(|who| bytes(&managing(who, change))).collect();
+    let asked = ChangeFamilyRequest { change: bytes(change), statements };
+    Ok(client.mailbox.change_family(asked).await?.into_inner())
+}
+
+fn not_now(code: &str) -> (Code, String) {
+    (Code::FailedPrecondition, code.to_owned())
+}
+
+#[tokio::test]
+async fn a57_a_family_changes_by_its_managers_and_within_the_policy() {
+    let site = Site::new(1, 1);
+    let server = site.serve(site.config(true, &[])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    let one = family_change(site.pin, &site.policy);
+    for people in [&[][..], &["bob"], &["bob", "bob"], &["alice", "erin"], &[NEWCOMER, "bob"]] {
+        let refused = refusal(change_family(&mut client, &one, people).await);
+        assert_eq!(refused, not_now("family_quorum_not_met"), "{people:?}");
+    }
+    // Those who did not sign it ask nothing that takes as long as the log.
+    let alone = change_family(&mut client, &one, &["bob"]).await.unwrap_err();
+    assert_eq!(alone.message(), "bob said so, and that is not enough");
+    let mut weak = one.clone();
+    weak.channels.get_mut("stable").unwrap().approvals =
+        Some("group release 1 bob carol\nquorum release".to_owned().try_into().unwrap());
+    let refused = refusal(change_family(&mut client, &weak, &["bob", "carol"]).await);
+    assert_eq!(refused, not_now("family_quorum_weakened"));
+    let garbage = ChangeFamilyRequest { change: bytes(&one), statements: vec![b"nothing".to_vec()] };
+    assert_eq!(refusal(client.mailbox.change_family(garbage).await).0, Code::InvalidArgument);
+    let many = ChangeFamilyRequest { change: bytes(&one), statements: vec![Vec::new(); 257] };
+    assert_eq!(refusal(client.mailbox.change_family(many).await).1, "too_many_statements");
+    // What was asked for before is asked for anew.
+    let before = request(site.pin, site.pin, "before");
+    client.submit(&before, "before").await.unwrap();
+    let first = change_family(&mut client, &one, &["bob", "carol"]).await.unwrap();
+    let again = change_family(&mut client, &one, &["bob", "carol"]).await.unwrap();
+    assert_eq!((again.index, again.already), (first.index, true));
+    let other = FamilyChange { reason: "Another one".try_into().unwrap(), ..one.clone() };
+    let refused = refusal(change_family(&mut client, &other, &["bob", "carol"]).await);
+    assert_eq!(refused, not_now("family_change_does_not_follow"));
+    let asked = request(site.pin, site.pin, "after");
+    client.submit(&asked, "after").await.unwrap();
+    assert_eq!(refusal(client.approve("alice", &asked).await), not_now("approver_not_named"));
+    client.approve(NEWCOMER, &asked).await.unwrap();
+    // The name is zoe's, and the key is not.
+    let stolen = approval(NEWCOMER, "alice", &[&asked]);
+    assert_eq!(refusal(client.approve_with(&stolen).await), not_now("statement_key_mismatch"));
+    server.stop().await;
+    // A new start reads the same.
+    let server = site.serve(site.config(true, &[])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    assert!(change_family(&mut client, &one, &["bob", "carol"]).await.unwrap().already);
+    assert_eq!(refusal(client.approve("alice", &asked).await), not_now("approver_not_named"));
+    server.stop().await;
+}
+
+/// Somebody's desk.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(w: &Watched) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("authority = \"{}\"\nserver = \"http://{}\"\n", w.site.pin, w.server.grpc());
+        std::fs::write(folder.path().join("release.toml"), text).unwrap();
+        for who in ["bob", "carol", NEWCOMER] {
+            let key = folder.path().join(who);
+            std::fs::write(&key, private_of(who)).unwrap();
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        std::fs::write(folder.path().join("zoe.pub"), format!("{} zoe@desk\n", line_of(NEWCOMER))).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    /// The exit code and what it says to programs, with files of the desk.
+    fn run(&self, words: &str) -> (i32, Value) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_attest"));
+        command.current_dir(&self.folder).args(["release", "--json"]).args(words.split_whitespace());
+        let output = command.output().unwrap();
+        let (said, wrong) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
+        let told = serde_json::from_slice(said).unwrap_or_else(|_| Value::String(wrong.into_owned()));
+        (output.status.code().unwrap(), told)
+    }
+
+    fn done(&self, words: &str) -> Value {
+        let (code, told) = self.run(words);
+        assert_eq!(code, 0, "{words}: {told}");
+        told
+    }
+
+    fn refused(&self, words: &str, because: &str) {
+        let (code, told) = self.run(words);
+        assert!(code != 0 && told.to_string().contains(because), "{words}: {code} {told}");
+    }
+}
+
+fn has_ssh_keygen() -> bool {
+    let there = Command::new("ssh-keygen").arg("-?").output().is_ok();
+    if !there {
+        eprintln!("SKIPPED: no ssh-keygen");
+    }
+    there
+}
+
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_comes_in_the_place_of_another_by_the_tool_that_people_use() {
+    if !has_ssh_keygen() {
+        return;
+    }
+    let mut w = Watched::new().await;
+    w.published(1).await;
+    let desk = Desk::new(&w);
+    tokio::task::block_in_place(|| {
+        let words =
+            format!("family draft gateway --reason Leaves --enrol {NEWCOMER}=zoe.pub --out draft.toml");
+        desk.refused(&words, "--organisation");
+        desk.done(&format!("{words} --replace alice={NEWCOMER}"));
+        let told = desk.done("family build draft.toml --out change.cbor");
+        let changes: Vec<&str> =
+            told["changes"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        assert!(changes[0].starts_with("+ gateway.zoe is gateway.zoe of acme: SHA256:"), "{changes:?}");
+        for expected in [
+            "+ gateway.zoe approves in stable (release)",
+            "+ gateway.zoe asks for releases",
+            "+ gateway.zoe revokes",
+            "- alice approves in urgent (release)",
+            "- alice asks for releases",
+        ] {
+            assert!(changes.contains(&expected), "{expected}: {changes:?}");
+        }
+        assert!(!changes.contains(&"- alice revokes"), "the root named her");
+        // What the policy does not let them do is said before anybody signs.
+        std::fs::copy(desk.path("draft.toml"), desk.path("weak.toml")).unwrap();
+        replace(&desk.path("weak.toml"), "group release 2", "group release 1");
+        desk.refused("family build weak.toml --out weak.cbor", "family_quorum_weakened");
+        assert!(!desk.path("weak.cbor").exists());
+        for who in ["bob", "carol"] {
+            desk.done(&format!("family sign change.cbor --as {who} --key {who} --out {who}.cbor --yes"));
+        }
+        let short = "family submit change.cbor --statement bob.cbor";
+        desk.refused(short, "family_quorum_not_met");
+        let told = desk.done(&format!("{short} --statement carol.cbor"));
+        // The leaf of what was turned away stands before it.
+        assert_eq!(told["index"], 2);
+    });
+    w.published(3).await;
+    tokio::task::block_in_place(|| {
+        let told = desk.done("family show gateway");
+        assert_eq!(told["change"], told["is"]["previous"]);
+        assert!(told["change"].is_string() && told["is"]["people"][NEWCOMER].is_object(), "{told}");
+        desk.refused("family build draft.toml --out again.cbor", "family_change_does_not_follow");
+        desk.refused(
+            "family sign change.cbor --as bob --key bob --out again.cbor --yes",
+            "family_change_does_not_follow",
+        );
+        let review = desk.done("access-review");
+        let rows = review["identities"].as_array().unwrap();
+        let zoe = rows.iter().find(|row| row["identity"] == NEWCOMER).unwrap();
+        assert!(zoe["roles"].to_string().contains("channel stable: approves"), "{zoe}");
+        // Who leaves is taken out by the managers; a policy without them does not carry on what names them.
+        let work = desk.done("offboard bob --out next.toml")["work"].to_string();
+        assert!(
+            work.contains("family draft gateway --remove bob") && work.contains("is not carried on"),
+            "{work}"
+        );
+        let next = || std::fs::read_to_string(desk.path("next.toml")).unwrap();
+        assert!(!next().contains("carries"));
+        desk.done("offboard reader --out next.toml");
+        assert!(next().contains(&format!("carries = {}", told["change"])), "{}", next());
+    });
+}
