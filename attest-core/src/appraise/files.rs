@@ -2,14 +2,16 @@
 
 mod signers;
 
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Cause, Code, Explanation, Part, Reason, Severity};
 use crate::authenticate::file_signature::{self, KeyId, SignerKey};
 use crate::authenticate::{AuthenticIma, Judged};
 use crate::digest::Digest;
+use crate::digest::HashAlg;
 use crate::evidence::ima_log::Entry;
-use crate::evidence::text::Utf8;
+use crate::evidence::text::{Utf8, shortened};
 use crate::limits::Limits;
 use crate::reference::ReferenceSet;
 use crate::reference::files::{Asked, Batch, FileIndex};
@@ -17,6 +19,8 @@ use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
 
 /// How many entries are looked up together.
 const AT_ONCE: usize = 64;
+/// Characters of a name in a finding.
+const NAME: usize = 1_024;
 
 /// The rules by which entries are judged.
 pub(super) struct Files<'g> {
@@ -177,16 +181,22 @@ impl Files<'_> {
             );
             return Err(about(entry, Code::ImaViolation, severity(self.rules.violations), explain));
         }
-        let told = entry.file_digest();
-        let digest = told.and_then(|told| told.typed());
-        let (Some(told), Some(digest)) = (told, digest) else { return Err(self.unknown(entry, None)) };
+        // The template's name is in no digest: under another one what the rules ask about is not there, or not where it was.
+        let told = entry.file_digest().filter(|_| entry.name().is_some());
+        let told = told.ok_or_else(|| unreadable(entry))?;
+        let at_path = FileIndex::at_path(self.rules, name);
+        let Some(digest) = told.typed() else {
+            let is_of_another_hash =
+                HashAlg::from_name(told.algorithm).is_none() && !told.algorithm.contains(':');
+            let is_unknown = is_of_another_hash && at_path.is_empty();
+            return Err(if is_unknown { self.unknown(entry, None) } else { unreadable(entry) });
+        };
         if let Some(old) = self.references.superseded([digest]) {
             return Err(self.outdated(entry, name, &digest, old));
         }
         if entry.has_buffer() {
             return self.buffer(entry, name, &digest);
         }
-        let at_path = FileIndex::at_path(self.rules, name);
         if !at_path.is_empty() {
             let other = asked.and_then(|asked| self.index.elsewhere(self.rules, asked));
             let content = other.map(|other| format!(", but has the golden content of {}", other.path));
@@ -313,10 +323,34 @@ fn about(entry: &Entry<'_>, code: Code, severity: Severity, explain: String) -> 
     })
 }
 
-/// A name for people: harmless, and with what stands after a NUL, which is part of the name.
+/// What was measured, and cannot be told.
+fn unreadable(entry: &Entry<'_>) -> Box<Reason> {
+    let name = entry.name().map_or_else(|| "an entry".to_owned(), shown);
+    let template = entry.template.name();
+    let explain = format!("{name} has no digest and name that can be read under the template `{template}`");
+    let cause = Some(Cause::UnknownFile);
+    Box::new(Reason {
+        cause,
+        ..*about(entry, Code::FileUnreadable, Severity::Refuse, shortened(explain, NAME))
+    })
+}
+
+/// A name for people: harmless, as long as names are, and with what stands after a NUL, which is part of the name. Whoever controls the device
+/// makes names as long as a list may be.
 fn shown(name: &[u8]) -> String {
-    let parts: Vec<String> = name.split(|byte| *byte == 0).map(|part| Utf8(part).to_string()).collect();
-    parts.join("\\0")
+    struct Shown<'n>(&'n [u8]);
+    impl fmt::Display for Shown<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            for (at, part) in self.0.split(|byte| *byte == 0).enumerate() {
+                if at > 0 {
+                    f.write_str("\\0")?;
+                }
+                write!(f, "{}", Utf8(part))?;
+            }
+            Ok(())
+        }
+    }
+    shortened(Shown(name), NAME)
 }
 
 const fn severity(response: Response) -> Severity {

@@ -106,6 +106,8 @@ names! {
         FileSignature = "file_signature",
         /// IMA measured a file without golden value.
         FileUnknown = "file_unknown",
+        /// An entry of IMA's list whose digest and name cannot be read: no rule can be asked about what was measured.
+        FileUnreadable = "file_unreadable",
         /// The TPM's firmware is another than before.
         FirmwareVersionChanged = "firmware_version_changed",
         /// A golden value that no quote vouched for when it was learned.

@@ -10,6 +10,7 @@ use self::claims::Judge;
 use super::finding::{Code, Part, Reason, Severity};
 use crate::authenticate::token::Unproven;
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
+use crate::reference::Golden;
 use crate::reference::ReferenceSet;
 use crate::reference::golden::TokenGolden;
 
@@ -41,7 +42,7 @@ pub(super) fn judge(
         out.reasons.extend(together(token, tokens, evidence));
         let profile = token.claims().profile.name();
         let section = golden.tokens.iter().find(|section| is_for(section, token));
-        let name = section.map_or_else(|| format!("token-{at}"), |section| section.name.clone());
+        let name = section.map_or_else(|| free_name(at, golden, &out.judged), |section| section.name.clone());
         out.reasons.extend(token.unproven().iter().map(|part| not_proven(&name, part)));
         around.retain(|(path, _)| path.len() < token.path().len() && token.path().starts_with(path));
         match section {
@@ -53,7 +54,7 @@ pub(super) fn judge(
                 out.reasons.extend(judge.reasons);
                 out.reasons.extend(around.last().map(|(path, outer)| holds_unjudged(outer, path, token)));
             }
-            Some(_) if out.judged.iter().any(|known| known.name == name) => {
+            Some(_) if out.judged.iter().any(|known| known.has_golden && known.name == name) => {
                 let explain = format!("there are two tokens of `{name}`: which one is the device?");
                 let reason = Reason::new(Code::TokenRepeated, Severity::Refuse, Part::Evidence, explain);
                 out.reasons.push(Reason { token: Some(name), ..reason });
@@ -77,7 +78,7 @@ pub(super) fn judge(
         });
     }
     for section in &golden.tokens {
-        if out.judged.iter().all(|judged| judged.name != section.name) {
+        if out.judged.iter().all(|judged| !judged.has_golden || judged.name != section.name) {
             let explain =
                 format!("the golden values ask for the token `{}`, and there is none", section.name);
             let reason = Reason::new(Code::TokenMissing, Severity::Refuse, Part::Token, explain);
@@ -93,6 +94,16 @@ pub(super) fn judge(
         }
     }
     out
+}
+
+/// What a token is called that no section is for: not what a section is called, or it would stand in for that one.
+fn free_name(at: usize, golden: &Golden, judged: &[Judged]) -> String {
+    let is_taken = |name: &String| {
+        golden.tokens.iter().any(|section| section.name == *name)
+            || judged.iter().any(|known| known.name == *name)
+    };
+    // Numbers do not run out.
+    (at..).map(|number| format!("token-{number}")).find(|name| !is_taken(name)).unwrap_or_default()
 }
 
 /// Whether these are the golden values of this token: of its profile, and for its place in another.

@@ -2,6 +2,8 @@
 //!
 //! A name is a hint: it comes from the event's type and data, which whoever wrote the log chose. It sorts and explains; digests decide.
 
+use std::collections::BTreeSet;
+
 use crate::evidence::Extend;
 use crate::evidence::cel::{Content, Record, Systemd};
 use crate::evidence::tcg_event::{self, Decoded, LINUX_INITRD, LOAD_OPTIONS, decode};
@@ -12,6 +14,11 @@ use crate::evidence::text::{Utf8, Utf16};
 pub const SEPARATOR: &str = "separator";
 /// An event of which nothing is known.
 pub const UNKNOWN: &str = "unknown";
+
+/// Files of one `initrd` command. Nobody signed the line, and a machine has one or two, with microcode.
+const INITRDS: usize = 16;
+/// The longest name of a section in a PE image (PE format, section table), of which a component is called.
+const SECTION: usize = 8;
 
 /// Names every event of a log, by index; the header and EV_NO_ACTION events too, as [`UNKNOWN`].
 #[must_use]
@@ -29,7 +36,7 @@ struct Context {
     first_kernel_tag: Option<u32>,
     /// Words of the last `linux` and `initrd` commands of GRUB.
     kernel_file: Option<String>,
-    initrd_files: Vec<String>,
+    initrd_files: BTreeSet<String>,
 }
 
 impl Context {
@@ -41,7 +48,7 @@ impl Context {
             first_uki_section: None,
             first_kernel_tag: None,
             kernel_file: None,
-            initrd_files: Vec::new(),
+            initrd_files: BTreeSet::new(),
         };
         for event in log.events() {
             let first = |slot: &mut Option<u32>| *slot = slot.or(Some(event.index));
@@ -66,7 +73,7 @@ impl Context {
         match words.next() {
             Some("linux" | "linuxefi" | "linux16") => self.kernel_file = words.next().map(ToOwned::to_owned),
             Some("initrd" | "initrdefi" | "initrd16") => {
-                self.initrd_files = words.map(ToOwned::to_owned).collect()
+                self.initrd_files = words.take(INITRDS).map(ToOwned::to_owned).collect()
             }
             _ => {}
         }
@@ -153,7 +160,7 @@ impl Context {
         let lower = path.to_ascii_lowercase();
         if self.kernel_file.as_deref().is_some_and(|file| file == name || file == path) {
             "kernel.file"
-        } else if self.initrd_files.iter().any(|file| *file == name || file == path) {
+        } else if self.initrd_files.contains(&name) || self.initrd_files.contains(path) {
             "initrd"
         } else if lower.ends_with(".cfg") || lower.ends_with("grubenv") {
             "grub.config"
@@ -249,8 +256,9 @@ fn grub_string(event: &Event<'_>) -> String {
 
 fn uki_section(event: &Event<'_>) -> String {
     let name = Utf16(event.data).to_string();
-    let section =
-        name.strip_prefix('.').filter(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let is_section =
+        |s: &&str| !s.is_empty() && s.len() < SECTION && s.bytes().all(|b| b.is_ascii_alphanumeric());
+    let section = name.strip_prefix('.').filter(is_section);
     match section {
         Some(section) => format!("uki.{section}"),
         None => "userspace.phase".into(),

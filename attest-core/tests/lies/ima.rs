@@ -272,7 +272,7 @@ fn a44_a_buffer_is_no_file() {
     unknown.template = "ima-of-tomorrow";
     let mut liar = good();
     liar.ima(unknown);
-    runtime_refused(&judge(&liar, &ima_golden()), Code::FileUnknown);
+    runtime_refused(&judge(&liar, &ima_golden()), Code::FileUnreadable);
 }
 
 /// Golden values that are SHA-1 digests prove no more than SHA-1.
@@ -303,7 +303,7 @@ fn a41_a_relabelled_template_does_not_make_a_name_a_digest() {
     for template in ["n-ng|d-ng|sig", "sig|d-ng|n-ng", "n|d-ng|sig"] {
         let mut liar = good();
         liar.ima(Measurement { pcr: 10, template, data: data.clone(), violation: false });
-        runtime_refused(&judge(&liar, &ima_golden()), Code::FileUnknown);
+        runtime_refused(&judge(&liar, &ima_golden()), Code::FileUnreadable);
     }
 }
 

@@ -16,28 +16,36 @@ impl Judge<'_> {
             .iter()
             .map(|one| (one.content_format, HashAlg::Sha256.hash(&[&one.body])))
             .collect();
-        let nothing_golden = self.section.variants.iter().all(|variant| variant.measurements.is_empty());
-        if nothing_golden && !measured.is_empty() {
-            let explain =
-                "the token carries measurements (CoSWID or another format), and no golden values for them";
-            self.add(Code::TokenMeasurementsNotJudged, Severity::Warn, "measurements", explain);
-        }
         if let Some(old) = self.references.superseded(measured.iter().map(|(_, digest)| *digest)) {
             let explain = format!("a measurement is an old one that no longer counts ({})", old.reason);
             self.add(Code::Superseded, Severity::Refuse, "measurements", explain);
         }
         let counts = |component: &Component| self.superseded(component).is_none();
         let mut nearest: Option<(&TokenVariant, Vec<Difference<'_>>, bool)> = None;
+        let mut is_explained = false;
         for variant in &self.section.variants {
             let different = differences(components, &variant.components, counts);
             let same = variant.measurements.is_empty() || same(&measured, &variant.measurements);
             if different.is_empty() && same {
-                return;
+                if measured.is_empty() || !variant.measurements.is_empty() {
+                    return;
+                }
+                is_explained = true;
             }
             let is_nearer = nearest.as_ref().is_none_or(|(_, known, _)| different.len() < known.len());
             if is_nearer {
                 nearest = Some((variant, different, same));
             }
+        }
+        // Another variant's golden values are none for what this one leaves open.
+        let nothing_golden = self.section.variants.iter().all(|variant| variant.measurements.is_empty());
+        if (is_explained || nothing_golden) && !measured.is_empty() {
+            let explain =
+                "the token carries measurements (CoSWID or another format), and no golden values for them";
+            self.add(Code::TokenMeasurementsNotJudged, Severity::Warn, "measurements", explain);
+        }
+        if is_explained {
+            return;
         }
         // None explains it; the nearest one explains best.
         let Some((nearest, different, same)) = nearest else { return };

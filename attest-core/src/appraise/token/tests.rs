@@ -252,6 +252,29 @@ fn measurements_in_another_format_are_named_or_judged_whole() {
     let verdict = judged(&without, &[proven(&claims(b"swid"))]);
     assert_eq!(verdict.status, Status::Warning);
     assert!(verdict.reasons.iter().any(|r| r.code == Code::TokenMeasurementsNotJudged));
+    // Another variant's measurements are none for one that leaves them open.
+    let measured = |body: &[u8]| {
+        let measured = Value::Array(vec![Value::Array(vec![int(258), bytes(body)])]);
+        with(psa_claims(), 273, Some(measured))
+    };
+    let mut both = learned(&measured(b"swid"));
+    let open = golden::TokenVariant {
+        name: "open".into(),
+        measurements: vec![],
+        ..both.tokens[0].variants[0].clone()
+    };
+    both.tokens[0].variants.insert(0, open);
+    assert!(judged(&both, &[proven(&measured(b"swid"))]).is_affirming(), "the variant that says what it is");
+    let verdict = judged(&both, &[proven(&measured(b"other"))]);
+    assert_eq!((verdict.status, refusing(&verdict)), (Status::Warning, vec![]));
+    assert!(verdict.reasons.iter().any(|r| r.code == Code::TokenMeasurementsNotJudged));
+    // Nor are manifests held against anything.
+    let manifests = Value::Array(vec![Value::Array(vec![int(258), bytes(b"swid")])]);
+    let own = learned(&map(psa_claims()));
+    let verdict = judged(&own, &[proven(&with(psa_claims(), 272, Some(manifests)))]);
+    assert_eq!(verdict.status, Status::Warning);
+    let told = verdict.reasons.iter().find(|r| r.code == Code::TokenMeasurementsNotJudged).unwrap();
+    assert_eq!(told.component.as_deref(), Some("psa.manifests"));
     let failed = Value::Array(vec![Value::Array(vec![
         text("self"),
         Value::Array(vec![Value::Array(vec![text("all"), int(2)])]),

@@ -108,9 +108,9 @@ impl<'e> Entry<'e> {
         is_name.then(|| name.strip_suffix(&[0]).unwrap_or(name))
     }
 
-    /// Whether it is named as the entry over the PCRs of the boot.
+    /// Whether it is named as the entry over the PCRs of the boot. A violation is not: its name is in no digest.
     pub(crate) fn is_boot_aggregate(&self) -> bool {
-        self.name() == Some(BOOT_AGGREGATE)
+        self.name() == Some(BOOT_AGGREGATE) && !self.is_violation()
     }
 
     /// The file's digest.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Device, FORMAT, Home, OverlaySlot, envelope};
 use crate::Timestamp;
-use crate::authenticate::AuthenticEvidence;
+use crate::authenticate::{AuthenticEvidence, Outcome};
 use crate::digest::HashAlg;
 use crate::evidence::Extend;
 use crate::evidence::tcg_event::Whole;
@@ -28,6 +28,14 @@ pub enum DraftError {
         /// The PCR.
         pcr: u8,
     },
+    /// The quote does not prove what the log says of a marked slot's PCR in this bank.
+    #[error("PCR {pcr} is not proven in {bank}: quote it in every bank that the log tells of, with a log that explains it", bank = .bank.name())]
+    NotProven {
+        /// The PCR.
+        pcr: u8,
+        /// The bank.
+        bank: HashAlg,
+    },
     /// The document has no digest of its own to bind to.
     #[error("the golden document has no digest that an overlay could be bound to")]
     Unbound,
@@ -38,6 +46,7 @@ impl DraftError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::NotProven { .. } => "overlay_not_proven",
             Self::NothingPerDevice => "overlay_nothing_per_device",
             Self::OtherBoot { .. } => "overlay_other_boot",
             Self::Unbound => "overlay_unbound",
@@ -84,6 +93,7 @@ impl Draft {
             let events = extends(pcr);
             let fitting =
                 own.into_iter().find(|s| fits(s, &events, golden)).ok_or(DraftError::OtherBoot { pcr })?;
+            check_proven(evidence, pcr, &events, &golden.banks)?;
             slots.extend(take(&Home::Sequence(fitting.name.clone()), fitting, &events, golden));
         }
         let marked = |variant: &&ResolvedVariant| variant.sequences.iter().any(|s| is_marked(s));
@@ -96,8 +106,11 @@ impl Draft {
             let first = golden.judged.iter().copied().find(|pcr| in_variant(*pcr));
             let variant = variant.ok_or(DraftError::OtherBoot { pcr: first.unwrap_or_default() })?;
             for sequence in variant.sequences.iter().filter(judged) {
-                let home = Home::Variant(variant.name.clone());
-                slots.extend(take(&home, sequence, &extends(sequence.pcr), golden));
+                let (home, events) = (Home::Variant(variant.name.clone()), extends(sequence.pcr));
+                if is_marked(sequence) {
+                    check_proven(evidence, sequence.pcr, &events, &golden.banks)?;
+                }
+                slots.extend(take(&home, sequence, &events, golden));
             }
         }
         if slots.is_empty() {
@@ -167,6 +180,19 @@ fn fits(sequence: &Sequence, events: &[Extend<'_, '_>], golden: &Golden) -> bool
 fn has(slot: &Slot, event: Extend<'_, '_>, banks: &[HashAlg]) -> bool {
     let same = |bank: &HashAlg| slot.digest(*bank).map(|d| d.as_bytes()) == event.digest(*bank);
     banks.iter().all(same)
+}
+
+/// What is signed is proven in each bank: the digests of one that the quote does not cover are whatever the log says.
+fn check_proven(
+    evidence: &AuthenticEvidence<'_>,
+    pcr: u8,
+    events: &[Extend<'_, '_>],
+    banks: &[HashAlg],
+) -> Result<(), DraftError> {
+    let is_told = |bank: &&HashAlg| events.iter().any(|event| event.digest(**bank).is_some());
+    let is_proven = |bank: HashAlg| evidence.outcome(bank, pcr) == Some(Outcome::Match);
+    let unproven = banks.iter().filter(is_told).find(|bank| !is_proven(**bank));
+    unproven.map_or(Ok(()), |bank| Err(DraftError::NotProven { pcr, bank: *bank }))
 }
 
 fn take(home: &Home, sequence: &Sequence, events: &[Extend<'_, '_>], golden: &Golden) -> Vec<OverlaySlot> {

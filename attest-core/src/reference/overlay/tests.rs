@@ -51,12 +51,12 @@ fn references() -> ReferenceSet {
     ReferenceSet::development(learn(FAMILY, &[boot], &choices).unwrap()).unwrap()
 }
 
-/// The quote of a captured boot, over PCR 0–10 and 14.
+/// A quote of a captured boot: `quote-ecc` in SHA-256 alone, over PCR 0–10 and 14; `quote-all` in every bank.
 macro_rules! proven {
-    ($boot:literal) => {{
+    ($boot:literal, $quote:literal) => {{
         let evidence = crate::evidence::Evidence {
-            attest: fixture!(concat!("boots/", $boot, "/quote-ecc.attest")),
-            signature: fixture!(concat!("boots/", $boot, "/quote-ecc.sig")),
+            attest: fixture!(concat!("boots/", $boot, "/", $quote, ".attest")),
+            signature: fixture!(concat!("boots/", $boot, "/", $quote, ".sig")),
             event_log: Some(fixture!(concat!("boots/", $boot, "/eventlog.bin"))),
             ima: Some(fixture!(concat!("boots/", $boot, "/ima.bin"))),
             ..crate::evidence::Evidence::default()
@@ -71,7 +71,8 @@ macro_rules! proven {
 
 fn draft(references: &ReferenceSet) -> Draft {
     let times = (NOW, NOW.plus(86_400));
-    Draft::from_boot(references, &proven!("sb-grub"), Device::AkName(AK.to_vec()), times).unwrap()
+    Draft::from_boot(references, &proven!("sb-grub", "quote-all"), Device::AkName(AK.to_vec()), times)
+        .unwrap()
 }
 
 fn ids() -> DeviceIds<'static> {
@@ -291,7 +292,7 @@ fn a46_a_payload_of_another_shape() {
 
 #[test]
 fn no_overlay_from_a_boot_that_differs_elsewhere() {
-    let other = proven!("sb-initrd");
+    let other = proven!("sb-cmdline", "quote-all");
     let times = (NOW, NOW.plus(1));
     let device = || Device::AkName(AK.to_vec());
     let error = Draft::from_boot(&references(), &other, device(), times).unwrap_err();
@@ -301,9 +302,30 @@ fn no_overlay_from_a_boot_that_differs_elsewhere() {
     golden.sequences.iter_mut().chain(grouped).flat_map(|s| &mut s.slots).for_each(|s| s.rule = None);
     let none = ReferenceSet::development(golden).unwrap();
     assert_eq!(
-        Draft::from_boot(&none, &proven!("sb-grub"), device(), times),
+        Draft::from_boot(&none, &proven!("sb-grub", "quote-all"), device(), times),
         Err(DraftError::NothingPerDevice)
     );
+}
+
+/// The digests of a bank that the quote does not cover are whatever the log says, and would be signed for good.
+#[test]
+fn no_overlay_of_digests_that_no_quote_proves() {
+    let of = |evidence: &AuthenticEvidence<'_>, references: &ReferenceSet| {
+        Draft::from_boot(references, evidence, Device::AkName(AK.to_vec()), (NOW, NOW.plus(1)))
+    };
+    let narrow = proven!("sb-grub", "quote-ecc");
+    let unproven = |pcr| Err(DraftError::NotProven { pcr, bank: HashAlg::Sha384 });
+    assert_eq!(of(&narrow, &references()), unproven(1), "in a sequence");
+    let marked = |name: &str| {
+        let log = log();
+        let boot =
+            Boot { name: "debian", log: &log, evidence: Evidence::Quoted, files: None, userspace: None };
+        let overlay_signers = vec![signer("factory", &key())];
+        let choices = Choices { per_device: vec![name.into()], overlay_signers, ..Choices::default() };
+        ReferenceSet::development(learn(FAMILY, &[boot], &choices).unwrap()).unwrap()
+    };
+    assert_eq!(of(&narrow, &marked("grub.kernel_cmdline")), unproven(8), "in a variant");
+    assert!(of(&proven!("sb-grub", "quote-all"), &marked("grub.kernel_cmdline")).is_ok());
 }
 
 #[test]

@@ -212,3 +212,23 @@ fn what_a_token_admits_counts_without_golden_values() {
         }
     }
 }
+
+/// Whatever a section is called, a token that nobody knows does not stand in for the one that is asked for.
+#[test]
+fn a27a_a_token_that_nobody_knows_is_not_called_like_a_section() {
+    let mut golden = learned(&map(psa_claims()));
+    golden.tokens[0].name = "token-0".into();
+    let other = by(ES384, &map(plain_claims().into_iter().chain([(270, text("OS"))])));
+    let verdict = judged(&golden, std::slice::from_ref(&other));
+    assert_eq!(refusing(&verdict), [Code::TokenMissing]);
+    let names = |verdict: &Verdict| -> Vec<String> {
+        verdict.tokens.iter().map(|token| token.name.clone()).collect()
+    };
+    assert_eq!(names(&verdict), ["token-1", "token-0"]);
+    // Nor does the one that is asked for come twice by that.
+    let verdict = judged(&golden, &[other.clone(), proven(&map(psa_claims()))]);
+    assert_eq!((refusing(&verdict), names(&verdict)), (vec![], vec!["token-1".into(), "token-0".into()]));
+    golden.tokens[0].name = "token-1".into();
+    let verdict = judged(&golden, &[other.clone(), other]);
+    assert_eq!(names(&verdict), ["token-0", "token-2", "token-1"]);
+}

@@ -125,7 +125,7 @@ fn measurements_of_a_part_are_told_of() {
         told.map(|r| r.component.clone().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(part(None), Vec::<String>::new());
-    for label in [272, 273] {
-        assert_eq!(part(Some(label)), ["psa.os.measurements"], "{label}");
+    for (label, told) in [(272, "psa.os.manifests"), (273, "psa.os.measurements")] {
+        assert_eq!(part(Some(label)), [told], "{label}");
     }
 }
