@@ -223,12 +223,14 @@ fn push(out: &mut Vec<u8>, template: Template<'_>, field: Field, token: &[u8]) -
         Field::Uint(_) if token.is_empty() => push_field(out, &[]),
         Field::Uint(size) => {
             let value = decimal(token)?.to_le_bytes();
-            push_field(out, value.get(..usize::from(size))?)
+            let (value, rest) = value.split_at_checked(size.into())?;
+            rest.iter().all(|byte| *byte == 0).then_some(())?;
+            push_field(out, value)
         }
     }
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().all(u8::is_ascii_digit) && (1..=10).contains(&text.len());
-    core::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
+    let is_number = text.iter().all(u8::is_ascii_digit);
+    core::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
 }

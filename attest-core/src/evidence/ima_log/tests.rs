@@ -1,3 +1,5 @@
+mod text;
+
 use std::hint::black_box;
 
 use super::build::{fields, ng, record, true_record, violation};

@@ -1,4 +1,5 @@
 mod families;
+mod words;
 
 use super::*;
 use crate::digest::HashAlg;

@@ -9,6 +9,7 @@ use crate::testing::fixture;
 
 mod malformed;
 mod order;
+mod words;
 
 const SB_GRUB: &[u8] = fixture!("boots/sb-grub/eventlog.bin");
 const UKI: &[u8] = fixture!("boots/uki-sb/eventlog.bin");

@@ -23,7 +23,6 @@ pub struct Public<'a> {
     auth_policy: &'a [u8],
     symmetric: Option<Symmetric>,
     scheme: Option<SignatureScheme>,
-    other_scheme: Option<u16>,
     key: PublicKey<'a>,
 }
 
@@ -140,19 +139,13 @@ impl<'a> Public<'a> {
         let attributes = ObjectAttributes(reader.u32_be()?);
         let auth_policy = sized(&mut reader, DIGEST_MAX)?;
         let symmetric = Symmetric::read(&mut reader)?;
-        let (scheme, other_scheme, key) = match kind {
-            TPM_ALG_ECC => {
-                let (scheme, other) = ecc_scheme(&mut reader)?;
-                (scheme, other, read_ecc(&mut reader)?)
-            }
-            TPM_ALG_RSA => {
-                let (scheme, other) = rsa_scheme(&mut reader)?;
-                (scheme, other, read_rsa(&mut reader)?)
-            }
+        let (scheme, key) = match kind {
+            TPM_ALG_ECC => (ecc_scheme(&mut reader)?, read_ecc(&mut reader)?),
+            TPM_ALG_RSA => (rsa_scheme(&mut reader)?, read_rsa(&mut reader)?),
             id => return Err(Error::KeyTypeUnsupported { id }),
         };
         finished(reader)?;
-        Ok(Self { raw, name_alg, attributes, auth_policy, symmetric, scheme, other_scheme, key })
+        Ok(Self { raw, name_alg, attributes, auth_policy, symmetric, scheme, key })
     }
 
     /// The TPMT_PUBLIC, without a size.
@@ -204,17 +197,10 @@ impl<'a> Public<'a> {
         self.symmetric
     }
 
-    /// The one signature scheme the key may use; `None` if it names none, or one that does not sign or is not supported
-    /// (see [`other_scheme`](Self::other_scheme)).
+    /// The one signature scheme the key may use; `None` if it names none, or one that does not sign or is not supported, such as OAEP or ECDAA.
     #[must_use]
     pub const fn scheme(&self) -> Option<SignatureScheme> {
         self.scheme
-    }
-
-    /// The TPM_ALG_ID of a scheme that is not one of [`SigningAlg`], such as OAEP or ECDAA.
-    #[must_use]
-    pub const fn other_scheme(&self) -> Option<u16> {
-        self.other_scheme
     }
 
     /// The key.
@@ -233,45 +219,36 @@ impl Symmetric {
     }
 }
 
-type Scheme = (Option<SignatureScheme>, Option<u16>);
-
 /// TPMT_RSA_SCHEME: RSAES has no hash, the others do.
-fn rsa_scheme(reader: &mut Reader<'_>) -> Result<Scheme, Error> {
+fn rsa_scheme(reader: &mut Reader<'_>) -> Result<Option<SignatureScheme>, Error> {
     let offset = reader.offset();
     Ok(match reader.u16_be()? {
-        TPM_ALG_NULL => (None, None),
+        TPM_ALG_NULL | 0x0015 => None,
         id @ (0x0014 | 0x0016) => signing(id, reader)?,
-        id @ 0x0015 => (None, Some(id)),
-        id @ 0x0017 => {
-            hash_alg(reader)?;
-            (None, Some(id))
-        }
+        0x0017 => hash_alg(reader).map(|_| None)?,
         id => return Err(Error::SchemeUnsupported { id, offset }),
     })
 }
 
 /// TPMT_ECC_SCHEME: all have a hash (ECDH, SM2, ECSCHNORR, ECMQV), ECDAA also a counter.
-fn ecc_scheme(reader: &mut Reader<'_>) -> Result<Scheme, Error> {
+fn ecc_scheme(reader: &mut Reader<'_>) -> Result<Option<SignatureScheme>, Error> {
     let offset = reader.offset();
     Ok(match reader.u16_be()? {
-        TPM_ALG_NULL => (None, None),
+        TPM_ALG_NULL => None,
         id @ 0x0018 => signing(id, reader)?,
-        id @ (0x0019 | 0x001b | 0x001c | 0x001d) => {
-            hash_alg(reader)?;
-            (None, Some(id))
-        }
-        id @ 0x001a => {
+        0x0019 | 0x001b | 0x001c | 0x001d => hash_alg(reader).map(|_| None)?,
+        0x001a => {
             hash_alg(reader)?;
             reader.u16_be()?;
-            (None, Some(id))
+            None
         }
         id => return Err(Error::SchemeUnsupported { id, offset }),
     })
 }
 
-fn signing(id: u16, reader: &mut Reader<'_>) -> Result<Scheme, Error> {
+fn signing(id: u16, reader: &mut Reader<'_>) -> Result<Option<SignatureScheme>, Error> {
     let hash = hash_alg(reader)?;
-    Ok((SigningAlg::from_tpm(id).map(|alg| SignatureScheme { alg, hash }), None))
+    Ok(SigningAlg::from_tpm(id).map(|alg| SignatureScheme { alg, hash }))
 }
 
 /// The rest of TPMS_RSA_PARMS and TPM2B_PUBLIC_KEY_RSA.

@@ -1,3 +1,5 @@
+mod order;
+
 use super::*;
 use crate::HashAlg;
 use crate::evidence::Severity;

@@ -1,3 +1,5 @@
+mod bounds;
+
 use super::*;
 use crate::digest::HashAlg;
 use crate::evidence::Severity;

@@ -118,6 +118,14 @@ fn a_ccel_is_told_by_its_register_or_its_padding() {
     assert_eq!(findings(&shared), [("separators_shared", None, Some(1))]);
     let injected = [shared, separator(1)].concat();
     assert_eq!(findings(&injected)[0], ("duplicate_separator", Some(5), Some(1)));
+    // Register 3 serves PCR 8 to 15. Configuration after a separator is nothing odd here, for the separators are of several PCRs.
+    let eight = [head(1), separator(3).repeat(8)].concat();
+    assert!(!findings(&eight).iter().any(|(code, ..)| *code == "duplicate_separator"));
+    let nine = [eight, separator(3)].concat();
+    assert!(findings(&nine).contains(&("duplicate_separator", Some(9), Some(3))));
+    let late = Made::in_banks(0, EventType::S_CRTM_VERSION, b"2.0", &[HashAlg::Sha384]).agile();
+    let mixed = [head(1), separator(0), late].concat();
+    assert!(!findings(&mixed).iter().any(|(code, ..)| *code == "firmware_event_after_separator"));
 }
 
 #[test]
