@@ -1,5 +1,7 @@
 //! The whole of a device's evidence, proven: that TPM, this boot, just now, and which PCRs the logs explain.
 
+use std::collections::BTreeSet;
+
 use super::authentic_ima::{AuthenticIma, ImaOutcome, registers_of, values_from_logs};
 use super::guess::{self, Guesses, NoGuesses};
 use super::ima_checkpoint::{ImaCheckpoint, ResumeError};
@@ -30,9 +32,17 @@ pub enum Error {
     /// The PCR values are not those that the quote covers.
     #[error(transparent)]
     Pcrs(#[from] pcrs::Error),
-    /// Neither PCR values nor a log that leads to them were given.
-    #[error("the quote covers PCRs, but neither their values nor a log is given")]
+    /// Neither PCR values nor a log that leads to them were given, and no good boot's are the quoted ones.
+    #[error("the quote covers PCRs, but neither their values nor a log with any event is given")]
     PcrsMissing,
+    /// The logs do not lead to the quoted values, and of some quoted PCRs no log tells: perhaps one was left out.
+    #[error("{error}; of PCR {} there is no log", listed(pcrs))]
+    PcrsUntold {
+        /// Why the values are not the quoted ones.
+        error: pcrs::Error,
+        /// The quoted PCRs without any event.
+        pcrs: Vec<u8>,
+    },
     /// The quote itself is not authentic.
     #[error(transparent)]
     Quote(#[from] quote::Error),
@@ -47,6 +57,7 @@ impl Error {
             Self::Malformed(error) => error.code(),
             Self::Pcrs(error) => error.code(),
             Self::PcrsMissing => "pcrs_missing",
+            Self::PcrsUntold { error, .. } => error.code(),
             Self::Quote(error) => error.code(),
         }
     }
@@ -157,14 +168,15 @@ impl<'a> AuthenticEvidence<'a> {
         let pcrs = match &pcrs {
             Some(values) => QuotedPcrs::from_values(&quote, values)?,
             None if replay.is_none() && ima.is_none() && userspace.is_none() => {
-                return Err(Error::PcrsMissing);
+                guess::find(&quote, told, |_, _| None, guesses).ok_or(Error::PcrsMissing)?
             }
             None => values_from_logs(&quote, told, ima.as_ref(), before.as_ref()).or_else(|error| {
                 let registers = ima.as_ref().map(|list| registers_of(&quote, list, before.as_ref()));
                 let registers = registers.unwrap_or_default();
                 let of_list =
                     |alg, pcr: u8| registers.iter().find(|bank| bank.alg() == alg)?.value(pcr.into());
-                guess::find(&quote, told, of_list, guesses).ok_or(error)
+                guess::find(&quote, told, of_list, guesses)
+                    .ok_or_else(|| not_quoted(error, &quote, told, ima.as_ref()))
             })?,
         };
         let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
@@ -284,6 +296,23 @@ impl<'a> AuthenticEvidence<'a> {
         let records = self.userspace.iter().flat_map(move |log| log.extends(pcr));
         firmware.map(Extend::Firmware).chain(records.map(Extend::Userspace))
     }
+}
+
+/// Why the values that the logs lead to are not the quoted ones, as far as it is known.
+fn not_quoted(
+    error: pcrs::Error,
+    quote: &AuthenticQuote<'_>,
+    told: Logs<'_, '_, '_>,
+    list: Option<&ImaLog<'_>>,
+) -> Error {
+    let is_told = |pcr: u8| told.tells_of(pcr) || list.is_some_and(|list| list.is_in(pcr.into()));
+    let quoted: BTreeSet<u8> = quote.selection().iter().map(|(_, pcr)| pcr).collect();
+    let pcrs: Vec<u8> = quoted.into_iter().filter(|pcr| !is_told(*pcr)).collect();
+    if pcrs.is_empty() { error.into() } else { Error::PcrsUntold { error, pcrs } }
+}
+
+fn listed(pcrs: &[u8]) -> String {
+    pcrs.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The checkpoint that the list goes on from, if it is not a whole one.

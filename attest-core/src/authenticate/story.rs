@@ -28,6 +28,12 @@ impl Logs<'_, '_, '_> {
         self.userspace.is_some_and(|log| log.extends(pcr).next().is_some())
     }
 
+    /// Whether any of them has an extend of this PCR.
+    pub(super) fn tells_of(&self, pcr: u8) -> bool {
+        self.firmware.is_some_and(|replay| !replay.positions(pcr.into()).is_empty())
+            || self.is_in_userspace(pcr)
+    }
+
     /// The value of a PCR before the first extend.
     pub(super) fn reset_value(&self, alg: HashAlg, pcr: u8) -> Digest {
         reset_value(alg, pcr.into(), self.firmware.and_then(|replay| replay.log().startup_locality()))

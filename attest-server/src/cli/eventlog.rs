@@ -51,7 +51,10 @@ fn findings(log: &EventLog<'_>) -> Vec<tcg_log::Finding> {
 
 fn malformed(error: tcg_log::Error) -> Failure {
     let offset = u64::try_from(error.offset).unwrap_or(u64::MAX);
-    Failure::malformed(error.code(), error.kind).at_offset(offset).at_event(error.event.into())
+    // A wrong file shows in its first bytes; what it holds would be told as lengths that nobody meant.
+    let hint = if error.event == 0 { "; an event log does not begin so" } else { "" };
+    let detail = format!("{}{hint}", error.kind);
+    Failure::malformed(error.code(), detail).at_offset(offset).at_event(error.event.into())
 }
 
 #[derive(Serialize)]

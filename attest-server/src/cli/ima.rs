@@ -46,7 +46,10 @@ impl Ima {
 
 fn malformed(error: ima_log::Error) -> Failure {
     let offset = u64::try_from(error.offset).unwrap_or(u64::MAX);
-    Failure::malformed(error.code(), error.kind).at_offset(offset).at_event(error.entry.into())
+    // A wrong file shows in its first bytes; what it holds would be told as lengths that nobody meant.
+    let hint = if error.entry == 0 { "; an IMA list does not begin so" } else { "" };
+    let detail = format!("{}{hint}", error.kind);
+    Failure::malformed(error.code(), detail).at_offset(offset).at_event(error.entry.into())
 }
 
 /// Bank to value.

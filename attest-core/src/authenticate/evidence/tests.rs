@@ -33,9 +33,63 @@ fn values_come_with_the_quote_or_from_its_logs() {
     let alone = authenticate(Evidence { pcrs: given(), ..Evidence::default() }).unwrap();
     assert!(alone.iter().all(|outcome| *outcome == Outcome::NoEvents));
     // One log of two does not lead to all of them.
-    for (event_log, ima) in [(log, None), (None, ima)] {
+    for (event_log, ima, silent) in [(log, None, &[10][..]), (None, ima, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14])]
+    {
         let error = authenticate(Evidence { event_log, ima, ..Evidence::default() }).unwrap_err();
         assert_eq!(error.code(), "pcr_digest_mismatch");
+        let Error::PcrsUntold { pcrs, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(pcrs, silent);
+        assert!(
+            error.to_string().contains(&format!("; of PCR {} there is no log", listed(silent))),
+            "{error}"
+        );
+    }
+}
+
+/// One known good boot.
+struct Known(crate::evidence::PcrValues);
+
+impl Guesses for Known {
+    fn boots(&self) -> usize {
+        1
+    }
+
+    fn value(&self, _: usize, alg: HashAlg, pcr: u8) -> Option<Digest> {
+        self.0.get(alg, pcr)
+    }
+
+    fn rows(&self, _: u8) -> usize {
+        0
+    }
+
+    fn row(&self, _: usize, _: HashAlg, _: u8) -> Option<Vec<Digest>> {
+        None
+    }
+}
+
+/// GRUB leaves an empty log on some machines: a good boot's values may be the quoted ones, and no log explains them.
+#[test]
+fn without_any_log_a_good_boots_values_are_tried() {
+    let quote = |event_log| Evidence {
+        attest: fixture!("boots/sb-grub/quote-ecc.attest"),
+        signature: fixture!("boots/sb-grub/quote-ecc.sig"),
+        event_log,
+        ..Evidence::default()
+    };
+    let key = AttestationKey::vouched(fixture!("boots/sb-grub/ak-ecc.pub"), &Limits::DEFAULT).unwrap();
+    let guessed = |event_log, known: &[u8]| {
+        let nonce = Nonce::given(&nonce_of(fixture!("boots/sb-grub/nonce.hex"))).unwrap();
+        let bundle = Bundle::parse(quote(event_log), &Limits::DEFAULT).unwrap();
+        let (challenge, known) = (Challenge::offline(nonce), Known(pcrs_of(known)));
+        let now = Timestamp::from_unix(1_800_000_000);
+        AuthenticEvidence::authenticate_guessing(bundle, None, &key, challenge, now, &known)
+            .map(|evidence| evidence.outcomes().iter().map(|(_, _, outcome)| *outcome).collect::<Vec<_>>())
+    };
+    for event_log in [None, Some(&[][..])] {
+        let outcomes = guessed(event_log, fixture!("boots/sb-grub/pcrs.json")).unwrap();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::NoEvents), "{outcomes:?}");
+        let another = guessed(event_log, fixture!("boots/sb-cmdline/pcrs.json"));
+        assert_eq!(another, Err(Error::PcrsMissing));
     }
 }
 

@@ -32,8 +32,8 @@ pub use signed::{Claims, Meta, SignedCorim};
 pub use values::{FinalPcr, Measured, NotJudged, Reference, ReferenceValues};
 
 /// Whether these bytes are CBOR rather than the text of a golden document: no such text begins with a byte above 0x7f, but for a byte
-/// order mark, and every CoRIM does.
+/// order mark (of UTF-16 FE or FF, which no CBOR begins with), and every CoRIM does.
 #[must_use]
 pub fn is_cbor(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|first| *first >= 0x80) && !bytes.starts_with(&[0xef, 0xbb, 0xbf])
+    bytes.first().is_some_and(|first| (0x80..0xfe).contains(first)) && !bytes.starts_with(&[0xef, 0xbb, 0xbf])
 }
