@@ -12,10 +12,14 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use attest_core::authenticate::ima::prefix_of_pcr_10;
+use attest_core::evidence::Collection;
+use attest_core::evidence::cbor::{Key, Value, encode};
+use attest_core::evidence::collection::{IMA_LIST, QUOTE};
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::tcg_event;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::{Digest, HashAlg, Limits};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 const MIB: usize = 1 << 20;
 const SHA256: HashAlg = HashAlg::Sha256;
@@ -23,13 +27,15 @@ const SHA256: HashAlg = HashAlg::Sha256;
 /// What is measured, by name.
 type Case = (&'static str, fn() -> Vec<u8>, fn(&[u8]));
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 8] = [
     ("event log of real events", || made(None), event_log),
     ("event log of smallest events", || made(Some(&|_| vec![0; 16])), event_log),
     ("event log of variables", || made(Some(&variable)), event_log),
     ("IMA list of files", || ima(b"ima-ng", &file), ima_list),
     ("IMA list of shortest entries", || ima(b"x", &|_| Vec::new()), ima_list),
     ("IMA list of shortest files", || ima(b"ima-ng", &|_| vec![0; 8]), ima_list),
+    ("collection in CBOR", || collected(false), collection),
+    ("collection in JSON", || collected(true), collection),
 ];
 
 fn main() {
@@ -74,6 +80,24 @@ fn event_log(bytes: &[u8]) {
 fn ima_list(bytes: &[u8]) {
     let list = ImaLog::parse(bytes, &Limits::DEFAULT).expect("a list");
     black_box(prefix_of_pcr_10(&list, SHA256, &Digest::zero(SHA256)));
+}
+
+fn collection(bytes: &[u8]) {
+    black_box(Collection::parse(bytes, &Limits::DEFAULT).expect("a collection").evidence());
+}
+
+/// A quote and a list of 100,000 files in one wrapper, which takes any bytes for them.
+fn collected(in_json: bool) -> Vec<u8> {
+    let messages = [("q", QUOTE, vec![0, 1, 0, 0]), ("i", IMA_LIST, ima(b"ima-ng", &file))];
+    if in_json {
+        let records = messages.map(|(label, kind, content)| {
+            format!(r#""{label}":["{kind}","{}"]"#, URL_SAFE_NO_PAD.encode(content))
+        });
+        return format!("{{{}}}", records.join(",")).into_bytes();
+    }
+    let record = |kind, content| Value::Array(vec![Value::Text(kind), Value::Bytes(content)]);
+    let records = messages.iter().map(|(label, kind, content)| (Key::Text(label), record(*kind, content)));
+    encode(&Value::Map(records.collect()))
 }
 
 /// A log of 1 MiB, or of as many events as may be: those of a real boot again and again, or made ones.

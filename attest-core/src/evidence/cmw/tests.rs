@@ -214,6 +214,37 @@ fn a47_wrappers_in_wrappers_and_messages_are_bounded() {
     assert_eq!(taken(packed(limits.wrapped_messages + 1).as_bytes()), too_many);
 }
 
+/// Longer than what is decoded at a time, and at each of its edges.
+#[test]
+fn a46_base64url_has_one_spelling_at_any_length() {
+    for len in [0, 1, 2, 3, 4, 3_071, 3_072, 3_073, 3_074, 6_144, 10_000] {
+        let content: Vec<u8> = (0..len).map(|at: u32| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect();
+        let text = base64url(&content);
+        let json = |text: &str| format!(r#"["k/x","{text}"]"#);
+        assert_eq!(taken(json(&text).as_bytes()), Ok(vec![one("", "k/x", &content)]), "{len}");
+        let malformed = Err(Error::Base64Malformed { label: String::new() });
+        assert_eq!(taken(json(&format!("{text}=")).as_bytes()), malformed, "{len}");
+        for at in [0, 4_094, 4_095, 4_096, 4_097, text.len().saturating_sub(1)] {
+            if at < text.len() {
+                let mut wrong = text.clone().into_bytes();
+                wrong[at] = b'+';
+                assert_eq!(
+                    taken(json(&String::from_utf8(wrong).unwrap()).as_bytes()),
+                    malformed,
+                    "{len} {at}"
+                );
+            }
+        }
+        if len % 3 != 0 {
+            // Bits behind the last byte.
+            let mut spare = text.into_bytes();
+            let last = spare.last_mut().unwrap();
+            *last = if *last == b'z' { b'0' } else { *last + 1 };
+            assert_eq!(taken(json(&String::from_utf8(spare).unwrap()).as_bytes()), malformed, "{len}");
+        }
+    }
+}
+
 #[test]
 fn errors_are_told_with_their_labels() {
     let error = Error::Malformed { label: "a/\u{1b}[2J".to_owned(), detail: "is none" };

@@ -66,10 +66,17 @@ struct Pass<'a, 'l> {
     hashes: Vec<(&'a [u8], Digest)>,
 }
 
-/// What the separators that firmware writes extend, in every bank there is: it depends on nothing that was sent.
-static MARKERS: LazyLock<Vec<Digest>> = LazyLock::new(|| {
+/// What the separators that firmware writes extend, in every bank there is, and the bytes that they begin with: nearly every other digest
+/// begins otherwise. It depends on nothing that was sent.
+static MARKERS: LazyLock<(Vec<Digest>, [bool; 256])> = LazyLock::new(|| {
     let data = [SEPARATORS[0], SEPARATORS[1], ERROR_SEPARATOR];
-    HashAlg::ALL.into_iter().flat_map(|alg| data.map(|data| alg.hash(&[data]))).collect()
+    let all: Vec<Digest> =
+        HashAlg::ALL.into_iter().flat_map(|alg| data.map(|data| alg.hash(&[data]))).collect();
+    let begins = |byte: usize| {
+        all.iter().any(|digest| digest.as_bytes().first().map(|b| usize::from(*b)) == Some(byte))
+    };
+    let begins = core::array::from_fn(begins);
+    (all, begins)
 });
 
 /// Whether what a separator extends is extended by nothing else there. Settings (PCR 1) and what vendors like (PCR 6) may be such bytes:
@@ -87,12 +94,12 @@ pub(super) fn extends_a_separator(event: &Event<'_>) -> bool {
 }
 
 fn is_marker(event: &Event<'_>) -> bool {
-    // Nearly every digest of a log differs in its first byte from all of them.
-    let is = |alg: HashAlg, digest: &[u8]| {
-        let begins = |marker: &&Digest| marker.as_bytes().first() == digest.first();
-        MARKERS.iter().filter(begins).any(|marker| marker.alg() == alg && marker.as_bytes() == digest)
-    };
-    event.digests().any(|(alg, digest)| is(alg, digest))
+    let (markers, begins) = &*MARKERS;
+    let may_be =
+        |digest: &[u8]| digest.first().and_then(|byte| begins.get(usize::from(*byte))) == Some(&true);
+    let is =
+        |alg, digest: &[u8]| markers.iter().any(|marker| marker.alg() == alg && marker.as_bytes() == digest);
+    event.digests().any(|(alg, digest)| may_be(digest) && is(alg, digest))
 }
 
 impl<'a> Pass<'a, '_> {
@@ -224,12 +231,10 @@ impl<'a> Pass<'a, '_> {
                     self.report(event, FindingKind::VariableAfterSeparator);
                 }
                 let Some(key) = variable_key(event.data) else { return };
-                if self.variables.contains(key) {
-                    self.report(event, FindingKind::DuplicateVariable);
-                } else if self.variables.len() < VARIABLES_KEPT {
-                    self.variables.insert(key);
-                } else {
+                if self.variables.len() >= VARIABLES_KEPT {
                     self.report(event, FindingKind::TooMany { code: "duplicate_variable" });
+                } else if !self.variables.insert(key) {
+                    self.report(event, FindingKind::DuplicateVariable);
                 }
             }
             _ => {}

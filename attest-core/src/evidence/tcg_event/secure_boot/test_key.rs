@@ -7,18 +7,38 @@ use crate::evidence::tcg_event::der::Certificate;
 const MARK: &[u8] = b"DO NOT ";
 const ENDS: [&[u8]; 3] = [b"TRUST", b"SHIP", b"USE"];
 
-/// SHA-256 of the SubjectPublicKeyInfo of "DO NOT TRUST - AMI Test PK", serial number 55fbef878123008447170bb3cd873af4, whose private
-/// half was leaked (CERT/CC VU#455367): it counts in whatever certificate it stands.
-const LEAKED: [u8; 32] = [
-    0xb7, 0x2c, 0x23, 0x08, 0xeb, 0x61, 0x29, 0x30, 0x89, 0x00, 0xbd, 0x53, 0x99, 0x5f, 0xdb, 0x60, 0x25,
-    0xaa, 0x72, 0xc3, 0x0e, 0x43, 0xf3, 0x52, 0x72, 0x54, 0xb3, 0xec, 0x87, 0xc2, 0x36, 0xdb,
-];
-/// The same of "SnakeOil": PK, KEK and db of OVMF_VARS.snakeoil. The package ovmf of Debian and Ubuntu holds the private half, for
-/// virtual machines that try things out.
-const LAB: [u8; 32] = [
-    0xfc, 0xc9, 0x7d, 0xa0, 0x97, 0xd0, 0x23, 0x97, 0x0a, 0xd0, 0x00, 0xea, 0xc5, 0x54, 0x62, 0xc7, 0x7c,
-    0xd7, 0x0f, 0xa8, 0x88, 0xd3, 0xbc, 0xbe, 0x1d, 0x0a, 0x42, 0x78, 0x00, 0xda, 0x83, 0xc4,
-];
+/// A published key, by its SubjectPublicKeyInfo.
+struct Known {
+    /// Its last bytes, modulus and exponent: what ends otherwise need not be hashed.
+    end: [u8; 16],
+    sha256: [u8; 32],
+}
+
+/// "DO NOT TRUST - AMI Test PK", serial number 55fbef878123008447170bb3cd873af4, whose private half was leaked (CERT/CC VU#455367): it counts
+/// in whatever certificate it stands.
+const LEAKED: Known = Known {
+    end: *b"\x33\x04\x3e\xa1\xc6\x7f\x96\x0d\xeb\x63\x59\x02\x03\x01\x00\x01",
+    sha256: [
+        0xb7, 0x2c, 0x23, 0x08, 0xeb, 0x61, 0x29, 0x30, 0x89, 0x00, 0xbd, 0x53, 0x99, 0x5f, 0xdb, 0x60, 0x25,
+        0xaa, 0x72, 0xc3, 0x0e, 0x43, 0xf3, 0x52, 0x72, 0x54, 0xb3, 0xec, 0x87, 0xc2, 0x36, 0xdb,
+    ],
+};
+/// "SnakeOil": PK, KEK and db of OVMF_VARS.snakeoil. The package ovmf of Debian and Ubuntu holds the private half, for virtual machines that try
+/// things out.
+const LAB: Known = Known {
+    end: *b"\x85\xfc\x7f\x80\xf3\x0f\x25\x50\x96\x62\x05\x02\x03\x01\x00\x01",
+    sha256: [
+        0xfc, 0xc9, 0x7d, 0xa0, 0x97, 0xd0, 0x23, 0x97, 0x0a, 0xd0, 0x00, 0xea, 0xc5, 0x54, 0x62, 0xc7, 0x7c,
+        0xd7, 0x0f, 0xa8, 0x88, 0xd3, 0xbc, 0xbe, 0x1d, 0x0a, 0x42, 0x78, 0x00, 0xda, 0x83, 0xc4,
+    ],
+};
+
+impl Known {
+    fn is(&self, public_key_info: &[u8]) -> bool {
+        public_key_info.ends_with(&self.end)
+            && HashAlg::Sha256.hash(&[public_key_info]).as_bytes() == self.sha256
+    }
+}
 
 /// What kind of key for tests a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,11 +55,10 @@ pub fn test_key(certificate: &[u8]) -> Option<TestKey> {
     let Some(parts) = Certificate::parse(certificate) else {
         return is_marked(certificate).then_some(TestKey::Field);
     };
-    let key = HashAlg::Sha256.hash(&[parts.public_key_info]);
-    if key.as_bytes() == LEAKED || is_marked(parts.subject) || is_marked(parts.issuer) {
+    if LEAKED.is(parts.public_key_info) || is_marked(parts.subject) || is_marked(parts.issuer) {
         Some(TestKey::Field)
     } else {
-        (key.as_bytes() == LAB).then_some(TestKey::Lab)
+        LAB.is(parts.public_key_info).then_some(TestKey::Lab)
     }
 }
 

@@ -197,6 +197,8 @@ fn a51_separators_and_variables_without_end_are_refused_and_not_hashed() {
     let made = |nth| Made::new(7, EventType::EFI_VARIABLE_DRIVER_CONFIG, &variable(nth));
     let many = findings(&log(&(0..513).map(made).collect::<Vec<_>>()));
     assert_eq!(many[0], ("too_many_findings", Some(513), Some(7)));
-    let twice = findings(&log(&(0..512).chain([511]).map(made).collect::<Vec<_>>()));
-    assert_eq!(twice[0], ("duplicate_variable", Some(513), Some(7)));
+    let twice = findings(&log(&(0..511).chain([510]).map(made).collect::<Vec<_>>()));
+    assert_eq!(twice[0], ("duplicate_variable", Some(512), Some(7)));
+    let unasked = findings(&log(&(0..512).chain([511]).map(made).collect::<Vec<_>>()));
+    assert_eq!(unasked[0], ("too_many_findings", Some(513), Some(7)), "nobody looked, and it refuses");
 }
