@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use attest_core::release::ObjectId;
 use attest_proto::release::v1 as proto;
+use attest_proto::v1::releases_client::ReleasesClient;
 use proto::audit_log_client::AuditLogClient;
 use proto::release_authority_client::ReleaseAuthorityClient;
 use tokio::runtime::Runtime;
@@ -87,6 +88,14 @@ impl Remote {
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
         self.runtime.block_on(ask(mailbox)).map(Response::into_inner)
+    }
+
+    /// Asks a verifier about releases.
+    pub(crate) fn releases<T>(
+        &self,
+        ask: impl AsyncFnOnce(ReleasesClient<Channel>) -> Result<Response<T>, Status>,
+    ) -> Result<T, Status> {
+        self.runtime.block_on(ask(ReleasesClient::new(self.channel.clone()))).map(Response::into_inner)
     }
 
     /// The newest checkpoint that enough witnesses signed.

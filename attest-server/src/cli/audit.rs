@@ -1,7 +1,7 @@
 //! `attest audit`.
 
 mod go_on;
-mod verify;
+pub(super) mod verify;
 
 use std::path::PathBuf;
 

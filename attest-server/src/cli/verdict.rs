@@ -30,6 +30,12 @@ pub(super) fn print(verdict: &Verdict, out: &mut Output) {
         (None, None) => format!("{} golden values", verdict.golden.source),
     };
     out.line(format!("{boot}, {runtime}, by {}", printable(&golden)));
+    if let Some(governed) = &verdict.golden.governed {
+        let tier = verdict.golden.tier.as_deref().unwrap_or("unknown");
+        let (version, index) = (printable(&governed.version), governed.log_index);
+        out.line(format!("{version}, tier {tier}, index {index} of the log of {}", governed.authority));
+        hanging(out, "passed ", 7, &governed.gates.join(" "));
+    }
     for token in &verdict.tokens {
         let profile = token.profile.unwrap_or("no profile");
         let status = part(&printable(&token.name), token.verdict.status, out);

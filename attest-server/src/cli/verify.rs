@@ -1,5 +1,7 @@
 //! `attest verify`.
 
+mod released;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -7,12 +9,13 @@ use attest_core::appraise::{Context, Policy, Verdict};
 use attest_core::authenticate::{AuthenticEvidence, AuthenticToken, TokenKey};
 use attest_core::reference::corim::{self, Class, Corim, Environment, SignedCorim};
 use attest_core::reference::overlay::{self, DeviceIds, Overlay};
-use attest_core::reference::{self, Golden, ReferenceSet};
+use attest_core::reference::{self, Golden, GoldenSource, ReferenceSet};
 use attest_core::result::{Ear, ResultContext, VerifierId};
 use attest_core::{HashAlg, Limits};
 use clap::Args;
 use serde::Serialize;
 
+use self::released::{ReleaseFlags, Released};
 use super::evidence::{EvidenceFlags, Files, check_nonce};
 use super::input::read_file;
 use super::token::Sent;
@@ -21,7 +24,7 @@ use super::{Exit, Failure, Output, verdict};
 use crate::clock;
 use crate::signer::FileSigner;
 
-/// Judge a device's evidence by a golden document, offline.
+/// Judge a device's evidence by a golden document or by releases, offline.
 #[derive(Args, Debug)]
 pub(super) struct Verify {
     #[command(flatten)]
@@ -44,8 +47,10 @@ pub(super) struct Verify {
     #[arg(long, value_name = "NAME")]
     family: String,
     /// The golden document: text or CoRIM
-    #[arg(long, value_name = "FILE")]
-    golden: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "releases")]
+    golden: Option<PathBuf>,
+    #[command(flatten)]
+    releases: ReleaseFlags,
     /// The device's own digests, signed, as `attest golden overlay` makes them
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
@@ -81,11 +86,10 @@ impl Verify {
         };
         check_nonce(self.evidence.nonce.as_deref())?;
         let signer = self.signing_key.as_deref().map(open_key).transpose()?;
-        let golden = match &self.golden_key {
-            None => read_golden(&self.golden, &limits)?,
-            Some(key) => read_signed(&self.golden, key, &self.family, &limits)?,
+        let by = match &self.golden {
+            Some(golden) => By::Golden(Box::new(self.golden(golden, &limits)?)),
+            None => By::Releases(Box::new(self.releases.read(&self.family, &limits, out)?)),
         };
-        let references = ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))?;
         let (policy, policy_sha256) = self.policy.as_deref().map(read_policy).transpose()?.unzip();
         let policy = policy.unwrap_or_default();
         let context = Context { family: self.family.clone(), ..Context::default() };
@@ -94,21 +98,39 @@ impl Verify {
             let detail = "an overlay is for the device whose key signed a quote, and there is none";
             return Err(Failure::usage("overlay_without_quote", detail));
         }
-        let judged = match (&opened, &files) {
-            (Err(refused), _) => Err(refused.clone()),
-            (Ok(_), Some(files)) => {
-                judge(files, &sent, overlay.as_deref(), &policy, &references, &context, &limits)
+        let judged = match (&opened, &files, &by) {
+            (Err(refused), ..) => Err(refused.clone()),
+            (Ok(_), Some(files), by) => {
+                judge(files, &sent, overlay.as_deref(), &policy, by, &context, &limits)
             }
-            (Ok(_), None) => sent
+            (Ok(_), None, By::Golden(references)) => sent
                 .alone(self.evidence.nonce.as_deref(), &limits)
-                .map(|tokens| policy.appraise_tokens(&tokens, &references, &context)),
+                .map(|tokens| policy.appraise_tokens(&tokens, references, &context)),
+            (Ok(_), None, By::Releases(_)) => {
+                let detail = "releases are found by what a quote proves, and there is none";
+                return Err(Failure::usage("releases_without_quote", detail));
+            }
         };
-        let verdict = judged.unwrap_or_else(|(code, detail)| {
-            policy.refuse(code, &detail, references.source().clone(), &context)
-        });
+        let verdict =
+            judged.unwrap_or_else(|(code, detail)| policy.refuse(code, &detail, by.source(), &context));
         let ear = signer.map(|signer| sign(&verdict, policy_sha256, &signer)).transpose()?;
         show(&verdict, ear.as_deref(), out);
         Ok(if verdict.is_affirming() { Exit::Good } else { Exit::Refused })
+    }
+}
+
+/// What a device is judged by.
+enum By {
+    Golden(Box<ReferenceSet>),
+    Releases(Box<Released>),
+}
+
+impl By {
+    fn source(&self) -> GoldenSource {
+        match self {
+            Self::Golden(references) => references.source().clone(),
+            Self::Releases(released) => released.by().source(),
+        }
     }
 }
 
@@ -160,6 +182,14 @@ impl Tokens<'_> {
 }
 
 impl Verify {
+    fn golden(&self, path: &Path, limits: &Limits) -> Result<ReferenceSet, Failure> {
+        let golden = match &self.golden_key {
+            None => read_golden(path, limits)?,
+            Some(key) => read_signed(path, key, &self.family, limits)?,
+        };
+        ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))
+    }
+
     fn read_tokens(&self, limits: &Limits) -> Result<Vec<Sent>, Failure> {
         if self.token.len() != self.token_key.len() {
             let detail = "give one --token-key for each --token, in the same order";
@@ -175,13 +205,28 @@ fn judge(
     sent: &Tokens<'_>,
     overlay: Option<&str>,
     policy: &Policy,
-    references: &ReferenceSet,
+    by: &By,
     context: &Context,
     limits: &Limits,
 ) -> Result<Verdict, NotProven> {
-    let evidence = files.authenticate_guessing(limits, references);
+    let evidence = match by {
+        By::Golden(references) => files.authenticate_guessing(limits, &**references),
+        By::Releases(released) => files.authenticate_guessing(limits, released.by().guesses()),
+    };
     let evidence = evidence.map_err(|error| (error.code(), error.detail()))?;
     let tokens = sent.beside(&evidence, limits)?;
+    let references = match by {
+        By::Golden(references) => references,
+        By::Releases(released) => {
+            let overlaying = |references: &ReferenceSet| {
+                let overlaid = overlay.map(|_| overlaid(references, overlay, &evidence, limits)).transpose();
+                overlaid
+                    .map(|own| own.map(Cow::into_owned))
+                    .map_err(|error| (error.code(), error.to_string()))
+            };
+            return Ok(policy.appraise_released(&evidence, &tokens, &released.by(), &overlaying, context));
+        }
+    };
     Ok(match overlaid(references, overlay, &evidence, limits) {
         Ok(references) => policy.appraise_with_tokens(&evidence, &tokens, &references, context),
         Err(error) => policy.refuse_overlay(error.code(), &error.to_string(), &evidence, references, context),

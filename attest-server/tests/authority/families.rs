@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use attest_core::release::ObjectId;
 use attest_core::release::family::FamilyChange;
 use attest_proto::release::v1::ChangeFamilyRequest;
 use serde_json::Value;
@@ -71,15 +72,19 @@ async fn a57_a_family_changes_by_its_managers_and_within_the_policy() {
 }
 
 /// Somebody's desk.
-struct Desk {
+pub(crate) struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
     fn new(w: &Watched) -> Self {
+        Self::at(w.site.pin, &format!("http://{}", w.server.grpc()))
+    }
+
+    pub(crate) fn at(pin: ObjectId, server: &str) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let text = format!("authority = \"{}\"\nserver = \"http://{}\"\n", w.site.pin, w.server.grpc());
+        let text = format!("authority = \"{pin}\"\nserver = \"{server}\"\n");
         std::fs::write(folder.path().join("release.toml"), text).unwrap();
         for who in ["bob", "carol", NEWCOMER] {
             let key = folder.path().join(who);
@@ -90,7 +95,7 @@ impl Desk {
         Self { folder }
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 
@@ -104,19 +109,19 @@ impl Desk {
         (output.status.code().unwrap(), told)
     }
 
-    fn done(&self, words: &str) -> Value {
+    pub(crate) fn done(&self, words: &str) -> Value {
         let (code, told) = self.run(words);
         assert_eq!(code, 0, "{words}: {told}");
         told
     }
 
-    fn refused(&self, words: &str, because: &str) {
+    pub(crate) fn refused(&self, words: &str, because: &str) {
         let (code, told) = self.run(words);
         assert!(code != 0 && told.to_string().contains(because), "{words}: {code} {told}");
     }
 }
 
-fn has_ssh_keygen() -> bool {
+pub(crate) fn has_ssh_keygen() -> bool {
     let there = Command::new("ssh-keygen").arg("-?").output().is_ok();
     if !there {
         eprintln!("SKIPPED: no ssh-keygen");

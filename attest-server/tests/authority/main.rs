@@ -15,5 +15,6 @@ mod roles;
 mod site;
 mod statements;
 mod told;
+mod unlogged;
 mod watched;
 mod witnesses;

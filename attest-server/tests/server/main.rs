@@ -7,6 +7,7 @@ mod incremental;
 mod lease;
 mod limits;
 mod monitor;
+mod offline;
 mod organisation;
 mod overlays;
 mod releases;

@@ -270,7 +270,12 @@ impl Organisation {
         self.policy.to_string()
     }
 
-    /// How many leaves there are.
+    /// The leaves.
+    pub(crate) fn entries(&self) -> &[Vec<u8>] {
+        &self.entries
+    }
+
+    /// How many there are.
     pub(crate) fn leaves(&self) -> u64 {
         u64::try_from(self.entries.len()).unwrap()
     }

@@ -27,7 +27,7 @@ use crate::organisation::{Organisation, REVIEW, now};
 use crate::soft_tpm::SoftTpm;
 
 /// Golden values of the captured boot, or of one with another boot loader.
-fn golden(is_own: bool) -> Golden {
+pub(crate) fn golden(is_own: bool) -> Golden {
     let log = EventLog::parse(EVENT_LOG, &Limits::DEFAULT).unwrap();
     let evidence = golden::Evidence::Quoted;
     let boot = learn::Boot { name: "good", log: &log, userspace: None, evidence, files: None };
@@ -42,10 +42,10 @@ fn golden(is_own: bool) -> Golden {
 }
 
 /// An organisation with a log, a server that pins it, and an enrolled device that boots well.
-struct Fleet {
-    organisation: Organisation,
-    log: PathBuf,
-    server: Server,
+pub(crate) struct Fleet {
+    pub(crate) organisation: Organisation,
+    pub(crate) log: PathBuf,
+    pub(crate) server: Server,
     clients: Clients,
     tpm: SoftTpm,
     device: String,
@@ -65,7 +65,7 @@ fn by_releases(config: &mut Config, authority: String, folder: Option<&Path>, ur
 }
 
 impl Fleet {
-    async fn new(prepare: impl FnOnce(&mut Organisation)) -> Self {
+    pub(crate) async fn new(prepare: impl FnOnce(&mut Organisation)) -> Self {
         Self::with(0, prepare, |_| {}).await
     }
 
@@ -102,7 +102,7 @@ impl Fleet {
         self.clients.attest(&self.device, &self.tpm).await.unwrap()
     }
 
-    async fn verdict(&mut self) -> v1::Verdict {
+    pub(crate) async fn verdict(&mut self) -> v1::Verdict {
         self.attest().await.verdict.unwrap()
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Verify {
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unread {
+pub(in crate::cli) enum Unread {
     #[error(transparent)]
     Source(#[from] Unfollowed),
     #[error(transparent)]
@@ -52,7 +52,7 @@ pub(super) enum Unread {
 }
 
 impl Unread {
-    pub(super) fn failure(self) -> Failure {
+    pub(in crate::cli) fn failure(self) -> Failure {
         match &self {
             Self::Source(_) => Failure::usage("log_unreadable", self),
             Self::Tile(error) => Failure::malformed(error.code(), &self),
@@ -62,25 +62,26 @@ impl Unread {
 }
 
 /// Where the log is read from, for a program that does nothing beside.
-pub(super) struct Reader {
+pub(in crate::cli) struct Reader {
     source: Source,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Reader {
     /// Reads from there.
-    pub(super) fn new(source: Source) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(source: Source) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::fault("runtime", error))?;
         Ok(Self { source, runtime })
     }
 
-    pub(super) fn checkpoint(&self) -> Result<Vec<u8>, Unread> {
+    pub(in crate::cli) fn checkpoint(&self) -> Result<Vec<u8>, Unread> {
         Ok(self.runtime.block_on(self.source.checkpoint())?.ok_or(Unfollowed::CheckpointMissing)?)
     }
 
-    fn object(&self, id: ObjectId) -> Result<Option<Vec<u8>>, Unread> {
-        Ok(self.runtime.block_on(self.source.object(id, LIMITS.release_object_bytes))?)
+    /// The object of this id, of at most so many bytes, if it is there.
+    pub(in crate::cli) fn object(&self, id: ObjectId, most: usize) -> Result<Option<Vec<u8>>, Unread> {
+        Ok(self.runtime.block_on(self.source.object(id, most))?)
     }
 }
 
@@ -119,7 +120,7 @@ impl Verify {
 }
 
 /// The leaves that the checkpoint says there are. Whether anybody signed it is asked once they were replayed: the policy says who must have.
-pub(super) fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+pub(in crate::cli) fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let said =
         Checkpoint::unverified(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
     let size = said.head().size;
@@ -135,12 +136,17 @@ pub(super) fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Fail
 }
 
 /// What a replay asks for. What is not served is told by the replay, in its place.
-pub(super) fn objects(reader: &Reader, entries: &[Vec<u8>]) -> Result<BTreeMap<ObjectId, Vec<u8>>, Failure> {
+pub(in crate::cli) fn objects(
+    reader: &Reader,
+    entries: &[Vec<u8>],
+) -> Result<BTreeMap<ObjectId, Vec<u8>>, Failure> {
     let mut objects = BTreeMap::new();
     for entry in entries {
         let Ok(Leaf { event, .. }) = object::read::<Leaf>(entry, LIMITS) else { continue };
         while let Some(id) = view::missing(&event, &objects, LIMITS) {
-            let Some(bytes) = reader.object(id).map_err(Unread::failure)? else { break };
+            let Some(bytes) = reader.object(id, LIMITS.release_object_bytes).map_err(Unread::failure)? else {
+                break;
+            };
             objects.insert(id, bytes);
         }
     }

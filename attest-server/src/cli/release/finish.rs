@@ -1,5 +1,6 @@
 //! `attest release publish`, `verify` and `export`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use attest_core::release::bundle::Bundle;
@@ -8,7 +9,7 @@ use attest_core::release::evaluate::{self, Failure as Gate, Gate as Name, Releas
 use attest_core::release::object;
 use attest_core::release::request::Request;
 use attest_core::release::statement::{Approval, Described, Text};
-use attest_core::release::view::Mark;
+use attest_core::release::view::{self, Mark};
 use attest_core::release::{ObjectId, ssh};
 use clap::Args;
 use serde_json::json;
@@ -173,6 +174,7 @@ impl Export {
             put(&format!("provenance-{number}.dsse.json"), &envelope.0)?;
         }
         self.log(&known)?;
+        self.objects(&mut known)?;
         let people = self.approvals(&known, id, &bundle)?;
         put("README.md", guide(&known, id, &people).as_bytes())?;
         if out.wants_json() {
@@ -191,6 +193,40 @@ impl Export {
             write(&folder.join(format!("{index:08}.cbor")), &bytes(leaf)?)?;
         }
         Ok(())
+    }
+
+    /// What a replay of the leaves wants, and the releases of the family: by them `attest verify --releases` judges a device without a network.
+    fn objects(&self, known: &mut Known) -> Result<(), Failure> {
+        let id = known.find(&self.id)?;
+        let family = known.request(id)?.family;
+        let mut wanted: BTreeMap<ObjectId, Vec<u8>> = BTreeMap::new();
+        for leaf in &known.leaves {
+            while let Some(id) = view::missing(&leaf.event, &wanted, &known.limits) {
+                let bytes = known
+                    .objects
+                    .get(&id)
+                    .ok_or_else(|| Failure::malformed("object_missing", format!("{id} is not at hand")))?;
+                wanted.insert(id, bytes.clone());
+            }
+        }
+        let mut others: Vec<ObjectId> = known.view.reviews().map(|(_, review)| review).collect();
+        let published: Vec<(ObjectId, ObjectId)> =
+            known.view.published().map(|(request, _, bundle)| (request, bundle)).collect();
+        for (request, bundle) in published {
+            others.push(request);
+            // Other families' releases say nothing of this one.
+            if known.request(request).is_ok_and(|request| request.family == family) {
+                others.push(bundle);
+            }
+        }
+        for id in others {
+            if let Some(bytes) = known.object(id)? {
+                wanted.insert(id, bytes.to_vec());
+            }
+        }
+        let folder = self.out.join("object");
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::usage("file_unwritable", error))?;
+        wanted.iter().try_for_each(|(id, bytes)| write(&folder.join(hex::encode(id.as_bytes())), bytes))
     }
 
     /// Each approval as `ssh-keygen -Y verify` takes it: the text, the signature, and whose keys count.
@@ -246,6 +282,7 @@ fn guide(known: &Known, id: ObjectId, people: &[String]) -> String {
         ));
     }
     text.push_str("```\n\n`checkpoint` is a C2SP signed note over the tree of `leaves` (RFC 6962 hashes): any tlog client reads it.\n\n");
+    text.push_str("`object` has what the leaves name. `attest verify --releases . --policy-pin AUTHORITY` judges a device's evidence by this folder alone.\n\n");
     text.push_str("| control | evidence here |\n|---|---|\n");
     for (control, evidence) in CONTROLS {
         text.push_str(&format!("| {control} | {evidence} |\n"));

@@ -4,6 +4,7 @@ mod answer;
 mod approve;
 mod artifact;
 mod control;
+mod deliver;
 mod family;
 mod finish;
 mod home;
@@ -89,6 +90,8 @@ enum Command {
     Object(recovery::Object),
     /// Take a request or its release back, or suspend a key
     Revoke(review::Revoke),
+    /// Bring a revocation to verifiers: it counts there at once, whether the log has it or not
+    Deliver(deliver::Deliver),
     /// What somebody's leaving touches, and the policy without them
     Offboard(people::Offboard),
     /// What the change of a key or a vendor touches, and what stops counting
@@ -122,6 +125,7 @@ impl Release {
             Command::Family(command) => command.run(&desk, out),
             Command::Object(command) => command.run(&desk, out),
             Command::Revoke(command) => command.run(&desk, out),
+            Command::Deliver(command) => command.run(&desk, out),
             Command::Offboard(command) => command.run(&desk, out),
             Command::Rotate(command) => command.run(&desk, out),
             Command::WhoCanSignNow => people::who_can_sign_now(&desk, out),

@@ -2,6 +2,7 @@
 
 use attest_core::release::ObjectId;
 use attest_proto::release::v1 as proto;
+use attest_proto::v1::HoldRevocationRequest;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -32,13 +33,7 @@ impl Remote {
             return Err(Failure::usage("certificate_incomplete", detail));
         }
         let own = home.certificate.as_deref().zip(home.certificate_key.as_deref());
-        let remote = remote::Remote::connect(&Names { url, ca: home.ca.as_deref(), own });
-        remote.map(Self).map_err(|error| match &error {
-            Error::File(..) => Failure::usage("file_unreadable", error),
-            Error::Runtime(_) => Failure::fault("runtime", error),
-            Error::Secret(_) => Failure::usage("certificate_key_unusable", error),
-            Error::Unusable { .. } => Failure::usage("server_unusable", error),
-        })
+        connect(&Names { url, ca: home.ca.as_deref(), own }).map(Self)
     }
 
     /// The newest checkpoint that enough witnesses signed.
@@ -128,6 +123,31 @@ impl Remote {
         let request = proto::PublishRequest { request_id: request.as_bytes().to_vec(), bundle };
         recorded(self.0.mailbox(async |mut mailbox| mailbox.publish(request).await))
     }
+}
+
+/// A connection to a verifier, for its administrators.
+pub(super) struct Verifier(remote::Remote);
+
+impl Verifier {
+    pub(super) fn connect(names: &Names<'_>) -> Result<Self, Failure> {
+        connect(names).map(Self)
+    }
+
+    /// It counts there when this returns.
+    pub(super) fn hold(&self, revocation: Vec<u8>) -> Result<(), Failure> {
+        let request = HoldRevocationRequest { revocation };
+        let answer = self.0.releases(async |mut releases| releases.hold_revocation(request).await);
+        answer.map(|_| ()).map_err(refused)
+    }
+}
+
+fn connect(names: &Names<'_>) -> Result<remote::Remote, Failure> {
+    remote::Remote::connect(names).map_err(|error| match &error {
+        Error::File(..) => Failure::usage("file_unreadable", error),
+        Error::Runtime(_) => Failure::fault("runtime", error),
+        Error::Secret(_) => Failure::usage("certificate_key_unusable", error),
+        Error::Unusable { .. } => Failure::usage("server_unusable", error),
+    })
 }
 
 fn recorded(answer: Result<proto::Recorded, Status>) -> Result<Recorded, Failure> {

@@ -1,13 +1,14 @@
 //! `attest release review` and `attest release revoke`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use attest_core::release::object::Object as _;
 use attest_core::release::statement::{Described, ReviewStatement, Revocation, Revoked, Text};
-use attest_core::release::{Name, Words};
+use attest_core::release::{Name, ObjectId, Words};
 use clap::Args;
 use serde_json::json;
 
+use super::home::Home;
 use super::people::keys_of;
 use super::words::Change;
 use super::{Desk, answer, bytes, name, sign, words, write};
@@ -80,15 +81,21 @@ pub(super) struct Revoke {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Write the statements there as well, to be brought to verifiers directly
+    /// Write the statements there as well, to be brought to verifiers by `attest release deliver`
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// The log cannot be had, or is not to be waited for: ask nobody, and write to --out alone. The id is given in full
+    #[arg(long, requires = "out", conflicts_with = "suspend")]
+    unlogged: bool,
 }
 
 const SUSPENSION: u64 = 14 * 86_400;
 
 impl Revoke {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        if self.unlogged {
+            return self.write_alone(desk, out);
+        }
         let home = desk.home()?;
         let mut known = desk.known()?;
         let by = home.who(desk.by.as_ref())?;
@@ -118,21 +125,7 @@ impl Revoke {
         let key = home.signing_key(desk.key.as_deref())?;
         let mut indices = Vec::new();
         for (id, revokes) in what {
-            let mut revocation = Revocation {
-                format: Revocation::FORMAT.to_owned(),
-                authority: known.view.authority(),
-                revokes,
-                reason: self.reason.clone(),
-                by: by.clone(),
-                signature: String::new(),
-            };
-            let text = Text::revocation(&revocation);
-            revocation.signature = sign::sign::<Revocation>(&key, &text)?;
-            let encoded = bytes(&revocation)?;
-            if let Some(folder) = &self.out {
-                std::fs::create_dir_all(folder).map_err(|error| Failure::usage("file_unwritable", error))?;
-                write(&folder.join(format!("{}.cbor", super::short(&id))), &encoded)?;
-            }
+            let encoded = self.signed(id, revokes, &home, &by, &key)?;
             indices.push(known.remote.revoke(encoded)?.index);
         }
         if out.wants_json() {
@@ -141,6 +134,52 @@ impl Revoke {
             let done = out.paint(Style::Bad, "revoked");
             out.line(format!("{done} at index {indices:?} of the log"));
         }
+        Ok(Exit::Good)
+    }
+
+    /// A revocation, signed, and written where it is to be.
+    fn signed(
+        &self,
+        id: ObjectId,
+        revokes: Revoked,
+        home: &Home,
+        by: &Name,
+        key: &Path,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut revocation = Revocation {
+            format: Revocation::FORMAT.to_owned(),
+            authority: home.authority,
+            revokes,
+            reason: self.reason.clone(),
+            by: by.clone(),
+            signature: String::new(),
+        };
+        revocation.signature = sign::sign::<Revocation>(key, &Text::revocation(&revocation))?;
+        let encoded = bytes(&revocation)?;
+        if let Some(folder) = &self.out {
+            std::fs::create_dir_all(folder).map_err(|error| Failure::usage("file_unwritable", error))?;
+            write(&folder.join(format!("{}.cbor", super::short(&id))), &encoded)?;
+        }
+        Ok(encoded)
+    }
+
+    /// Without the log: of what is revoked only the id is known.
+    fn write_alone(&self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let home = desk.home()?;
+        let by = home.who(desk.by.as_ref())?;
+        let in_full = |text: &str| {
+            let id = ObjectId::from_text(&format!("sha256:{}", text.trim_start_matches("sha256:")));
+            id.ok_or_else(|| Failure::usage("usage", "--unlogged: the id is given in full, 64 digits"))
+        };
+        let (id, revokes) = match (&self.id, &self.control) {
+            (Some(text), _) => (in_full(text)?, Revoked::Request(in_full(text)?)),
+            (None, Some(text)) => (in_full(text)?, Revoked::Control(in_full(text)?)),
+            (None, None) => return Err(Failure::usage("usage", "what is revoked?")),
+        };
+        answer::confirm(&format!("Take {id} back, {by}?"), self.yes)?;
+        self.signed(id, revokes, &home, &by, &home.signing_key(desk.key.as_deref())?)?;
+        let line = "signed, and not in the log: bring it to verifiers with `attest release deliver`, and to the log when it can be had";
+        super::policy::answer(out, json!({ "revokes": id, "by": by, "logged": false }), line.to_owned());
         Ok(Exit::Good)
     }
 }

@@ -1,0 +1,40 @@
+//! A revocation that no log is asked about: written by its revoker alone, to be brought to verifiers.
+
+use attest_core::Limits;
+use attest_core::release::ObjectId;
+use attest_core::release::object;
+use attest_core::release::ssh::{PublicKey, Signature};
+use attest_core::release::statement::{Revocation, Revoked, Text, verify};
+
+use crate::families::{Desk, has_ssh_keygen};
+use crate::organisation::line_of;
+use crate::site::Site;
+
+#[test]
+fn a_revocation_is_written_without_the_log() {
+    if !has_ssh_keygen() {
+        return;
+    }
+    let site = Site::new(1, 1);
+    // Nobody answers there.
+    let desk = Desk::at(site.pin, "http://127.0.0.1:1");
+    let id = ObjectId::of(b"a request");
+    let words = "--reason Lost --as bob --key bob --yes --unlogged";
+    desk.refused(&format!("revoke {id} {words}"), "--out");
+    desk.refused(&format!("revoke 1f3a {words} --out taken"), "64 digits");
+    desk.refused(
+        &format!("revoke {id} --reason Lost --as bob --key bob --yes --out taken"),
+        "server_unusable",
+    );
+    assert!(!desk.path("taken").exists());
+    for (flag, revokes) in [("", Revoked::Request(id)), ("--control ", Revoked::Control(id))] {
+        let told = desk.done(&format!("revoke {flag}{id} {words} --out taken"));
+        assert_eq!((&told["logged"], &told["revokes"]), (&false.into(), &id.to_string().into()));
+        let file = std::fs::read_dir(desk.path("taken")).unwrap().next().unwrap().unwrap().path();
+        let said: Revocation = object::read(&std::fs::read(file).unwrap(), &Limits::DEFAULT).unwrap();
+        assert_eq!((said.authority, &said.revokes, said.by.as_str()), (site.pin, &revokes, "bob"));
+        let (key, _) = PublicKey::parse_line(&line_of("bob"), &Limits::DEFAULT).unwrap();
+        assert!(Signature::parse(&said.signature, &Limits::DEFAULT).is_ok());
+        verify(&said, &key, &Text::revocation(&said), &Limits::DEFAULT).unwrap();
+    }
+}
