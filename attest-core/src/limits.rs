@@ -57,7 +57,8 @@ pub struct Limits {
     pub compared: usize,
     /// Releases that share a boot's rarest register value and are asked whether they have the others, too: some ns each.
     pub shared_releases: usize,
-    /// Releases whose values all fit that a boot is judged by in turn, until one explains it.
+    /// Releases whose values all fit that a boot is judged by in turn, until one explains it. Each costs a look at the whole IMA list;
+    /// where there are more, the verdict says so (`releases_not_tried`).
     pub judged_releases: usize,
     /// Pairs of golden slot and event that one exact alignment looks at. 300 GRUB commands against 300 are 90,000; beyond it digests
     /// that occur once are the anchors, in linear time.

@@ -176,6 +176,8 @@ names! {
         ReleaseViewStale = "release_view_stale",
         /// The release counted once; the detail says why it does not now.
         ReleaseWithdrawn = "release_withdrawn",
+        /// More releases lead to the PCR values than were tried.
+        ReleasesNotTried = "releases_not_tried",
         /// The log's events do not replay to the quoted PCR.
         ReplayMismatch = "replay_mismatch",
         /// The TPM was reset or restarted while an earlier verdict still counts.

@@ -5,13 +5,13 @@ mod weakness;
 use super::finding::{Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
 use super::verdict::{Status, TrustVector, Verdict};
-use crate::Timestamp;
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Guesses, NoGuesses};
 use crate::reference::{GoldenSource, ReferenceSet};
 use crate::release::choice::{Choice, Offer};
 use crate::release::evaluate::{Now, Standing};
 use crate::release::policy::{Capability, Freshness};
 use crate::release::view::LogView;
+use crate::{Limits, Timestamp};
 
 /// How long a verdict counts about a device that verifies what it boots and does not measure it, in seconds: what it runs may change
 /// without any trace.
@@ -59,7 +59,8 @@ impl Releases<'_> {
 
 impl Policy {
     /// Judges authentic evidence by the release that the device booted: of those whose golden values the proven PCR values lead to, the best
-    /// one that explains the boot. Where none does, by the newest of the best tier, and the reasons are told against that.
+    /// one that explains the boot, the files and the tokens. Where none does, by the best one that explains boot and files; else by the best
+    /// of those with these PCR values, or the newest of the best tier, and the reasons are told against that.
     #[must_use]
     pub fn appraise_released(
         &self,
@@ -70,16 +71,25 @@ impl Policy {
         context: &Context,
     ) -> Verdict {
         let judged = |offer| self.by_offer(evidence, tokens, offer, by, overlaying, context);
-        let mut first = None;
-        for offer in by.choice.explaining(evidence, by.view, by.now) {
+        let (mut booted, mut first) = (None, None);
+        let (offers, has_more) = by.choice.explaining(evidence, by.view, by.now);
+        for offer in offers {
             let verdict = judged(offer);
-            if is_explained(&verdict) {
+            if !is_explained(&verdict) {
+                first.get_or_insert(verdict);
+            } else if refuses_token(&verdict) {
+                // Two releases may boot the same and have other software behind a token.
+                booted.get_or_insert(verdict);
+            } else {
                 return verdict;
             }
-            first.get_or_insert(verdict);
+        }
+        let mut nearest = booted.or(first);
+        if let Some(verdict) = nearest.as_mut().filter(|_| has_more) {
+            not_tried(&mut verdict.reasons);
         }
         let best = || by.choice.best(by.view, by.now).map(judged);
-        first.or_else(best).unwrap_or_else(|| {
+        nearest.or_else(best).unwrap_or_else(|| {
             let explain = "no release of this family counts: nothing says what a good device boots";
             let reason = Reason::new(Code::ReleaseMissing, Severity::Refuse, Part::Evidence, explain);
             self.refuse_golden(reason, evidence, None, context)
@@ -140,6 +150,22 @@ fn is_explained(verdict: &Verdict) -> bool {
         is_about_values && reason.severity == Severity::Refuse
     };
     !verdict.reasons.iter().any(refuses)
+}
+
+/// Whether a token is not what this release says, or not there.
+fn refuses_token(verdict: &Verdict) -> bool {
+    let refuses = |reason: &Reason| reason.part == Part::Token && reason.severity == Severity::Refuse;
+    verdict.reasons.iter().any(refuses)
+}
+
+/// More releases lead to these PCR values than a boot is judged by, and none of those explains it: that no other one does was not seen.
+fn not_tried(reasons: &mut Vec<Reason>) {
+    let explain = format!(
+        "more than {} releases lead to these PCR values: only the best of them were tried, and an older one may explain what this one does not",
+        Limits::DEFAULT.judged_releases
+    );
+    let at = reasons.iter().position(|reason| reason.part != Part::Evidence).unwrap_or(reasons.len());
+    reasons.insert(at, Reason::new(Code::ReleasesNotTried, Severity::Warn, Part::Evidence, explain));
 }
 
 /// What a release does to a verdict, whatever was measured.

@@ -100,13 +100,19 @@ impl Choice {
         &self.offers
     }
 
-    /// Those whose values a boot has, the best first, and those that do not count now last. As many as are worth judging by.
+    /// Those whose values a boot has, the best first, and those that do not count now last. As many as are worth judging by, and whether
+    /// there are more.
     #[must_use]
-    pub fn explaining(&self, evidence: &AuthenticEvidence<'_>, view: &LogView, now: Now) -> Vec<&Offer> {
-        let found = self.candidates.find(evidence).filter_map(|at| self.offers.get(at));
-        let mut found: Vec<&Offer> = found.take(Limits::DEFAULT.judged_releases).collect();
-        found.sort_by_key(|offer| offer.not_now(view, now).is_some());
-        found
+    pub fn explaining(
+        &self,
+        evidence: &AuthenticEvidence<'_>,
+        view: &LogView,
+        now: Now,
+    ) -> (Vec<&Offer>, bool) {
+        let mut found = self.candidates.find(evidence).filter_map(|at| self.offers.get(at));
+        let mut first: Vec<&Offer> = found.by_ref().take(Limits::DEFAULT.judged_releases).collect();
+        first.sort_by_key(|offer| offer.not_now(view, now).is_some());
+        (first, found.next().is_some())
     }
 
     /// The one that a boot is held against that none of them explains.
