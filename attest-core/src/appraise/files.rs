@@ -49,6 +49,8 @@ struct State<'e> {
     keys: BTreeMap<KeyId, SignerKey>,
     /// Files are measured more than once, and a signature is dear.
     checked: BTreeMap<(Digest, &'e [u8]), Result<(), file_signature::Error>>,
+    /// How many of them are not what they say.
+    invalid: usize,
     required: BTreeSet<u32>,
     by_path: Vec<u32>,
 }
@@ -76,6 +78,7 @@ impl Files<'_> {
         let mut state = State {
             keys: self.keys(ima, &judged),
             checked: BTreeMap::new(),
+            invalid: 0,
             required: judged.required_found.iter().copied().collect(),
             by_path,
         };

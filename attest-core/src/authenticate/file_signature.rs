@@ -43,8 +43,8 @@ pub enum Error {
         /// Its identifier.
         keyid: KeyId,
     },
-    /// More different signatures than are checked for one list.
-    #[error("more signatures than are checked for one list")]
+    /// So many signatures of the list did not hold that no more are checked.
+    #[error("not checked: too many signatures of this list did not hold")]
     TooMany,
 }
 

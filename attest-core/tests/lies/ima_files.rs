@@ -343,26 +343,40 @@ fn a40_a_second_kernels_list_is_tolerated_by_name_and_of_this_boot() {
 }
 
 #[test]
-fn a51_different_signatures_are_bounded_and_equal_ones_are_checked_once() {
+fn a51_signatures_that_do_not_hold_are_bounded_and_others_are_not() {
     let genuine = |n: u32| signed(&format!("/opt/{n}"), SIGNED, fixture!("rsa2048-sha256.sig"));
     let mut golden = golden_with(vec![rsa()]);
     golden.ima.as_mut().unwrap().paths = vec![path("/junk/*", PathEffect::AccountsByPathAlone)];
     let mut device = good();
-    for n in 0..20_000_u32 {
+    let unknown = |n: u32| {
+        let mut signature = fixture!("rsa2048-other-sha256.sig").to_vec();
+        signature.splice(9..13, n.to_le_bytes());
+        signed("/junk/x", SIGNED, &signature)
+    };
+    // An honest host with more signed files than were once checked, and with as many by keys that are not golden.
+    for n in 0..20_001_u32 {
+        device.ima(unknown(n));
         device.ima(signed("/junk/x", SIGNED, &n.to_le_bytes()));
-        // Equal ones count once.
-        if n < 1_000 {
-            device.ima(genuine(n));
+    }
+    device.ima(genuine(0));
+    affirmed(&judge(&device, &golden));
+    // Signatures in a golden key's name that it never made.
+    let forged = |n: u32| signed("/opt/x", &n.to_le_bytes(), fixture!("rsa2048-sha256.sig"));
+    let most = u32::try_from(Limits::DEFAULT.ima_invalid_signatures).unwrap();
+    let told = |forgeries: u32, times: u32| {
+        let mut liar = good();
+        for n in 0..forgeries * times {
+            liar.ima(forged(n / times));
         }
-    }
-    let verdict = judge(&device, &golden);
-    affirmed(&verdict);
-    let mut liar = good();
-    for n in 0..=20_000_u32 {
-        liar.ima(signed("/junk/x", SIGNED, &n.to_le_bytes()));
-    }
-    liar.ima(genuine(0));
-    let verdict = judge(&liar, &golden);
-    refused_only(&verdict, Code::FileSignature);
-    assert_eq!(find(&verdict, Code::FileSignature)[0].detail_code, Some("signatures_too_many"));
+        liar.ima(genuine(0));
+        let verdict = judge(&liar, &golden);
+        refused_only(&verdict, Code::FileSignature);
+        find(&verdict, Code::FileSignature).iter().filter_map(|r| r.detail_code).next_back()
+    };
+    assert_eq!(
+        told(most - 1, 2),
+        Some("signature_invalid"),
+        "the genuine one counts; equal ones are checked once"
+    );
+    assert_eq!(told(most, 1), Some("signatures_too_many"));
 }

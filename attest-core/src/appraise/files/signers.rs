@@ -62,28 +62,33 @@ impl Files<'_> {
         if let Some(known) = state.checked.get(&(*digest, field)) {
             return Some(*known);
         }
-        if state.checked.len() >= Limits::DEFAULT.ima_signatures {
-            return Some(Err(file_signature::Error::TooMany));
-        }
-        let checked = self.check(field, told, &state.keys);
-        state.checked.insert((*digest, field), checked);
-        Some(checked)
+        Some(self.check(field, told, digest, state))
     }
 
-    fn check(
+    /// A check by a golden key is dear: it is made once, and no more once too many have failed. What no golden key signed costs nothing.
+    fn check<'e>(
         &self,
-        field: &[u8],
+        field: &'e [u8],
         told: &FileDigest<'_>,
-        keys: &BTreeMap<KeyId, SignerKey>,
+        digest: &Digest,
+        state: &mut State<'e>,
     ) -> Result<(), file_signature::Error> {
         let signature = FileSignature::parse(field)?;
         let keyid = KeyId(signature.keyid);
-        match keys.get(&keyid) {
-            Some(key) => key.verify(&signature, told),
-            None if self.index.signers().iter().any(|signer| signer.keyid == keyid) => {
-                Err(file_signature::Error::SignerNotMeasured { keyid })
-            }
-            None => Err(file_signature::Error::SignerUnknown { keyid }),
+        let Some(key) = state.keys.get(&keyid) else {
+            let is_golden = self.index.signers().iter().any(|signer| signer.keyid == keyid);
+            return Err(if is_golden {
+                file_signature::Error::SignerNotMeasured { keyid }
+            } else {
+                file_signature::Error::SignerUnknown { keyid }
+            });
+        };
+        if state.invalid >= Limits::DEFAULT.ima_invalid_signatures {
+            return Err(file_signature::Error::TooMany);
         }
+        let checked = key.verify(&signature, told);
+        state.invalid = state.invalid.saturating_add(usize::from(checked.is_err()));
+        state.checked.insert((*digest, field), checked);
+        checked
     }
 }
