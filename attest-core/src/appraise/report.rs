@@ -56,12 +56,17 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         let mut rows = Builder::new(&mut rows_left);
         let (mut listed, mut more) = (0_usize, 0_usize);
         for (at, (edit, position)) in edits.iter().zip(positions).enumerate() {
+            // An event that is the golden one has the golden name.
+            if let Edit::Same(slot, _) = edit {
+                rows.push(self.row(edit, bank, &slot.component, None));
+                continue;
+            }
+            if listed == Limits::DEFAULT.findings {
+                more = more.saturating_add(1);
+                continue;
+            }
+            listed = listed.saturating_add(1);
             let place = match edit {
-                // An event that is the golden one has the golden name.
-                Edit::Same(slot, _) => {
-                    rows.push(self.row(edit, bank, &slot.component, None));
-                    continue;
-                }
                 Edit::Extra(event)
                     if missing.iter().any(|s| sequence::slot_matches(s, *event, &judged.by)) =>
                 {
@@ -73,11 +78,6 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
                 _ if last_golden.is_none_or(|last| at > last) => Place::Tail,
                 _ => Place::Within,
             };
-            if listed == Limits::DEFAULT.findings {
-                more = more.saturating_add(1);
-                continue;
-            }
-            listed = listed.saturating_add(1);
             let index = self.report(*edit, position, place, &against, judged);
             let name = edit.event().map(|event| self.name(event)).unwrap_or_default();
             rows.push(self.row(edit, bank, &name, index));

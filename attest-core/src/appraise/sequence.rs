@@ -44,14 +44,17 @@ impl Basis {
     /// How the event departs from the slot's rule with values, in words; `None` where it does not, or there is no such rule.
     pub(super) fn departure(&self, slot: &Slot, event: Extend<'_, '_>) -> Option<String> {
         let rule = slot.rule.as_ref()?.values()?;
-        let read = match event {
-            Extend::Firmware(event) => self.read.get(&event.index),
-            Extend::Userspace(_) => None,
-        };
-        match read {
+        match self.value(event) {
             Some(Ok(value)) => rule.terms.accept(value).err().map(|departure| departure.to_string()),
             Some(Err(unread)) => Some(unread.words().to_owned()),
             None => Some(Unread::Kind.words().to_owned()),
+        }
+    }
+
+    fn value(&self, event: Extend<'_, '_>) -> Option<&Result<Whole, Unread>> {
+        match event {
+            Extend::Firmware(event) => self.read.get(&event.index),
+            Extend::Userspace(_) => None,
         }
     }
 
@@ -64,7 +67,10 @@ impl Basis {
 /// Whether the event is what the slot says: the golden digest in every bank that judges, or what the slot's rule allows. No bank: no match.
 pub(super) fn slot_matches(slot: &Slot, event: Extend<'_, '_>, by: &Basis) -> bool {
     match &slot.rule {
-        Some(Rule::Values(_)) => !by.banks.is_empty() && by.departure(slot, event).is_none(),
+        Some(Rule::Values(rule)) => {
+            let value = by.value(event).and_then(|value| value.as_ref().ok());
+            !by.banks.is_empty() && value.is_some_and(|value| rule.terms.accepts(value))
+        }
         Some(Rule::ExitBootServicesRepeat | Rule::PerDevice) | None => by.has_digest(slot, event),
     }
 }
@@ -135,11 +141,13 @@ pub(super) fn matches(sequence: &Sequence, events: &[Extend<'_, '_>], by: &Basis
     fixed && matches_in_any_order(free_slots, free_events, by)
 }
 
+/// Slots that a digest decides are used first: a rule's slot may account for what only it can.
 fn matches_in_any_order(slots: &[Slot], events: &[Extend<'_, '_>], by: &Basis) -> bool {
     let mut unused: Vec<&Slot> = slots.iter().collect();
+    unused.sort_by_key(|slot| matches!(slot.rule, Some(Rule::Values(_))));
     events.iter().all(|event| {
         let at = unused.iter().position(|slot| slot_matches(slot, *event, by));
-        at.map(|at| unused.swap_remove(at)).is_some()
+        at.map(|at| unused.remove(at)).is_some()
     })
 }
 

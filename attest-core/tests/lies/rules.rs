@@ -4,9 +4,10 @@
 use attest_core::Limits;
 use attest_core::appraise::{Cause, Code, Status};
 use attest_core::reference::golden::{Golden, Order, RuleKind};
+use attest_core::reference::learn::Choices;
 
 use super::device::{Event, GPT, NO_ACTION, VARIABLE_AUTHORITY, VARIABLE_BOOT, VARIABLE_CONFIG, hash};
-use super::judge::judge;
+use super::judge::{judge, learned_by};
 use super::rule_values::{
     ALL, SHA256_LIST, Values, X509_LIST, certificates, gpt, list, option, passes, refuses, refuses_device,
     revoked, ruled, same_subject, with,
@@ -296,6 +297,41 @@ fn rules_and_free_order() {
     assert_eq!(judge(&booted(&log), &golden).boot.status, Status::Affirming);
     log[order + 1] = log[order].clone();
     assert_eq!(judge(&booted(&log), &golden).boot.status, Status::Contraindicated);
+}
+
+/// A digest decides before a rule does: a second entry that only the rule allows finds the rule's slot.
+#[test]
+fn a_slot_with_a_rule_is_kept_for_what_only_it_can_account_for() {
+    let mut golden = ruled(&ALL);
+    let first = golden.sequences.iter_mut().find(|s| s.pcr == 1).unwrap();
+    first.order = Order::FreeBeforeSeparator;
+    let at = first.slots.iter().position(|slot| slot.component == "boot.entry").unwrap();
+    let mut exact = first.slots[at].clone();
+    exact.rule = None;
+    first.slots.insert(at + 1, exact);
+    let mut log = Values::default().log();
+    let other = with(|v| v.entry = option(0xd2, "\\EFI\\debian\\shimx64.efi", b"")).log();
+    let at = log.iter().zip(&other).position(|(own, other)| own.digests != other.digests).unwrap();
+    log.insert(at + 1, other[at].clone());
+    assert_eq!(judge(&booted(&log), &golden).boot.status, Status::Affirming);
+    log[at] = other[at].clone();
+    assert_eq!(judge(&booted(&log), &golden).boot.status, Status::Contraindicated);
+}
+
+/// A draft that asks for nothing could not be read again.
+#[test]
+fn a_rule_of_which_nothing_is_listed_is_told_when_it_is_learned() {
+    let told = |boots: &[Values], rule| {
+        let boots: Vec<_> = boots.iter().map(Values::boot).collect();
+        let choices = Choices { rules: vec![rule], ..Choices::default() };
+        learned_by(&boots.iter().collect::<Vec<_>>(), false, &choices).unwrap_err().code()
+    };
+    let none = "learn_rule_fits_nothing";
+    assert_eq!(told(&[with(|v| v.dbx = Vec::new())], RuleKind::DbxAtLeast), none);
+    let nothing_shared = [with(|v| v.dbx = revoked(&[1])), with(|v| v.dbx = revoked(&[2]))];
+    assert_eq!(told(&nothing_shared, RuleKind::DbxAtLeast), none);
+    assert_eq!(told(&[with(|v| v.order = Vec::new())], RuleKind::BootOrder), none);
+    assert_eq!(told(&[with(|v| v.gpt = gpt(0xd1, &[]))], RuleKind::PartitionTable), none);
 }
 
 fn refused_document(edit: impl FnOnce(String) -> String) -> &'static str {

@@ -41,7 +41,8 @@ impl<'c> Rules<'c> {
                 }
             }
             let before = rules.len();
-            for terms in terms(*kind, &found) {
+            // Where nothing is listed, nothing is asked for, and no document says so.
+            for terms in terms(*kind, &found).into_iter().filter(|terms| !terms.values().is_empty()) {
                 let name = unique(&rules, kind.name());
                 rules.push(Arc::new(ValueRule { name, terms }));
             }
@@ -65,7 +66,7 @@ impl<'c> Rules<'c> {
         candidates.peek()?;
         let Extend::Firmware(event) = event else { return None };
         let value = Whole::read(event, banks).ok()?;
-        candidates.find(|rule| rule.terms.accept(&value).is_ok()).map(|rule| Rule::Values(Arc::clone(rule)))
+        candidates.find(|rule| rule.terms.accepts(&value)).map(|rule| Rule::Values(Arc::clone(rule)))
     }
 }
 

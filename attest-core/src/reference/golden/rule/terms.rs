@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::RuleKind;
 use crate::evidence::tcg_event::{
-    Database, Guid, PartitionUse, SbatLevel, SecurityVersion, Signature, Whole,
+    Database, Guid, PartitionUse, SbatLevel, SecurityVersion, Signature, Signatures, Whole,
 };
 
 /// Signatures with what a person should read beside them.
@@ -83,61 +83,102 @@ impl Terms {
     }
 
     /// Whether the value is one that the rule allows.
+    #[must_use]
+    pub fn accepts(&self, value: &Whole) -> bool {
+        match (self, value) {
+            (Self::BootEntry { name, option }, Whole::BootEntry { name: got_name, option: got }) => {
+                name == got_name && option == got
+            }
+            (Self::BootOrder { numbers, named }, Whole::BootOrder { order, named: got_named }) => {
+                named == got_named && *numbers == order.iter().copied().collect()
+            }
+            (Self::AtMost(database, listed), Whole::Signatures(got_database, got)) => {
+                // An empty PK is setup mode, an empty db nothing that could have verified the boot.
+                database == got_database
+                    && !got.all.is_empty()
+                    && got.versions.is_empty()
+                    && got.all.iter().all(|signature| listed.contains_key(signature))
+            }
+            (Self::DbxAtLeast(listed, versions), Whole::Signatures(Database::Dbx, got)) => {
+                listed.keys().all(|signature| got.all.contains(signature))
+                    && versions.iter().all(|version| !is_older(got, version))
+            }
+            (Self::PartitionTable(partitions), Whole::PartitionTable(got)) => partitions == got,
+            (Self::SbatAtLeast(level), Whole::SbatLevel(got)) => {
+                got.date >= level.date && level.generations.iter().all(|least| !is_behind(got, least))
+            }
+            _ => false,
+        }
+    }
+
+    /// How the value departs from the rule, for people: [`Terms::accepts`] decides, and this only explains.
     ///
     /// # Errors
     /// [`Departure`]: what is missing, or there although it is not listed.
     pub fn accept(&self, value: &Whole) -> Result<(), Departure> {
+        if self.accepts(value) { Ok(()) } else { Err(self.departure(value)) }
+    }
+
+    fn departure(&self, value: &Whole) -> Departure {
+        let (missing, unlisted) = self.departures(value);
+        match (missing.is_empty(), unlisted.is_empty()) {
+            (false, _) => Departure::Missing(missing),
+            (true, false) => Departure::Unlisted(unlisted),
+            (true, true) => Departure::Other(self.other_departure(value).to_owned()),
+        }
+    }
+
+    /// What the value lacks, and what it has that is not listed.
+    fn departures(&self, value: &Whole) -> (Vec<String>, Vec<String>) {
         match (self, value) {
-            (Self::BootEntry { name, option }, Whole::BootEntry { name: got_name, option: got }) => {
-                if name == got_name && option == got {
-                    return Ok(());
-                }
-                Err(Departure::Other("more differs than the disk that the option's partition is on".into()))
-            }
-            (Self::BootOrder { numbers, named }, Whole::BootOrder { order, named: got_named }) => {
+            (Self::BootOrder { numbers, named }, Whole::BootOrder { order, named: got_named })
+                if named == got_named =>
+            {
                 let got: BTreeSet<u16> = order.iter().copied().collect();
                 let text = |number: &u16| format!("Boot{number:04X}");
-                if named != got_named {
-                    return Err(Departure::Other("the firmware measures the variable in another way".into()));
-                }
-                missing(numbers.difference(&got).map(text))?;
-                unlisted(got.difference(numbers).map(text))
+                (numbers.difference(&got).map(text).collect(), got.difference(numbers).map(text).collect())
             }
             (Self::AtMost(database, listed), Whole::Signatures(got_database, got))
                 if database == got_database =>
             {
-                // An empty PK is setup mode, an empty db nothing that could have verified the boot.
-                if got.is_empty() {
-                    return Err(Departure::Other("it is empty".into()));
-                }
                 let versions = got.versions.keys().map(|application| format!("svn:{application}"));
                 let signatures = got.all.iter().filter(|s| !listed.contains_key(s)).map(ToString::to_string);
-                unlisted(signatures.chain(versions))
+                (Vec::new(), signatures.chain(versions).collect())
             }
             (Self::DbxAtLeast(listed, versions), Whole::Signatures(Database::Dbx, got)) => {
                 let signatures = listed.iter().filter(|(s, _)| !got.all.contains(s)).map(written);
-                let older = |(application, version): &(&Guid, &SecurityVersion)| {
-                    got.versions.get(application).is_none_or(|got| got < version)
-                };
-                missing(signatures.chain(versions.iter().filter(older).map(version_text)))
+                let older = versions.iter().filter(|version| is_older(got, *version)).map(version_text);
+                (signatures.chain(older).collect(), Vec::new())
             }
             (Self::PartitionTable(partitions), Whole::PartitionTable(got)) => {
-                if partitions == got {
-                    return Ok(());
-                }
-                missing(partitions.iter().filter(|p| !got.contains(p)).map(ToString::to_string))?;
-                unlisted(got.iter().filter(|p| !partitions.contains(p)).map(ToString::to_string))?;
-                Err(Departure::Other("its partitions stand in another order or number".into()))
+                let missing = partitions.iter().filter(|p| !got.contains(p)).map(ToString::to_string);
+                let unlisted = got.iter().filter(|p| !partitions.contains(p)).map(ToString::to_string);
+                (missing.collect(), unlisted.collect())
             }
             (Self::SbatAtLeast(level), Whole::SbatLevel(got)) => {
-                let older = |(component, generation): &(&String, &u32)| {
-                    got.generations.get(*component).is_none_or(|got| got < generation)
-                };
-                let older = level.generations.iter().filter(older).map(|(c, g)| format!("{c},{g}"));
+                let older = level.generations.iter().filter(|least| is_behind(got, *least));
+                let older = older.map(|(component, generation)| format!("{component},{generation}"));
                 let date = (got.date < level.date).then(|| format!("sbat,…,{}", level.date));
-                missing(older.chain(date))
+                (older.chain(date).collect(), Vec::new())
             }
-            _ => Err(Departure::Other("it is another kind of value than the rule's".into())),
+            _ => (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// A departure that no list shows.
+    fn other_departure(&self, value: &Whole) -> &'static str {
+        match (self, value) {
+            (Self::BootEntry { .. }, Whole::BootEntry { .. }) => {
+                "more differs than the disk that the option's partition is on"
+            }
+            (Self::BootOrder { .. }, Whole::BootOrder { .. }) => {
+                "the firmware measures the variable in another way"
+            }
+            (Self::AtMost(database, _), Whole::Signatures(got, _)) if database == got => "it is empty",
+            (Self::PartitionTable(_), Whole::PartitionTable(_)) => {
+                "its partitions stand in another order or number"
+            }
+            _ => "it is another kind of value than the rule's",
         }
     }
 
@@ -256,12 +297,12 @@ fn listed<'v>(values: impl Iterator<Item = &'v String>) -> Result<Listed, String
     Ok(listed)
 }
 
-fn missing(names: impl Iterator<Item = String>) -> Result<(), Departure> {
-    let names: Vec<String> = names.collect();
-    if names.is_empty() { Ok(()) } else { Err(Departure::Missing(names)) }
+/// Whether the application's lowest allowed version is missing, or lower than this.
+fn is_older(got: &Signatures, (application, version): (&Guid, &SecurityVersion)) -> bool {
+    got.versions.get(application).is_none_or(|got| got < version)
 }
 
-fn unlisted(names: impl Iterator<Item = String>) -> Result<(), Departure> {
-    let names: Vec<String> = names.collect();
-    if names.is_empty() { Ok(()) } else { Err(Departure::Unlisted(names)) }
+/// Whether the component's generation is missing, or lower than this.
+fn is_behind(got: &SbatLevel, (component, generation): (&String, &u32)) -> bool {
+    got.generations.get(component).is_none_or(|got| got < generation)
 }
