@@ -17,7 +17,7 @@ pub(super) struct Inspected {
 /// PCRs that the firmware must end with a separator (TCG PC Client Platform Firmware Profile, EV_SEPARATOR).
 const FIRMWARE_PCRS: u32 = 8;
 /// MRTD and the four runtime registers (UEFI 2.10, 38.4.1).
-const CCEL_REGISTERS: u32 = 5;
+pub(super) const CCEL_REGISTERS: u32 = 5;
 const STARTUP_LOCALITY: &[u8] = b"StartupLocality\0";
 /// What a separator's data may be, and the value whose digest says that measuring failed.
 const SEPARATORS: [&[u8]; 2] = [&[0; 4], &[0xff; 4]];

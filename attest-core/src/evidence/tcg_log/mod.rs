@@ -208,6 +208,14 @@ impl<'a> Parser<'a, '_> {
         u32::try_from(self.events.len()).unwrap_or(u32::MAX)
     }
 
+    /// Whether nothing is extended but the registers that CCEL logs number: 0 to 4 (UEFI 2.10, 38.4.1). Every boot on a TPM extends PCR 7.
+    fn fits_measurement_registers(&self) -> bool {
+        self.events
+            .iter()
+            .filter(|event| event.is_extended())
+            .all(|event| event.pcr < inspect::CCEL_REGISTERS)
+    }
+
     fn finish(self, pieces: usize) -> EventLog<'a> {
         let banks: Vec<_> = match &self.spec_id {
             Some(spec_id) => spec_id.banks().collect(),
@@ -217,7 +225,9 @@ impl<'a> Parser<'a, '_> {
             self.spec_id.is_some() && self.events.first().is_some_and(|header| header.pcr == 1);
         let format = if self.spec_id.is_none() {
             Format::Sha1
-        } else if in_register_1 || (banks == [HashAlg::Sha384] && self.padding > 0) {
+        } else if in_register_1
+            || (banks == [HashAlg::Sha384] && self.padding > 0 && self.fits_measurement_registers())
+        {
             Format::Ccel
         } else {
             Format::CryptoAgile

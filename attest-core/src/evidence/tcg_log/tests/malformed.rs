@@ -109,6 +109,12 @@ fn a_ccel_is_told_by_its_register_or_its_padding() {
         let log = parse(&padded).unwrap();
         assert_eq!((log.format(), log.events().len(), log.padding()), (Format::Ccel, 2, 999));
     }
+    // A TPM with this bank alone whose log comes with a buffer's padding.
+    for filler in [0x00, 0xff] {
+        let padded = [head(0), separator(4), separator(7), vec![filler; 64]].concat();
+        let log = parse(&padded).unwrap();
+        assert_eq!((log.format(), log.events().len(), log.padding()), (Format::CryptoAgile, 3, 64));
+    }
     let bare = [head(1), separator(1)].concat();
     assert_eq!(parse(&bare).unwrap().format(), Format::Ccel);
     let agile = [head(0), separator(1)].concat();
