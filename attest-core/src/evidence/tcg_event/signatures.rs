@@ -19,7 +19,8 @@ const SECURITY_VERSIONS: Guid =
 pub enum Signature {
     /// EFI_CERT_X509: the certificate's SHA-256.
     Certificate([u8; 32]),
-    /// EFI_CERT_X509_SHA256 and its like: the hash of a to-be-signed certificate and the time from which it is revoked, as they stand.
+    /// EFI_CERT_X509_SHA256 and its like: the hash of a to-be-signed certificate and the time from which it is revoked, as they stand. The size
+    /// tells the hash.
     CertificateHash(Vec<u8>),
     /// EFI_CERT_SHA256: an image's Authenticode hash.
     Image([u8; 32]),
@@ -66,7 +67,7 @@ impl Signatures {
         self.all.insert(match kind {
             SignatureKind::Sha256 => Signature::Image(data.try_into().ok()?),
             SignatureKind::X509 => Signature::Certificate(sha256(data)),
-            SignatureKind::X509Hash => Signature::CertificateHash(data.to_vec()),
+            SignatureKind::X509Hash(_) => Signature::CertificateHash(data.to_vec()),
             SignatureKind::Other(kind) => Signature::Other(kind, sha256(data)),
         });
         Some(())
@@ -83,8 +84,8 @@ impl Signatures {
 fn has_size(kind: SignatureKind, size: usize) -> bool {
     match kind {
         SignatureKind::Sha256 => size == 48,
-        // 16 bytes of time behind a hash of SHA-256, SHA-384 or SHA-512.
-        SignatureKind::X509Hash => matches!(size, 64 | 80 | 96),
+        // 16 bytes of time behind the hash: its size tells which one it is.
+        SignatureKind::X509Hash(alg) => alg.size().checked_add(32) == Some(size),
         SignatureKind::X509 | SignatureKind::Other(_) => true,
     }
 }

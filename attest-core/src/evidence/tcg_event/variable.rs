@@ -5,6 +5,7 @@ use core::fmt;
 use super::boot::LoadOption;
 use super::der;
 use super::guid::Guid;
+use crate::digest::HashAlg;
 use crate::evidence::text::{Hex, Utf8, Utf16};
 use crate::reader::{Reader, len32};
 
@@ -132,8 +133,8 @@ pub enum SignatureKind {
     Sha256,
     /// EFI_CERT_X509: certificates.
     X509,
-    /// EFI_CERT_X509_SHA256 and its like: hashes of certificates with a time of revocation.
-    X509Hash,
+    /// EFI_CERT_X509_SHA256, EFI_CERT_X509_SHA384 or EFI_CERT_X509_SHA512: hashes of certificates with a time of revocation.
+    X509Hash(HashAlg),
     /// Another type.
     Other(Guid),
 }
@@ -142,11 +143,12 @@ const CERT_SHA256: Guid =
     Guid::new(0xc1c4_1626, 0x504c, 0x4092, [0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28]);
 const CERT_X509: Guid =
     Guid::new(0xa5c0_59a1, 0x94e4, 0x4aa7, [0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72]);
-const CERT_X509_HASHES: [Guid; 3] = [
-    Guid::new(0x3bd2_a492, 0x96c0, 0x4079, [0xb4, 0x20, 0xfc, 0xf9, 0x8e, 0xf1, 0x03, 0xed]),
-    Guid::new(0x7076_876e, 0x80c2, 0x4ee6, [0xaa, 0xd2, 0x28, 0xb3, 0x49, 0xa6, 0x86, 0x5b]),
-    Guid::new(0x446d_bf63, 0x2502, 0x4cda, [0xbc, 0xfa, 0x24, 0x65, 0xd2, 0xb0, 0xfe, 0x9d]),
-];
+const CERT_X509_SHA256: Guid =
+    Guid::new(0x3bd2_a492, 0x96c0, 0x4079, [0xb4, 0x20, 0xfc, 0xf9, 0x8e, 0xf1, 0x03, 0xed]);
+const CERT_X509_SHA384: Guid =
+    Guid::new(0x7076_876e, 0x80c2, 0x4ee6, [0xaa, 0xd2, 0x28, 0xb3, 0x49, 0xa6, 0x86, 0x5b]);
+const CERT_X509_SHA512: Guid =
+    Guid::new(0x446d_bf63, 0x2502, 0x4cda, [0xbc, 0xfa, 0x24, 0x65, 0xd2, 0xb0, 0xfe, 0x9d]);
 
 impl<'a> SignatureLists<'a> {
     /// The lists in a variable's contents.
@@ -180,7 +182,9 @@ impl<'a> SignatureLists<'a> {
         let kind = match kind {
             CERT_SHA256 => SignatureKind::Sha256,
             CERT_X509 => SignatureKind::X509,
-            kind if CERT_X509_HASHES.contains(&kind) => SignatureKind::X509Hash,
+            CERT_X509_SHA256 => SignatureKind::X509Hash(HashAlg::Sha256),
+            CERT_X509_SHA384 => SignatureKind::X509Hash(HashAlg::Sha384),
+            CERT_X509_SHA512 => SignatureKind::X509Hash(HashAlg::Sha512),
             other => SignatureKind::Other(other),
         };
         self.0 = reader;
@@ -233,7 +237,7 @@ impl fmt::Display for SignatureLists<'_> {
                     }
                 }
                 SignatureKind::Sha256 => hashes = hashes.saturating_add(list.len()),
-                SignatureKind::X509Hash | SignatureKind::Other(_) => {
+                SignatureKind::X509Hash(_) | SignatureKind::Other(_) => {
                     others = others.saturating_add(list.len())
                 }
             }

@@ -103,6 +103,24 @@ fn a33_databases_that_do_not_parse_to_the_last_byte() {
     assert!(Signatures::parse(&good).is_some());
 }
 
+/// Firmware reads a list by its type: a hash under another one's type revokes nothing.
+#[test]
+fn a33_a_revocation_under_the_type_of_another_hash() {
+    let x509_sha384 =
+        Guid::new(0x7076_876e, 0x80c2, 0x4ee6, [0xaa, 0xd2, 0x28, 0xb3, 0x49, 0xa6, 0x86, 0x5b]);
+    let x509_sha512 =
+        Guid::new(0x446d_bf63, 0x2502, 0x4cda, [0xbc, 0xfa, 0x24, 0x65, 0xd2, 0xb0, 0xfe, 0x9d]);
+    let kinds = [(X509_SHA256, 32), (x509_sha384, 48), (x509_sha512, 64)];
+    for (kind, own) in kinds {
+        for (_, size) in kinds {
+            let data = vec![7; size + 16];
+            let read = Signatures::parse(&list(kind, &[], 16 + data.len(), &[(OWNER, &data)]));
+            let expected = BTreeSet::from([Signature::CertificateHash(data)]);
+            assert_eq!(read.map(|read| read.all), (size == own).then_some(expected), "{own} {size}");
+        }
+    }
+}
+
 #[test]
 fn a_signature_is_written_in_one_way() {
     let faults = ["", "sha256", "sha256:00", "md5:00", "sha256:zz", "x509_hash:00"];
