@@ -11,6 +11,7 @@ use super::verdict::{
 };
 use super::{difference, runtime, token, unexplained};
 use super::{evidence as facts, vector};
+use crate::Timestamp;
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
 use crate::reference::index::Index;
 use crate::reference::{GoldenSource, ReferenceSet};
@@ -97,7 +98,7 @@ impl Policy {
             comparison: boot.comparison,
             golden: source,
             family: context.family.clone(),
-            valid_until: None,
+            valid_until: lasting(references, status),
             device: device(evidence.quote().subject()),
             judged: boot
                 .judged
@@ -130,8 +131,9 @@ impl Policy {
         let start = status(at_best(&reasons), None, false);
         let nothing = SubVerdict { status: Status::None, trust_vector: TrustVector::default() };
         let vectors = of_tokens.iter().map(|token| token.verdict.trust_vector);
+        let status = of_tokens.iter().fold(start, |worst, token| worst.worst(token.verdict.status));
         Verdict {
-            status: of_tokens.iter().fold(start, |worst, token| worst.worst(token.verdict.status)),
+            status,
             trust_vector: vectors.fold(TrustVector::default(), token::worse),
             boot: nothing,
             runtime: nothing,
@@ -143,7 +145,7 @@ impl Policy {
             comparison: Vec::new(),
             golden: references.source().clone(),
             family: context.family.clone(),
-            valid_until: None,
+            valid_until: lasting(references, status),
             device: subject.and_then(device),
             judged: Vec::new(),
             ima_checkpoint: None,
@@ -255,6 +257,11 @@ fn components(index: &Index, boot: &Boot, reasons: &[Reason], boot_status: Statu
         }
     }
     all
+}
+
+/// Until when what a verdict stands on counts. A refusal stands on nothing that could lapse.
+fn lasting(references: &ReferenceSet, status: Status) -> Option<Timestamp> {
+    references.valid_until().filter(|_| status != Status::Contraindicated)
 }
 
 fn device(subject: &Subject) -> Option<String> {

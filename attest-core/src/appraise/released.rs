@@ -125,7 +125,8 @@ impl Policy {
         // A refusal stands on nothing that could lapse.
         let stands = verdict.status != Status::Contraindicated;
         let control = weakness::lapses(offer.release(), by);
-        let ends = offer.lapses().into_iter().chain([hard]).chain(short).chain(control);
+        let own = references.valid_until();
+        let ends = offer.lapses().into_iter().chain([hard]).chain(short).chain(control).chain(own);
         verdict.valid_until = ends.min().filter(|_| stands);
         verdict
     }

@@ -10,6 +10,7 @@ use super::files::FileIndex;
 use super::golden::{Error, Evidence, Golden, Sequence, Superseded};
 use super::index::{Index, SequenceId};
 use super::overlay::{self, Home, Overlay, OverlaySlot};
+use crate::Timestamp;
 use crate::digest::Digest;
 
 /// Where the golden values came from. Development values mark every verdict.
@@ -79,6 +80,7 @@ pub struct ReferenceSet {
     source: GoldenSource,
     /// With an overlay: the attestation key's name of the only device that these values are for.
     bound_to: Option<Vec<u8>>,
+    valid_until: Option<Timestamp>,
 }
 
 /// What does not differ from device to device.
@@ -147,7 +149,20 @@ impl ReferenceSet {
         by_name.sort_unstable();
         let by_name = by_name.into_iter().map(|(_, at)| at).collect();
         let shared = Arc::new(Shared { golden, variants, by_name, log_only, files });
-        Ok(Self { shared, index, own_variants: BTreeMap::new(), source, bound_to: None })
+        Ok(Self { shared, index, own_variants: BTreeMap::new(), source, bound_to: None, valid_until: None })
+    }
+
+    /// The same values, which count no longer than this.
+    #[must_use]
+    pub fn until(mut self, last: Timestamp) -> Self {
+        self.valid_until = Some(self.valid_until.map_or(last, |known| known.min(last)));
+        self
+    }
+
+    /// When they stop counting by themselves, as far as is known.
+    #[must_use]
+    pub const fn valid_until(&self) -> Option<Timestamp> {
+        self.valid_until
     }
 
     /// The same values, with this device's own digests in the slots that the document gives away; for this device only.
@@ -164,7 +179,7 @@ impl ReferenceSet {
         }
         overlaid.source.overlay_sha256 = Some(overlay.sha256().to_owned());
         overlaid.bound_to = Some(overlay.ak_name().to_vec());
-        Ok(overlaid)
+        Ok(overlaid.until(overlay.expires()))
     }
 
     /// Puts one device's own digests in the place of the document's; nothing where there is no such slot.

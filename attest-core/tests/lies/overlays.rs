@@ -69,6 +69,7 @@ fn a_device_passes_with_its_own_overlay_alone() {
     assert_eq!(verdict.boot.status, Status::Affirming, "{verdict:#?}");
     assert_eq!(verdict.golden.overlay_sha256.as_deref(), Some(overlay.sha256()));
     assert_eq!(verdict.family, FAMILY);
+    assert_eq!((without.valid_until, verdict.valid_until), (None, Some(overlay.expires())));
     // The same slot holds what the overlay says, and nothing else.
     let other = with(|v| v.entry = option(0xd3, "\\EFI\\debian\\shimx64.efi", b"")).boot();
     let verdict = Sent::by(&other).judge_by(

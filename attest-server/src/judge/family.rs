@@ -153,7 +153,11 @@ fn read_document(name: &str, family: &config::Family, now: Timestamp) -> Result<
     }
     let judged = selection_for(&golden);
     let references = ReferenceSet::development(golden);
-    let references = Box::new(references.map_err(|error| Error::Golden(name.to_owned(), error))?);
+    let references = references.map_err(|error| Error::Golden(name.to_owned(), error))?;
+    let references = Box::new(match validity {
+        Some(validity) => references.until(validity.not_after),
+        None => references,
+    });
     Ok((ByWhat::Document { references, validity }, judged))
 }
 

@@ -424,6 +424,22 @@ fn measurements_have_a_time_of_their_own() {
 }
 
 #[test]
+fn a_verdict_ends_with_the_overlay_that_it_stands_on() {
+    let mut history = History::new();
+    release(&mut history, &own(), |_| {});
+    let asked = Asked::of(&history);
+    let context = Context { family: "gateway".into(), ..Context::default() };
+    let until = |days: u64| {
+        let ends = at(history.clock + days * DAY);
+        let own = move |known: &ReferenceSet| Ok(Some(known.clone().until(ends)));
+        let judged = Policy::default().appraise_released(&evidence(), &[], &asked.releases(), &own, &context);
+        judged.valid_until
+    };
+    assert_eq!(until(1), Some(at(history.clock + DAY)));
+    assert_eq!(until(30), Some(at(history.clock + 7 * DAY)), "the view's hard age");
+}
+
+#[test]
 fn an_overlay_that_does_not_count_refuses() {
     let mut history = History::new();
     release(&mut history, &own(), |_| {});
