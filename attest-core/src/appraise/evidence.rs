@@ -217,12 +217,15 @@ pub(super) fn about_log(evidence: &AuthenticEvidence<'_>, golden: &Golden) -> Ve
 }
 
 /// What a finding weighs beside golden values: what a boot says of itself in a judged register, people have reviewed by its digests, so
-/// there it only explains. A key that was never to be shipped must have been accepted by name.
+/// there it only explains. A key that was never to be shipped must have been accepted by name, and so must keys that are not proven: no
+/// log is better for what it hides.
 fn severity(finding: &Finding, golden: &Golden) -> Severity {
     let is_judged =
         finding.pcr.and_then(|pcr| u8::try_from(pcr).ok()).is_some_and(|pcr| golden.judged.contains(&pcr));
     match finding.kind {
-        FindingKind::TestKey { .. } if golden.accepted.iter().all(|a| a.weakness != "test_keys") => {
+        FindingKind::TestKey { .. } | FindingKind::TestKeyUnproven
+            if golden.accepted.iter().all(|a| a.weakness != "test_keys") =>
+        {
             finding.severity()
         }
         kind if is_judged && kind.is_of_the_boot() => Severity::Info,

@@ -117,6 +117,8 @@ pub enum FindingKind {
         /// The list that holds it.
         database: Database,
     },
+    /// What PK, KEK and db hold is not proven, and some event of their register is not either: they may hold such a key.
+    TestKeyUnproven,
     /// Further findings of one kind are not listed.
     TooMany {
         /// Their code.
@@ -169,6 +171,7 @@ impl FindingKind {
             Self::StartupLocalitySize => "startup_locality_size",
             Self::StartupLocalityValue { .. } => "startup_locality_value",
             Self::TestKey { .. } => "test_key",
+            Self::TestKeyUnproven => "test_key_unproven",
             Self::TooMany { .. } => "too_many_findings",
             Self::VariableAfterSeparator => "variable_after_separator",
             Self::WindowsEventAfterSeparator => "windows_event_after_separator",
@@ -200,6 +203,7 @@ impl FindingKind {
                 | Self::SetupMode
                 | Self::ShimValidationOff
                 | Self::TestKey { .. }
+                | Self::TestKeyUnproven
                 | Self::WindowsEventAfterSeparator
                 | Self::WindowsUnproven
                 | Self::WindowsUnreadable
@@ -228,6 +232,7 @@ impl FindingKind {
             | Self::SetupMode
             | Self::ShimValidationOff
             | Self::TestKey { .. }
+            | Self::TestKeyUnproven
             | Self::WindowsEventAfterSeparator
             | Self::WindowsUnproven
             | Self::WindowsUnreadable
@@ -316,6 +321,9 @@ impl fmt::Display for FindingKind {
                     database.name()
                 )
             }
+            Self::TestKeyUnproven => f.write_str(
+                "not all of PK, KEK and db are proven, and neither is this event: they may hold a key that was never to be shipped",
+            ),
             Self::TooMany { code } => write!(f, "more findings {code} are not listed"),
             Self::VariableAfterSeparator => f.write_str("a configuration variable after PCR 7's separator"),
             Self::WindowsEventAfterSeparator => {

@@ -99,7 +99,7 @@ pub struct SecureBootState<'a> {
     secure_boot: Option<bool>,
     modes: BTreeMap<&'static str, bool>,
     databases: BTreeMap<Database, SignatureLists<'a>>,
-    unproven: bool,
+    hidden: Option<u32>,
     authorities: Vec<Told<'a>>,
     sbat_level: Option<&'a [u8]>,
     validation: Option<bool>,
@@ -138,7 +138,7 @@ impl<'a> SecureBootState<'a> {
             secure_boot: switch::state(log, proven),
             modes: BTreeMap::new(),
             databases: BTreeMap::new(),
-            unproven: false,
+            hidden: None,
             authorities: Vec::new(),
             sbat_level: None,
             validation: None,
@@ -152,6 +152,16 @@ impl<'a> SecureBootState<'a> {
                 _ if event.pcr == register && event.is_separator() => ended = true,
                 EventType::EFI_VARIABLE_DRIVER_CONFIG if event.pcr == register && !ended => {
                     state.configured(event, proven(event) == Authenticated::WholeData);
+                }
+                // No digest covers a type. In a CCEL the register is PCR 1's, too.
+                _ if event.pcr == register
+                    && !ended
+                    && event.is_extended()
+                    && log.format() != Format::Ccel
+                    && may_be_keys(event, proven(event)) =>
+                {
+                    state.hide(event);
+                    state.report(event, FindingKind::SecureBootUnproven);
                 }
                 EventType::EFI_VARIABLE_AUTHORITY if event.pcr == register => {
                     let whole = [Authenticated::WholeData, Authenticated::Variable];
@@ -167,6 +177,10 @@ impl<'a> SecureBootState<'a> {
 
     /// A variable of the firmware's configuration.
     fn configured(&mut self, event: &Event<'a>, proven: bool) {
+        // No digest covers its name either.
+        if !proven {
+            self.hide(event);
+        }
         let Some(variable) = Variable::parse(event.data).filter(|variable| variable.trailing.is_empty())
         else {
             return;
@@ -175,7 +189,6 @@ impl<'a> SecureBootState<'a> {
         let mode = MODES.into_iter().find(|name| variable.is(Guid::GLOBAL, name));
         let is_switch = variable.is(Guid::GLOBAL, "SecureBoot");
         if !proven && (is_switch || database.is_some() || mode.is_some()) {
-            self.unproven |= database.is_some_and(Database::decides);
             return self.report(event, FindingKind::SecureBootUnproven);
         }
         if is_switch && !matches!(variable.data, [0 | 1]) {
@@ -190,6 +203,17 @@ impl<'a> SecureBootState<'a> {
         if let Some(database) = database {
             self.keys(event, database, &variable);
         }
+    }
+
+    /// An event that may be any variable.
+    fn hide(&mut self, event: &Event<'_>) {
+        self.hidden.get_or_insert(event.index);
+    }
+
+    /// The first event that may be PK, KEK or db, where not all of these are proven.
+    fn hidden_keys(&self) -> Option<u32> {
+        let all = [Database::PK, Database::KEK, Database::Db];
+        self.hidden.filter(|_| all.iter().any(|database| !self.databases.contains_key(database)))
     }
 
     fn keys(&mut self, event: &Event<'a>, database: Database, variable: &Variable<'a>) {
@@ -236,6 +260,10 @@ impl<'a> SecureBootState<'a> {
 
     /// What no single event shows.
     fn conclude(&mut self, log: &EventLog<'a>, register: u32) {
+        if let Some(event) = self.hidden_keys() {
+            let kind = FindingKind::TestKeyUnproven;
+            self.findings.push(Finding { kind, event: Some(event), pcr: Some(register) });
+        }
         let images = [EventType::EFI_BOOT_SERVICES_APPLICATION, EventType::EFI_BOOT_SERVICES_DRIVER];
         let loaded = log.events().iter().find(|event| event.pcr == 4 && images.contains(&event.event_type));
         if let Some(event) = loaded.filter(|_| self.secure_boot == Some(true) && self.authorities.is_empty())
@@ -300,7 +328,7 @@ impl<'a> SecureBootState<'a> {
     /// Whether PK, KEK or db hold a test key that is in the field by mistake, or might: their contents are not proven.
     #[must_use]
     pub fn may_hold_test_keys(&self) -> bool {
-        self.unproven
+        self.hidden_keys().is_some()
             || self.findings.iter().any(|finding| matches!(finding.kind, FindingKind::TestKey { .. }))
     }
 
@@ -317,6 +345,17 @@ impl<'a> SecureBootState<'a> {
             self.findings.push(Finding { kind, event: Some(event.index), pcr: Some(event.pcr) });
         }
     }
+}
+
+/// Whether an event before the separator may be PK, KEK or db under another type: its digest does not say what it is, or says that it is a list of
+/// keys. A certificate by which a driver was accepted is none.
+fn may_be_keys(event: &Event<'_>, proven: Authenticated) -> bool {
+    let of_keys = |variable: &Variable<'_>| Database::of(variable).is_some_and(Database::decides);
+    let is_list = |variable: &Variable<'_>| {
+        event.event_type != EventType::EFI_VARIABLE_AUTHORITY || variable.signature_lists().next().is_some()
+    };
+    proven != Authenticated::WholeData
+        || Variable::parse(event.data).is_some_and(|variable| of_keys(&variable) && is_list(&variable))
 }
 
 /// Every certificate in the lists; bytes that are no list count as one, so that a mark in them is found.
