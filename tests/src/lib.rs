@@ -11,7 +11,7 @@ mod site;
 
 pub use bin::{binary, run};
 pub use member::{Keys, LABEL, Member, names};
-pub use page::{first_hour, ports};
+pub use page::{changed_hour, first_hour, ports};
 pub use server::Server;
 pub use shell::Shell;
 pub use site::{FAMILY, Site};

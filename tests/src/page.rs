@@ -23,6 +23,20 @@ pub fn first_hour(section: u32, first_port: u16) -> String {
     commands
 }
 
+/// The same with other words in it.
+///
+/// # Panics
+/// If one of them does not stand there.
+#[must_use]
+pub fn changed_hour(section: u32, first_port: u16, changes: &[(&str, &str)]) -> String {
+    let mut commands = first_hour(section, first_port);
+    for (from, to) in changes {
+        assert!(commands.contains(from), "section {section} has no `{from}`");
+        commands = commands.replace(from, to);
+    }
+    commands
+}
+
 /// Four ports, one behind the other, that nobody listens on now.
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 //! trusted that people did not approve, with good releases in force where the design says so, and with an alert.
 
 mod stage;
+mod watching;
 
 use std::fs;
 use std::io::Write as _;

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use attest_core::Limits;
@@ -13,7 +11,7 @@ use attest_core::release::form::ReleaseKey;
 use attest_core::release::object::{self, Blob, Object as _};
 use attest_core::release::policy::{IdentityKey, Kind, PolicyDocument, ProvenanceDemand, Purpose};
 use attest_core::release::{Name, ObjectId, Quorum, Words};
-use attest_tests::{FAMILY, Member, Server, Shell, binary, first_hour, ports};
+use attest_tests::{FAMILY, Member, Server, Shell, binary, changed_hour, ports};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,6 +19,8 @@ use tpm_sim::boot::debian::Parts;
 use tpm_sim::client::{self, Judgement};
 use tpm_sim::scenario::BANKS;
 use tpm_sim::swtpm::Maker;
+
+use crate::watching::Watching;
 
 /// The other family.
 pub(crate) const OTHER: &str = "sim-other";
@@ -76,14 +76,7 @@ impl Stage {
         let (attest, sim) = (binary("attest-server", "attest"), binary("tpm-sim", "tpm-sim"));
         let port = ports();
         let mut shell = Shell::start(folder.path(), &[&attest, &sim]);
-        let changed = |section: u32, changes: &[(&str, &str)]| {
-            let mut commands = first_hour(section, port);
-            for (from, to) in changes {
-                assert!(commands.contains(from), "section {section} has no `{from}`");
-                commands = commands.replace(from, to);
-            }
-            commands
-        };
+        let changed = |section: u32, changes: &[(&str, &str)]| changed_hour(section, port, changes);
         shell.run(&changed(1, &[]));
         shell.run(&changed(2, &[("for who in alice bob ci", "for who in alice bob carol ci")]));
         shell.run(&changed(3, &[]));
@@ -342,86 +335,4 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) {
     let draft = path.with_extension("new");
     fs::write(&draft, bytes).expect("written");
     fs::rename(draft, path).expect("renamed");
-}
-
-/// A monitor that runs, and what it said.
-pub(crate) struct Watching {
-    child: Child,
-    lines: Arc<Mutex<Vec<Value>>>,
-    told: usize,
-}
-
-impl Watching {
-    fn start(folder: &Path, pin: &str, found: &[u8]) -> Watching {
-        write(&folder.join("count"), b"1");
-        write(&folder.join("found"), found);
-        write(&folder.join("found.sig"), found);
-        write(&folder.join("found.bin"), b"nothing yet");
-        let mut child = Command::new(binary("attest-server", "attest"))
-            .current_dir(folder)
-            .args([
-                "release", "monitor", "--json", "--every", "1", "--state", "monitor", "--folder", "data/log",
-            ])
-            .args(["--policy-pin", pin, "--counter", &format!("{KEY}=count")])
-            .args(["--server-log", "server.log", "--server-log", "verifier.log"])
-            .args(["--seen", "found", "--seen", "found.sig,found.bin"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the monitor starts");
-        let stdout = BufReader::new(child.stdout.take().expect("its output"));
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&lines);
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                sink.lock().expect("nobody panicked").push(serde_json::from_str(&line).expect("a JSON line"));
-            }
-        });
-        let watching = Watching { child, lines, told: 0 };
-        let since = Instant::now();
-        while !watching.all().iter().any(|line| line["monitor"] == "watches") {
-            assert!(since.elapsed() < Duration::from_secs(30), "the monitor does not begin");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        watching
-    }
-
-    fn all(&self) -> Vec<Value> {
-        self.lines.lock().expect("nobody panicked").clone()
-    }
-
-    /// What was raised since the last time that somebody asked: `code`, or `code detail` where a program told it.
-    pub(crate) fn raised(&mut self) -> Vec<String> {
-        let all = self.all();
-        let new = all.get(self.told..).unwrap_or_default();
-        self.told = all.len();
-        let raised = new.iter().filter(|line| line["state"] == "raised");
-        raised.map(|line| format!("{} {}", line["code"].as_str().unwrap_or("?"), line["what"])).collect()
-    }
-
-    /// Waits until each of these was raised, and says how long it took.
-    pub(crate) fn alerts(&mut self, branch: &str, since: Instant, codes: &[&str]) {
-        let mut wanted: Vec<&str> = codes.to_vec();
-        let mut heard = Vec::new();
-        loop {
-            for line in self.raised() {
-                if let Some(at) = wanted.iter().position(|code| line.contains(code)) {
-                    let code = wanted.remove(at);
-                    eprintln!("{branch}: {code} after {} ms", since.elapsed().as_millis());
-                }
-                heard.push(line);
-            }
-            if wanted.is_empty() {
-                return;
-            }
-            assert!(since.elapsed() < Duration::from_secs(60), "{branch}: no {wanted:?} among {heard:#?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

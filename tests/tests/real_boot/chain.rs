@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use attest_core::Timestamp;
 use attest_core::result::{AcceptedEar, EarVerifier, Expectations};
-use attest_tests::{FAMILY, Shell, binary, first_hour, ports, run};
+use attest_tests::{FAMILY, Shell, binary, changed_hour, first_hour, ports, run};
 use tempfile::TempDir;
 use tpm_sim::bank::Bank;
 use tpm_sim::swtpm::Maker;
@@ -94,14 +94,7 @@ impl Chain {
         let (attest, sim) = (binary("attest-server", "attest"), binary("tpm-sim", "tpm-sim"));
         let port = ports();
         let mut shell = Shell::start(folder.path(), &[&attest, &sim]);
-        let changed = |section: u32, changes: &[(&str, &str)]| {
-            let mut commands = first_hour(section, port);
-            for (from, to) in changes {
-                assert!(commands.contains(from), "section {section} has no `{from}`");
-                commands = commands.replace(from, to);
-            }
-            commands
-        };
+        let changed = |section: u32, changes: &[(&str, &str)]| changed_hour(section, port, changes);
         shell.run(&changed(1, &[]));
         // The machines reach the host by this address.
         shell.run(&changed(2, &[("IP:127.0.0.1", "IP:127.0.0.1,IP:10.0.2.2")]));

@@ -62,18 +62,25 @@ impl Approve {
         }
         let approval = self.signed(desk, &known, &by, &changes)?;
         let encoded = bytes(&approval)?;
+        let mut at = None;
         if let Some(path) = &self.out {
             write(path, &encoded)?;
         } else {
-            known.remote.approve(encoded)?;
+            at = Some(known.remote.approve(encoded)?);
         }
         if out.wants_json() {
             let ids: Vec<ObjectId> = changes.iter().map(|change| change.id).collect();
-            out.json(&json!({ "approved": ids, "by": by }));
+            let (index, already) = (at.map(|at| at.index), at.is_some_and(|at| at.already));
+            out.json(&json!({ "approved": ids, "by": by, "index": index, "already": already }));
         } else {
             let done = out.paint(Style::Good, "approved");
             let ids: Vec<String> = changes.iter().map(|change| short(&change.id)).collect();
-            out.line(format!("{done} {}", ids.join(" ")));
+            let place = match (&self.out, at) {
+                (Some(path), _) => format!("in {}, which is not handed in", path.display()),
+                (None, Some(at)) => format!("at index {} of the log", at.index),
+                (None, None) => String::new(),
+            };
+            out.line(format!("{done} {} {place}", ids.join(" ")));
         }
         Ok(Exit::Good)
     }
@@ -121,7 +128,7 @@ impl Approve {
         };
         answer::confirm(&question, self.yes)?;
         let key = desk.home()?.signing_key(desk.key.as_deref())?;
-        approval.signature = sign::sign::<Approval>(&key, &text)?;
+        approval.signature = sign::sign_as::<Approval>(&known.policies()?, by, &key, &text)?;
         Ok(approval)
     }
 

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use attest_core::release::object::{self, Object as _};
+use attest_core::Timestamp;
+use attest_core::release::object::Object as _;
 use attest_core::release::policy::Weakness;
 use attest_core::release::statement::{Control as Document, ControlStatement, Text};
 use attest_core::release::{Name, ObjectId, Words};
-use attest_core::{Limits, Timestamp};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use super::known::Known;
 use super::policy::answer;
 use super::remote::Remote;
 use super::{Desk, bytes, name, short, sign, words, write};
-use crate::cli::{Exit, Failure, Output, Style, input, printable};
+use crate::cli::{Exit, Failure, Output, Style, printable};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Control {
@@ -84,7 +84,6 @@ impl From<Kind> for Weakness {
 
 impl Control {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let limits = Limits::DEFAULT;
         match self {
             Self::New { family, compensates, control, until, out: to } => {
                 let expected = "--until: expected a time as 2027-01-31T00:00:00Z";
@@ -104,7 +103,7 @@ impl Control {
             }
             Self::Sign { file, out: to, yes } => {
                 let home = desk.home()?;
-                let (id, document) = read(&file, &limits)?;
+                let (id, document) = read(&file)?;
                 let mut statement = ControlStatement {
                     format: ControlStatement::FORMAT.to_owned(),
                     control: id,
@@ -125,9 +124,12 @@ impl Control {
                 answer(out, json!({ "control": id, "by": by }), format!("{by} vouches for {id}"));
             }
             Self::Submit { file, statements } => {
-                let (id, document) = read(&file, &limits)?;
-                let most = limits.release_object_bytes;
-                let statements = statements.iter().map(|path| input::read_file(path, most));
+                let (id, document) = read(&file)?;
+                let read = |path: &PathBuf| {
+                    let expected = "a statement as `control sign` writes it";
+                    super::read_object::<ControlStatement>(path, expected).map(|(bytes, _)| bytes)
+                };
+                let statements = statements.iter().map(read);
                 let statements = statements.collect::<Result<Vec<_>, _>>()?;
                 let remote = Remote::connect(&desk.home()?)?;
                 let at = remote.compensate(bytes(&document)?, statements)?;
@@ -140,9 +142,8 @@ impl Control {
     }
 }
 
-fn read(file: &std::path::Path, limits: &Limits) -> Result<(ObjectId, Document), Failure> {
-    let encoded = input::read_file(file, limits.release_object_bytes)?;
-    let document = object::read(&encoded, limits).map_err(|error| Failure::malformed(error.code(), error))?;
+fn read(file: &std::path::Path) -> Result<(ObjectId, Document), Failure> {
+    let (encoded, document) = super::read_object(file, "a control as `control new` writes it")?;
     Ok((ObjectId::of(&encoded), document))
 }
 
@@ -174,6 +175,9 @@ fn list(known: &Known, out: &mut Output) {
             })
             .collect();
         return out.json(&json!({ "controls": all }));
+    }
+    if all.is_empty() {
+        out.line("nobody ever vouched for a control");
     }
     for (one, stands) in all {
         let control = one.control();

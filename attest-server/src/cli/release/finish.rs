@@ -1,6 +1,6 @@
 //! `attest release publish`, `verify` and `export`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use attest_core::release::bundle::Bundle;
@@ -8,14 +8,14 @@ use attest_core::release::catalogue::Floors;
 use attest_core::release::evaluate::{self, Failure as Gate, Gate as Name, Release};
 use attest_core::release::object;
 use attest_core::release::request::Request;
-use attest_core::release::statement::{Approval, Described, Text};
+use attest_core::release::statement::{Approval, Described, ReviewStatement, Statement, Text};
 use attest_core::release::view::{self, Mark};
 use attest_core::release::{ObjectId, ssh};
 use clap::Args;
 use serde_json::json;
 
 use super::known::Known;
-use super::{Desk, bytes, short, write};
+use super::{Desk, bytes, make_folder, short, unfit, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 /// Flags of `publish`.
@@ -63,14 +63,23 @@ impl Verify {
         let file = PathBuf::from(&self.release);
         let (id, bundle) = if file.is_file() {
             let bundle = input::read_file(&file, known.limits.release_bundle_bytes)?;
-            let read: Bundle =
-                object::read(&bundle, &known.limits).map_err(|e| Failure::malformed(e.code(), e))?;
+            let read: Bundle = object::read(&bundle, &known.limits)
+                .map_err(|error| unfit(&file, "a release's bundle", error.code(), error))?;
             (ObjectId::of(&read.request.0), bundle)
         } else {
-            let id = known.find(&self.release)?;
+            let id = known.find(&self.release).map_err(|failure| {
+                let is_path = self.release.contains(['/', '.']);
+                let missing =
+                    || Failure::usage("file_unreadable", format!("{}: there is no such file", self.release));
+                if is_path { missing() } else { failure }
+            })?;
             let published = known.view.named(Mark::Published, &id);
-            let published = published
-                .ok_or_else(|| Failure::malformed("release_not_published", "it is not published"))?;
+            let published = published.ok_or_else(|| {
+                Failure::malformed(
+                    "release_not_published",
+                    format!("{}: nothing was published for it", short(&id)),
+                )
+            })?;
             let missing = || Failure::malformed("object_missing", format!("{published} is not at hand"));
             (id, known.object(published)?.ok_or_else(missing)?.to_vec())
         };
@@ -157,8 +166,8 @@ impl Export {
         let mut known = desk.known()?;
         let id = known.find(&self.id)?;
         let bundle = known.bundle(id)?;
-        std::fs::create_dir_all(&self.out)
-            .map_err(|error| Failure::usage("file_unwritable", format!("{}: {error}", self.out.display())))?;
+        // What is there of another release would be taken for this one's.
+        make_folder(&self.out)?;
         let put = |name: &str, bytes: &[u8]| write(&self.out.join(name), bytes);
         put("request.cbor", &bundle.request.0)?;
         put("bundle.cbor", &bytes(&bundle)?)?;
@@ -175,10 +184,16 @@ impl Export {
         }
         self.log(&known)?;
         self.objects(&mut known)?;
-        let people = self.approvals(&known, id, &bundle)?;
-        put("README.md", guide(&known, id, &people).as_bytes())?;
+        let signed = self.statements(&mut known, id, &bundle)?;
+        let put = |name: &str, bytes: &[u8]| write(&self.out.join(name), bytes);
+        put("README.md", guide(&known, id, &signed).as_bytes())?;
         if out.wants_json() {
-            out.json(&json!({ "request": id, "out": self.out.display().to_string(), "approvals": people }));
+            let by = |what: &str| {
+                let said = signed.iter().filter(|signed| signed.file.starts_with(what));
+                said.map(|signed| signed.by.as_str()).collect::<BTreeSet<_>>()
+            };
+            let out_folder = self.out.display().to_string();
+            out.json(&json!({ "request": id, "out": out_folder, "approvals": by("approval-"), "reviews": by("review-") }));
         } else {
             out.line(format!("{}: README.md says how others verify it", self.out.display()));
         }
@@ -229,45 +244,70 @@ impl Export {
         wanted.iter().try_for_each(|(id, bytes)| write(&folder.join(hex::encode(id.as_bytes())), bytes))
     }
 
-    /// Each approval as `ssh-keygen -Y verify` takes it: the text, the signature, and whose keys count.
-    fn approvals(&self, known: &Known, id: ObjectId, bundle: &Bundle) -> Result<Vec<String>, Failure> {
+    /// Each approval and review as `ssh-keygen -Y verify` takes it: the text, the signature, and whose keys signed.
+    fn statements(&self, known: &mut Known, id: ObjectId, bundle: &Bundle) -> Result<Vec<Signed>, Failure> {
+        let limits = known.limits;
         let request =
-            Request::parse(&bundle.request.0, &known.limits).map_err(|e| Failure::malformed(e.code(), e))?;
-        let mut described = vec![(id, request)];
+            |bytes: &[u8]| Request::parse(bytes, &limits).map_err(|e| Failure::malformed(e.code(), e));
+        let mut described = vec![(id, request(&bundle.request.0)?)];
         for companion in &bundle.companions {
-            let read =
-                Request::parse(&companion.0, &known.limits).map_err(|e| Failure::malformed(e.code(), e))?;
-            described.push((ObjectId::of(&companion.0), read));
+            described.push((ObjectId::of(&companion.0), request(&companion.0)?));
         }
-        let mut people = Vec::new();
-        let mut signers = String::new();
+        let named = |id: &ObjectId| {
+            let (id, request) = described.iter().find(|(known, _)| known == id)?;
+            Some(Described { id: *id, request })
+        };
+        let mut all = Vec::new();
         for approval in &bundle.approvals {
-            let Ok(approval) = object::read::<Approval>(&approval.0, &known.limits) else { continue };
-            let named: Option<Vec<Described<'_>>> = approval
-                .requests
-                .iter()
-                .map(|id| {
-                    described
-                        .iter()
-                        .find(|(known, _)| known == id)
-                        .map(|(id, request)| Described { id: *id, request })
-                })
-                .collect();
-            let Some(text) = named.and_then(|named| Text::approval(&approval, &named)) else { continue };
-            let by = approval.by.as_str();
-            write(&self.out.join(format!("approval-{by}.txt")), text.as_str().as_bytes())?;
-            write(&self.out.join(format!("approval-{by}.txt.sig")), approval.signature.as_bytes())?;
-            if let Ok(signature) = ssh::Signature::parse(&approval.signature, &known.limits) {
-                signers.push_str(&format!("{by} {}\n", signature.key().to_line()));
-            }
-            people.push(by.to_owned());
+            let Ok(approval) = object::read::<Approval>(&approval.0, &limits) else { continue };
+            let named: Option<Vec<_>> = approval.requests.iter().map(named).collect();
+            let text = named.and_then(|named| Text::approval(&approval, &named));
+            all.extend(text.map(|text| Signed::new("approval", &approval, &text)));
         }
-        write(&self.out.join("allowed_signers"), signers.as_bytes())?;
-        Ok(people)
+        for (_, review) in known.view.reviews().filter(|(of, _)| *of == id).collect::<Vec<_>>() {
+            let Ok(review) = known.read_object::<ReviewStatement>(review) else { continue };
+            let text = named(&id).and_then(|described| Text::review(&review, described));
+            all.extend(text.map(|text| Signed::new("review", &review, &text)));
+        }
+        let mut signers = BTreeSet::new();
+        let mut files: BTreeMap<String, u32> = BTreeMap::new();
+        for signed in &mut all {
+            // Who said more than one thing.
+            let count = files.entry(signed.file.clone()).or_default();
+            *count = count.saturating_add(1);
+            if *count > 1 {
+                signed.file = format!("{}-{count}", signed.file);
+            }
+            write(&self.out.join(format!("{}.txt", signed.file)), signed.text.as_bytes())?;
+            write(&self.out.join(format!("{}.txt.sig", signed.file)), signed.signature.as_bytes())?;
+            if let Ok(signature) = ssh::Signature::parse(&signed.signature, &limits) {
+                signers.insert(format!("{} {}\n", signed.by, signature.key().to_line()));
+            }
+        }
+        write(&self.out.join("allowed_signers"), signers.into_iter().collect::<String>().as_bytes())?;
+        Ok(all)
     }
 }
 
-fn guide(known: &Known, id: ObjectId, people: &[String]) -> String {
+/// What somebody signed, for others to verify.
+struct Signed {
+    by: String,
+    namespace: &'static str,
+    /// Without `.txt` and `.txt.sig`.
+    file: String,
+    text: String,
+    signature: String,
+}
+
+impl Signed {
+    fn new<S: Statement>(what: &str, said: &S, text: &Text) -> Self {
+        let by = said.by().to_string();
+        let (file, signature) = (format!("{what}-{by}"), said.signature().to_owned());
+        Self { by, namespace: S::NAMESPACE, file, text: text.as_str().to_owned(), signature }
+    }
+}
+
+fn guide(known: &Known, id: ObjectId, signed: &[Signed]) -> String {
     let mut text = format!(
         "# Release {id}\n\nAuthority (the first policy, pinned out of band): {}\nLog: {} leaves, seen by witnesses at {}\n\n\
          Each check uses somebody else's tool. `allowed_signers` is made of the keys in the statements: compare it with the policy.\n\n",
@@ -276,9 +316,9 @@ fn guide(known: &Known, id: ObjectId, people: &[String]) -> String {
         known.view.time().utc(),
     );
     text.push_str("```sh\nsha256sum request.cbor            # the release's name\nsha256sum policy.cbor             # the policy that the request names\n");
-    for by in people {
+    for Signed { by, namespace, file, .. } in signed {
         text.push_str(&format!(
-            "ssh-keygen -Y verify -f allowed_signers -I {by} -n attest-approval -s approval-{by}.txt.sig < approval-{by}.txt\n"
+            "ssh-keygen -Y verify -f allowed_signers -I {by} -n {namespace} -s {file}.txt.sig < {file}.txt\n"
         ));
     }
     text.push_str("```\n\n`checkpoint` is a C2SP signed note over the tree of `leaves` (RFC 6962 hashes): any tlog client reads it.\n\n");

@@ -40,6 +40,13 @@ impl Home {
     /// Reads the file. Paths in it start at its folder.
     pub(super) fn load(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(FILE);
+        if !path.exists() {
+            let detail = format!(
+                "{}: there is no such file; --home names the folder with release.toml, which `attest release init` makes",
+                path.display()
+            );
+            return Err(Failure::usage("release_home_missing", detail));
+        }
         let bytes = input::read_file(&path, MOST_BYTES)?;
         let unusable =
             |error: String| Failure::usage("release_home_unusable", format!("{}: {error}", path.display()));

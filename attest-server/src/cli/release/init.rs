@@ -9,6 +9,7 @@ use attest_core::release::policy::{
     Capability, Channel, Custody, Family, Identity, IdentityKey, Kind, LogRules, PlaceRule, PolicyDocument,
     Protection, ProvenanceDemand, Purpose, Review, SigningKey, Tier, WitnessRule,
 };
+use attest_core::release::ssh::PublicKey;
 use attest_core::release::{Name, Quorum, Words};
 use attest_core::{Limits, Timestamp};
 use base64::Engine as _;
@@ -16,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 
 use super::home::{FILE, Home};
-use super::{name, named, policy, words, write};
+use super::{make_folder, name, named, policy, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input};
 use crate::clock;
 use crate::hsm::{KeyUri, UriError};
@@ -85,8 +86,8 @@ impl Init {
         let limits = Limits::DEFAULT;
         let document = self.document(clock::now(), &limits)?;
         let (encoded, checked) = policy::checked(&document, &limits)?;
-        std::fs::create_dir_all(&self.out)
-            .map_err(|e| Failure::usage("file_unwritable", format!("{}: {e}", self.out.display())))?;
+        // Somebody may have pinned what is there.
+        make_folder(&self.out)?;
         let home = Home {
             authority: checked.id(),
             server: self.server.clone(),
@@ -298,10 +299,13 @@ fn quorum(
 /// The key in a file that OpenSSH wrote, without its comment.
 fn ssh_line(file: &str) -> Result<String, Failure> {
     let bytes = input::read_file(file.as_ref(), KEY_BYTES)?;
-    let text =
-        String::from_utf8(bytes).map_err(|error| Failure::usage("ssh_key", format!("{file}: {error}")))?;
-    let words: Vec<&str> = text.split_whitespace().take(2).collect();
-    Ok(words.join(" "))
+    let unfit = |code: &str, error: &dyn std::fmt::Display| {
+        let expected = "not a public key as OpenSSH writes it into a .pub file";
+        Failure::usage(code, format!("{file}: {expected}: {error}"))
+    };
+    let text = String::from_utf8(bytes).map_err(|error| unfit("ssh_key", &error))?;
+    let read = PublicKey::parse_line(&text, &Limits::DEFAULT);
+    read.map(|(key, _)| key.to_line()).map_err(|error| unfit(error.code(), &error))
 }
 
 /// The SubjectPublicKeyInfo in a PEM file.
@@ -309,7 +313,8 @@ fn spki(file: &str) -> Result<Vec<u8>, Failure> {
     use rustls_pki_types::pem::PemObject as _;
     let bytes = input::read_file(file.as_ref(), KEY_BYTES)?;
     let key = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(&bytes);
-    key.map(|key| key.to_vec()).map_err(|error| Failure::usage("public_key_pem", format!("{file}: {error}")))
+    let unfit = |error| Failure::usage("public_key_pem", format!("{file}: not a public key in PEM: {error}"));
+    key.map(|key| key.to_vec()).map_err(unfit)
 }
 
 /// A verifier key, itself or in a file.

@@ -64,6 +64,12 @@ impl Known {
         self.view.policy().ok_or_else(|| Failure::malformed("policy_missing", "the log has no policy"))
     }
 
+    /// The same, and each family's as its managers say.
+    pub(super) fn policies(&self) -> Result<Vec<&Policy>, Failure> {
+        let changed = self.view.changed(self.view.head().size);
+        Ok(core::iter::once(self.policy()?).chain(changed).collect())
+    }
+
     /// An object, from the server if it was not asked for before.
     pub(super) fn object(&mut self, id: ObjectId) -> Result<Option<&[u8]>, Failure> {
         fetch(&self.remote, &mut self.objects, id)?;

@@ -178,7 +178,47 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::usage("file_unwritable", format!("{}: {error}", path.display())))
 }
 
+/// What a file should have held, and why it does not.
+fn unfit(path: &Path, expected: &str, code: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::malformed(code, format!("{}: not {expected}: {error}", path.display()))
+}
+
+/// An object of this kind, out of a file: its bytes, and what they say.
+fn read_object<T: Object>(path: &Path, expected: &str) -> Result<(Vec<u8>, T), Failure> {
+    let limits = &attest_core::Limits::DEFAULT;
+    let bytes = super::input::read_file(path, limits.release_object_bytes)?;
+    let read = object::read(&bytes, limits).map_err(|error| unfit(path, expected, error.code(), error))?;
+    Ok((bytes, read))
+}
+
+/// A folder that has nothing in it yet.
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    let unwritable = |error| Failure::usage("file_unwritable", format!("{}: {error}", path.display()));
+    std::fs::create_dir_all(path).map_err(unwritable)?;
+    if std::fs::read_dir(path).map_err(unwritable)?.next().is_some() {
+        let detail = format!("{}: expected a new folder, or an empty one", path.display());
+        return Err(Failure::usage("folder_not_empty", detail));
+    }
+    Ok(())
+}
+
 /// The first digits of an id: enough to find it by, and to read it by.
 fn short(id: &ObjectId) -> String {
     id.to_string().trim_start_matches("sha256:").chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a57_what_is_in_a_folder_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        make_folder(&path).unwrap();
+        make_folder(&path).unwrap();
+        write(&path.join("policy.cbor"), b"pinned").unwrap();
+        assert!(make_folder(&path).unwrap_err().to_line().ends_with("[folder_not_empty]"));
+        assert_eq!(make_folder(&path.join("policy.cbor")).unwrap_err().exit(), Exit::Usage);
+    }
 }

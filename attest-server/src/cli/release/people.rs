@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use attest_core::release::leaf::Event;
 use attest_core::release::policy::{Channel, Family, Policy, PolicyDocument};
-use attest_core::release::statement::{Approval, Submission};
+use attest_core::release::statement::{
+    Approval, ControlStatement, FamilyStatement, Objection, Recovery, ReviewStatement, Revocation, Statement,
+    Submission, Succession,
+};
 use attest_core::release::{Name, ObjectId, Quorum};
 use clap::Args;
 use serde_json::json;
@@ -319,6 +322,30 @@ pub(super) fn who_can_sign_now(desk: &Desk, out: &mut Output) -> Result<Exit, Fa
     Ok(Exit::Good)
 }
 
+/// Whose word a leaf is about, as far as it can be had.
+fn speakers(known: &mut Known, event: Event) -> Vec<Name> {
+    fn all<S: Statement>(known: &mut Known, ids: &[ObjectId]) -> Vec<Name> {
+        let by = |id: &ObjectId| known.read_object::<S>(*id).ok().map(|said| said.by().clone());
+        ids.iter().filter_map(by).collect()
+    }
+    match event {
+        Event::Approved { approval, .. } => all::<Approval>(known, &[approval]),
+        Event::Compensated { statements, .. } => all::<ControlStatement>(known, &statements),
+        Event::FamilyChanged { statements, .. } => all::<FamilyStatement>(known, &statements),
+        Event::Objected { objection } => all::<Objection>(known, &[objection]),
+        Event::Policy { successions, .. } => all::<Succession>(known, &successions),
+        Event::Recovery { recoveries, .. } => all::<Recovery>(known, &recoveries),
+        Event::Reviewed { review, .. } => all::<ReviewStatement>(known, &[review]),
+        Event::Revoked { revocation } => all::<Revocation>(known, &[revocation]),
+        Event::Submitted { submission, .. } => all::<Submission>(known, &[submission]),
+        Event::Attempted { .. }
+        | Event::Denied { .. }
+        | Event::Published { .. }
+        | Event::Recovered { .. }
+        | Event::Signed { .. } => Vec::new(),
+    }
+}
+
 /// Who may do what, when their keys end, and what they did last.
 pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
     let mut known = desk.known()?;
@@ -327,18 +354,7 @@ pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failu
     let leaves: Vec<(u64, Event)> =
         known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
     for (index, event) in leaves {
-        let by = match event {
-            Event::Approved { approval, .. } => {
-                known.read_object::<Approval>(approval).ok().map(|one| one.by)
-            }
-            Event::Submitted { submission, .. } => {
-                known.read_object::<Submission>(submission).ok().map(|one| one.by)
-            }
-            _ => None,
-        };
-        if let Some(by) = by {
-            last.insert(by, index);
-        }
+        last.extend(speakers(&mut known, event).into_iter().map(|by| (by, index)));
     }
     let rows: Vec<_> = document
         .identities
@@ -367,7 +383,8 @@ pub(super) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failu
             || out.paint(Style::Warn, "did nothing yet"),
             |index| format!("last at index {index}"),
         );
-        out.line(format!("{strong} ({:?}, {}): {until}, {did}", identity.kind, identity.organisation));
+        let kind = format!("{:?}", identity.kind).to_lowercase();
+        out.line(format!("{strong} ({kind}, {}): {until}, {did}", identity.organisation));
         if roles.is_empty() {
             let unused = out.paint(Style::Warn, "  no role names them");
             out.line(unused);

@@ -6,11 +6,11 @@ use attest_core::Limits;
 use attest_core::release::Name;
 use attest_core::release::object;
 use attest_core::release::policy::{Error, Policy as Checked, PolicyDocument};
-use attest_core::release::statement::{Succession, Text};
+use attest_core::release::statement::{Recovery, Succession, Text};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Desk, bytes, recovery, sign, write};
+use super::{Desk, bytes, read_object, recovery, sign, unfit, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 #[derive(Debug, Subcommand)]
@@ -95,11 +95,17 @@ impl Policy {
             }
             Self::Succeed { file, statements, recovery: _, checkpoint } => {
                 let policy = read(&file, &limits)?;
-                let most = limits.release_object_bytes;
-                let read = |path: &PathBuf| input::read_file(path, most);
+                let read = |path: &PathBuf| -> Result<Vec<u8>, Failure> {
+                    let expected = "a statement as `policy sign` writes it";
+                    Ok(if checkpoint.is_some() {
+                        read_object::<Recovery>(path, expected)?.0
+                    } else {
+                        read_object::<Succession>(path, expected)?.0
+                    })
+                };
                 let statements = statements.iter().map(read).collect::<Result<Vec<_>, _>>()?;
                 let remote = super::remote::Remote::connect(&desk.home()?)?;
-                let encoded = input::read_file(&file, most)?;
+                let encoded = input::read_file(&file, limits.release_object_bytes)?;
                 if let Some(checkpoint) = checkpoint {
                     return recovery::hand_in(&remote, &policy, encoded, statements, &checkpoint, out);
                 }
@@ -138,9 +144,9 @@ pub(super) fn answer(out: &mut Output, json: serde_json::Value, line: String) {
 
 /// The document in a TOML file.
 fn from_toml(path: &Path, limits: &Limits) -> Result<PolicyDocument, Failure> {
-    let text = String::from_utf8(input::read_file(path, limits.release_object_bytes)?)
-        .map_err(|error| Failure::malformed("policy_toml", error))?;
-    toml::from_str(&text).map_err(|error| Failure::malformed("policy_toml", error))
+    let unfit = |error: &dyn std::fmt::Display| unfit(path, "a policy in TOML", "policy_toml", error);
+    let text = String::from_utf8(input::read_file(path, limits.release_object_bytes)?);
+    toml::from_str(&text.map_err(|error| unfit(&error))?).map_err(|error| unfit(&error))
 }
 
 /// The object, and the policy that it is.
@@ -161,7 +167,10 @@ fn faults(error: &Error) -> Failure {
 
 pub(super) fn read(path: &Path, limits: &Limits) -> Result<Checked, Failure> {
     let bytes = input::read_file(path, limits.release_object_bytes)?;
-    Checked::parse(&bytes, limits).map_err(|error| faults(&error))
+    Checked::parse(&bytes, limits).map_err(|error| match error {
+        Error::Faults(_) => faults(&error),
+        _ => unfit(path, "a policy as `policy build` writes it", error.code(), error),
+    })
 }
 
 /// As people read it.

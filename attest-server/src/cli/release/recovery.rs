@@ -61,7 +61,8 @@ impl Object {
             signature: String::new(),
         };
         let text = Text::objection(&objection);
-        objection.signature = sign::sign::<Objection>(&home.signing_key(desk.key.as_deref())?, &text)?;
+        let key = home.signing_key(desk.key.as_deref())?;
+        objection.signature = sign::sign_as::<Objection>(&known.policies()?, &objection.by, &key, &text)?;
         let encoded = bytes(&objection)?;
         if let Some(file) = &self.out {
             write(file, &encoded)?;

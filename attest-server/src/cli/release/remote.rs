@@ -161,9 +161,7 @@ fn refused(status: Status) -> Failure {
     let code = code.unwrap_or_else(|| format!("{:?}", status.code()).to_lowercase());
     let detail = crate::cli::printable(status.message());
     match status.code() {
-        Code::Unavailable | Code::Unimplemented | Code::Unauthenticated | Code::PermissionDenied => {
-            Failure::usage(code, detail)
-        }
+        Code::Unavailable | Code::Unimplemented | Code::Unauthenticated => Failure::usage(code, detail),
         Code::Internal | Code::Unknown | Code::DataLoss => Failure::fault(code, detail),
         _ => Failure::malformed(code, detail),
     }

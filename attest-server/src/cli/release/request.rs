@@ -125,7 +125,9 @@ impl Request {
         let described = Described { id, request: &request };
         let text = Text::submission(&submission, described)
             .ok_or_else(|| Failure::fault("submission", "the text is of another request"))?;
-        submission.signature = sign::sign::<Submission>(&home.signing_key(desk.key.as_deref())?, &text)?;
+        let key = home.signing_key(desk.key.as_deref())?;
+        let policies = known.as_ref().map_or_else(|| Ok(vec![policy]), Known::policies)?;
+        submission.signature = sign::sign_as::<Submission>(&policies, &submission.by, &key, &text)?;
         let submission = bytes(&submission)?;
         match (self.out, known) {
             (Some(folder), _) => keep(&folder, &encoded, &submission, &parcel)?,
@@ -136,7 +138,9 @@ impl Request {
                     out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
                     return Ok(Exit::Good);
                 }
-                out.line(format!("index {} of the log", at.index));
+                let id = out.paint(Style::Strong, id);
+                out.line(format!("asked for {id} at index {} of the log", at.index));
+                return Ok(Exit::Good);
             }
             (None, None) => {}
         }
@@ -144,7 +148,7 @@ impl Request {
             out.json(&json!({ "request": id }));
         } else {
             let id = out.paint(Style::Strong, id);
-            out.line(format!("asked for {id}"));
+            out.line(format!("{id} is written down, and not handed in: `attest release submit`"));
         }
         Ok(Exit::Good)
     }
@@ -164,6 +168,11 @@ impl Request {
         let channel = policy.channel(&self.family, &self.channel).ok_or_else(unknown)?;
         let now = clock::now();
         let seconds = self.hours.map_or(channel.request_seconds, |hours| hours.saturating_mul(HOUR));
+        if seconds == 0 || seconds > channel.request_seconds {
+            let most = channel.request_seconds / HOUR;
+            let detail = format!("--hours: expected 1 to {most}, which is what `{}` gives", self.channel);
+            return Err(Failure::usage("usage", detail));
+        }
         let mut request = Object {
             format: Object::FORMAT.to_owned(),
             authority: home.authority,
@@ -320,7 +329,8 @@ impl Submit {
         if out.wants_json() {
             out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
         } else {
-            out.line(format!("asked for {id}: index {} of the log", at.index));
+            let id = out.paint(Style::Strong, id);
+            out.line(format!("asked for {id} at index {} of the log", at.index));
         }
         Ok(Exit::Good)
     }

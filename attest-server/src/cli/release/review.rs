@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::home::Home;
+use super::known::Known;
 use super::people::keys_of;
 use super::words::Change;
 use super::{Desk, answer, bytes, name, sign, words, write};
@@ -48,7 +49,8 @@ impl Review {
         let text = Text::review(&review, Described { id, request: &change.request })
             .ok_or_else(|| Failure::fault("review", "the text is of another request"))?;
         answer::confirm(&format!("Was it right, {}?", review.by), self.yes)?;
-        review.signature = sign::sign::<ReviewStatement>(&home.signing_key(desk.key.as_deref())?, &text)?;
+        let key = home.signing_key(desk.key.as_deref())?;
+        review.signature = sign::sign_as::<ReviewStatement>(&known.policies()?, &review.by, &key, &text)?;
         let at = known.remote.review(bytes(&review)?)?;
         if out.wants_json() {
             out.json(&json!({ "reviewed": id, "index": at.index, "already": at.already }));
@@ -125,14 +127,15 @@ impl Revoke {
         let key = home.signing_key(desk.key.as_deref())?;
         let mut indices = Vec::new();
         for (id, revokes) in what {
-            let encoded = self.signed(id, revokes, &home, &by, &key)?;
+            let encoded = self.signed(id, revokes, &home, &by, (&key, Some(&known)))?;
             indices.push(known.remote.revoke(encoded)?.index);
         }
         if out.wants_json() {
             out.json(&json!({ "indices": indices, "by": by }));
         } else {
             let done = out.paint(Style::Bad, "revoked");
-            out.line(format!("{done} at index {indices:?} of the log"));
+            let places: Vec<String> = indices.iter().map(u64::to_string).collect();
+            out.line(format!("{done} at index {} of the log", places.join(", ")));
         }
         Ok(Exit::Good)
     }
@@ -144,7 +147,7 @@ impl Revoke {
         revokes: Revoked,
         home: &Home,
         by: &Name,
-        key: &Path,
+        (key, known): (&Path, Option<&Known>),
     ) -> Result<Vec<u8>, Failure> {
         let mut revocation = Revocation {
             format: Revocation::FORMAT.to_owned(),
@@ -154,7 +157,11 @@ impl Revoke {
             by: by.clone(),
             signature: String::new(),
         };
-        revocation.signature = sign::sign::<Revocation>(key, &Text::revocation(&revocation))?;
+        let text = Text::revocation(&revocation);
+        revocation.signature = match known {
+            Some(known) => sign::sign_as::<Revocation>(&known.policies()?, by, key, &text)?,
+            None => sign::sign::<Revocation>(key, &text)?,
+        };
         let encoded = bytes(&revocation)?;
         if let Some(folder) = &self.out {
             std::fs::create_dir_all(folder).map_err(|error| Failure::usage("file_unwritable", error))?;
@@ -177,7 +184,7 @@ impl Revoke {
             (None, None) => return Err(Failure::usage("usage", "what is revoked?")),
         };
         answer::confirm(&format!("Take {id} back, {by}?"), self.yes)?;
-        self.signed(id, revokes, &home, &by, &home.signing_key(desk.key.as_deref())?)?;
+        self.signed(id, revokes, &home, &by, (&home.signing_key(desk.key.as_deref())?, None))?;
         let line = "signed, and not in the log: bring it to verifiers with `attest release deliver`, and to the log when it can be had";
         super::policy::answer(out, json!({ "revokes": id, "by": by, "logged": false }), line.to_owned());
         Ok(Exit::Good)

@@ -4,7 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use attest_core::Limits;
+use attest_core::release::ssh::Signature;
 use attest_core::release::statement::{Statement, Text};
+use attest_core::release::{Name, Policy};
 
 use crate::cli::Failure;
 
@@ -29,4 +32,26 @@ pub(super) fn sign<S: Statement>(key: &Path, text: &Text) -> Result<String, Fail
         return Err(Failure::usage("not_signed", format!("ssh-keygen: {}", said.trim())));
     }
     std::fs::read_to_string(file.with_extension("sig")).map_err(fault)
+}
+
+/// The same for somebody of this policy: a key that is not theirs is said here, by the file's name, and nothing is handed in.
+pub(super) fn sign_as<S: Statement>(
+    policies: &[&Policy],
+    by: &Name,
+    key: &Path,
+    text: &Text,
+) -> Result<String, Failure> {
+    let armored = sign::<S>(key, text)?;
+    let signature = Signature::parse(&armored, &Limits::DEFAULT);
+    let signature =
+        signature.map_err(|error| Failure::usage(error.code(), format!("{}: {error}", key.display())))?;
+    // Families may have people of their own.
+    let key_of = |policy: &&Policy| policy.key(signature.key().canonical()).map(|of| of.identity.clone());
+    let whose: Option<Name> = policies.iter().find_map(key_of);
+    if whose.as_ref() == Some(by) {
+        return Ok(armored);
+    }
+    let whose = whose.map_or_else(|| "nobody's in the policy".to_owned(), |whose| format!("`{whose}`'s"));
+    let detail = format!("{}: the key is {whose}, and one of `{by}` is needed", key.display());
+    Err(Failure::usage("statement_key_mismatch", detail))
 }

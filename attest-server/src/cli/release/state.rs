@@ -184,7 +184,8 @@ impl Status {
             return Ok(Exit::Good);
         }
         let (size, seen) = (known.view.head().size, known.view.time().utc());
-        out.line(format!("{size} leaves, seen by witnesses at {seen}"));
+        let leaves = if size == 1 { "leaf" } else { "leaves" };
+        out.line(format!("{size} {leaves}, seen by witnesses at {seen}"));
         recovery::tell(&known.view, out);
         for (id, request, state) in &all {
             let words = out.paint(state.style(), printable(&state.words()));

@@ -1,0 +1,270 @@
+//! `request`, `submit`, `show`, `status`, `approve`, `who-can-sign-now`.
+
+use std::time::Instant;
+
+use crate::stage::{Desk, asked};
+
+#[test]
+fn requests_and_approvals() {
+    let mut desk = Desk::begin();
+    requests_that_are_refused(&desk);
+    a_request_in_a_folder(&desk);
+    let id = desk.request("2026.11.1", "stable", "");
+    what_is_shown(&desk, &id);
+    approvals_that_are_refused(&desk, &id);
+    a_yes_in_the_terminal(&desk, &id);
+    by_ssh_agent(&mut desk, &id);
+    ten_at_once(&desk);
+    after_its_time(&desk);
+}
+
+fn requests_that_are_refused(desk: &Desk) {
+    let good = asked("1", "stable");
+    desk.refused(2, "no channel `nowhere` of `sim-debian` [channel_unknown]", &asked("1", "nowhere"));
+    let missing = "none.bin: No such file or directory (os error 2) [file_unreadable]";
+    desk.refused(2, missing, &format!("{good} --artifact other=none.bin"));
+    let golden = good.replace("--golden golden.toml", "--golden key.json");
+    desk.refused(2, "key.json: TOML parse error at line 1, column 1 [golden_syntax]", &golden);
+    desk.refused(
+        2,
+        "`foo`: expected corim, cose, raw or authenticode [purpose_unknown]",
+        &format!("{good} --sign foo=image.bin"),
+    );
+    desk.refused(
+        2,
+        "`sim-debian` has no key for raw now [key_missing]",
+        &format!("{good} --sign raw=image.bin"),
+    );
+    for hours in [0, 169] {
+        let words = "--hours: expected 1 to 168, which is what `stable` gives [usage]";
+        desk.refused(2, words, &format!("{good} --hours {hours}"));
+    }
+    desk.refused(2, "no request begins with `12` [request_unknown]", &format!("{good} --replaces 12"));
+    desk.unusable("expected NAME=FILE", &good.replace("image.bin=image.bin", "image.bin"));
+    desk.unusable("character 0 ('S') cannot stand there", &good.replace("sim-debian", "Sim"));
+    // Another one's key; somebody who may not ask; a home that is none.
+    let stolen = "bob.ssh: the key is `bob`'s, and one of `ci` is needed [statement_key_mismatch]";
+    desk.refused(2, stolen, &format!("{good} --key bob.ssh"));
+    desk.refused(
+        1,
+        "`dave` may not ask for releases of `sim-debian` [requester_not_named]",
+        &format!("{good} --as dave --key dave.ssh"),
+    );
+    let no_home = "nowhere/release.toml: there is no such file; --home names the folder with release.toml, which `attest release init` makes";
+    desk.refused(
+        2,
+        &format!("{no_home} [release_home_missing]"),
+        &good.replace("--home ci", "--home nowhere"),
+    );
+    desk.good("mkdir nobody && grep -v ^key ci/release.toml > nobody/release.toml");
+    desk.refused(
+        2,
+        "what signs it? --key FILE, or `key` in release.toml [key_missing]",
+        &good.replace("--home ci", "--home nobody"),
+    );
+    assert_eq!(desk.json("attest release status --home alice")["requests"].as_array().map(Vec::len), Some(0));
+}
+
+/// Where it is written, no server is asked; whoever carries it has no part in it.
+fn a_request_in_a_folder(desk: &Desk) {
+    let told = desk.json(&format!("{} --policy policy/policy.cbor --out parcel", asked("0", "stable")));
+    let id = told["request"].as_str().unwrap().to_owned();
+    desk.refused(
+        2,
+        "elsewhere/request.cbor: No such file or directory (os error 2) [file_unreadable]",
+        "attest release submit --home ci elsewhere",
+    );
+    let said = desk.good("attest release submit --home ci parcel");
+    assert!(said.starts_with(&format!("asked for {id} at index ")), "{said}");
+    let again = desk.json("attest release submit --home ci parcel");
+    assert_eq!((again["request"].as_str(), again["already"].as_bool()), (Some(&*id), Some(true)));
+    desk.good("cp -r parcel garbled && printf x >> garbled/request.cbor");
+    desk.refused(1, "[cbor_trailing_bytes]", "attest release submit --home ci garbled");
+    desk.until(&id, "submitted");
+    desk.good(&format!("attest release revoke --home alice {id} --reason 'Only to try it' --yes"));
+    desk.until(&id, "rejected");
+}
+
+fn what_is_shown(desk: &Desk, id: &str) {
+    let shown = desk.good(&format!("attest release show --home alice {id}"));
+    for line in [
+        "2026.11.1 of sim-debian, normal",
+        "  channel      stable",
+        "  artifact     image.bin",
+        "  golden       the first values",
+        "  source       git+https://git.example/firmware@refs/heads/main gitCommit:7fd1a60b",
+        "  asked by     ci: Release 2026.11.1",
+    ] {
+        assert!(shown.contains(line), "{line} is missing in\n{shown}");
+    }
+    let short = id.strip_prefix("sha256:").unwrap().get(..12).unwrap();
+    let told = desk.json(&format!("attest release show --home alice {short}"));
+    assert_eq!(
+        (told["request"].as_str(), told["content"]["version"].as_str()),
+        (Some(id), Some("2026.11.1"))
+    );
+    desk.refused(2, "no request begins with `zz` [request_unknown]", "attest release show --home alice zz");
+    desk.refused(
+        2,
+        "several requests begin with `sha256:` [request_ambiguous]",
+        "attest release show --home alice sha256:",
+    );
+    let status = desk.good("attest release status --home alice");
+    assert!(
+        status.contains(&format!("{short}  sim-debian 2026.11.1 (stable)  waiting, approved by nobody yet")),
+        "{status}"
+    );
+    assert!(status.contains("rejected: Only to try it"), "{status}");
+}
+
+fn approvals_that_are_refused(desk: &Desk, id: &str) {
+    let by =
+        |who: &str, more: &str| format!("attest release approve --home {who} {id} --recomputed --yes {more}");
+    let key = |file: &str, whose: &str| {
+        format!("{file}: the key is {whose}, and one of `alice` is needed [statement_key_mismatch]")
+    };
+    desk.refused(2, &key("bob.ssh", "`bob`'s"), &by("alice", "--key bob.ssh"));
+    desk.good("ssh-keygen -q -t ed25519 -N '' -f stranger.ssh");
+    desk.refused(2, &key("stranger.ssh", "nobody's in the policy"), &by("alice", "--key stranger.ssh"));
+    desk.refused(
+        2,
+        "ssh-keygen: Couldn't load public key none.ssh: No such file or directory [not_signed]",
+        &by("alice", "--key none.ssh"),
+    );
+    desk.refused(2, "[not_signed]", &by("alice", "--key key.json"));
+    desk.refused(
+        1,
+        "`dave` is not named for this in the policy that is followed [role_missing]",
+        &by("dave", ""),
+    );
+    desk.refused(
+        1,
+        "`ci` is not named for this in the policy that is followed [role_missing]",
+        &by("ci", ""),
+    );
+    desk.refused(
+        2,
+        "there is no terminal to ask in; --yes says yes [nobody_to_ask]",
+        &format!("attest release approve --home alice {id}"),
+    );
+    desk.refused(
+        2,
+        "no request begins with `beef` [request_unknown]",
+        "attest release approve --home alice beef --yes",
+    );
+    desk.unusable("required arguments were not provided", "attest release approve --home alice --yes");
+    // What she asked for herself.
+    let own = asked("own", "stable").replace("--home ci", "--home alice");
+    let own = desk.json(&own)["request"].as_str().unwrap().to_owned();
+    desk.until(&own, "submitted");
+    desk.refused(
+        1,
+        "`alice` asked for it [approval_took_part]",
+        &format!("attest release approve --home alice {own} --yes"),
+    );
+    // An emergency beside something else.
+    let urgent = desk.request("u1", "urgent", "--kind emergency");
+    desk.refused(
+        1,
+        "emergencies and rollbacks are approved one by one [approval_batch_not_allowed]",
+        &by("alice", &urgent),
+    );
+    for id in [own, urgent] {
+        desk.good(&format!("attest release revoke --home bob {id} --reason 'Only to try it' --yes"));
+        desk.until(&id, "rejected");
+        desk.refused(
+            1,
+            "was revoked [request_revoked]",
+            &format!("attest release approve --home carol {id} --yes"),
+        );
+    }
+    let waits = desk.until(id, "submitted");
+    assert_eq!(waits["approved"].as_array().map(Vec::len), Some(0), "{waits}");
+}
+
+fn a_yes_in_the_terminal(desk: &Desk, id: &str) {
+    let command = format!("attest release approve --home alice {id} --recomputed");
+    let said = desk.typed("no", &command);
+    assert!(said.code == 2 && said.out.contains("Release it, alice? [type yes]"), "{said:?}");
+    assert!(said.out.contains("nothing was signed [declined]"), "{said:?}");
+    let said = desk.typed("yes", &command);
+    assert!(said.code == 0 && said.out.contains("approved "), "{said:?}");
+    let again = desk.json(&format!("{command} --yes"));
+    assert_eq!((again["already"].as_bool(), again["by"].as_str()), (Some(true), Some("alice")), "{again}");
+}
+
+/// The file has the public half alone; the other half is in the agent.
+fn by_ssh_agent(desk: &mut Desk, id: &str) {
+    let socket = desk.agent("bob.ssh");
+    desk.good("mv bob.ssh bob.hidden");
+    let command = format!("attest release approve --home bob {id} --recomputed --yes --key bob.ssh.pub");
+    desk.refused(2, "[not_signed]", &command);
+    let told = desk.json(&format!("SSH_AUTH_SOCK={socket} {command}"));
+    assert_eq!((told["by"].as_str(), told["already"].as_bool()), (Some("bob"), Some(false)), "{told}");
+    desk.good("mv bob.hidden bob.ssh");
+    desk.until(id, "quorate");
+    let grant = desk.good("attest release who-can-sign-now --home alice");
+    assert!(
+        grant.starts_with("sim-debian-corim: once, for ") && grant.contains("by the word of alice, bob"),
+        "{grant}"
+    );
+    let grants = desk.json("attest release who-can-sign-now --home alice");
+    assert_eq!(
+        (grants["grants"][0]["request"].as_str(), grants["grants"].as_array().map(Vec::len)),
+        (Some(id), Some(1))
+    );
+    desk.good(&format!("attest release revoke --home alice {id} --reason 'Only to try it' --yes"));
+    desk.until(id, "rejected");
+    let nobody = desk.good("attest release who-can-sign-now --home alice");
+    assert_eq!(nobody, "nobody: no request is quorate, and there is no other right to sign\n");
+}
+
+fn ten_at_once(desk: &Desk) {
+    let ids: Vec<String> = (0..10).map(|number| desk.request(&format!("t{number}"), "stable", "")).collect();
+    let began = Instant::now();
+    let shown = desk.good("attest release approve --home alice --all --recomputed --yes");
+    for id in &ids {
+        assert!(shown.contains(id.strip_prefix("sha256:").unwrap().get(..12).unwrap()), "{shown}");
+    }
+    desk.until(&ids[9], "submitted");
+    // A file, which somebody else may carry.
+    let told = desk.json("attest release approve --home bob --all --recomputed --yes --out bob.cbor");
+    assert_eq!((told["approved"].as_array().map(Vec::len), told["index"].as_u64()), (Some(10), None));
+    let told = desk.json("attest release approve --home bob --all --recomputed --yes");
+    assert_eq!(told["approved"].as_array().map(Vec::len), Some(10));
+    for id in &ids {
+        desk.until(id, "quorate");
+    }
+    assert!(began.elapsed().as_secs() < 60, "ten requests took {:?}", began.elapsed());
+    assert_eq!(desk.good("attest release approve --home bob --all --yes"), "nothing waits for you\n");
+    assert_eq!(
+        desk.json("attest release approve --home bob --all --yes")["approved"].as_array().map(Vec::len),
+        Some(0)
+    );
+    assert_eq!(
+        desk.json("attest release who-can-sign-now --home carol")["grants"].as_array().map(Vec::len),
+        Some(10)
+    );
+}
+
+/// It was asked for an hour ago, for an hour.
+fn after_its_time(desk: &Desk) {
+    if desk.said("faketime -f -1h true").code != 0 {
+        eprintln!("SKIPPED: no faketime");
+        return;
+    }
+    let late = asked("late", "stable") + " --hours 1 --policy policy/policy.cbor";
+    desk.good(&format!("faketime -f '-7200s' {late} --out over"));
+    desk.refused(1, "its time is over [request_expired]", "attest release submit --home ci over");
+    let told = desk.json(&format!("faketime -f '-3590s' {late} --out ending"));
+    let id = told["request"].as_str().unwrap();
+    desk.good("attest release submit --home ci ending");
+    desk.until(id, "submitted");
+    std::thread::sleep(std::time::Duration::from_secs(11));
+    desk.refused(
+        1,
+        "the request's time is over [request_expired]",
+        &format!("attest release approve --home alice {id} --recomputed --yes"),
+    );
+    desk.until(id, "expired");
+}

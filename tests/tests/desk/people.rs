@@ -1,0 +1,184 @@
+//! `offboard`, `rotate`, `access-review`, and what comes of them: a suspension, a succession, another key.
+
+use crate::stage::{Desk, asked};
+
+#[test]
+fn people_come_and_go() {
+    let desk = Desk::begin();
+    let id = desk.release("2026.11.1");
+    let open = desk.request("2026.11.2", "stable", "");
+    desk.good(&format!("attest release approve --home bob {open} --recomputed --yes"));
+    let standing = desk.json(&format!("attest release status --home alice {open}"));
+    assert_eq!(standing["requests"][0]["version"], "2026.11.2");
+    who_may_do_what(&desk);
+    somebody_leaves(&desk, &open);
+    a_key_is_lost(&desk, &id);
+    another_key(&desk);
+    vendors(&desk);
+}
+
+fn who_may_do_what(desk: &Desk) {
+    let said = desk.good("attest release access-review --home carol");
+    for line in [
+        "alice (person, alice): keys until ",
+        "  family sim-debian, channel stable: approves",
+        "carol (person, carol): keys until ",
+        "ci (service, ci): keys until ",
+        "hermetic (builder, hermetic): keys until ",
+        "  recovery quorum",
+    ] {
+        assert!(said.contains(line), "{line} is missing in\n{said}");
+    }
+    let told = desk.json("attest release access-review --home carol");
+    let of = |who: &str| {
+        told["identities"].as_array().unwrap().iter().find(|one| one["identity"] == who).cloned().unwrap()
+    };
+    assert!(of("alice")["last_index"].is_u64() && of("ci")["last_index"].is_u64(), "{told}");
+    assert!(of("carol")["last_index"].is_null() && of("dave")["last_index"].is_null(), "{told}");
+    assert!(
+        said.lines().any(|line| line.starts_with("carol ") && line.ends_with("did nothing yet")),
+        "{said}"
+    );
+}
+
+fn somebody_leaves(desk: &Desk, open: &str) {
+    let short = &open["sha256:".len()..][..12];
+    desk.refused(
+        2,
+        "the policy knows no `nobody` [identity_unknown]",
+        "attest release offboard --home alice nobody",
+    );
+    desk.unusable("cannot stand there", "attest release offboard --home alice Bob");
+    let said = desk.good("attest release offboard --home alice bob");
+    for line in [
+        "- root quorum, whose members change by succession only",
+        "- family sim-debian: asks for releases",
+        "- family sim-debian: revokes",
+        "- family sim-debian, channel urgent: reviews",
+        "`attest release revoke --suspend bob` holds them until the succession",
+    ] {
+        assert!(said.contains(line), "{line} is missing in\n{said}");
+    }
+    assert!(said.contains(&format!("approved {short}, which is still open")), "{said}");
+    let told = desk.json("attest release offboard --home alice bob --out without.toml");
+    assert!(told["work"].as_array().unwrap().len() >= 8, "{told}");
+    // The draft says where he still stands.
+    let faults = "the root quorum: there is no identity `bob`\n  approvals in `stable` of `sim-debian`: there is no identity `bob`";
+    let build = "attest release policy build without.toml --out without.cbor";
+    assert!(desk.said(build).err.contains(faults), "{:?}", desk.said(build));
+    desk.refused(
+        1,
+        "reviews in `urgent` of `sim-debian`: there is no identity `bob` [release_policy_faults]",
+        build,
+    );
+    desk.good("sed -i 's/ bob / /; s/2 alice carol/2 alice carol dave/; /^    \"bob\",$/d' without.toml");
+    desk.good(build);
+}
+
+fn a_key_is_lost(desk: &Desk, id: &str) {
+    let said = desk.good("attest release rotate --home alice bob");
+    assert!(
+        said.contains("- family sim-debian, channel stable: approves") && !said.contains("stops counting"),
+        "{said}"
+    );
+    let said = desk.good("attest release rotate --home alice bob --compromised-from 0");
+    let short = &id["sha256:".len()..][..12];
+    assert!(said.contains(&format!("approved {short}, and that stops counting")), "{said}");
+    assert!(
+        said.contains("- now: `attest release revoke --suspend bob --from-index 0` holds for 14 days"),
+        "{said}"
+    );
+    assert!(
+        said.contains("- for good: a succession that lists 1 key(s) as compromised from index 0"),
+        "{said}"
+    );
+    let last = desk.json("attest release status --home alice")["size"].as_u64().unwrap();
+    let told = desk.json(&format!("attest release rotate --home alice bob --compromised-from {last}"));
+    assert!(!told["work"].to_string().contains("stops counting"), "{told}");
+    desk.unusable("invalid digit", "attest release rotate --home alice bob --compromised-from never");
+    // From now on; what he said before stands.
+    let at = desk.json(&format!("attest release revoke --home carol --suspend bob --from-index {last} --reason 'His laptop is gone' --yes"));
+    desk.seen(&at["indices"][0]);
+    assert_eq!(
+        desk.json(&format!("attest release verify --home alice {id}"))["counts"].as_bool(),
+        Some(true)
+    );
+    let next = desk.request("2026.11.3", "stable", "");
+    desk.refused(
+        1,
+        "the key is suspended [statement_key_suspended]",
+        &format!("attest release approve --home bob {next} --recomputed --yes"),
+    );
+    // And one more time, which she may not alone.
+    desk.refused(
+        1,
+        "it does not count: suspension_renewed_alone [suspension_renewed_alone]",
+        "attest release revoke --home carol --suspend bob --reason 'Still gone' --yes",
+    );
+}
+
+/// The draft, the new key in it, two of the root: a policy that everybody follows.
+fn another_key(desk: &Desk) {
+    let last = desk.json("attest release status --home alice")["size"].as_u64().unwrap();
+    let said = desk
+        .good(&format!("attest release rotate --home alice bob --compromised-from {last} --out next.toml"));
+    assert!(said.contains("- next.toml: put the new key in, then `attest release policy build`"), "{said}");
+    assert!(desk.text("next.toml").contains("[compromised]"));
+    desk.good("ssh-keygen -q -t ecdsa -N '' -C bob -f bob.new");
+    desk.good("old=$(cut -d' ' -f1,2 bob.ssh.pub) && new=$(cut -d' ' -f1,2 bob.new.pub) && sed -i \"s|$old|$new|\" next.toml");
+    let built = desk.json("attest release policy build next.toml --out next.cbor");
+    assert_eq!((built["version"].as_u64(), built["out"].as_str()), (Some(2), Some("next.cbor")));
+    for who in ["alice", "carol", "dave"] {
+        let said = desk.good(&format!("attest release policy sign --home {who} next.cbor --out {who}.cbor"));
+        assert!(said.starts_with(&format!("{who} wants sha256:")), "{said}");
+    }
+    let succeed =
+        |statements: &str| format!("attest release policy succeed --home alice next.cbor {statements}");
+    desk.refused(
+        1,
+        "alice said so, and that is not enough [succession_quorum_not_met]",
+        &succeed("--statement alice.cbor --statement dave.cbor"),
+    );
+    let told = desk.json(&succeed("--statement alice.cbor --statement carol.cbor"));
+    desk.seen(&told["index"]);
+    // That is a word of hers, too.
+    let told_last = desk.json("attest release access-review --home alice");
+    let carol = told_last["identities"].as_array().unwrap().iter().find(|one| one["identity"] == "carol");
+    assert_eq!(carol.map(|carol| &carol["last_index"]), Some(&told["index"]), "{told_last}");
+    let shown = desk.good("attest release policy show --home alice");
+    assert!(shown.contains("version = 2") && shown.contains("ecdsa-sha2-nistp256 "), "{shown}");
+    // He is himself again, by the new key alone; what was asked for under the policy before is asked for again.
+    let id = desk.request("2026.11.4", "stable", "");
+    let approve = format!("attest release approve --home bob {id} --recomputed --yes");
+    desk.refused(
+        2,
+        "the key is nobody's in the policy, and one of `bob` is needed [statement_key_mismatch]",
+        &approve,
+    );
+    desk.good(&format!("{approve} --key bob.new"));
+    desk.good(&format!("attest release approve --home alice {id} --recomputed --yes"));
+    desk.until(&id, "quorate");
+    desk.good(&format!("{} --policy policy/policy.cbor --out old", asked("old", "stable")));
+    desk.refused(
+        1,
+        "it is under the policy sha256: [policy_mismatch]",
+        "attest release submit --home ci old",
+    );
+}
+
+fn vendors(desk: &Desk) {
+    let said = desk.good("attest release rotate --home alice hermetic --out vendor.toml");
+    assert!(
+        said.contains("- family sim-debian, channel stable: builds")
+            && said.contains("- vendor.toml: put the new key in"),
+        "{said}"
+    );
+    let said = desk.good("attest release rotate --home alice sim-debian-corim");
+    assert_eq!(said, "- signing key for corim of sim-debian, in pkcs11:token=release;object=corim\n");
+    assert_eq!(desk.good("attest release rotate --home alice other"), "- witness of the log, outside\n");
+    desk.refused(
+        2,
+        "the policy knows no `nobody` [identity_unknown]",
+        "attest release rotate --home alice nobody",
+    );
+}

@@ -1,0 +1,292 @@
+//! `publish`, `verify`, `review`, `revoke`, `export`, `control`.
+
+use crate::stage::Desk;
+
+#[test]
+fn releases_and_what_becomes_of_them() {
+    let desk = Desk::begin();
+    let id = desk.request("2026.11.1", "stable", "");
+    what_is_not_signed_is_not_published(&desk, &id);
+    desk.sign(&id);
+    published_and_verified(&desk, &id);
+    an_emergency_is_reviewed(&desk);
+    others_verify_what_is_exported(&desk, &id);
+    taken_back(&desk, &id);
+    controls(&desk);
+}
+
+fn what_is_not_signed_is_not_published(desk: &Desk, id: &str) {
+    let short = &id["sha256:".len()..][..12];
+    let publish = format!("attest release publish --home alice {id}");
+    let said = desk.said(&publish);
+    assert_eq!(said.code, 1, "{said:?}");
+    for line in [
+        "does not count",
+        "  quorum       failed",
+        "    0 approval(s) count, which is no quorum [release_quorum_missing]",
+        "  order        failed",
+        "  signature    failed",
+        "  provenance   passed",
+    ] {
+        assert!(said.out.contains(line), "{line} is missing in\n{}", said.out);
+    }
+    let said = desk.said(&format!("{publish} --json"));
+    assert_eq!(said.code, 1, "{said:?}");
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let codes: Vec<&str> =
+        told["failures"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    assert!(
+        codes.contains(&"release_quorum_missing") && codes.contains(&"release_signature_missing"),
+        "{codes:?}"
+    );
+    desk.refused(
+        1,
+        &format!("{short}: nothing was published for it [release_not_published]"),
+        &format!("attest release verify --home alice {id}"),
+    );
+    desk.refused(
+        1,
+        "`alice` is not named for reviews in `stable` [reviewer_not_named]",
+        &format!("attest release review --home alice {id} --finding x --yes"),
+    );
+}
+
+fn published_and_verified(desk: &Desk, id: &str) {
+    desk.refused(
+        1,
+        "`dave` is not named for this in the policy that is followed [role_missing]",
+        &format!("attest release publish --home dave {id}"),
+    );
+    let said = desk.good(&format!("attest release publish --home carol {id}"));
+    assert!(said.starts_with("published ") && said.contains(" at index "), "{said}");
+    let again = desk.json(&format!("attest release publish --home alice {id}"));
+    assert_eq!(again["already"].as_bool(), Some(true));
+    desk.until(id, "published");
+    let said = desk.good(&format!("attest release verify --home erin {id}"));
+    assert!(
+        said.starts_with("counts: sim-debian 2026.11.1, tier production")
+            && said.contains("approved by alice, bob"),
+        "{said}"
+    );
+    assert_eq!(said.matches(" passed").count(), 13, "{said}");
+    let told = desk.json(&format!("attest release verify --home erin {id}"));
+    assert_eq!((told["counts"].as_bool(), told["gates"].as_array().map(Vec::len)), (Some(true), Some(13)));
+    desk.refused(
+        2,
+        "none.cbor: there is no such file [file_unreadable]",
+        "attest release verify --home alice none.cbor",
+    );
+    desk.refused(
+        1,
+        "key.json: not a release's bundle: cut short [cbor_truncated]",
+        "attest release verify --home alice key.json",
+    );
+}
+
+fn an_emergency_is_reviewed(desk: &Desk) {
+    let id = desk.request("2026.11.2", "urgent", "--kind emergency");
+    let review = |who: &str, more: &str| {
+        format!("attest release review --home {who} {id} --finding 'As it should be' {more}")
+    };
+    desk.refused(1, "there is no release to review yet [review_not_published]", &review("carol", "--yes"));
+    desk.sign(&id);
+    desk.good(&format!("attest release publish --home alice {id}"));
+    let standing = desk.until(&id, "provisional");
+    assert!(standing["until"].as_str().is_some(), "{standing}");
+    let told = desk.json(&format!("attest release verify --home alice {id}"));
+    assert_eq!(told["tier"], "emergency");
+    desk.refused(1, "`alice` took part in it [review_took_part]", &review("alice", "--yes"));
+    desk.refused(
+        1,
+        "`dave` is not named for this in the policy that is followed [role_missing]",
+        &review("dave", "--yes"),
+    );
+    desk.refused(
+        2,
+        "carol.ssh.none: No such file or directory [not_signed]",
+        &review("carol", "--yes --key carol.ssh.none"),
+    );
+    desk.refused(
+        2,
+        "bob.ssh: the key is `bob`'s, and one of `carol` is needed [statement_key_mismatch]",
+        &review("carol", "--yes --key bob.ssh"),
+    );
+    desk.refused(2, "there is no terminal to ask in; --yes says yes [nobody_to_ask]", &review("carol", ""));
+    desk.unusable("--finding <FINDING>", &format!("attest release review --home carol {id} --yes"));
+    let said = desk.typed("yes", &review("carol", "").replace('\'', "\""));
+    assert!(
+        said.code == 0
+            && said.out.contains("Was it right, carol? [type yes]")
+            && said.out.contains("confirmed at index "),
+        "{said:?}"
+    );
+    assert_eq!(desk.json(&review("carol", "--yes"))["already"].as_bool(), Some(true));
+    desk.until(&id, "confirmed");
+    desk.good(&format!("attest release export --home alice {id} --out emergency"));
+    assert!(
+        desk.text("emergency/README.md")
+            .contains("-I carol -n attest-review -s review-carol.txt.sig < review-carol.txt")
+    );
+    checked(desk, "emergency");
+}
+
+/// With their own tools, by the commands that stand there.
+fn checked(desk: &Desk, folder: &str) {
+    let guide = desk.text(&format!("{folder}/README.md"));
+    let commands = guide.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
+    desk.write(&format!("{folder}/check.sh"), commands);
+    let said = desk.good(&format!("cd {folder} && bash -e check.sh"));
+    let verified = commands.matches("ssh-keygen -Y verify").count();
+    assert_eq!(said.matches("Good \"").count(), verified, "{said}");
+    assert!(verified >= 2, "{commands}");
+    // What was changed is noticed by them, too.
+    desk.good(&format!("cd {folder} && printf x >> approval-alice.txt"));
+    assert_ne!(desk.said(&format!("cd {folder} && bash -e check.sh")).code, 0);
+}
+
+fn others_verify_what_is_exported(desk: &Desk, id: &str) {
+    desk.refused(
+        2,
+        "learned: expected a new folder, or an empty one [folder_not_empty]",
+        &format!("attest release export --home alice {id} --out learned"),
+    );
+    desk.refused(
+        2,
+        "no request begins with `zz` [request_unknown]",
+        "attest release export --home alice zz --out other",
+    );
+    let told = desk.json(&format!("attest release export --home alice {id} --out evidence"));
+    assert_eq!(told["approvals"], serde_json::json!(["alice", "bob"]));
+    let guide = desk.text("evidence/README.md");
+    for words in [
+        "NHI1 improper offboarding",
+        "NHI5 overprivileged",
+        "NHI7 long-lived",
+        "NHI9 NHI reuse",
+        "PR.AA-05",
+        "PR.DS",
+    ] {
+        assert!(guide.contains(words), "{words} is missing in\n{guide}");
+    }
+    assert!(guide.contains(id.strip_prefix("sha256:").unwrap()), "{guide}");
+    let policy = desk.good("sha256sum < evidence/policy.cbor");
+    assert!(desk.text("policy/release.toml").contains(policy.split_whitespace().next().unwrap()));
+    // The bundle is the release, in a file: whole, or refused.
+    assert_eq!(
+        desk.json("attest release verify --home erin evidence/bundle.cbor")["request"].as_str(),
+        Some(id)
+    );
+    let mut bundle = std::fs::read(desk.path("evidence/bundle.cbor")).unwrap();
+    let last = bundle.len() - 1;
+    bundle[last] ^= 1;
+    desk.write("changed.cbor", &bundle);
+    let said = desk.said("attest release verify --home erin changed.cbor");
+    assert!(said.code == 1 && said.out.starts_with("does not count\n"), "{said:?}");
+    bundle.truncate(last);
+    desk.write("short.cbor", &bundle);
+    desk.refused(1, "[cbor_truncated]", "attest release verify --home erin short.cbor");
+    checked(desk, "evidence");
+}
+
+fn taken_back(desk: &Desk, id: &str) {
+    let revoke = |who: &str, more: &str| {
+        format!("attest release revoke --home {who} {id} --reason 'It has a hole' {more}")
+    };
+    desk.refused(
+        1,
+        "`ci` is not named for this in the policy that is followed [role_missing]",
+        &revoke("ci", "--yes"),
+    );
+    desk.refused(
+        1,
+        "`dave` is not named for this in the policy that is followed [role_missing]",
+        &revoke("dave", "--yes"),
+    );
+    desk.refused(
+        2,
+        "alice.ssh: the key is `alice`'s, and one of `bob` is needed [statement_key_mismatch]",
+        &revoke("bob", "--yes --key alice.ssh"),
+    );
+    desk.refused(2, "there is no terminal to ask in; --yes says yes [nobody_to_ask]", &revoke("bob", ""));
+    desk.refused(
+        2,
+        "no request begins with `zz` [request_unknown]",
+        "attest release revoke --home bob zz --reason x --yes",
+    );
+    desk.refused(
+        2,
+        "`nobody` has no key [identity_unknown]",
+        "attest release revoke --home bob --suspend nobody --reason x --yes",
+    );
+    desk.unusable("--reason <REASON>", &format!("attest release revoke --home bob {id} --yes"));
+    let said = desk.good(&revoke("bob", "--yes --out revocation"));
+    assert!(said.contains("revoked at index ") && !said.contains('['), "{said}");
+    assert_eq!(std::fs::read_dir(desk.path("revocation")).unwrap().count(), 1);
+    let told = desk.json(&revoke("carol", "--yes"));
+    assert_eq!((told["indices"].as_array().map(Vec::len), told["by"].as_str()), (Some(1), Some("carol")));
+    assert_eq!(desk.until(id, "revoked")["because"], "It has a hole");
+    let said = desk.said(&format!("attest release verify --home alice {id}"));
+    assert!(said.code == 1 && said.out.contains("[release_revoked]"), "{said:?}");
+}
+
+fn controls(desk: &Desk) {
+    assert_eq!(desk.good("attest release control list --home dave"), "nobody ever vouched for a control\n");
+    let new = |until: &str, out: &str| {
+        format!(
+            "attest release control new --home dave --family sim-debian --for none --control 'They stand in a locked room' --until {until} --out {out}"
+        )
+    };
+    desk.refused(
+        2,
+        "--until: expected a time as 2027-01-31T00:00:00Z [usage]",
+        &new("tomorrow", "control.cbor"),
+    );
+    desk.unusable(
+        "possible values: none, verified_only, weak_roots",
+        &new("2027-01-31T00:00:00Z", "x").replace("--for none", "--for all"),
+    );
+    let until = desk.good("date -u -d '+20 days' +%FT%TZ");
+    desk.good(&new(until.trim(), "control.cbor"));
+    let sign = |who: &str| format!("attest release control sign --home {who} control.cbor --out {who}.cbor");
+    desk.refused(2, "there is no terminal to ask in; --yes says yes [nobody_to_ask]", &sign("dave"));
+    let garbage = "key.json: not a control as `control new` writes it: cut short";
+    assert!(desk.said("attest release control sign --home dave key.json --out x.cbor").err.contains(garbage));
+    for who in ["alice", "dave", "erin"] {
+        let said = desk.good(&format!("{} --yes", sign(who)));
+        assert!(said.contains(&format!("{who} vouches for sha256:")), "{said}");
+    }
+    let submit =
+        |statements: &str| format!("attest release control submit --home dave control.cbor {statements}");
+    let few = "dave said so, and that is not enough [control_quorum_not_met]";
+    desk.refused(1, few, &submit("--statement dave.cbor"));
+    desk.refused(1, few, &submit("--statement dave.cbor --statement dave.cbor --statement alice.cbor"));
+    assert!(
+        desk.said(&submit("--statement key.json"))
+            .err
+            .contains("key.json: not a statement as `control sign` writes it")
+    );
+    desk.refused(
+        2,
+        "none.cbor: No such file or directory (os error 2) [file_unreadable]",
+        &submit("--statement none.cbor"),
+    );
+    let at = desk.json(&submit("--statement dave.cbor --statement erin.cbor"));
+    desk.seen(&at["index"]);
+    let listed = desk.good("attest release control list --home alice");
+    assert!(listed.contains("by dave, erin  stands: They stand in a locked room"), "{listed}");
+    let told = desk.json("attest release control list --home alice");
+    let id = told["controls"][0]["control"].as_str().unwrap();
+    desk.refused(
+        2,
+        "no control begins with `zz` [control_unknown]",
+        "attest release revoke --home bob --control zz --reason x --yes",
+    );
+    let at = desk.json(&format!(
+        "attest release revoke --home bob --control {id} --reason 'The lock is broken' --yes"
+    ));
+    desk.seen(&at["indices"][0]);
+    assert_eq!(
+        desk.json("attest release control list --home alice")["controls"][0]["stands"].as_bool(),
+        Some(false)
+    );
+}
