@@ -292,6 +292,12 @@ impl Monitor {
             }
             Unfollowed::Older { got, known } => Finding::LogOlder { got: *got, known: *known },
             Unfollowed::RolledBack { got, known } => Finding::LogRolledBack { got: *got, known: *known },
+            Unfollowed::View(view::Error::Antedated { index, at, seen_at }) => {
+                Finding::LeafAntedated { index: *index, at: *at, seen_at: *seen_at }
+            }
+            Unfollowed::View(view::Error::TimeAhead { index, at, witnessed }) => {
+                Finding::LogAhead { index: *index, at: *at, witnessed: *witnessed }
+            }
             Unfollowed::View(view::Error::Witness(witness::Error::QuorumNotReached { got, threshold })) => {
                 Finding::WitnessQuorumLost { got: *got, threshold: *threshold }
             }

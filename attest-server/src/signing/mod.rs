@@ -9,6 +9,7 @@
 
 mod config;
 mod error;
+mod floors;
 mod journal;
 mod remote;
 mod replica;
@@ -23,6 +24,7 @@ use attest_core::{Limits, Timestamp};
 
 pub use self::config::{ConfigError, SignerConfig};
 pub use self::error::{Error, Unreached};
+use self::floors::Reached;
 pub use self::journal::Entry;
 use self::journal::Journal;
 pub use self::remote::Remote;
@@ -73,6 +75,7 @@ pub struct Signing<A> {
     journal: Journal,
     /// The last second of each request that was looked at, so that those which are over are not asked for again.
     not_after: BTreeMap<ObjectId, Timestamp>,
+    reached: Reached,
     images: Option<PathBuf>,
     limits: Limits,
     // Held until the process ends.
@@ -96,7 +99,14 @@ impl<A: Authority> Signing<A> {
         let replica = Replica::open(folder, pin)?;
         let journal = Journal::open(folder)?;
         let not_after = BTreeMap::new();
-        Ok(Self { authority, holder, replica, journal, not_after, images, limits, _lock: lock })
+        let reached = Reached::default();
+        Ok(Self { authority, holder, replica, journal, not_after, reached, images, limits, _lock: lock })
+    }
+
+    /// Bytes of the log, and of what it names, that are in memory.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.replica.held()
     }
 
     /// What is remembered about a request.

@@ -43,7 +43,7 @@ pub(super) struct Replica {
     known: Option<Arc<Known>>,
 }
 
-/// Objects that are let go after the request that brought them; what replays need, and published bundles, stay.
+/// Objects that are let go after the request that brought them; what replays need stays.
 #[derive(Debug, Default)]
 struct Brought {
     is_looking: bool,
@@ -231,6 +231,10 @@ impl Replica {
             self.objects.remove(id);
         }
         self.held = self.held.saturating_sub(brought.bytes);
+    }
+
+    pub(super) const fn held(&self) -> usize {
+        self.held
     }
 
     pub(super) const fn objects(&self) -> &BTreeMap<ObjectId, Vec<u8>> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use attest_core::release::assemble::{self, Said, assemble};
 use attest_core::release::bundle::signature_list;
-use attest_core::release::catalogue::{Catalogue, Floors};
+use attest_core::release::catalogue::Floors;
 use attest_core::release::evaluate::{Failure, Now, Quorate, Weighing, quorate};
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::policy::{Custody, Purpose, SigningKey};
@@ -131,23 +131,6 @@ impl<A: Authority> Signing<A> {
         let request = Request::parse(bytes, &self.limits);
         let request = request.map_err(|error| Error::Request(id.to_string(), error.to_string()))?;
         Ok(request.not_after)
-    }
-
-    /// What families have reached. Bundles that are withheld raise nothing here; verifiers refuse what falls below.
-    fn floors(&mut self, known: &Known) -> Result<Floors, Error> {
-        if let Some(floors) = known.floors.get() {
-            return Ok(floors.clone());
-        }
-        for (_, _, bundle) in known.view.published() {
-            self.replica.want(&mut self.authority, &bundle)?;
-        }
-        let objects = self.replica.objects();
-        let catalogue = Catalogue::load(&known.view, objects, &Floors::new(), now(), &self.limits);
-        let floors = catalogue.floors().clone();
-        if catalogue.missing().is_empty() {
-            let _ = known.floors.set(floors.clone());
-        }
-        Ok(floors)
     }
 
     fn request(&mut self, id: &ObjectId, known: &Known, floors: &Floors) -> Result<Option<Report>, Error> {
@@ -324,7 +307,7 @@ fn over(request: &Request, view: &LogView, now: Timestamp) -> Vec<Failure> {
 }
 
 /// The signer weighs no emergency by its clock: that is for those who take it in.
-fn now() -> Now {
+pub(super) fn now() -> Now {
     Now { clock: clock::now(), is_confirmed: false }
 }
 

@@ -1,10 +1,11 @@
 //! `attest release monitor` over a log's folder: thieves of each kind, and what people are told.
 
+mod log;
+mod running;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
 
 use attest_core::Limits;
 use attest_core::evidence::tcg_log::EventLog;
@@ -197,92 +198,6 @@ fn inv01_whoever_has_the_logs_key_writes_leaves_for_a_signature() {
 }
 
 #[test]
-fn a68_a_log_that_was_set_back_and_one_that_is_another() {
-    let mut site = Site::new();
-    assert_eq!(site.once(&[]), (0, none()));
-    site.organisation.publish_first(6, now() + 1);
-    assert_eq!(site.once(&[]), (1, vec!["raised log_rolled_back".to_owned()]));
-    assert_eq!(site.once(&[]), (1, none()));
-    site.organisation.publish_first(7, now() - 60);
-    assert_eq!(site.once(&[]).1, ["raised log_older"]);
-    site.organisation.publish();
-    assert_eq!(
-        site.once(&[]),
-        (0, vec!["resolved log_rolled_back".to_owned(), "resolved log_older".to_owned()].sorted())
-    );
-    // Another history, which the same witnesses signed.
-    let mut other = site.organisation.in_folder(&site.path("other"));
-    other.note(b"other");
-    site.organisation.note(b"own");
-    site.organisation.publish();
-    assert_eq!(site.once(&[]), (0, vec!["raised turned_away".to_owned()]));
-    other.publish_first(8, now() + 2);
-    let (code, lines) = site.run_on("other", &["--once"]);
-    assert_eq!((code, told(&lines[0])), (1, "raised log_forked".to_owned()));
-    // No look at the first one makes that undone.
-    assert_eq!(site.once(&[]), (1, none()));
-    // Its checkpoint, brought here by somebody else.
-    let found = site.path("other/checkpoint").display().to_string();
-    assert_eq!(site.once(&["--seen", &found]), (1, vec!["raised log_split".to_owned()]));
-    let own = site.path("log/checkpoint").display().to_string();
-    assert_eq!(site.once(&["--seen", &own]), (1, none()));
-}
-
-trait Sorted {
-    fn sorted(self) -> Self;
-}
-
-impl Sorted for Vec<String> {
-    /// Ids are in no order that means anything.
-    fn sorted(mut self) -> Self {
-        self.sort();
-        self
-    }
-}
-
-#[test]
-fn a67b_a_log_that_is_held_back_withheld_or_away() {
-    let site = Site::old(2);
-    assert_eq!(site.once(&[]), (0, vec!["raised log_stale".to_owned()]));
-    let there = fs::read(site.path("log/checkpoint")).unwrap();
-    fs::remove_file(site.path("log/checkpoint")).unwrap();
-    // Its age is known without it.
-    assert_eq!(site.once(&[]), (1, vec!["raised log_unreadable".to_owned()]));
-    assert_eq!(site.once(&[]), (1, none()));
-    fs::write(site.path("log/checkpoint"), there).unwrap();
-    assert_eq!(site.once(&[]), (0, vec!["resolved log_unreadable".to_owned()]));
-    site.organisation.publish();
-    assert_eq!(site.once(&[]), (0, vec!["resolved log_stale".to_owned()]));
-
-    assert_eq!(Site::old(8).once(&[]), (1, vec!["raised log_too_old".to_owned()]));
-
-    // What a leaf names is not there.
-    let site = Site::new();
-    let request = site.organisation.object(site.release);
-    let bytes = fs::read(&request).unwrap();
-    fs::remove_file(&request).unwrap();
-    let (code, told) = site.once(&[]);
-    assert_eq!((code, &*told[0]), (1, "raised object_withheld"));
-    fs::write(&request, bytes).unwrap();
-    let (code, told) = site.once(&[]);
-    assert_eq!(code, 0, "{told:?}");
-    assert!(told.iter().all(|line| line == "resolved object_withheld"), "{told:?}");
-}
-
-#[test]
-fn too_few_witnesses() {
-    let site = Site::new();
-    assert_eq!(site.once(&[]), (0, none()));
-    let note = fs::read_to_string(site.path("log/checkpoint")).unwrap();
-    let fewer: String =
-        note.lines().filter(|line| !line.contains("other.example")).map(|line| format!("{line}\n")).collect();
-    fs::write(site.path("log/checkpoint"), fewer).unwrap();
-    assert_eq!(site.once(&[]), (1, vec!["raised witness_quorum_lost".to_owned()]));
-    fs::write(site.path("log/checkpoint"), note).unwrap();
-    assert_eq!(site.once(&[]), (0, vec!["resolved witness_quorum_lost".to_owned()]));
-}
-
-#[test]
 fn what_verifiers_say_is_told_once_and_when_it_is_over() {
     let site = Site::new();
     let lines = [
@@ -335,116 +250,14 @@ fn what_is_remembered_is_not_begun_anew() {
     assert_eq!(site.once(&[]), (0, none()));
 }
 
-/// A monitor that goes on, and its lines.
-struct Running {
-    child: Child,
-    lines: std::sync::mpsc::Receiver<Value>,
+trait Sorted {
+    fn sorted(self) -> Self;
 }
 
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let (sender, lines) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines() {
-                let _ = sender.send(serde_json::from_str(&line.unwrap()).unwrap());
-            }
-        });
-        Self { child, lines }
+impl Sorted for Vec<String> {
+    /// Ids are in no order that means anything.
+    fn sorted(mut self) -> Self {
+        self.sort();
+        self
     }
-
-    fn next(&self) -> Value {
-        self.lines.recv_timeout(Duration::from_secs(30)).expect("a line in time")
-    }
-
-    /// Waits for a line, whatever else is told.
-    fn until(&self, line: &str) {
-        let since = Instant::now();
-        while told(&self.next()) != line {
-            assert!(since.elapsed() < Duration::from_secs(30), "{line}");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn put(path: &Path, bytes: &[u8]) {
-    let draft = path.with_extension("new");
-    fs::write(&draft, bytes).unwrap();
-    fs::rename(draft, path).unwrap();
-}
-
-#[test]
-fn a72_the_time_from_a_stolen_signature_to_the_alert() {
-    let mut site = Site::new();
-    let count = site.path("count");
-    put(&count, b"1");
-    let found = site.path("found.corim");
-    fs::copy(site.organisation.object(site.organisation.bundle_of(site.release)), &found).unwrap();
-    let mut command = site.command("log");
-    command.args([
-        "--every",
-        "1",
-        "--counter",
-        &format!("corim={}", count.display()),
-        "--seen",
-        found.to_str().unwrap(),
-    ]);
-    let running = Running::start(command);
-    assert_eq!(running.next()["monitor"], "watches");
-
-    // The thief asks the HSM: it counts.
-    let since = Instant::now();
-    put(&count, b"2");
-    assert_eq!(told(&running.next()), "raised counter_ahead");
-    let by_counter = since.elapsed();
-    // What was signed turns up.
-    let since = Instant::now();
-    put(&found, &site.organisation.steal(&golden()).1);
-    assert_eq!(told(&running.next()), "raised signature_unlogged");
-    let by_find = since.elapsed();
-    // It stands in the log.
-    let since = Instant::now();
-    let request = ObjectId::of(b"the thief's");
-    site.organisation.write_down(Event::Signed { request, signatures: ObjectId::of(b"made") });
-    site.organisation.publish();
-    assert_eq!(told(&running.next()), "raised signature_without_request");
-    let by_log = since.elapsed();
-    let ms = |time: Duration| time.as_millis();
-    println!(
-        "from a stolen signature to the alert, looking every second: {} ms by the counter, {} ms by the find, {} ms by the log",
-        ms(by_counter),
-        ms(by_find),
-        ms(by_log)
-    );
-    for time in [by_counter, by_find, by_log] {
-        assert!(time < Duration::from_secs(15), "{time:?}");
-    }
-}
-
-#[test]
-fn a67b_an_object_that_is_not_answered_for_keeps_nobody_from_the_leaves() {
-    let mut site = Site::new();
-    let bundle = ObjectId::of(b"a bundle that nobody has");
-    site.organisation.write_down(Event::Published { request: ObjectId::of(b"a request"), bundle });
-    site.organisation.publish();
-    let mut command = site.command("log");
-    command.args(["--every", "1"]);
-    let running = Running::start(command);
-    running.until("raised object_withheld");
-    // It was not there, and now nobody knows: the folder fails there, and where the next leaf asks for something.
-    let request = ObjectId::of(b"a request that nobody has");
-    fs::create_dir(site.organisation.object(bundle)).unwrap();
-    fs::create_dir(site.organisation.object(request)).unwrap();
-    site.organisation.write_down(Event::Attempted { request });
-    let request = ObjectId::of(b"the thief's");
-    site.organisation.write_down(Event::Signed { request, signatures: ObjectId::of(b"made") });
-    site.organisation.publish();
-    running.until("raised signature_without_request");
 }

@@ -5,29 +5,31 @@
 //! what was told is in the log, in its place; no request is spent twice; OpenSC's spy saw no call of the HSM for which no attempt stood in the
 //! witnessed log before; and each call was for the bytes that people approved.
 
+mod book;
+mod programs;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use attest_core::release::ObjectId;
 use attest_core::release::form::ReleaseKey;
-use attest_core::release::leaf::{Event, Leaf};
-use attest_core::release::object;
+use attest_core::release::leaf::Event;
 use attest_core::release::request::Request;
-use attest_proto::release::v1::{GetLeavesRequest, GetObjectRequest};
 use attest_server::dice;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use self::book::Book;
+use self::programs::{Kept, Signer};
 use crate::client::{Answer, Client};
 use crate::organisation::{approval, bytes, id_of, submission};
-use crate::site::{Process, Site};
+use crate::site::Site;
 use crate::soft::Soft;
 use crate::spy::Spy;
 use crate::stage::*;
@@ -48,193 +50,6 @@ fn random(below: u64) -> u64 {
 
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-/// A program that is there again after each kill.
-struct Kept {
-    arguments: Vec<String>,
-    log: PathBuf,
-    process: Option<Process>,
-}
-
-impl Kept {
-    fn start(arguments: &[&str], log: PathBuf) -> Self {
-        let mut kept =
-            Self { arguments: arguments.iter().map(|it| (*it).to_owned()).collect(), log, process: None };
-        kept.begin();
-        kept
-    }
-
-    fn begin(&mut self) {
-        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        self.process = Some(Process::start(&arguments, &self.log));
-    }
-
-    /// And sometimes once more, while it begins.
-    fn kill(&mut self) {
-        self.process.take().unwrap().kill();
-        if random(4) == 0 {
-            let mut begun = Command::new(env!("CARGO_BIN_EXE_attest"))
-                .args(&self.arguments)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            thread::sleep(Duration::from_millis(random(80)));
-            begun.kill().unwrap();
-            begun.wait().unwrap();
-        }
-        self.begin();
-    }
-}
-
-/// `attest signer run --once`, again and again. It may be refused or find nobody; it ends by no signal but ours.
-struct Signer {
-    running: Arc<Mutex<Option<Child>>>,
-    ended: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Signer {
-    fn start(mut command: impl FnMut() -> Command + Send + 'static) -> Self {
-        let (running, ended) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
-        let (slot, stop) = (Arc::clone(&running), Arc::clone(&ended));
-        let thread = thread::spawn(move || {
-            while !stop.load(Ordering::SeqCst) {
-                *slot.lock().unwrap() = Some(command().spawn().unwrap());
-                let status = loop {
-                    thread::sleep(Duration::from_millis(5));
-                    if let Some(status) = slot.lock().unwrap().as_mut().unwrap().try_wait().unwrap() {
-                        break status;
-                    }
-                };
-                assert!(status.signal().is_none_or(|signal| signal == 9), "the signer ended by {status}");
-            }
-        });
-        Self { running, ended, thread: Some(thread) }
-    }
-
-    fn kill(&self) {
-        if let Some(child) = self.running.lock().unwrap().as_mut() {
-            child.kill().unwrap();
-        }
-    }
-
-    fn end(mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
-
-/// What is known of the log, and what must be in it.
-struct Book {
-    client: Client,
-    /// Every published leaf, as it was seen first.
-    leaves: Vec<Vec<u8>>,
-    events: Vec<Event>,
-    /// What was told, by its place.
-    told: BTreeMap<u64, Event>,
-    /// What each request lists, by its id.
-    listed: BTreeMap<ObjectId, ObjectId>,
-}
-
-impl Book {
-    fn new(client: Client) -> Self {
-        let (leaves, events, told, listed) = <(Vec<_>, Vec<_>, BTreeMap<_, _>, BTreeMap<_, _>)>::default();
-        Self { client, leaves, events, told, listed }
-    }
-
-    /// Reads on, until somebody answers.
-    async fn read(&mut self) {
-        let began = Instant::now();
-        loop {
-            let first = u64::try_from(self.leaves.len()).unwrap();
-            match self.client.log.get_leaves(GetLeavesRequest { first, count: 1_000 }).await {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    for leaf in answer.leaves {
-                        self.events.push(object::read::<Leaf>(&leaf, LIMITS).unwrap().event);
-                        self.leaves.push(leaf);
-                    }
-                    let size = u64::try_from(self.leaves.len()).unwrap();
-                    // Inv. 13: what was published is not taken back.
-                    assert!(answer.size >= size, "the log shrank from {size} to {}", answer.size);
-                    if answer.size == size {
-                        return;
-                    }
-                }
-                Err(status) => {
-                    assert!(began.elapsed() < PATIENCE, "{status}");
-                    sleep(Duration::from_millis(20)).await;
-                }
-            }
-        }
-    }
-
-    fn count(&self, is_it: impl Fn(&Event) -> bool) -> usize {
-        self.events.iter().filter(|event| is_it(event)).count()
-    }
-
-    fn attempts(&self, id: ObjectId) -> usize {
-        self.count(|event| matches!(event, Event::Attempted { request } if *request == id))
-    }
-
-    fn signed(&self, id: ObjectId) -> Vec<ObjectId> {
-        let of = |event: &Event| match event {
-            Event::Signed { request, signatures } if *request == id => Some(*signatures),
-            _ => None,
-        };
-        self.events.iter().filter_map(of).collect()
-    }
-
-    /// What must hold at any time.
-    async fn check(&mut self, spy: &Spy) {
-        // First what the HSM was asked, then what the witnesses saw: an attempt is there before it is used.
-        let calls = spy.calls();
-        self.read().await;
-        for (index, event) in &self.told {
-            let is = self.events.get(usize::try_from(*index).unwrap());
-            assert!(is.is_none_or(|is| is == event), "leaf {index} is {is:?}, and {event:?} was told");
-        }
-        let attempts = self.count(|event| matches!(event, Event::Attempted { .. }));
-        assert!(calls.begun <= attempts, "{} calls of the HSM, {attempts} attempts", calls.begun);
-        for digest in &calls.signed {
-            assert!(self.listed.values().any(|listed| listed == digest), "nobody approved {digest}");
-        }
-        for (id, listed) in &self.listed {
-            let calls = calls.signed.iter().filter(|digest| *digest == listed).count();
-            assert!(calls <= self.attempts(*id), "{calls} calls for {id}, {} attempts", self.attempts(*id));
-            assert!(self.signed(*id).len() <= 1, "{id} is signed for twice");
-        }
-    }
-
-    /// In the end: every request once, whole, and by the key that people approved.
-    async fn close(&mut self, spy: &Spy, key: &ReleaseKey, asked: &[(Request, Vec<u8>)]) {
-        self.check(spy).await;
-        let last = *self.told.keys().last().unwrap();
-        assert!(u64::try_from(self.leaves.len()).unwrap() > last, "something that was told is lost");
-        assert_eq!(self.client.leaves().await, self.leaves, "the log is not what it was");
-        assert_eq!(self.count(|event| matches!(event, Event::Denied { .. })), 0);
-        let calls = spy.calls();
-        for (request, to_be_signed) in asked {
-            let id = id_of(request);
-            let submitted =
-                self.count(|event| matches!(event, Event::Submitted { request, .. } if *request == id));
-            let approved =
-                self.count(|event| matches!(event, Event::Approved { requests, .. } if requests[..] == [id]));
-            let published =
-                self.count(|event| matches!(event, Event::Published { request, .. } if *request == id));
-            assert_eq!((submitted, approved, self.signed(id).len(), published), (1, 2, 1, 1), "{id}");
-            assert!((1..=16).contains(&self.attempts(id)), "{id}: {} attempts", self.attempts(id));
-            assert!(calls.signed.contains(&self.listed[&id]), "{id} was signed by nobody");
-            let digests = self.object(self.signed(id)[0].as_bytes()).await;
-            assert!(key.verifies(to_be_signed, &self.object(&digests).await), "{id}");
-        }
-    }
-
-    async fn object(&mut self, id: &[u8]) -> Vec<u8> {
-        self.client.log.get_object(GetObjectRequest { id: id.to_vec() }).await.unwrap().into_inner().object
-    }
 }
 
 /// Everything that runs, and what it is told.

@@ -6,6 +6,8 @@
     reason = "the organisation and its site are those of the tests of the authority, which use all of them"
 )]
 
+mod asked;
+mod bounded;
 #[path = "../authority/client.rs"]
 mod client;
 mod crashes;
@@ -21,3 +23,5 @@ mod site;
 mod soft;
 mod spy;
 mod stage;
+mod token;
+mod wire;

@@ -1,178 +1,38 @@
 //! A request that is quorate, a signer that may fail anywhere, and what came of it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use attest_core::Limits;
-use attest_core::evidence::tcg_log::EventLog;
-use attest_core::reference::corim::profile;
-use attest_core::reference::golden::Evidence;
-use attest_core::reference::learn::{Boot, Choices, learn};
-use attest_core::release::dsse::pre_authentication_encoding;
-use attest_core::release::form::{ReleaseKey, Scheme, authenticode, corim};
+use attest_core::release::assemble::{Said, assemble, named};
+use attest_core::release::form::{ReleaseKey, authenticode};
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::policy::{PolicyDocument, Purpose};
 use attest_core::release::request::{Request, ToSign};
-use attest_core::release::{ObjectId, object, provenance};
-use attest_server::hsm::{Error as HsmError, Holder};
+use attest_core::release::{ObjectId, object};
+use attest_proto::release::v1::GetObjectRequest;
 use attest_server::server::Running;
-use attest_server::signing::{Authority, Error, Names, Remote, Report, Signing, Unreached};
+use attest_server::signing::{Error, Names, Remote, Report, Signing};
 use attest_server::witness;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use serde_json::{Value, json};
+use ring::signature::KeyPair as _;
+use serde_json::Value;
 
+use crate::asked::built;
+pub(crate) use crate::asked::{asked_for, unsigned};
 use crate::client::Client;
-use crate::organisation::{bytes, encoded, id_of, key_of, request};
+use crate::organisation::{bytes, encoded, id_of, key_of};
 use crate::site::Site;
+pub(crate) use crate::token::{Does, Token, release_key, spki};
+pub(crate) use crate::wire::{Breaks, Wire};
 
 pub(crate) const LIMITS: &Limits = &Limits::DEFAULT;
 /// The key's name in the policy.
 pub(crate) const KEY: &str = "gateway-corim";
 pub(crate) const URI: &str = "pkcs11:token=release;object=gateway-corim";
-
-fn pair() -> EcdsaKeyPair {
-    let pkcs8 = include_bytes!("../../../tests/fixtures/keys/p256.pk8");
-    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &SystemRandom::new()).unwrap()
-}
-
-/// The SubjectPublicKeyInfo of the key that the tests' own token has.
-pub(crate) fn spki() -> Vec<u8> {
-    let prefix = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
-    [&prefix, pair().public_key().as_ref()].concat()
-}
-
-/// The key as the policy has it.
-pub(crate) fn release_key(spki: &[u8]) -> ReleaseKey {
-    ReleaseKey::new(spki, Purpose::Corim, None).unwrap()
-}
-
-/// What a token does with one question.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Does {
-    /// Signs.
-    Signs,
-    /// Signs, and its answer is lost.
-    Breaks,
-    /// Is not there, and does not sign.
-    IsAway,
-    /// Signs something else.
-    Lies,
-}
-
-/// A token that counts.
-#[derive(Clone)]
-pub(crate) struct Token {
-    pub(crate) script: Arc<Mutex<Vec<Does>>>,
-    pub(crate) calls: Arc<AtomicUsize>,
-    pub(crate) messages: Arc<Mutex<Vec<Vec<u8>>>>,
-    pub(crate) is_development: bool,
-}
-
-impl Token {
-    pub(crate) fn new(script: &[Does]) -> Self {
-        Self {
-            script: Arc::new(Mutex::new(script.to_vec())),
-            calls: Arc::default(),
-            messages: Arc::default(),
-            is_development: false,
-        }
-    }
-
-    pub(crate) fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
-    }
-}
-
-impl Holder for Token {
-    fn sign(&mut self, uri: &str, key: &ReleaseKey, to_be_signed: &[u8]) -> Result<Vec<u8>, HsmError> {
-        assert_eq!(uri, URI);
-        let mut script = self.script.lock().unwrap();
-        let does = if script.is_empty() { Does::Signs } else { script.remove(0) };
-        if does == Does::IsAway {
-            return Err(HsmError::Unavailable("pulled out".to_owned()));
-        }
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.messages.lock().unwrap().push(to_be_signed.to_vec());
-        let signature = match key.scheme() {
-            Scheme::Ed25519 => key_of(33).sign(to_be_signed).as_ref().to_vec(),
-            _ => pair().sign(&SystemRandom::new(), to_be_signed).unwrap().as_ref().to_vec(),
-        };
-        assert!(key.verifies(to_be_signed, &signature));
-        match does {
-            Does::Breaks => Err(HsmError::InTheMiddle("CKR_DEVICE_ERROR".to_owned())),
-            Does::Lies => Err(HsmError::SignatureInvalid),
-            Does::Signs | Does::IsAway => Ok(signature),
-        }
-    }
-
-    fn check(&mut self, _: &str, _: &ReleaseKey) -> Result<(), HsmError> {
-        Ok(())
-    }
-
-    fn used(&mut self) -> Option<u64> {
-        u64::try_from(self.calls()).ok()
-    }
-
-    fn is_development(&self) -> bool {
-        self.is_development
-    }
-}
-
-/// Where the connection to the service breaks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Breaks {
-    BeforeAttempt,
-    AfterAttempt,
-    BeforeSigned,
-    AfterSigned,
-}
-
-/// The service, with a connection that breaks once.
-pub(crate) struct Wire {
-    remote: Remote,
-    breaks: Option<Breaks>,
-}
-
-impl Wire {
-    fn breaks(&mut self, here: Breaks) -> Result<(), Unreached> {
-        if self.breaks == Some(here) {
-            self.breaks = None;
-            return Err(Unreached("the connection broke".to_owned()));
-        }
-        Ok(())
-    }
-}
-
-impl Authority for Wire {
-    fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached> {
-        self.remote.checkpoint()
-    }
-
-    fn leaves(&mut self, first: u64) -> Result<Vec<Vec<u8>>, Unreached> {
-        self.remote.leaves(first)
-    }
-
-    fn object(&mut self, id: &ObjectId) -> Result<Option<Vec<u8>>, Unreached> {
-        self.remote.object(id)
-    }
-
-    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<(), Unreached> {
-        self.breaks(Breaks::BeforeAttempt)?;
-        self.remote.attempt(request, number)?;
-        self.breaks(Breaks::AfterAttempt)
-    }
-
-    fn signed(&mut self, request: &ObjectId, signatures: &[Vec<u8>]) -> Result<(), Unreached> {
-        self.breaks(Breaks::BeforeSigned)?;
-        self.remote.signed(request, signatures)?;
-        self.breaks(Breaks::AfterSigned)
-    }
-}
 
 /// Everything that a request needs around it.
 pub(crate) struct Stage {
@@ -180,58 +40,6 @@ pub(crate) struct Stage {
     pub(crate) server: Running,
     _witness: witness::Running,
     certificate: (PathBuf, PathBuf),
-}
-
-/// An unsigned CoRIM of the family's golden values.
-pub(crate) fn unsigned() -> Vec<u8> {
-    unsigned_edition(1)
-}
-
-/// The same, one of many.
-fn unsigned_edition(tag_version: u64) -> Vec<u8> {
-    let log = include_bytes!("../../../tests/fixtures/boots/sb-grub/eventlog.bin");
-    let log = EventLog::parse(log, LIMITS).unwrap();
-    let boot = Boot { name: "b", log: &log, userspace: None, evidence: Evidence::Quoted, files: None };
-    let golden = learn("gateway", &[boot], &Choices::default()).unwrap();
-    profile::write(&golden, &profile::Edition { tag_version, validity: None }).unwrap()
-}
-
-/// The builder's word about the image and the golden values.
-fn built(artifact: ObjectId, corim: &[u8]) -> Vec<u8> {
-    let digest = |id: ObjectId| json!({ "sha256": id.to_string().replace("sha256:", "") });
-    let payload = json!({
-        "_type": provenance::STATEMENT_TYPE,
-        "subject": [
-            { "name": "linux.efi", "digest": digest(artifact) },
-            { "name": "gateway.corim", "digest": digest(ObjectId::of(corim)) },
-        ],
-        "predicateType": provenance::PREDICATE_TYPE,
-        "predicate": {
-            "buildDefinition": {
-                "buildType": "https://builder.example/buildtypes/uki/v1",
-                "externalParameters": {},
-                "internalParameters": { "actor": "erin@builder.example" },
-                "resolvedDependencies": [{
-                    "uri": "git+https://git.example/firmware@refs/heads/main",
-                    "digest": { "gitCommit": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d" },
-                }],
-            },
-            "runDetails": {
-                "builder": { "id": "https://builder.example/hermetic" },
-                "metadata": { "invocationId": "run 4711" },
-            },
-        },
-    })
-    .to_string();
-    let signed = pre_authentication_encoding(provenance::PAYLOAD_TYPE, payload.as_bytes());
-    let signature = STANDARD.encode(key_of(20).sign(&signed));
-    json!({
-        "payloadType": provenance::PAYLOAD_TYPE,
-        "payload": STANDARD.encode(payload),
-        "signatures": [{ "keyid": "", "sig": signature }],
-    })
-    .to_string()
-    .into_bytes()
 }
 
 /// The signer's certificate and its key, as files.
@@ -271,19 +79,6 @@ pub(crate) fn site(spki: &[u8], change: impl FnOnce(&mut Value)) -> Site {
     fs::write(site.path("policy-1.cbor"), &policy).unwrap();
     site.pin = ObjectId::of(&policy);
     site
-}
-
-/// A request of `ci` for this edition of the golden values, and all that travels with it.
-pub(crate) fn asked_for(pin: ObjectId, tag: &str, edition: u64, key: &ReleaseKey) -> (Request, Vec<Vec<u8>>) {
-    let unsigned = unsigned_edition(edition);
-    let draft = corim::Draft { signer: KEY, validity: None, corim: &unsigned };
-    let to_be_signed = draft.to_be_signed(key, LIMITS).unwrap();
-    let mut request = request(pin, pin, tag);
-    let provenance = built(request.artifacts[0].sha256, &unsigned);
-    request.measurements = Some(ObjectId::of(&unsigned));
-    request.provenance = vec![ObjectId::of(&provenance)];
-    request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, &to_be_signed)];
-    (request, vec![unsigned, provenance, to_be_signed])
 }
 
 impl Stage {
@@ -361,12 +156,9 @@ impl Stage {
         breaks: Option<Breaks>,
         images: Option<PathBuf>,
     ) -> Result<Vec<Report>, Error> {
-        let (url, ca, own) = (self.url(), self.site.path("servers.pem"), self.certificate.clone());
-        let (folder, pin, token) = (self.folder(), self.site.pin, token.clone());
+        let (opened, token) = (self.opening(), token.clone());
         let turns = move || {
-            let names = Names { url: &url, ca: Some(&ca), own: Some((&own.0, &own.1)) };
-            let wire = Wire { remote: Remote::new(names)?, breaks };
-            let mut signing = Signing::open(&folder, pin, wire, Box::new(token), images)?;
+            let mut signing = opened.open(&token, breaks, images)?;
             loop {
                 let reports = signing.turn()?;
                 if !reports.iter().any(|report| matches!(report, Report::Attempted { .. })) {
@@ -376,6 +168,42 @@ impl Stage {
             }
         };
         tokio::task::spawn_blocking(turns).await.unwrap()
+    }
+
+    /// A signer that is not opened yet.
+    pub(crate) fn opening(&self) -> Opening {
+        Opening {
+            url: self.url(),
+            ca: self.site.path("servers.pem"),
+            own: self.certificate.clone(),
+            folder: self.folder(),
+            pin: self.site.pin,
+            asked: Arc::default(),
+            brings: None,
+        }
+    }
+
+    /// Publishes what was signed, as alice; the bundle's id and length.
+    pub(crate) async fn publish(&self, request: &Request) -> (ObjectId, usize) {
+        let mut client = self.client("alice").await;
+        let leaves = client.leaves().await;
+        let said = Said::of(leaves.iter().map(Vec::as_slice), LIMITS);
+        let (mut objects, mut asked) = (BTreeMap::new(), BTreeSet::new());
+        loop {
+            let named = named(id_of(request), &said, &objects, LIMITS);
+            let new: Vec<ObjectId> = named.into_iter().filter(|id| asked.insert(*id)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for id in new {
+                let asked = GetObjectRequest { id: id.as_bytes().to_vec() };
+                objects.insert(id, client.log.get_object(asked).await.unwrap().into_inner().object);
+            }
+        }
+        let bundle = bytes(&assemble(id_of(request), &said, &objects, LIMITS).unwrap());
+        let index = client.publish(request, &bundle).await.unwrap().index;
+        self.published(index).await;
+        (ObjectId::of(&bundle), bundle.len())
     }
 
     /// The leaves that are about a request, once as many are published as there are: attempts, and what was signed.
@@ -405,7 +233,7 @@ impl Stage {
         assert_eq!(signed.len(), 1, "one result");
         let mut client = self.client("ci").await;
         let mut object = async |id: &[u8]| {
-            let asked = attest_proto::release::v1::GetObjectRequest { id: id.to_vec() };
+            let asked = GetObjectRequest { id: id.to_vec() };
             client.log.get_object(asked).await.unwrap().into_inner().object
         };
         let digests = object(signed[0].as_bytes()).await;
@@ -413,6 +241,33 @@ impl Stage {
         let signature = object(&digests).await;
         assert!(key.verifies(to_be_signed, &signature));
         signature
+    }
+}
+
+/// All that a signer is opened with, to be taken to a thread of its own.
+pub(crate) struct Opening {
+    url: String,
+    ca: PathBuf,
+    own: (PathBuf, PathBuf),
+    folder: PathBuf,
+    pin: ObjectId,
+    /// Each object that it asks for.
+    pub(crate) asked: Arc<Mutex<Vec<ObjectId>>>,
+    /// What somebody in between answers for.
+    pub(crate) brings: Option<Vec<u8>>,
+}
+
+impl Opening {
+    pub(crate) fn open(
+        &self,
+        token: &Token,
+        breaks: Option<Breaks>,
+        images: Option<PathBuf>,
+    ) -> Result<Signing<Wire>, Error> {
+        let own = Some((self.own.0.as_path(), self.own.1.as_path()));
+        let remote = Remote::new(Names { url: &self.url, ca: Some(&self.ca), own })?;
+        let wire = Wire { remote, breaks, brings: self.brings.clone(), asked: Arc::clone(&self.asked) };
+        Signing::open(&self.folder, self.pin, wire, Box::new(token.clone()), images)
     }
 }
 

@@ -32,6 +32,9 @@ pub enum Failure {
         /// The family's.
         floor: u64,
     },
+    /// The builds would be what is demanded, were no builder's key suspended or lost.
+    #[error("the key of a builder is suspended or lost")]
+    BuilderSuspended,
     /// The bundle cannot be read.
     #[error("the bundle: {0}")]
     Bundle(object::Error),
@@ -314,7 +317,7 @@ impl Failure {
             | Self::OtherRequest { .. }
             | Self::OutOfOrder { .. }
             | Self::Window { .. } => Gate::Order,
-            Self::Provenance(_) => Gate::Provenance,
+            Self::BuilderSuspended | Self::Provenance(_) => Gate::Provenance,
             Self::CorimMismatch { .. }
             | Self::CorimMissing { .. }
             | Self::GoldenFamilyMismatch { .. }
@@ -342,6 +345,7 @@ impl Failure {
         match self {
             Self::AuthorityMismatch { .. } => "release_authority_mismatch",
             Self::BelowFloor { .. } => "release_below_floor",
+            Self::BuilderSuspended => "release_builder_suspended",
             Self::Bundle(error) => error.code(),
             Self::BundleNotPublished { .. } => "release_bundle_not_published",
             Self::ChannelUnknown { .. } => "release_channel_unknown",

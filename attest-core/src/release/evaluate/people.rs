@@ -7,6 +7,7 @@ use super::super::built::Built;
 use super::super::key::CanonicalKey;
 use super::super::name::Name;
 use super::super::policy::KeyOf;
+use super::super::provenance::Builder;
 use super::super::statement::Text;
 use super::super::view::Place;
 use super::Failure;
@@ -56,11 +57,20 @@ impl Case<'_> {
         let counts = |key: &CanonicalKey, known: &KeyOf| {
             known.counts_at(place.at) && !view.is_suspended(key, place.index, now)
         };
-        let builders = demand.builders(opened.policy, counts);
-        let envelopes = opened.bundle.provenance.iter().map(|envelope| envelope.0.as_slice());
-        let built = Built::of(opened.policy, demand, &opened.request, envelopes, &builders, self.by().limits);
+        let limits = self.by().limits;
+        let by = |builders: &[Builder]| {
+            let envelopes = opened.bundle.provenance.iter().map(|envelope| envelope.0.as_slice());
+            Built::of(opened.policy, demand, &opened.request, envelopes, builders, limits)
+        };
+        let built = by(&demand.builders(opened.policy, counts));
+        // What is missed is told, and what it comes of: a release that counted, and does not now.
+        let ever = demand.builders(opened.policy, |_, known| known.counts_at(place.at));
+        let is_lost = !built.failures.is_empty() && by(&ever).failures.is_empty();
         for failure in &built.failures {
             self.fail(failure.clone().into());
+        }
+        if is_lost {
+            self.fail(Failure::BuilderSuspended);
         }
         Some(built)
     }

@@ -153,6 +153,18 @@ pub enum Finding {
         /// Whose word it is.
         by: Name,
     },
+    /// A leaf with a time before what witnesses had signed then: with an old time, keys that expired speak.
+    #[error(
+        "leaf {index} says that it is of {}, and witnesses had signed the leaves before it at {}", at.utc(), seen_at.utc()
+    )]
+    LeafAntedated {
+        /// Where.
+        index: u64,
+        /// Its time.
+        at: Timestamp,
+        /// The witnesses' of the leaves before it, as it was seen here.
+        seen_at: Timestamp,
+    },
     /// A policy or a revocation that does not count. An honest log turns such away.
     #[error("a policy or revocation is in the log and does not count: {because}")]
     LeafDoesNotCount {
@@ -160,6 +172,16 @@ pub enum Finding {
         place: Place,
         /// The stable code.
         because: &'static str,
+    },
+    /// A leaf whose time has not come by the witnesses.
+    #[error("leaf {index} says that it is of {}, and witnesses signed it at {}", at.utc(), witnessed.utc())]
+    LogAhead {
+        /// Where.
+        index: u64,
+        /// Its time.
+        at: Timestamp,
+        /// The witnesses'.
+        witnessed: Timestamp,
     },
     /// Two histories were witnessed.
     #[error(
@@ -257,7 +279,7 @@ pub enum Finding {
     },
     /// A release lost approvals, and so its quorum.
     #[error(
-        "the release {request} does not count any more: a key that approved it, or asked for it, is suspended or lost"
+        "the release {request} does not count any more: a key that approved it, asked for it or built it is suspended or lost"
     )]
     ReleaseFell {
         /// The release.

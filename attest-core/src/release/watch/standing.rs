@@ -111,13 +111,13 @@ fn emergencies(by: &Standing<'_>) -> Vec<Finding> {
     by.catalogue.releases().filter_map(due).chain(lapsed).collect()
 }
 
-/// A release that has too few approvals, now that a key does not count.
+/// A release that has too few approvals, or no builder, now that a key does not count.
 fn fell(refused: &Refused) -> Option<Finding> {
     let is_lost =
         |(_, why): &(ObjectId, NotCounted)| matches!(why, NotCounted::Speaker(speaker::Error::KeySuspended));
     let fell = refused.failures.iter().any(|failure| match failure {
         Failure::QuorumMissing { refused, .. } => refused.iter().any(is_lost),
-        Failure::Requester(speaker::Error::KeySuspended) => true,
+        Failure::BuilderSuspended | Failure::Requester(speaker::Error::KeySuspended) => true,
         _ => false,
     });
     fell.then_some(Finding::ReleaseFell { request: refused.request })

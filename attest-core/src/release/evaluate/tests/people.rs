@@ -151,6 +151,7 @@ fn inv8_a_build_by_a_builder_whose_key_is_lost() {
     let mut play = Play::whole(History::new());
     suspend(&mut play.history, 0);
     assert_eq!(play.wrong()[0], "provenance_not_signed");
+    assert!(play.wrong().contains(&"release_builder_suspended"), "{:?}", play.wrong());
     let until = play.history.clock + DAY;
     assert!(play.weighed_at(until).is_ok(), "nobody said more for as long");
     let mut play = Play::whole(History::new());

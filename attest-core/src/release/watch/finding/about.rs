@@ -20,7 +20,9 @@ impl Finding {
             Self::FamilyChanged { .. } => "family_changed",
             Self::FeedUnreadable { .. } => "feed_unreadable",
             Self::KeySuspended { .. } => "key_suspended",
+            Self::LeafAntedated { .. } => "leaf_antedated",
             Self::LeafDoesNotCount { .. } => "leaf_does_not_count",
+            Self::LogAhead { .. } => "log_ahead",
             Self::LogForked { .. } => "log_forked",
             Self::LogOlder { .. } => "log_older",
             Self::LogRolledBack { .. } => "log_rolled_back",
@@ -89,6 +91,7 @@ impl Finding {
                 | Self::EmergencyLapsed { .. }
                 | Self::FamilyChanged { .. }
                 | Self::KeySuspended { .. }
+                | Self::LeafAntedated { .. }
                 | Self::LeafDoesNotCount { .. }
                 | Self::LogForked { .. }
                 | Self::LogSplit { .. }
@@ -148,6 +151,7 @@ impl Finding {
             | Self::EmergencyLapsed { request, .. }
             | Self::ReleaseFell { request } => request.to_string(),
             Self::FeedUnreadable { feed, .. } => feed.clone(),
+            Self::LeafAntedated { index, .. } | Self::LogAhead { index, .. } => index.to_string(),
             Self::LogSplit { size, root } => format!("{size} {root}"),
             Self::LogForked { known, size } => format!("{known} {size}"),
             Self::PolicyExpired { version, .. } | Self::PolicyExpires { version, .. } => version.to_string(),
@@ -193,6 +197,12 @@ impl Finding {
             }
             Self::KeySuspended { .. } => {
                 "ask whoever it belongs to; for good it takes a succession: `attest release rotate`"
+            }
+            Self::LeafAntedated { .. } => {
+                "whoever keeps the log lets an old key speak, or has a wrong clock: no verifier that saw the log follows it any further; continue it with a new key"
+            }
+            Self::LogAhead { .. } => {
+                "set the clock of the log's server right: until this time has come no verifier follows the log"
             }
             Self::LeafDoesNotCount { .. } => {
                 "somebody has the log's key, or its server: stop it, and continue with a new key"

@@ -96,6 +96,13 @@ fn inv08_a_release_falls_with_the_key_that_approved_it() {
     play.history.revoke(&revocation("dave", Revoked::Key { spki_sha256, from_index: 0, until }));
     let fell = Finding::ReleaseFell { request: play.id() };
     assert_eq!(stands(&play, play.history.clock, &BTreeMap::new()), [fell]);
+    // So it does with the key that built it.
+    let mut play = Play::whole(History::new());
+    let spki_of_builder = ObjectId::of(&spki(20));
+    let lost = Revoked::Key { spki_sha256: spki_of_builder, from_index: 0, until };
+    play.history.revoke(&revocation("dave", lost));
+    let fell = Finding::ReleaseFell { request: play.id() };
+    assert_eq!(stands(&play, play.history.clock, &BTreeMap::new()), [fell]);
     // A third approval holds it.
     let mut play = Play::new(History::new());
     play.submit("ci");
