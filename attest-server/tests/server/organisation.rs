@@ -1,5 +1,11 @@
 //! An organisation that releases golden values: its people, builder, signer, witnesses, and the log as a folder.
 
+// By its path: the end-to-end tests include this file from elsewhere.
+#[path = "organisation/keys.rs"]
+mod keys;
+#[path = "organisation/policy.rs"]
+mod policy;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,20 +21,18 @@ use attest_core::release::bundle::{Bundle, Signature};
 use attest_core::release::dsse::pre_authentication_encoding;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Blob, Object};
-use attest_core::release::policy::{
-    Capability, Channel, Custody, Family, Identity, IdentityKey, Kind, LogRules, PlaceRule, PolicyDocument,
-    Protection, ProvenanceDemand, Purpose, Review, SigningKey, Tier, WitnessRule,
-};
+use attest_core::release::policy::Purpose;
 use attest_core::release::request::{Artifact, Kind as RequestKind, Request, ToSign};
 use attest_core::release::statement::{
     Approval, Described, Revocation, Revoked, Statement, Submission, Text,
 };
 use attest_core::release::{Name, ObjectId, Quorum, Words, provenance};
-use attest_core::result::SignError;
-use attest_core::{HashAlg, Limits, Timestamp};
+use attest_core::{Limits, Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
+
+use self::keys::{Key, cose};
+use self::policy::policy;
 
 const DAY: u64 = 86_400;
 /// An emergency is looked at within an hour.
@@ -70,185 +74,6 @@ fn words(text: &str) -> Words {
 
 fn quorum(text: &str) -> Quorum {
     Quorum::parse(text, &Limits::DEFAULT).unwrap()
-}
-
-struct Key(Ed25519KeyPair);
-
-impl Key {
-    fn new(seed: u8) -> Self {
-        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
-    }
-
-    fn of(who: &str) -> Self {
-        let place = PEOPLE.iter().position(|known| *known == who).unwrap();
-        Self::new(u8::try_from(place + 1).unwrap())
-    }
-
-    fn spki(&self) -> Vec<u8> {
-        [&hex(b"302a300506032b6570032100")[..], self.0.public_key().as_ref()].concat()
-    }
-
-    fn ssh_blob(&self) -> Vec<u8> {
-        [string(b"ssh-ed25519"), string(self.0.public_key().as_ref())].concat()
-    }
-
-    /// An SSHSIG, armored as `ssh-keygen` does it.
-    fn armored(&self, namespace: &str, text: &str) -> String {
-        let hash = HashAlg::Sha512.hash(&[text.as_bytes()]);
-        let fields = [namespace.as_bytes(), b"", b"sha512", hash.as_bytes()].map(string).concat();
-        let signature = self.0.sign(&[b"SSHSIG", &fields[..]].concat());
-        let inner = [string(b"ssh-ed25519"), string(signature.as_ref())].concat();
-        let key = string(&self.ssh_blob());
-        let parts = [string(namespace.as_bytes()), string(b""), string(b"sha512"), string(&inner)].concat();
-        let blob = STANDARD.encode([b"SSHSIG", &1_u32.to_be_bytes()[..], &key, &parts].concat());
-        let lines: Vec<&str> = blob.as_bytes().chunks(70).map(|line| str::from_utf8(line).unwrap()).collect();
-        format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
-    }
-}
-
-impl SignEd25519 for Key {
-    fn public_key(&self) -> [u8; 32] {
-        self.0.public_key().as_ref().try_into().unwrap()
-    }
-
-    fn sign_ed25519(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        Ok(self.0.sign(message).as_ref().try_into().unwrap())
-    }
-}
-
-fn hex(digits: &[u8]) -> Vec<u8> {
-    let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
-    pairs.collect()
-}
-
-fn string(bytes: &[u8]) -> Vec<u8> {
-    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
-}
-
-fn verifier_key(called: &str, key_type: KeyType, seed: u8) -> String {
-    VerifierKey::new(called, key_type, Key::new(seed).public_key()).unwrap().to_string()
-}
-
-/// A CBOR head with its bytes.
-fn cbor_bytes(bytes: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(bytes.len()).unwrap();
-    let head = match length {
-        0..=23 => vec![0x40 | u8::try_from(length).unwrap()],
-        24..=0xff => vec![0x58, u8::try_from(length).unwrap()],
-        0x100..=0xffff => [&[0x59][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
-        _ => [&[0x5a][..], &length.to_be_bytes()].concat(),
-    };
-    [&head, bytes].concat()
-}
-
-/// A `COSE_Sign1` around a CoRIM.
-fn cose(corim: &[u8], signature: &[u8]) -> Vec<u8> {
-    let protected =
-        [&[0xa3, 0x01, 0x27, 0x03, 0x74][..], b"application/rim+cbor", &[0x0f, 0xa1, 0x01, 0x61], b"x"]
-            .concat();
-    [&[0xd2, 0x84][..], &cbor_bytes(&protected), &[0xa0], &cbor_bytes(corim), &cbor_bytes(signature)].concat()
-}
-
-fn identity(kind: Kind, who: &str, key: String) -> (Name, Identity) {
-    let key = IdentityKey {
-        key,
-        protection: Protection::Software,
-        from: at(now() - DAY),
-        until: at(now() + 300 * DAY),
-        attestation: None,
-    };
-    let accounts = [words(&format!("{who}@builder.example"))].into();
-    (name(who), Identity { kind, name: words(who), organisation: name("acme"), keys: vec![key], accounts })
-}
-
-fn ssh_line(key: &Key) -> String {
-    format!("ssh-ed25519 {}", STANDARD.encode(key.ssh_blob()))
-}
-
-/// The first policy: two of alice and bob approve, dave revokes and reviews.
-fn policy(family: &Name) -> PolicyDocument {
-    let people = PEOPLE.map(|who| {
-        identity(if who == "ci" { Kind::Service } else { Kind::Person }, who, ssh_line(&Key::of(who)))
-    });
-    let mut identities: std::collections::BTreeMap<_, _> = people.into_iter().collect();
-    identities.extend([identity(Kind::Builder, "hermetic", STANDARD.encode(Key::new(20).spki()))]);
-    let demand = ProvenanceDemand {
-        builders: [(name("hermetic"), words(BUILDER_ID))].into(),
-        build_types: [words(BUILD_TYPE)].into(),
-        source: PlaceRule::Exactly(words("https://git.example/firmware")),
-        refs: Vec::new(),
-        other_sources: Vec::new(),
-        parameters: std::collections::BTreeMap::new(),
-        on_behalf_of: Some(words("/internalParameters/actor")),
-        independent: 1,
-    };
-    let channel = |tier, has_people: bool| Channel {
-        presence: None,
-        tier,
-        approvals: has_people.then(|| quorum("group release 2 alice bob\nquorum release")),
-        request_seconds: 7 * DAY,
-        provenance: has_people.then(|| demand.clone()),
-        reference_boot: false,
-        review: (tier == Tier::Emergency)
-            .then(|| Review { quorum: quorum("group review 1 dave\nquorum review"), within_seconds: REVIEW }),
-    };
-    let channels = [
-        ("stable", channel(Tier::Production, true)),
-        ("urgent", channel(Tier::Emergency, true)),
-        ("lab", channel(Tier::Dev, false)),
-    ];
-    let of_family = Family {
-        capability: Capability::Measured,
-        weak_roots: false,
-        controls: None,
-        managers: None,
-        version_floor: 1,
-        version_step: 5,
-        requesters: [name("ci")].into(),
-        revokers: [name("dave")].into(),
-        channels: channels.into_iter().map(|(called, channel)| (name(called), channel)).collect(),
-    };
-    let key = |seed, family: Option<&Name>, purpose, parent: Option<&str>, custody| SigningKey {
-        public_key: Blob(Key::new(seed).spki()),
-        pkcs11: words("pkcs11:token=attest"),
-        family: family.cloned(),
-        purpose,
-        rsa_padding: None,
-        parent: parent.map(name),
-        custody,
-        from: at(now() - DAY),
-        until: at(now() + 300 * DAY),
-    };
-    let online = Custody::OnlineIntermediate;
-    let signing_keys = [
-        ("root", key(30, None, Purpose::Root, None, Custody::OfflineRoot)),
-        ("corim", key(31, Some(family), Purpose::Corim, Some("root"), online)),
-    ];
-    let witness = |(called, seed): (&str, u8)| {
-        let key = verifier_key(&format!("{called}.example"), KeyType::CosignatureV1, seed);
-        (name(called), WitnessRule { key, outside: called == "other" })
-    };
-    PolicyDocument {
-        format: PolicyDocument::FORMAT.to_owned(),
-        version: 1,
-        previous: None,
-        expires: at(now() + 200 * DAY),
-        root: quorum("group root 2 alice bob dave\nquorum root"),
-        recovery: None,
-        identities,
-        families: [(family.clone(), of_family)].into(),
-        signing_keys: signing_keys.into_iter().map(|(called, key)| (name(called), key)).collect(),
-        log: LogRules {
-            continues: None,
-            key: verifier_key(ORIGIN, KeyType::Ed25519, 40),
-            witnesses: WITNESSES.into_iter().map(witness).collect(),
-            threshold: 2,
-            soft_age_seconds: DAY,
-            hard_age_seconds: 7 * DAY,
-        },
-        compromised: std::collections::BTreeMap::new(),
-        token_makers: Vec::new(),
-    }
 }
 
 impl Organisation {
