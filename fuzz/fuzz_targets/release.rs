@@ -48,7 +48,10 @@ fuzz_target!(|bytes: &[u8]| {
         let statement = FamilyStatement { format, change: id, by, signature: String::new() };
         let text = Text::family(&statement, id, &change).expect("it is about this change");
         let told = |word: &str| text.as_str().lines().filter(|line| line.starts_with(word)).count();
-        assert_eq!((told("family "), told("new "), told("channel ")), (1, change.people.len(), change.channels.len()));
+        assert_eq!(
+            (told("family "), told("new "), told("channel ")),
+            (1, change.people.len(), change.channels.len())
+        );
     }
     let _ = same::<FamilyStatement>(bytes);
     let _ = (same::<Approval>(bytes), same::<Leaf>(bytes), same::<ReviewStatement>(bytes));
