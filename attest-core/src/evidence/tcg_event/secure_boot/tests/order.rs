@@ -74,7 +74,10 @@ fn of_each_kind_eight_findings_are_kept() {
         vec![config(Guid::GLOBAL, "PK", &[])],
     ];
     let codes: Vec<_> = told(&events.concat()).into_iter().map(|(code, _)| code).collect();
-    assert_eq!(codes, [&["audit_mode"][..], &["secure_boot_unproven"; 8], &["setup_mode"]].concat());
+    assert_eq!(
+        codes,
+        [&["audit_mode"][..], &["secure_boot_unproven"; 8], &["setup_mode"], &["test_key_unproven"]].concat()
+    );
 }
 
 #[test]
