@@ -54,7 +54,7 @@ pub(super) fn judge(
                 out.reasons.extend(judge.reasons);
                 out.reasons.extend(around.last().map(|(path, outer)| holds_unjudged(outer, path, token)));
             }
-            Some(_) if out.judged.iter().any(|known| known.has_golden && known.name == name) => {
+            Some(_) if out.judged.iter().any(|known| known.name == name) => {
                 let explain = format!("there are two tokens of `{name}`: which one is the device?");
                 let reason = Reason::new(Code::TokenRepeated, Severity::Refuse, Part::Evidence, explain);
                 out.reasons.push(Reason { token: Some(name), ..reason });
@@ -78,7 +78,7 @@ pub(super) fn judge(
         });
     }
     for section in &golden.tokens {
-        if out.judged.iter().all(|judged| !judged.has_golden || judged.name != section.name) {
+        if out.judged.iter().all(|judged| judged.name != section.name) {
             let explain =
                 format!("the golden values ask for the token `{}`, and there is none", section.name);
             let reason = Reason::new(Code::TokenMissing, Severity::Refuse, Part::Token, explain);
