@@ -119,14 +119,16 @@ async fn a_token_that_is_asked_for_cannot_be_left_out() {
     assert!(names(&judgement.verdict, "token_missing"), "{:#?}", judgement.verdict.reasons);
 }
 
+/// Why it refused, in the code of who found it.
+fn detail(judgement: &Judgement) -> String {
+    assert_eq!(judgement.verdict.status(), REFUSED);
+    let refusing = judgement.verdict.reasons.iter().find(|reason| reason.severity == "refuse").unwrap();
+    refusing.detail_code.clone()
+}
+
 #[tokio::test]
 async fn a27a_a_token_that_is_not_this_devices_or_not_of_now_takes_everything_with_it() {
     let machine = Machine::new().await;
-    let detail = |judgement: &Judgement| {
-        assert_eq!(judgement.verdict.status(), REFUSED);
-        let refusing = judgement.verdict.reasons.iter().find(|reason| reason.severity == "refuse").unwrap();
-        refusing.detail_code.clone()
-    };
     let challenge = machine.challenge().await;
     let foreign = RootOfTrust::fresh().unwrap().token(&challenge.nonce).unwrap();
     assert_eq!(detail(&machine.verify(&challenge, vec![foreign]).await), "signature_invalid");
@@ -174,11 +176,6 @@ async fn quote_logs_and_token_are_one_collection_and_one_verdict() {
 #[tokio::test]
 async fn a27a_what_is_not_this_devices_or_not_of_now_refuses_its_collection() {
     let machine = Machine::new().await;
-    let detail = |judgement: &Judgement| {
-        assert_eq!(judgement.verdict.status(), REFUSED);
-        let refusing = judgement.verdict.reasons.iter().find(|reason| reason.severity == "refuse").unwrap();
-        refusing.detail_code.clone()
-    };
     let challenge = machine.challenge().await;
     let old_token = machine.root_of_trust.token(&challenge.nonce).unwrap();
     let old_answer = machine.member.answer(&challenge);

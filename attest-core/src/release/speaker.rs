@@ -1,7 +1,10 @@
 //! Whose word a statement is: that the key which signed it is enrolled for whoever it names, and counted when it was handed in.
 
+use std::collections::BTreeMap;
+
 use super::key::CanonicalKey;
 use super::name::Name;
+use super::object;
 use super::policy::{KeyOf, Policy};
 use super::ssh::Signature;
 use super::statement::{self, Statement, Text};
@@ -94,6 +97,23 @@ impl Hearing<'_> {
         statement::verify(statement, &enrolled, text, self.limits)?;
         self.counts(key, known, place)?;
         Ok(key.clone())
+    }
+
+    /// Who says so in these statements, which stand at one place: each person once, with a key that counts. `text` is what a statement's author
+    /// signs, and nothing where it is about something else; `heard` is [`Hearing::key`] or [`Hearing::voice`].
+    pub(super) fn people<S: Statement>(
+        &self,
+        statements: &[Vec<u8>],
+        place: Place,
+        text: impl Fn(&S) -> Option<Text>,
+        heard: impl Fn(&Self, &S, &Text, Place) -> Result<CanonicalKey, Error>,
+    ) -> BTreeMap<Name, CanonicalKey> {
+        let word = |bytes: &Vec<u8>| {
+            let statement: S = object::read(bytes, self.limits).ok()?;
+            let key = heard(self, &statement, &text(&statement)?, place).ok()?;
+            Some((statement.by().clone(), key))
+        };
+        statements.iter().filter_map(word).collect()
     }
 
     /// Inv. 8: what a key says after its time does not count.

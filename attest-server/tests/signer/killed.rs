@@ -117,9 +117,21 @@ impl World {
                 return;
             }
             drop(book);
-            assert!(began.elapsed() < PATIENCE, "waiting for {}", STEPS[self.step.load(Ordering::SeqCst)]);
+            let step = STEPS[self.step.load(Ordering::SeqCst)];
+            assert!(began.elapsed() < PATIENCE, "waiting for the {step}\n{}", self.heard());
             sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// What the programs said last.
+    fn heard(&self) -> String {
+        let last = |name: &str| {
+            let text = std::fs::read_to_string(self.site.path(name)).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let (_, last) = lines.split_at(lines.len().saturating_sub(20));
+            format!("{name}:\n{}", last.join("\n"))
+        };
+        ["signer.log", "serve.log", "witness.log"].map(last).join("\n")
     }
 
     /// With the program that people use.
@@ -222,7 +234,7 @@ async fn a69_whoever_is_killed_nothing_is_lost_spent_twice_or_signed_unasked() {
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
             .collect();
         let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        Signer::start(move || {
+        Signer::start(soft.copy(), move || {
             let log = std::fs::File::options().create(true).append(true).open(&log).unwrap();
             let mut command = Command::new("setpriv");
             command.args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_attest")]).args(&arguments);
@@ -283,13 +295,14 @@ async fn a69_whoever_is_killed_nothing_is_lost_spent_twice_or_signed_unasked() {
     }
     is_over.store(true, Ordering::SeqCst);
     let asked = tokio::task::block_in_place(|| work.join().unwrap());
-    signer.end();
+    let cut = signer.end();
     book.lock().await.close(&spy, &key, &asked).await;
     let took = began.elapsed().as_secs();
     let (calls, attempts) =
         (spy.calls(), book.lock().await.count(|it| matches!(it, Event::Attempted { .. })));
     println!(
-        "{} kills in {took} s, {} requests published, {attempts} attempts, {} calls of the HSM, {} finished",
+        "{} kills in {took} s, {} requests published, {attempts} attempts, {} calls of the HSM, {} finished, {cut} times \
+         SoftHSM2's own files put back",
         kills(),
         asked.len(),
         calls.begun,

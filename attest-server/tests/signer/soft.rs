@@ -11,9 +11,25 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use crate::site::Site;
-use crate::stage::{Stage, URI, certificate};
+use crate::stage::{Stage, URI, certificate, files};
 
 const PIN: &str = "4711";
+
+/// SoftHSM2 empties `token.object` at every login to write its flags anew: whoever is killed right there leaves no token behind. No HSM does
+/// that to its owner, so it is not what is looked for here.
+pub(crate) struct TokenFiles(Vec<(Vec<u8>, PathBuf)>);
+
+impl TokenFiles {
+    /// Once nobody uses the tokens: files that were cut off are put back. How many.
+    pub(crate) fn put_back(&self) -> usize {
+        let is_cut = |(bytes, path): &&(Vec<u8>, PathBuf)| fs::read(path).unwrap().len() < bytes.len();
+        let cut: Vec<_> = self.0.iter().filter(is_cut).collect();
+        for (bytes, path) in &cut {
+            fs::write(path, bytes).unwrap();
+        }
+        cut.len()
+    }
+}
 
 /// A token of its own in a folder.
 pub(crate) struct Soft {
@@ -92,6 +108,12 @@ impl Soft {
         let told: Value = serde_json::from_slice(&made.stdout).unwrap();
         assert_eq!(told["pkcs11"], URI);
         STANDARD.decode(told["public_key"].as_str().unwrap()).unwrap()
+    }
+
+    /// Every file of the tokens, as it is now.
+    pub(crate) fn copy(&self) -> TokenFiles {
+        let read = |path: PathBuf| (fs::read(&path).unwrap(), path);
+        TokenFiles(files(&self.path("tokens")).into_iter().map(read).collect())
     }
 
     /// Takes everything as far as it goes, and ends.

@@ -111,6 +111,13 @@ impl Stage {
         self.published(last).await;
     }
 
+    /// Once witnesses have seen all that was told: a leaf is published a moment after, and the log's own head knows it before.
+    pub(crate) async fn settled(&self) {
+        let head = fs::read_to_string(self.site.path("log/head")).unwrap();
+        let size: u64 = head.lines().nth(1).unwrap().parse().unwrap();
+        self.published(size.checked_sub(1).unwrap()).await;
+    }
+
     /// Once witnesses have seen this leaf.
     pub(crate) async fn published(&self, index: u64) {
         let mut client = self.client("ci").await;
@@ -149,13 +156,15 @@ impl Stage {
         self.site.path("signer")
     }
 
-    /// Opens the signer anew, as after a crash, and takes turns until one ends in an error or nothing moves: the reports of the last.
+    /// Opens the signer anew, as after a crash, once the log has all that was told, and takes turns until one ends in an error or nothing moves:
+    /// the reports of the last.
     pub(crate) async fn turns(
         &self,
         token: &Token,
         breaks: Option<Breaks>,
         images: Option<PathBuf>,
     ) -> Result<Vec<Report>, Error> {
+        self.settled().await;
         let (opened, token) = (self.opening(), token.clone());
         let turns = move || {
             let mut signing = opened.open(&token, breaks, images)?;
@@ -183,11 +192,16 @@ impl Stage {
         }
     }
 
-    /// Publishes what was signed, as alice; the bundle's id and length.
+    /// Publishes what was signed, as alice, once witnesses have seen that it is; the bundle's id and length.
     pub(crate) async fn publish(&self, request: &Request) -> (ObjectId, usize) {
         let mut client = self.client("alice").await;
-        let leaves = client.leaves().await;
-        let said = Said::of(leaves.iter().map(Vec::as_slice), LIMITS);
+        let said = loop {
+            let said = Said::of(client.leaves().await.iter().map(Vec::as_slice), LIMITS);
+            if said.of_request(&id_of(request)).is_some_and(|about| about.signatures.is_some()) {
+                break said;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
         let (mut objects, mut asked) = (BTreeMap::new(), BTreeSet::new());
         loop {
             let named = named(id_of(request), &said, &objects, LIMITS);
@@ -208,8 +222,7 @@ impl Stage {
 
     /// The leaves that are about a request, once as many are published as there are: attempts, and what was signed.
     pub(crate) async fn logged(&self, request: &Request) -> (usize, Vec<ObjectId>) {
-        // A leaf is published a moment after it was told.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.settled().await;
         let id = id_of(request);
         let (mut attempts, mut signed) = (0, Vec::new());
         for leaf in self.client("ci").await.leaves().await {

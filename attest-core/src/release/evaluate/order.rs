@@ -42,7 +42,8 @@ impl Case<'_> {
         }
     }
 
-    /// From the request to the attempt one policy is followed, with one word of the family of who stands in its rules, and the attempt is made before that one is over.
+    /// From the request to the attempt one policy is followed, with one word of the family of who stands in its rules, and the attempt is made
+    /// before that one is over.
     fn policy_is_followed(&mut self) {
         let opened = self.opened();
         let family = &opened.request.family;

@@ -139,12 +139,7 @@ impl Replay<'_> {
     ) -> BTreeMap<Name, CanonicalKey> {
         let Some(policy) = self.view.policy_of(&control.family, place.index) else { return BTreeMap::new() };
         let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
-        let word = |bytes: &Vec<u8>| {
-            let statement: ControlStatement = object::read(bytes, self.limits).ok()?;
-            let text = Text::control(&statement, id, control)?;
-            let key = hearing.key(&statement, &text, place).ok()?;
-            Some((statement.by, key))
-        };
-        statements.iter().filter_map(word).collect()
+        let text = |said: &ControlStatement| Text::control(said, id, control);
+        hearing.people(statements, place, text, Hearing::key)
     }
 }

@@ -155,12 +155,9 @@ impl Replay<'_> {
         let rules = policy.family(&change.family).and_then(|family| family.managers.as_ref());
         let managers: &Quorum = &rules.ok_or("family_not_managed")?.quorum;
         let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
-        let word = |bytes: &Vec<u8>| {
-            let statement: FamilyStatement = object::read(bytes, self.limits).ok()?;
-            let text = Text::family(&statement, id, change)?;
-            hearing.key(&statement, &text, place).is_ok().then_some(statement.by)
-        };
-        Ok(managers.is_met_by(&statements.iter().filter_map(word).collect()))
+        let text = |said: &FamilyStatement| Text::family(said, id, change);
+        let people = hearing.people(statements, place, text, Hearing::key);
+        Ok(managers.is_met_by(&people.into_keys().collect()))
     }
 
     /// The changes that a policy which is to be followed carries on: of its families, followed before, and nothing less than it writes.

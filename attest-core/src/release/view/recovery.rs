@@ -56,7 +56,7 @@ impl Replay<'_> {
         id: ObjectId,
         recoveries: &[ObjectId],
     ) -> Result<(), Error> {
-        let Some(Next { policy, statements }) = self.next(place, id, recoveries)? else { return Ok(()) };
+        let Some(Next { policy, statements, .. }) = self.next(place, id, recoveries)? else { return Ok(()) };
         let is_pending = self.view.recovery.as_ref().is_some_and(|pending| pending.policy.id() == id);
         if self.view.objected.contains(&id) {
             self.pass_over(place, "recovery_objected");
@@ -76,16 +76,13 @@ impl Replay<'_> {
     /// what stands at `place`.
     fn is_recovery(&self, place: Place, now: Timestamp, next: &Policy, statements: &[Vec<u8>]) -> bool {
         let Some(followed) = self.view.policy() else { return false };
+        let text = |said: &Recovery| {
+            let is_about_it = said.authority == self.view.authority && said.policy == next.id();
+            is_about_it.then(|| Text::recovery(said, next.document()))
+        };
         let people = |policy: &Policy| -> BTreeSet<Name> {
             let hearing = Hearing { policy, view: self.view, now, limits: self.limits };
-            let signer = |bytes: &Vec<u8>| {
-                let statement: Recovery = object::read(bytes, self.limits).ok()?;
-                let is_about_it = statement.authority == self.view.authority && statement.policy == next.id();
-                let text = Text::recovery(&statement, next.document());
-                let is_word = is_about_it && hearing.key(&statement, &text, place).is_ok();
-                is_word.then_some(statement.by)
-            };
-            statements.iter().filter_map(signer).collect()
+            hearing.people(statements, place, text, Hearing::key).into_keys().collect()
         };
         let recovery: Option<&Quorum> = followed.document().recovery.as_ref();
         recovery.is_some_and(|quorum| quorum.is_met_by(&people(followed)))
@@ -115,7 +112,10 @@ impl Replay<'_> {
             self.pass_over(place, "recovery_quorum_not_met");
         } else {
             let policy = pending.policy.clone();
-            self.follow(place, policy);
+            match self.carried(place, &policy) {
+                Ok(carried) => self.follow(place, policy, carried),
+                Err(because) => self.pass_over(place, because),
+            }
         }
         Ok(())
     }

@@ -1,17 +1,14 @@
 //! What each leaf does to a view.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::grown::Grown;
-use super::{Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place};
+use super::{Changed, Error, Ledger, LogView, Mark, ObjectId, Objects, PassedOver, Place};
 use crate::Limits;
 use crate::audit::tree::Hash;
-use crate::release::Name;
 use crate::release::leaf::{Event, Leaf};
 use crate::release::object;
 use crate::release::policy::{Continues, LogRules, Policy};
-use crate::release::quorum::Quorum;
 use crate::release::speaker::Hearing;
 use crate::release::statement::{Succession, Text};
 
@@ -49,6 +46,8 @@ pub(super) struct Replay<'o> {
 /// A policy that would follow the one that is followed, with the statements of those who want it.
 pub(super) struct Next {
     pub(super) policy: Policy,
+    /// The changes of families that it carries on.
+    pub(super) carried: Vec<Changed>,
     pub(super) statements: Vec<Vec<u8>>,
 }
 
@@ -90,9 +89,9 @@ impl Replay<'_> {
         self.view.places.entry((mark, id)).or_insert((place, named));
     }
 
-    /// From here on this policy is followed, with the changes of families that it carries on. That it can was asked before it was wanted.
-    pub(super) fn follow(&mut self, place: Place, policy: Policy) {
-        for changed in self.carried(place, &policy).unwrap_or_default() {
+    /// From here on this policy is followed, with the changes of families that it carries on.
+    pub(super) fn follow(&mut self, place: Place, policy: Policy, carried: Vec<Changed>) {
+        for changed in carried {
             let family = changed.change().family.clone();
             self.view.families.entry(family).or_default().push(Arc::new(changed));
         }
@@ -124,7 +123,7 @@ impl Replay<'_> {
         if policy.document().version != 1 {
             return Err(first());
         }
-        self.follow(place, policy);
+        self.follow(place, policy, Vec::new());
         Ok(())
     }
 
@@ -155,11 +154,13 @@ impl Replay<'_> {
             self.pass_over(place, "succession_other_log");
             return Ok(None);
         }
-        if let Err(because) = self.carried(place, &next) {
-            self.pass_over(place, because);
-            return Ok(None);
+        match self.carried(place, &next) {
+            Ok(carried) => Ok(Some(Next { policy: next, carried, statements })),
+            Err(because) => {
+                self.pass_over(place, because);
+                Ok(None)
+            }
         }
-        Ok(Some(Next { policy: next, statements }))
     }
 
     /// Whether the log that `next` names is this one, or one that goes on from leaves that were replayed here.
@@ -177,7 +178,7 @@ impl Replay<'_> {
 
     /// A policy follows another one if the root quorums of both want it.
     fn succession(&mut self, place: Place, id: ObjectId, successions: &[ObjectId]) -> Result<(), Error> {
-        let Some(Next { policy: next, statements }) = self.next(place, id, successions)? else {
+        let Some(Next { policy: next, carried, statements }) = self.next(place, id, successions)? else {
             return Ok(());
         };
         let Some(now) = self.view.policy() else { return Ok(()) };
@@ -185,7 +186,7 @@ impl Replay<'_> {
         if !wanted(now) || !wanted(&next) {
             self.pass_over(place, "succession_quorum_not_met");
         } else {
-            self.follow(place, next);
+            self.follow(place, next, carried);
         }
         Ok(())
     }
@@ -194,15 +195,9 @@ impl Replay<'_> {
     /// suspends their keys keeps a root from putting somebody else in his place.
     fn wanted(&self, place: Place, policy: &Policy, next: &Policy, statements: &[Vec<u8>]) -> bool {
         let hearing = Hearing { policy, view: self.view, now: place.at, limits: self.limits };
-        let signer = |bytes: &Vec<u8>| {
-            let statement: Succession = object::read(bytes, self.limits).ok()?;
-            let is_about_it = statement.policy == next.id();
-            let text = Text::succession(&statement, next.document());
-            let is_word = is_about_it && hearing.voice(&statement, &text, place).is_ok();
-            is_word.then_some(statement.by)
-        };
-        let people: BTreeSet<Name> = statements.iter().filter_map(signer).collect();
-        let root: &Quorum = &policy.document().root;
-        root.is_met_by(&people)
+        let text =
+            |said: &Succession| (said.policy == next.id()).then(|| Text::succession(said, next.document()));
+        let people = hearing.people(statements, place, text, Hearing::voice);
+        policy.document().root.is_met_by(&people.into_keys().collect())
     }
 }

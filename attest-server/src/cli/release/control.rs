@@ -125,12 +125,7 @@ impl Control {
             }
             Self::Submit { file, statements } => {
                 let (id, document) = read(&file)?;
-                let read = |path: &PathBuf| {
-                    let expected = "a statement as `control sign` writes it";
-                    super::read_object::<ControlStatement>(path, expected).map(|(bytes, _)| bytes)
-                };
-                let statements = statements.iter().map(read);
-                let statements = statements.collect::<Result<Vec<_>, _>>()?;
+                let statements = super::statements::<ControlStatement>(&statements, "control")?;
                 let remote = Remote::connect(&desk.home()?)?;
                 let at = remote.compensate(bytes(&document)?, statements)?;
                 let line = format!("{} stands at index {} of the log", short(&id), at.index);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
 use attest_core::release::family::{Error, FamilyChange};
-use attest_core::release::object::{self, Object as _};
+use attest_core::release::object::Object as _;
 use attest_core::release::policy::Policy;
 use attest_core::release::statement::{FamilyStatement, Text};
 use attest_core::release::{Name, ObjectId};
@@ -81,7 +81,7 @@ impl Family {
             }
             Self::Sign { file, out: to, yes } => {
                 let home = desk.home()?;
-                let (id, change) = read(&file, &limits)?;
+                let (id, change) = read(&file)?;
                 let differs = weigh(&desk.known()?, id, &change, &limits)?;
                 let mut statement = FamilyStatement {
                     format: FamilyStatement::FORMAT.to_owned(),
@@ -105,10 +105,8 @@ impl Family {
                 answer(out, json, format!("{by} wants {id}"));
             }
             Self::Submit { file, statements } => {
-                let (id, change) = read(&file, &limits)?;
-                let most = limits.release_object_bytes;
-                let statements = statements.iter().map(|path| input::read_file(path, most));
-                let statements = statements.collect::<Result<Vec<_>, _>>()?;
+                let (id, change) = read(&file)?;
+                let statements = super::statements::<FamilyStatement>(&statements, "family")?;
                 let at = Remote::connect(&desk.home()?)?.change_family(bytes(&change)?, statements)?;
                 let line = format!("{id} stands at index {} of the log", at.index);
                 answer(out, json!({ "change": id, "index": at.index, "already": at.already }), line);
@@ -118,9 +116,8 @@ impl Family {
     }
 }
 
-fn read(file: &Path, limits: &Limits) -> Result<(ObjectId, FamilyChange), Failure> {
-    let encoded = input::read_file(file, limits.release_object_bytes)?;
-    let change = object::read(&encoded, limits).map_err(|error| Failure::malformed(error.code(), error))?;
+fn read(file: &Path) -> Result<(ObjectId, FamilyChange), Failure> {
+    let (encoded, change) = super::read_object(file, "a change as `family build` writes it")?;
     Ok((ObjectId::of(&encoded), change))
 }
 

@@ -191,6 +191,12 @@ fn read_object<T: Object>(path: &Path, expected: &str) -> Result<(Vec<u8>, T), F
     Ok((bytes, read))
 }
 
+/// The statements in these files, each as `attest release COMMAND sign` writes it.
+fn statements<T: Object>(paths: &[PathBuf], command: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let expected = format!("a statement as `{command} sign` writes it");
+    paths.iter().map(|path| read_object::<T>(path, &expected).map(|(bytes, _)| bytes)).collect()
+}
+
 /// A folder that has nothing in it yet.
 fn make_folder(path: &Path) -> Result<(), Failure> {
     let unwritable = |error| Failure::usage("file_unwritable", format!("{}: {error}", path.display()));

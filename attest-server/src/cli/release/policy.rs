@@ -10,7 +10,7 @@ use attest_core::release::statement::{Recovery, Succession, Text};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Desk, bytes, read_object, recovery, sign, unfit, write};
+use super::{Desk, bytes, recovery, sign, unfit, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 #[derive(Debug, Subcommand)]
@@ -95,15 +95,11 @@ impl Policy {
             }
             Self::Succeed { file, statements, recovery: _, checkpoint } => {
                 let policy = read(&file, &limits)?;
-                let read = |path: &PathBuf| -> Result<Vec<u8>, Failure> {
-                    let expected = "a statement as `policy sign` writes it";
-                    Ok(if checkpoint.is_some() {
-                        read_object::<Recovery>(path, expected)?.0
-                    } else {
-                        read_object::<Succession>(path, expected)?.0
-                    })
+                let statements = if checkpoint.is_some() {
+                    super::statements::<Recovery>(&statements, "policy")?
+                } else {
+                    super::statements::<Succession>(&statements, "policy")?
                 };
-                let statements = statements.iter().map(read).collect::<Result<Vec<_>, _>>()?;
                 let remote = super::remote::Remote::connect(&desk.home()?)?;
                 let encoded = input::read_file(&file, limits.release_object_bytes)?;
                 if let Some(checkpoint) = checkpoint {

@@ -3,13 +3,14 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use super::random;
 use crate::site::Process;
+use crate::soft::TokenFiles;
 
 /// A program that is there again after each kill.
 pub(super) struct Kept {
@@ -51,15 +52,18 @@ impl Kept {
 
 /// `attest signer run --once`, again and again. It may be refused or find nobody; it ends by no signal but ours.
 pub(super) struct Signer {
+    /// How often a token was found cut off.
+    cut: Arc<AtomicUsize>,
     running: Arc<Mutex<Option<Child>>>,
     ended: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Signer {
-    pub(super) fn start(mut command: impl FnMut() -> Command + Send + 'static) -> Self {
+    pub(super) fn start(tokens: TokenFiles, mut command: impl FnMut() -> Command + Send + 'static) -> Self {
         let (running, ended) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
-        let (slot, stop) = (Arc::clone(&running), Arc::clone(&ended));
+        let cut = Arc::new(AtomicUsize::new(0));
+        let (slot, stop, found) = (Arc::clone(&running), Arc::clone(&ended), Arc::clone(&cut));
         let thread = thread::spawn(move || {
             while !stop.load(Ordering::SeqCst) {
                 *slot.lock().unwrap() = Some(command().spawn().unwrap());
@@ -69,10 +73,11 @@ impl Signer {
                         break status;
                     }
                 };
+                found.fetch_add(tokens.put_back(), Ordering::SeqCst);
                 assert!(status.signal().is_none_or(|signal| signal == 9), "the signer ended by {status}");
             }
         });
-        Self { running, ended, thread: Some(thread) }
+        Self { cut, running, ended, thread: Some(thread) }
     }
 
     pub(super) fn kill(&self) {
@@ -81,8 +86,10 @@ impl Signer {
         }
     }
 
-    pub(super) fn end(mut self) {
+    /// How often SoftHSM2's files were put back.
+    pub(super) fn end(mut self) -> usize {
         self.ended.store(true, Ordering::SeqCst);
         self.thread.take().unwrap().join().unwrap();
+        self.cut.load(Ordering::SeqCst)
     }
 }
