@@ -11,7 +11,7 @@ use attest_core::reference::corim::{self, Class, Corim, Environment, SignedCorim
 use attest_core::reference::overlay::{self, DeviceIds, Overlay};
 use attest_core::reference::{self, Golden, GoldenSource, ReferenceSet};
 use attest_core::result::{Ear, ResultContext, VerifierId};
-use attest_core::{HashAlg, Limits};
+use attest_core::{HashAlg, Limits, Timestamp};
 use clap::Args;
 use serde::Serialize;
 
@@ -183,11 +183,14 @@ impl Tokens<'_> {
 
 impl Verify {
     fn golden(&self, path: &Path, limits: &Limits) -> Result<ReferenceSet, Failure> {
-        let golden = match &self.golden_key {
-            None => read_golden(path, limits)?,
+        let (document, signed_until) = match &self.golden_key {
+            None => (read_document(path, limits)?, None),
             Some(key) => read_signed(path, key, &self.family, limits)?,
         };
-        ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))
+        let ends = document.validity().map(|validity| validity.not_after);
+        let golden = document.valid_at(clock::now()).map_err(|error| unusable(path, &error))?;
+        let references = ReferenceSet::development(golden).map_err(|e| Failure::usage(e.code(), e))?;
+        Ok(ends.into_iter().chain(signed_until).fold(references, ReferenceSet::until))
     }
 
     fn read_tokens(&self, limits: &Limits) -> Result<Vec<Sent>, Failure> {
@@ -270,7 +273,8 @@ fn sign(verdict: &Verdict, policy_sha256: Option<String>, signer: &FileSigner) -
     let policy = policy_sha256.map(|sha256| format!(":policy:{sha256}")).unwrap_or_default();
     let context = ResultContext {
         issued_at: now,
-        expires: now.plus(EAR_SECONDS),
+        // A50: no longer than what it stands on.
+        expires: verdict.expires(now.plus(EAR_SECONDS)),
         verifier: VerifierId {
             developer: "attest verify".into(),
             build: concat!("attest ", env!("CARGO_PKG_VERSION")).into(),
@@ -295,8 +299,13 @@ pub(super) fn read_golden(path: &Path, limits: &Limits) -> Result<Golden, Failur
     read_document(path, limits)?.valid_at(clock::now()).map_err(|error| unusable(path, &error))
 }
 
-/// The golden document in a CoRIM that the holder of this key signed, who may speak of this family and of no other.
-fn read_signed(path: &Path, key: &Path, family: &str, limits: &Limits) -> Result<Golden, Failure> {
+/// The golden document in a CoRIM that the holder of this key signed, who may speak of this family and of no other, and when the signature ends.
+fn read_signed(
+    path: &Path,
+    key: &Path,
+    family: &str,
+    limits: &Limits,
+) -> Result<(reference::Document, Option<Timestamp>), Failure> {
     let key = read_file(key, limits.public_key_bytes)?;
     let key = TokenKey::vouched(&key, limits).map_err(|e| Failure::usage(e.code(), e))?;
     let bytes = read_file(path, limits.golden_bytes)?;
@@ -314,7 +323,7 @@ fn read_signed(path: &Path, key: &Path, family: &str, limits: &Limits) -> Result
     let authentic = signed.authenticate(&signer, |_| None, clock::now(), limits).map_err(refused)?;
     let document =
         reference::Document::of_corim(authentic.corim()).map_err(|error| unusable(path, &error))?;
-    document.valid_at(clock::now()).map_err(|error| unusable(path, &error))
+    Ok((document, authentic.valid_until()))
 }
 
 /// A golden document that cannot be used is the operator's matter, not the device's.

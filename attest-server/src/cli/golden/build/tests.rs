@@ -150,11 +150,21 @@ fn hex(text: &str) -> Vec<u8> {
 
 /// A document of this family, signed by the holder of `key`.
 fn signed(text: &Path, path: &Path, key: &ring::signature::EcdsaKeyPair) {
+    signed_until(text, path, key, None);
+}
+
+/// The same, where the signature says when it ends.
+fn signed_until(text: &Path, path: &Path, key: &ring::signature::EcdsaKeyPair, until: Option<u32>) {
     let name = path.display().to_string();
     golden(&["build", &text.display().to_string(), "--out", &name]).unwrap();
     let payload = fs::read(path).unwrap();
-    // {1: -7, 3: "application/rim+cbor", 8: <<{0: {0: "ACME"}}>>}
-    let protected = hex("a30126037461 70706c69636174696f6e2f72696d2b63626f72 0849a100a1006441434d45");
+    // {1: -7, 3: "application/rim+cbor", 8: <<{0: {0: "ACME"}}>>}, and in the last {1: {1: 1(time)}}
+    let protected = hex("a30126037461 70706c69636174696f6e2f72696d2b63626f72 08");
+    let meta = match until {
+        None => hex("49a100a1006441434d45"),
+        Some(until) => [&hex("52a200a1006441434d45 01a101c11a")[..], &until.to_be_bytes()].concat(),
+    };
+    let protected = [protected, meta].concat();
     let sized = |bytes: &[u8]| {
         let length = u16::try_from(bytes.len()).unwrap();
         let head = if length < 256 {
@@ -205,4 +215,36 @@ fn a50_a_signature_that_is_asked_for_must_be_there_and_good() {
     assert_eq!(code(verify_with(&text, "gateway", &args)), "golden_unsigned");
     args.truncate(0);
     assert_eq!(verify_with(&path, "gateway", &args).unwrap().0, Exit::Good);
+}
+
+#[test]
+fn a50_a_result_made_offline_ends_with_the_values_it_stands_on() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (text, path) = (document(folder.path()), at("golden.corim"));
+    drop(crate::signer::FileSigner::open(&at("result.key")).unwrap());
+    let random = ring::rand::SystemRandom::new();
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+    let ours = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).unwrap();
+    let (x, y) = ours.public_key().as_ref()[1..].split_at(32);
+    fs::write(at("key.cose"), [&hex("a40102200121 5820")[..], x, &hex("225820"), y].concat()).unwrap();
+    let ends = |golden: &Path, more: &[&str]| -> u64 {
+        let key = at("result.key").display().to_string();
+        let more = [&["--signing-key", &key], more].concat();
+        let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
+        let (exit, told) = verify_with(golden, "gateway", &more).unwrap();
+        assert_eq!(exit, Exit::Good);
+        let claims = told["ear"].as_str().unwrap().split('.').nth(1).unwrap();
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        claims["exp"].as_u64().unwrap()
+    };
+    let until = crate::clock::now().unix() + 100;
+    assert!(ends(&text, &[]) > until + 100, "as long as any");
+    let (from, to) = (text.display().to_string(), path.display().to_string());
+    golden(&["build", &from, "--out", &to, "--not-after", &until.to_string()]).unwrap();
+    assert_eq!(ends(&path, &[]), until);
+    signed_until(&text, &path, &ours, Some(u32::try_from(until).unwrap()));
+    assert_eq!(ends(&path, &["--golden-key", &at("key.cose").display().to_string()]), until);
 }
