@@ -128,10 +128,19 @@ fn another_key(desk: &Desk) {
     desk.good("old=$(cut -d' ' -f1,2 bob.ssh.pub) && new=$(cut -d' ' -f1,2 bob.new.pub) && sed -i \"s|$old|$new|\" next.toml");
     let built = desk.json("attest release policy build next.toml --out next.cbor");
     assert_eq!((built["version"].as_u64(), built["out"].as_str()), (Some(2), Some("next.cbor")));
+    // Nobody signs what they have not seen, and without a terminal nobody is asked.
+    let sign = |who: &str| format!("attest release policy sign --home {who} next.cbor --out {who}.cbor");
+    desk.refused(2, "there is no terminal to ask in; --yes says yes [nobody_to_ask]", &sign("alice"));
     for who in ["alice", "carol", "dave"] {
-        let said = desk.good(&format!("attest release policy sign --home {who} next.cbor --out {who}.cbor"));
-        assert!(said.starts_with(&format!("{who} wants sha256:")), "{said}");
+        let said = desk.good(&format!("{} --yes", sign(who)));
+        let is_told = |line: &str| said.lines().any(|told| told.starts_with(line));
+        let key = "people.bob.keys: key ecdsa-sha2-nistp256 SHA256:";
+        let lines = [&format!("- {key}"), &format!("+ {key}"), "+ version: 2", &format!("{who} wants sha256:")];
+        assert!(lines.into_iter().all(|line| is_told(line)), "{said}");
     }
+    let changes = |more: &str| desk.json(&format!("attest release policy diff --home alice next.cbor {more}"));
+    assert_eq!(changes(""), changes("--before policy/policy.cbor"), "as the log has it, and as a file has it");
+    assert_eq!(changes("--before next.cbor")["changes"].as_array().map(Vec::len), Some(0));
     let succeed =
         |statements: &str| format!("attest release policy succeed --home alice next.cbor {statements}");
     desk.refused(

@@ -117,10 +117,12 @@ fn the_root_is_lost(desk: &Desk) {
     desk.good("attest release policy build recovered.toml --out recovered.cbor");
     for who in ["alice", "dave", "erin"] {
         let said = desk.good(&format!(
-            "attest release policy sign recovered.cbor --recovery --home {who} --out {who}.cbor"
+            "attest release policy sign recovered.cbor --recovery --yes --home {who} --out {who}.cbor"
         ));
         assert!(
-            said.starts_with(&format!("{who} wants sha256:")) && said.trim_end().ends_with(" by recovery"),
+            said.contains("\n+ root: group root 2 alice dave erin\n")
+                && said.contains(&format!("\n{who} wants sha256:"))
+                && said.trim_end().ends_with(" by recovery"),
             "{said}"
         );
     }

@@ -1,5 +1,7 @@
 //! `attest release policy`: policies as people write them (TOML) and as they are signed (an object with one encoding).
 
+mod differs;
+
 use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
@@ -10,6 +12,7 @@ use attest_core::release::statement::{Recovery, Succession, Text};
 use clap::Subcommand;
 use serde_json::json;
 
+use self::differs::Compared;
 use super::{Desk, bytes, recovery, sign, unfit, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
@@ -28,7 +31,15 @@ pub(super) enum Policy {
         /// The object; the one that is followed now without it
         file: Option<PathBuf>,
     },
-    /// Sign that a policy is to take the place of the one before
+    /// What a policy changes, field by field
+    Diff {
+        /// The object
+        file: PathBuf,
+        /// The policy before it, an object; the one that is followed now without it
+        #[arg(long, value_name = "FILE")]
+        before: Option<PathBuf>,
+    },
+    /// Sign that a policy is to take the place of the one before, once you have seen what it changes
     Sign {
         /// The object
         file: PathBuf,
@@ -38,6 +49,12 @@ pub(super) enum Policy {
         /// The root is lost: it is the recovery quorum that wants it, and the root that the policy names
         #[arg(long)]
         recovery: bool,
+        /// The policy before it, an object, where the service cannot be reached
+        #[arg(long, value_name = "FILE")]
+        before: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Hand in a policy, with the statements of the root members who want it
     Succeed {
@@ -79,10 +96,21 @@ impl Policy {
                 show(known.policy()?.document(), out)?;
                 recovery::tell(&known.view, out);
             }
-            Self::Sign { file, out: to, recovery } => {
+            Self::Diff { file, before } => {
+                let compared = Compared::of(desk, before.as_deref(), &read(&file, &limits)?)?;
+                compared.tell(out);
+                if out.wants_json() {
+                    out.json(&json!({ "changes": compared.changes, "ends": compared.ends }));
+                }
+            }
+            Self::Sign { file, out: to, recovery, before, yes } => {
                 let (home, policy) = (desk.home()?, read(&file, &limits)?);
                 let (key, by) = (home.signing_key(desk.key.as_deref())?, home.who(desk.by.as_ref())?);
                 let id = policy.id();
+                let compared = Compared::of(desk, before.as_deref(), &policy)?;
+                compared.tell(out);
+                out.flush();
+                super::answer::confirm(&format!("Is {id} to be followed from now on, {by}?"), yes)?;
                 let statement = if recovery {
                     recovery::statement(&home, &policy, &by, &key)?
                 } else {
@@ -90,7 +118,9 @@ impl Policy {
                 };
                 write(&to, &statement)?;
                 let how = if recovery { " by recovery" } else { "" };
-                let json = json!({ "policy": id, "by": by, "recovery": recovery });
+                let Compared { changes, ends } = compared;
+                let json =
+                    json!({ "policy": id, "by": by, "recovery": recovery, "changes": changes, "ends": ends });
                 answer(out, json, format!("{by} wants {id}{how}"));
             }
             Self::Succeed { file, statements, recovery: _, checkpoint } => {

@@ -1,0 +1,193 @@
+//! What another policy changes, field by field. Fields are not chosen: whatever a policy says, a change of it has a line.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use attest_core::Limits;
+use attest_core::release::policy::{Policy, PolicyDocument};
+use attest_core::release::ssh::PublicKey;
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+
+use super::read;
+use crate::cli::release::Desk;
+use crate::cli::release::known::Known;
+use crate::cli::{Failure, Output, Style, printable};
+
+/// Longer texts are keys and certificates: people compare their digests.
+const LONGEST: usize = 100;
+
+/// A policy beside the one that it is to follow.
+pub(super) struct Compared {
+    /// One line for each thing that is another: `+` for what is new, `-` for what is gone.
+    pub(super) changes: Vec<String>,
+    /// What families said of themselves, and what this policy does not carry on.
+    pub(super) ends: Vec<String>,
+}
+
+impl Compared {
+    /// Beside the policy in this file, or the one that is followed.
+    pub(super) fn of(desk: &Desk, before: Option<&Path>, next: &Policy) -> Result<Self, Failure> {
+        if let Some(before) = before {
+            let before = read(before, &Limits::DEFAULT)?;
+            return Ok(Self { changes: differs(before.document(), next.document())?, ends: Vec::new() });
+        }
+        let known = desk.known()?;
+        let changes = differs(known.policy()?.document(), next.document())?;
+        Ok(Self { changes, ends: ends(&known, next)? })
+    }
+
+    pub(super) fn tell(&self, out: &mut Output) {
+        if out.wants_json() {
+            return;
+        }
+        if self.changes.is_empty() {
+            out.line("nothing changes");
+        }
+        for line in self.changes.iter().chain(&self.ends) {
+            let style = if line.starts_with('+') { Style::Good } else { Style::Bad };
+            let line = out.paint(style, printable(line));
+            out.line(line);
+        }
+    }
+}
+
+/// Families whose managers said something that is followed now, and not under the next policy.
+fn ends(known: &Known, next: &Policy) -> Result<Vec<String>, Failure> {
+    let families = known.policy()?.document().families.keys();
+    let followed = families.filter_map(|family| {
+        let change = known.view.policy_of_now(family).and_then(Policy::change)?;
+        let rules = next.family(family).and_then(|family| family.managers.as_ref());
+        (rules.and_then(|rules| rules.carries) != Some(change)).then_some((family, change))
+    });
+    let line = |(family, change)| {
+        format!("- families.{family}: what its managers said in {change} ends, as `carries` does not name it")
+    };
+    Ok(followed.map(line).collect())
+}
+
+fn differs(before: &PolicyDocument, after: &PolicyDocument) -> Result<Vec<String>, Failure> {
+    let value = |document: &PolicyDocument| {
+        serde_json::to_value(document).map_err(|error| Failure::fault("policy_json", error))
+    };
+    let mut lines = Vec::new();
+    walk("", &value(before)?, &value(after)?, &mut lines);
+    Ok(lines)
+}
+
+fn walk(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    if before.is_object() || after.is_object() {
+        let fields = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        let (was, is) = (fields(before), fields(after));
+        for name in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let at =
+                |fields: &serde_json::Map<String, Value>| fields.get(name).cloned().unwrap_or(Value::Null);
+            walk(&path, &at(&was), &at(&is), lines);
+        }
+        return;
+    }
+    let (was, is) = (parts(before), parts(after));
+    let had = lines.len();
+    lines.extend(was.iter().filter(|part| !is.contains(part)).map(|part| format!("- {path}: {part}")));
+    lines.extend(is.iter().filter(|part| !was.contains(part)).map(|part| format!("+ {path}: {part}")));
+    if lines.len() == had {
+        lines.push(format!("+ {path}: the same otherwise ordered: {}", is.join("; ")));
+    }
+}
+
+/// The elements of a list, the lines of a text, or the thing itself.
+fn parts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(elements) => elements.iter().map(word).collect(),
+        Value::String(text) if text.contains('\n') => text.lines().map(str::to_owned).collect(),
+        other => vec![word(other)],
+    }
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::String(text) => short(text),
+        Value::Array(elements) => elements.iter().map(word).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("{name} {}", word(value));
+            fields.iter().filter(|(_, value)| !value.is_null()).map(field).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A key as `ssh-keygen -l` tells it, another long text by its digest, and anything else as it stands.
+fn short(text: &str) -> String {
+    if let Ok((key, _)) = PublicKey::parse_line(text, &Limits::DEFAULT) {
+        let kind = text.split(' ').next().unwrap_or_default();
+        return format!("{kind} {}", key.fingerprint());
+    }
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    format!("a text of {} bytes, sha256:{}", text.len(), hex::encode(digest(&SHA256, text.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn lines(before: &Value, after: &Value) -> Vec<String> {
+        let mut lines = Vec::new();
+        walk("", before, after, &mut lines);
+        lines
+    }
+
+    #[test]
+    fn every_kind_of_change_has_a_line() {
+        let before = json!({
+            "version": 1, "root": "group root 2 alice bob\ngroup hsm 1 carol", "log": null, "gone": { "deep": true },
+            "people": { "alice": { "keys": [{ "key": "one", "until": 5 }, { "key": "two", "until": 5 }] } },
+            "order": ["a", "b"], "same": ["x"],
+        });
+        let after = json!({
+            "version": 2, "root": "group root 1 alice bob\ngroup hsm 1 carol", "log": "log.example",
+            "people": { "alice": { "keys": [{ "key": "two", "until": 6 }] } }, "order": ["b", "a"], "same": ["x"],
+        });
+        let expected = [
+            "- gone.deep: true",
+            "+ log: log.example",
+            "+ order: the same otherwise ordered: b; a",
+            "- people.alice.keys: key one, until 5",
+            "- people.alice.keys: key two, until 5",
+            "+ people.alice.keys: key two, until 6",
+            "- root: group root 2 alice bob",
+            "+ root: group root 1 alice bob",
+            "- version: 1",
+            "+ version: 2",
+        ];
+        assert_eq!(lines(&before, &after), expected);
+        assert_eq!(lines(&before, &before), [""; 0]);
+        let swapped: Vec<String> =
+            lines(&after, &before).into_iter().filter(|line| line.contains("gone")).collect();
+        assert_eq!(swapped, ["+ gone.deep: true"]);
+    }
+
+    #[test]
+    fn a57_two_long_texts_that_end_alike_have_two_lines() {
+        let text = |first: &str| json!({ "key": format!("{first}{}", "A".repeat(200)) });
+        let told = lines(&text("1"), &text("2"));
+        assert_eq!(told.len(), 2);
+        assert_ne!(told[0][2..], told[1][2..]);
+        assert!(told.iter().all(|line| line.len() < 120), "{told:?}");
+    }
+
+    #[test]
+    fn a57_a_list_that_repeats_or_loses_a_repetition_is_another() {
+        assert_eq!(lines(&json!({ "a": [1, 1] }), &json!({ "a": [1] })).len(), 1);
+        assert_eq!(lines(&json!({ "a": [] }), &json!({ "a": null })).len(), 1, "absent is not empty");
+        assert_eq!(lines(&json!({ "a": {} }), &json!({ "a": null })), [""; 0], "nothing in it either way");
+    }
+}
