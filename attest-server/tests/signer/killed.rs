@@ -9,7 +9,6 @@ mod book;
 mod programs;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use attest_core::release::leaf::Event;
 use attest_core::release::request::Request;
 use attest_server::dice;
 use serde_json::Value;
+use tokio::net::TcpSocket;
 use tokio::time::sleep;
 
 use self::book::Book;
@@ -38,7 +38,7 @@ use crate::stage::*;
 const STEPS: [&str; 6] =
     ["submission", "first approval", "second approval", "attempt", "signature", "publication"];
 /// Nothing takes longer than this, whoever is killed meanwhile.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn kills() -> usize {
     std::env::var("ATTEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(25)
@@ -48,8 +48,12 @@ fn random(below: u64) -> u64 {
     u64::from_le_bytes(dice::bytes().unwrap()) % below
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address that nobody else gets as long as this is held. Programs listen there, one after the other: it does not listen itself.
+fn held_address() -> TcpSocket {
+    let held = TcpSocket::new_v4().unwrap();
+    held.set_reuseaddr(true).unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    held
 }
 
 /// Everything that runs, and what it is told.
@@ -197,7 +201,8 @@ async fn a69_whoever_is_killed_nothing_is_lost_spent_twice_or_signed_unasked() {
     let Some(spy) = Spy::on(&soft.module, soft.path("spy.log")) else { return };
     let spki = soft.make();
     let site = site(&spki, |_| ());
-    let (grpc, witnesses) = (free_address(), free_address());
+    let (held_grpc, held_witness) = (held_address(), held_address());
+    let (grpc, witnesses) = (held_grpc.local_addr().unwrap(), held_witness.local_addr().unwrap());
     let url = format!("https://localhost:{}", grpc.port());
     let (witness_at, state) = (witnesses.to_string(), site.path("w1").display().to_string());
     let witness =

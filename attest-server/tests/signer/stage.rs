@@ -20,6 +20,7 @@ use attest_server::witness;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::KeyPair as _;
 use serde_json::Value;
+use tonic::Status;
 
 use crate::asked::built;
 pub(crate) use crate::asked::{asked_for, unsigned};
@@ -102,13 +103,24 @@ impl Stage {
 
     /// Submitted and approved by these people.
     pub(crate) async fn ask(&self, request: &Request, objects: Vec<Vec<u8>>, approvers: &[&str]) {
+        self.ask_in_time(request, objects, approvers).await.unwrap();
+    }
+
+    /// The same, where the time for it may be over.
+    pub(crate) async fn ask_in_time(
+        &self,
+        request: &Request,
+        objects: Vec<Vec<u8>>,
+        approvers: &[&str],
+    ) -> Result<(), Status> {
         let mut ci = self.client("ci").await;
         let submission = crate::organisation::submission("ci", "ci", request);
-        let mut last = ci.submit_with(&bytes(&submission), &bytes(request), objects).await.unwrap().index;
+        let mut last = ci.submit_with(&bytes(&submission), &bytes(request), objects).await?.index;
         for who in approvers {
-            last = self.client(who).await.approve(who, request).await.unwrap().index;
+            last = self.client(who).await.approve(who, request).await?.index;
         }
         self.published(last).await;
+        Ok(())
     }
 
     /// Once witnesses have seen all that was told: a leaf is published a moment after, and the log's own head knows it before.
