@@ -89,14 +89,15 @@ async fn submit(m: &mut Mailbox, tag: &str) -> Answer {
     m.client.submit(&request, tag).await
 }
 
-async fn is_healthy(m: &Mailbox) -> bool {
+/// What the health service says of it, once it says anything.
+async fn is_healthy(m: &Mailbox) -> Option<bool> {
     let mut health = HealthClient::new(m.site.connect(m.server.grpc()).await);
     let request = HealthCheckRequest { service: "attest.authority".to_owned() };
-    health.check(request).await.unwrap().into_inner().status == 1
+    health.check(request).await.ok().map(|answer| answer.into_inner().status == 1)
 }
 
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     while !is_so().await {
         assert!(Instant::now() < until, "{what}");
         sleep(Duration::from_millis(50)).await;
@@ -109,19 +110,27 @@ fn unavailable(code: &str) -> (Code, String) {
 
 #[tokio::test]
 async fn a67b_a_server_whose_clock_is_ahead_writes_nothing_until_it_is_right() {
-    let site = Site::new(1, 1);
-    let witness = Shifted::start(&site, -360).await;
-    let mut m = mailbox(site, Some(&witness)).await;
-    // The first thing that is handed in waits for what the witnesses say.
-    let refused = submit(&mut m, "a").await;
+    // The first thing that is handed in waits for what the witnesses say, for three seconds: where they need longer, all of it is begun anew.
+    let (witness, mut m, refused) = loop {
+        let site = Site::new(1, 1);
+        let witness = Shifted::start(&site, -360).await;
+        let since = Instant::now();
+        let mut m = mailbox(site, Some(&witness)).await;
+        let refused = submit(&mut m, "a").await;
+        if refused.is_err() || since.elapsed() < Duration::from_secs(3) {
+            break (witness, m, refused);
+        }
+        m.server.stop().await;
+        witness.stop().await;
+    };
     assert!(refused.as_ref().unwrap_err().message().contains("ahead of the witnesses' time"), "{refused:?}");
     assert_eq!(refusal(refused), unavailable("log_clock_ahead"));
-    until("the health service says so", async || !is_healthy(&m).await).await;
+    until("the health service says so", async || is_healthy(&m).await == Some(false)).await;
     // Nothing of it is in the log, and no word that it was turned away.
     assert!(matches!(m.leaves()[..], [Event::Policy { .. }]));
     // They are asked again without being told that anything changed.
     witness.set(0);
-    until("it takes what is handed in", async || is_healthy(&m).await).await;
+    until("it takes what is handed in", async || is_healthy(&m).await == Some(true)).await;
     submit(&mut m, "a").await.unwrap();
     published(&mut m.client, 2).await;
     m.server.stop().await;
@@ -139,6 +148,7 @@ async fn a67b_a_server_whose_clock_is_behind_writes_nothing_by_what_it_knew_befo
     // As if it were set back by ten minutes.
     witness.set(600);
     let mut m = mailbox(m.site, Some(&witness)).await;
+    until("the witness is heard", async || is_healthy(&m).await == Some(false)).await;
     assert_eq!(refusal(submit(&mut m, "b").await), unavailable("log_clock_behind"));
     // What it would turn away otherwise is not turned away for good.
     let wrong = m.request_with("c", |r| r.channel = "none".try_into().unwrap());
@@ -151,7 +161,7 @@ async fn a67b_a_server_whose_clock_is_behind_writes_nothing_by_what_it_knew_befo
     // Without a witness that answers, what it signed is enough.
     let mut m = mailbox(m.site, None).await;
     assert_eq!(refusal(submit(&mut m, "b").await), unavailable("log_clock_behind"));
-    until("the health service says so", async || !is_healthy(&m).await).await;
+    until("the health service says so", async || is_healthy(&m).await == Some(false)).await;
     assert_eq!(m.leaves().len(), 2);
     m.server.stop().await;
 }
@@ -168,6 +178,6 @@ async fn a_witness_that_does_not_answer_keeps_nothing_from_being_written() {
     submit(&mut m, "a").await.unwrap();
     let wrong = m.request_with("c", |r| r.channel = "none".try_into().unwrap());
     assert_eq!(refusal(m.client.submit(&wrong, "c").await), precondition("channel_unknown"));
-    assert!(is_healthy(&m).await);
+    assert_eq!(is_healthy(&m).await, Some(true));
     m.server.stop().await;
 }

@@ -101,6 +101,8 @@ impl Site {
         let mut config = Config { data_directory: self.path("data"), development, ..Config::default() };
         config.listen.grpc.set_port(0);
         config.listen.http.set_port(0);
+        // Many things are handed in at once, and each of them is on the disk before it is answered.
+        config.limits.request_seconds = 600;
         if !development {
             config.tls = Tls {
                 certificate: Some(self.path("server.pem")),

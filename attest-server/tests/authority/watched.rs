@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use attest_core::release::request::Request;
 use attest_proto::release::v1::GetCheckpointRequest;
+use attest_server::config::Config;
 use attest_server::server::Running;
 use attest_server::witness;
 use tokio::time::{Instant, sleep};
@@ -23,10 +24,17 @@ pub(crate) struct Watched {
 impl Watched {
     /// Two of two witnesses.
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with something else in the configuration.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let site = Site::new(2, 2);
         let witnesses = vec![site.witness(1).await, site.witness(2).await];
         let addresses: Vec<_> = witnesses.iter().map(witness::Running::address).collect();
-        let server = site.serve(site.config(true, &addresses)).await;
+        let mut config = site.config(true, &addresses);
+        change(&mut config);
+        let server = site.serve(config).await;
         let client = Client::on(site.connect(server.grpc()).await);
         Self { site, server, _witnesses: witnesses, client }
     }
@@ -42,7 +50,7 @@ impl Watched {
 }
 
 pub(crate) async fn published(client: &mut Client, size: u64) -> String {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     loop {
         if let Ok(answer) = client.log.get_checkpoint(GetCheckpointRequest {}).await {
             let note = String::from_utf8(answer.into_inner().note).unwrap();
