@@ -101,6 +101,7 @@ pub(crate) fn config_in(folder: &std::path::Path, maker: &Maker) -> Config {
     let mut config = Config { data_directory: folder.join("data"), development: true, ..Config::default() };
     config.listen.grpc.set_port(0);
     config.listen.http.set_port(0);
+    config.limits.request_seconds = 600;
     config.enrollment.ek_roots = vec![roots];
     config.families.insert(FAMILY.to_owned(), Family { golden, ..Family::default() });
     config

@@ -176,7 +176,9 @@ impl Organisation {
         let tile = Tile::of_tree(Level::Entries, 0, head.size).unwrap();
         let place = self.folder.join(tile.to_string());
         fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::write(place, tile::render_entries(entries()).unwrap()).unwrap();
+        // As a log does it: whole or not at all.
+        fs::write(self.folder.join("tile.new"), tile::render_entries(entries()).unwrap()).unwrap();
+        fs::rename(self.folder.join("tile.new"), place).unwrap();
         let key = Key::new(40);
         let mut note = Checkpoint::new(ORIGIN, head, &Limits::DEFAULT).unwrap().sign(&key).unwrap();
         let log = VerifierKey::new(ORIGIN, KeyType::Ed25519, key.public_key()).unwrap();
@@ -187,7 +189,6 @@ impl Organisation {
             let cosignable = decide(&LastCosigned::never(), 0, &[], signed.clone(), at(time)).unwrap();
             note += &cosignable.cosign(&format!("{called}.example"), &Key::new(seed)).unwrap();
         }
-        // As a log does it: whole or not at all.
         fs::write(self.folder.join("checkpoint.new"), note).unwrap();
         fs::rename(self.folder.join("checkpoint.new"), self.folder.join("checkpoint")).unwrap();
     }

@@ -75,7 +75,7 @@ async fn a68_two_witnessed_histories_refuse_both_for_good() {
     other.publish();
     fleet.until("the fork is seen", async |fleet| fleet.state().await.forked).await;
     assert_eq!(refusing(&fleet.verdict().await), ["release_log_forked"]);
-    assert!(!fleet.is_healthy().await);
+    fleet.until("an alert", async |fleet| !fleet.is_healthy().await).await;
     // Neither the first history nor a restart makes it good again.
     fleet.organisation.publish();
     let mut fleet = fleet.restart().await;

