@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A software TPM in a folder of its own, gone with this value.
 pub(crate) struct Swtpm {
@@ -21,30 +21,23 @@ impl Swtpm {
         }
         let folder = std::env::temp_dir().join(format!("attest-{name}-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("state")).expect("folder");
-        let port = free_port_pair();
-        let child = Command::new("swtpm")
-            .args(["socket", "--tpm2", "--tpmstate", &format!("dir={}", folder.join("state").display())])
-            .args([
-                "--ctrl",
-                &format!("type=tcp,port={}", port + 1),
-                "--server",
-                &format!("type=tcp,port={port}"),
-            ])
-            .args(["--flags", "not-need-init,startup-clear"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("swtpm");
-        let mut swtpm = Self { child, folder, port };
-        for _ in 0..100 {
-            // The control port: a connection to the other one would be taken for the one client.
-            if TcpStream::connect(("127.0.0.1", port + 1)).is_ok() {
-                return Some(swtpm);
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(60) {
+            let port = free_port_pair();
+            let mut child = start(&folder, port);
+            // One that ends found that somebody else had taken a port meanwhile.
+            while child.try_wait().expect("its state").is_none() {
+                // The control port: a connection to the other one would be taken for the one client.
+                if TcpStream::connect(("127.0.0.1", port + 1)).is_ok() {
+                    return Some(Self { child, folder, port });
+                }
+                std::thread::sleep(Duration::from_millis(20));
+                if since.elapsed() > Duration::from_secs(60) {
+                    let _ = child.kill();
+                }
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
-        let exit = swtpm.child.try_wait();
-        panic!("swtpm does not listen: {exit:?}");
+        panic!("swtpm does not listen");
     }
 
     /// Runs one of tpm2-tools in the folder; its standard error if it fails.
@@ -74,16 +67,30 @@ impl Drop for Swtpm {
     }
 }
 
-/// tpm2-tss expects the control port right behind the server's.
+fn start(folder: &Path, port: u16) -> Child {
+    Command::new("swtpm")
+        .args(["socket", "--tpm2", "--tpmstate", &format!("dir={}", folder.join("state").display())])
+        .args([
+            "--ctrl",
+            &format!("type=tcp,port={}", port + 1),
+            "--server",
+            &format!("type=tcp,port={port}"),
+        ])
+        .args(["--flags", "not-need-init,startup-clear"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("swtpm")
+}
+
+/// tpm2-tss expects the control port right behind the server's. Both are below those that the system gives to whoever asks for any.
 fn free_port_pair() -> u16 {
-    for _ in 0..100 {
-        let first = TcpListener::bind(("127.0.0.1", 0)).expect("port");
-        let port = first.local_addr().expect("address").port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no two free ports side by side");
+    let first = u16::try_from(std::process::id() % 1_000).expect("small");
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (0..1_000)
+        .map(|step| 10_000 + 2 * ((first + step) % 1_000))
+        .find(|port| is_free(*port) && is_free(port + 1))
+        .expect("two free ports side by side")
 }
 
 fn installed(program: &str) -> bool {
