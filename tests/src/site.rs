@@ -36,7 +36,8 @@ impl Site {
         learn(&site.maker(), &site.path("learned")).expect("the known-good boots boot");
         site.learn_golden();
         let config = format!(
-            "data_directory = {data:?}\n[enrollment]\nek_roots = [{roots:?}]\n[families.{FAMILY}]\ngolden = {golden:?}\n",
+            "data_directory = {data:?}\n[challenge]\nexpires_seconds = 3600\n[enrollment]\nexpires_seconds = 3600\nek_roots = [{roots:?}]\n\
+             [families.{FAMILY}]\ngolden = {golden:?}\n",
             data = site.path("data"),
             roots = site.path("learned/ek-root.pem"),
             golden = site.path("golden.toml"),

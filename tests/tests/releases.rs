@@ -80,7 +80,7 @@ async fn a_device_attests_against_a_release_until_it_is_revoked() {
         if judged.verdict.status() != Status::Affirming {
             break judged;
         }
-        assert!(since.elapsed() < Duration::from_secs(20), "the revocation does not count");
+        assert!(since.elapsed() < Duration::from_secs(60), "the revocation does not count");
     };
     println!("from the published revocation to the first refusal: {} ms", since.elapsed().as_millis());
     assert!(names(&refused.verdict, "release_withdrawn"), "{:#?}", refused.verdict.reasons);
@@ -90,7 +90,7 @@ async fn a_device_attests_against_a_release_until_it_is_revoked() {
     organisation.publish_first(usize::try_from(organisation.leaves()).unwrap() - 1, organisation::now() + 5);
     let since = Instant::now();
     while !server.log().contains("releases_log_rolled_back") {
-        assert!(since.elapsed() < Duration::from_secs(20), "no alert: {}", server.log());
+        assert!(since.elapsed() < Duration::from_secs(60), "no alert: {}", server.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(names(&member.attest(&client, &device).await.verdict, "release_withdrawn"));

@@ -11,10 +11,12 @@ use attest_core::release::form::ReleaseKey;
 use attest_core::release::object::{self, Blob, Object as _};
 use attest_core::release::policy::{IdentityKey, Kind, PolicyDocument, ProvenanceDemand, Purpose};
 use attest_core::release::{Name, ObjectId, Quorum, Words};
+use attest_proto::v1::{GetStateRequest, releases_client::ReleasesClient};
 use attest_tests::{FAMILY, Member, Server, Shell, binary, changed_hour, ports};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use tempfile::TempDir;
+use tonic::transport::Channel;
 use tpm_sim::boot::debian::Parts;
 use tpm_sim::client::{self, Judgement};
 use tpm_sim::scenario::BANKS;
@@ -38,7 +40,7 @@ attest signer make-key --config signer.toml --uri 'pkcs11:token=release;object=o
 const WORDS: &str = r#"
 standing() { attest release status --home bob $1 --json | jq -r '.requests[0].standing.state'; }
 becomes() {
-  for try in $(seq 100); do [ "$(standing $1)" = $2 ] && return; sleep 0.2; done
+  for try in $(seq 300); do [ "$(standing $1)" = $2 ] && return; sleep 0.2; done
   attest release status --home bob $1; return 1
 }
 request() {
@@ -181,9 +183,18 @@ impl Stage {
     /// The verifier sees the log no more as it is: whoever is in between shows it this from now on.
     pub(crate) fn cut(&self) {
         let copy = format!("copy-{}", self.count_copies());
-        let copied = Command::new("cp").arg("-a").arg(self.path("data/log/.")).arg(self.path(&copy)).status();
-        assert!(copied.is_ok_and(|status| status.success()), "the log is copied");
+        let since = Instant::now();
+        // Files of a log that goes on come and go.
+        while !self.is_copied(&copy) {
+            assert!(since.elapsed() < Duration::from_secs(60), "the log is not copied");
+            let _ = fs::remove_dir_all(self.path(&copy));
+        }
         self.link(&copy);
+    }
+
+    fn is_copied(&self, to: &str) -> bool {
+        let copied = Command::new("cp").arg("-a").arg(self.path("data/log/.")).arg(self.path(to)).status();
+        copied.is_ok_and(|status| status.success())
     }
 
     /// The verifier sees it again.
@@ -220,12 +231,33 @@ impl Stage {
             if is_so(&judged) {
                 return judged;
             }
-            assert!(since.elapsed() < Duration::from_secs(30), "{what}: {:#?}", judged.verdict);
+            assert!(since.elapsed() < Duration::from_secs(90), "{what}: {:#?}", judged.verdict);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
-    /// The log, once the verifier follows it so far.
+    /// What the verifier knows of releases.
+    pub(crate) async fn releases(&self) -> ReleasesClient<Channel> {
+        let channel = Channel::from_shared(self.verifier.url()).expect("an address");
+        ReleasesClient::new(channel.connect().await.expect("it answers"))
+    }
+
+    /// Until the verifier follows all of the log that is published now.
+    pub(crate) async fn followed(&self) {
+        let note = fs::read_to_string(self.path("data/log/checkpoint")).expect("a checkpoint");
+        let size: u64 = note.lines().nth(1).and_then(|size| size.parse().ok()).expect("a size");
+        let since = Instant::now();
+        loop {
+            let state = self.releases().await.get_state(GetStateRequest {}).await.expect("it answers");
+            if state.into_inner().leaves >= size {
+                return;
+            }
+            assert!(since.elapsed() < Duration::from_secs(60), "{size} leaves are not followed");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What the verifier's clock shows from now on, beside what it is.
     pub(crate) fn now(&self, offset: &str) {
         write(&self.path("clock"), offset.as_bytes());
     }

@@ -46,7 +46,7 @@ impl Watching {
         let watching = Watching { child, lines, told: 0 };
         let since = Instant::now();
         while !watching.all().iter().any(|line| line["monitor"] == "watches") {
-            assert!(since.elapsed() < Duration::from_secs(30), "the monitor does not begin");
+            assert!(since.elapsed() < Duration::from_secs(90), "the monitor does not begin");
             std::thread::sleep(Duration::from_millis(50));
         }
         watching
@@ -80,7 +80,7 @@ impl Watching {
             if wanted.is_empty() {
                 return;
             }
-            assert!(since.elapsed() < Duration::from_secs(60), "{branch}: no {wanted:?} among {heard:#?}");
+            assert!(since.elapsed() < Duration::from_secs(120), "{branch}: no {wanted:?} among {heard:#?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

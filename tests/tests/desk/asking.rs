@@ -1,6 +1,6 @@
 //! `request`, `submit`, `show`, `status`, `approve`, `who-can-sign-now`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::stage::{Desk, asked};
 
@@ -221,6 +221,10 @@ fn by_ssh_agent(desk: &mut Desk, id: &str) {
 
 fn ten_at_once(desk: &Desk) {
     let ids: Vec<String> = (0..10).map(|number| desk.request(&format!("t{number}"), "stable", "")).collect();
+    let before = Instant::now();
+    desk.good("attest release status --home alice");
+    // As fast as the machine is.
+    let most = Duration::from_secs(60).max(before.elapsed() * 100);
     let began = Instant::now();
     let shown = desk.good("attest release approve --home alice --all --recomputed --yes");
     for id in &ids {
@@ -235,7 +239,7 @@ fn ten_at_once(desk: &Desk) {
     for id in &ids {
         desk.until(id, "quorate");
     }
-    assert!(began.elapsed().as_secs() < 60, "ten requests took {:?}", began.elapsed());
+    assert!(began.elapsed() < most, "ten requests took {:?}", began.elapsed());
     assert_eq!(desk.good("attest release approve --home bob --all --yes"), "nothing waits for you\n");
     assert_eq!(
         desk.json("attest release approve --home bob --all --yes")["approved"].as_array().map(Vec::len),
@@ -256,11 +260,21 @@ fn after_its_time(desk: &Desk) {
     let late = asked("late", "stable") + " --hours 1 --policy policy/policy.cbor";
     desk.good(&format!("faketime -f '-7200s' {late} --out over"));
     desk.refused(1, "its time is over [request_expired]", "attest release submit --home ci over");
-    let told = desk.json(&format!("faketime -f '-3590s' {late} --out ending"));
-    let id = told["request"].as_str().unwrap();
-    desk.good("attest release submit --home ci ending");
-    desk.until(id, "submitted");
-    std::thread::sleep(std::time::Duration::from_secs(11));
+    // A slow machine gets more time to hand it in.
+    let id = [10, 60, 300].into_iter().find_map(|lasts| {
+        let told = desk.json(&format!("faketime -f '-{}s' {late} --out ending-{lasts}", 3_600 - lasts));
+        let made = Instant::now();
+        let said = desk.said(&format!("attest --json release submit --home ci ending-{lasts}"));
+        if said.code != 0 && said.out.contains("request_expired") {
+            return None;
+        }
+        assert_eq!(said.code, 0, "{said:?}");
+        let at: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        desk.seen(&at["index"]);
+        std::thread::sleep(Duration::from_secs(lasts + 1).saturating_sub(made.elapsed()));
+        Some(told["request"].as_str().unwrap().to_owned())
+    });
+    let id = &id.expect("it is handed in in time");
     desk.refused(
         1,
         "the request's time is over [request_expired]",

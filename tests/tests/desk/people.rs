@@ -7,7 +7,8 @@ fn people_come_and_go() {
     let desk = Desk::begin();
     let id = desk.release("2026.11.1");
     let open = desk.request("2026.11.2", "stable", "");
-    desk.good(&format!("attest release approve --home bob {open} --recomputed --yes"));
+    let told = desk.json(&format!("attest release approve --home bob {open} --recomputed --yes"));
+    desk.seen(&told["index"]);
     let standing = desk.json(&format!("attest release status --home alice {open}"));
     assert_eq!(standing["requests"][0]["version"], "2026.11.2");
     who_may_do_what(&desk);

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// One after the other: each looks for free ports.
 static ONE: Mutex<()> = Mutex::new(());
 
+/// What comes by itself comes in this time, on any machine that tests run on.
+const SOON: Duration = Duration::from_secs(90);
+
 /// Those who have a home in the folder, with a certificate and a key.
 pub(crate) const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "ci"];
 
@@ -153,7 +156,7 @@ impl Desk {
             if standing["state"] == state {
                 return standing;
             }
-            assert!(since.elapsed() < Duration::from_secs(30), "{id} is not {state}: {told}{}", said.err);
+            assert!(since.elapsed() < SOON, "{id} is not {state}: {told}{}", said.err);
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -163,7 +166,7 @@ impl Desk {
     pub(crate) fn seen(&self, index: &Value) {
         let (since, index) = (Instant::now(), index.as_u64().expect("an index"));
         while self.json("attest release status --home alice")["size"].as_u64() <= Some(index) {
-            assert!(since.elapsed() < Duration::from_secs(30), "leaf {index} is not seen");
+            assert!(since.elapsed() < SOON, "leaf {index} is not seen");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -197,7 +200,7 @@ impl Desk {
         self.agent = Some(agent.spawn().expect("ssh-agent starts"));
         let since = Instant::now();
         while self.said(&format!("SSH_AUTH_SOCK={socket} ssh-add -q {key}")).code != 0 {
-            assert!(since.elapsed() < Duration::from_secs(10), "ssh-agent does not take the key");
+            assert!(since.elapsed() < SOON, "ssh-agent does not take the key");
             std::thread::sleep(Duration::from_millis(50));
         }
         socket

@@ -59,7 +59,7 @@ impl Machine {
         );
         let since = Instant::now();
         while !socket.exists() {
-            assert!(since.elapsed() < Duration::from_secs(20), "swtpm: {}", read(&path("tpm.log")));
+            assert!(since.elapsed() < Duration::from_secs(60), "swtpm: {}", read(&path("tpm.log")));
             sleep(Duration::from_millis(10));
         }
         let console = path("console.log");

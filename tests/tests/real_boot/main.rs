@@ -129,7 +129,7 @@ fn withdrawn(machine: &mut Machine, because: &str) -> Verdict {
         if verdict.status() != "affirming" {
             break verdict;
         }
-        assert!(since.elapsed() < Duration::from_secs(60), "still affirmed: {}", verdict.json);
+        assert!(since.elapsed() < BOOT, "still affirmed: {}", verdict.json);
     };
     assert_eq!((refused.exit, refused.status()), (1, "contraindicated"), "{}", refused.json);
     let reasons = refused.json["reasons"].as_array().expect("reasons");
