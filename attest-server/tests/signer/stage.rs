@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use attest_core::Limits;
 use attest_core::release::assemble::{Said, assemble, named};
@@ -13,7 +13,7 @@ use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::policy::{PolicyDocument, Purpose};
 use attest_core::release::request::{Request, ToSign};
 use attest_core::release::{ObjectId, object};
-use attest_proto::release::v1::GetObjectRequest;
+use attest_proto::release::v1::{GetLeavesRequest, GetObjectRequest};
 use attest_server::server::Running;
 use attest_server::signing::{Error, Names, Remote, Report, Signing};
 use attest_server::witness;
@@ -132,8 +132,14 @@ impl Stage {
 
     /// Once witnesses have seen this leaf.
     pub(crate) async fn published(&self, index: u64) {
-        let mut client = self.client("ci").await;
-        while u64::try_from(client.leaves().await.len()).unwrap() <= index {
+        let (mut client, began) = (self.client("ci").await, Instant::now());
+        loop {
+            // At first there is no checkpoint at all.
+            let answer = client.log.get_leaves(GetLeavesRequest { first: 0, count: 1 }).await;
+            if answer.is_ok_and(|answer| answer.into_inner().size > index) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(120), "nobody witnessed leaf {index}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

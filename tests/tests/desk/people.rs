@@ -134,13 +134,19 @@ fn another_key(desk: &Desk) {
     desk.refused(2, "there is no terminal to ask in; --yes says yes [nobody_to_ask]", &sign("alice"));
     for who in ["alice", "carol", "dave"] {
         let said = desk.good(&format!("{} --yes", sign(who)));
-        let is_told = |line: &str| said.lines().any(|told| told.starts_with(line));
-        let key = "people.bob.keys: key ecdsa-sha2-nistp256 SHA256:";
-        let lines = [&format!("- {key}"), &format!("+ {key}"), "+ version: 2", &format!("{who} wants sha256:")];
-        assert!(lines.into_iter().all(|line| is_told(line)), "{said}");
+        let is_told =
+            |begins: &str, has: &str| said.lines().any(|line| line.starts_with(begins) && line.contains(has));
+        assert!(is_told("- identities.bob.keys: ", "key ssh-ed25519 SHA256:"), "{said}");
+        assert!(is_told("+ identities.bob.keys: ", "key ecdsa-sha2-nistp256 SHA256:"), "{said}");
+        assert!(is_told("+ version: 2", "") && is_told(&format!("{who} wants sha256:"), ""), "{said}");
     }
-    let changes = |more: &str| desk.json(&format!("attest release policy diff --home alice next.cbor {more}"));
-    assert_eq!(changes(""), changes("--before policy/policy.cbor"), "as the log has it, and as a file has it");
+    let changes =
+        |more: &str| desk.json(&format!("attest release policy diff --home alice next.cbor {more}"));
+    assert_eq!(
+        changes(""),
+        changes("--before policy/policy.cbor"),
+        "as the log has it, and as a file has it"
+    );
     assert_eq!(changes("--before next.cbor")["changes"].as_array().map(Vec::len), Some(0));
     let succeed =
         |statements: &str| format!("attest release policy succeed --home alice next.cbor {statements}");
