@@ -183,16 +183,23 @@ impl Digest {
     /// What a PCR holds after this digest is extended with `by` (TPM 2.0 Part 3, TPM2_PCR_Extend).
     #[must_use]
     pub fn extended(&self, by: &[u8]) -> Self {
-        #[cfg(test)]
-        tests::count();
-        // Most of the hashing that evidence asks for is this, in this bank.
-        if let (HashAlg::Sha256, Ok(by), Some(value)) = (self.alg, by.try_into(), self.bytes.first_chunk()) {
-            return Self::filled(HashAlg::Sha256, &sha256::of_two(value, by));
-        }
-        self.alg.hash(&[self.as_bytes(), by])
+        let mut value = *self;
+        value.extend_by(by);
+        value
     }
 
     /// [`extended`](Self::extended) in place.
+    pub(crate) fn extend_by(&mut self, by: &[u8]) {
+        #[cfg(test)]
+        tests::count();
+        // Most of the hashing that evidence asks for is this, in this bank.
+        match (self.alg, by.try_into(), self.bytes.first_chunk_mut()) {
+            (HashAlg::Sha256, Ok(by), Some(value)) => *value = sha256::of_two(value, by),
+            _ => *self = self.alg.hash(&[self.as_bytes(), by]),
+        }
+    }
+
+    /// [`extended`](Self::extended) in place, by another digest.
     pub(crate) fn extend(&mut self, by: &Self) {
         // A list extends one register a hundred thousand times.
         match (self.alg, by.alg, self.bytes.first_chunk_mut(), by.bytes.first_chunk()) {
@@ -212,8 +219,16 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // At once: golden documents are made of little else.
-        f.write_str(&hex::encode(self.as_bytes()))
+        f.write_str(&in_hex(self.as_bytes()))
     }
+}
+
+/// Lower-case hexadecimal, written at once and not digit by digit.
+pub(crate) fn in_hex(bytes: &[u8]) -> String {
+    let mut digits = vec![0; bytes.len().saturating_mul(2)];
+    // It fails only for another length.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 impl fmt::Debug for Digest {

@@ -79,12 +79,15 @@ impl<'a, 'l> Replay<'a, 'l> {
 
     fn run(&self, alg: HashAlg, pcr: u32) -> Pcr {
         let start = reset_value(alg, pcr, self.log.startup_locality());
-        let mut events = self.extends(pcr).peekable();
-        if events.peek().is_none() {
+        if self.positions(pcr).is_empty() {
             return Pcr::Reset;
         }
-        let end = events.try_fold(start, |value, event| Some(value.extended(event.digest(alg)?)));
-        end.map_or(Pcr::Unknown, Pcr::Extended)
+        let mut value = start;
+        for event in self.extends(pcr) {
+            let Some(digest) = event.digest(alg) else { return Pcr::Unknown };
+            value.extend_by(digest);
+        }
+        Pcr::Extended(value)
     }
 
     /// The log that was replayed.

@@ -5,6 +5,8 @@
 
 use core::fmt::{self, Write};
 
+use crate::digest::in_hex;
+
 /// Bytes meant as UTF-8 (ASCII, mostly), up to the first NUL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Utf8<'a>(pub &'a [u8]);
@@ -99,7 +101,7 @@ pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(32).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(&in_hex(self.0.get(..32).unwrap_or(self.0)))?;
         if self.0.len() > 32 { f.write_char('…') } else { Ok(()) }
     }
 }
@@ -115,10 +117,18 @@ pub fn shortened(text: impl fmt::Display, most: usize) -> String {
     }
     impl Write for Short {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            for char in text.chars() {
-                self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
-                self.out.push(char);
+            // As many bytes are no more characters.
+            if text.len() <= self.left {
+                self.left = self.left.saturating_sub(text.chars().count());
+                self.out.push_str(text);
+                return Ok(());
             }
+            text.chars().try_for_each(|char| self.write_char(char))
+        }
+
+        fn write_char(&mut self, char: char) -> fmt::Result {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            self.out.push(char);
             Ok(())
         }
     }

@@ -85,18 +85,21 @@ pub fn authenticated(event: &Event<'_>, alg: HashAlg) -> Authenticated {
 /// What every bank of the event that may judge proves: the least of them; SHA-1 speaks only where it is alone.
 #[must_use]
 pub fn authenticated_everywhere(event: &Event<'_>) -> Authenticated {
-    let banks: Vec<_> = event.digests().map(|(alg, _)| alg).collect();
-    authenticated_in(event, &banks)
+    least_of(event, event.digests().map(|(alg, _)| alg))
 }
 
 /// What every one of these banks proves that the event has a digest for and that may judge: the least of them. SHA-1 speaks only where no
 /// other bank is given. A bank that was quoted and that the firmware does not log proves nothing and hides nothing.
 #[must_use]
 pub fn authenticated_in(event: &Event<'_>, banks: &[HashAlg]) -> Authenticated {
-    let is_alone = banks.iter().all(|alg| alg.strength() == 0);
-    let may_judge = |alg: &&HashAlg| is_alone || alg.strength() > 0;
-    let judging = banks.iter().filter(may_judge).filter(|alg| event.digest(**alg).is_some());
-    let mut results = judging.map(|alg| authenticated(event, *alg));
+    least_of(event, banks.iter().copied())
+}
+
+fn least_of(event: &Event<'_>, banks: impl Iterator<Item = HashAlg> + Clone) -> Authenticated {
+    let is_alone = banks.clone().all(|alg| alg.strength() == 0);
+    let may_judge = |alg: &HashAlg| is_alone || alg.strength() > 0;
+    let judging = banks.filter(may_judge).filter(|alg| event.digest(*alg).is_some());
+    let mut results = judging.map(|alg| authenticated(event, alg));
     let first = results.next().unwrap_or(Authenticated::No);
     if results.all(|result| result == first) { first } else { Authenticated::No }
 }

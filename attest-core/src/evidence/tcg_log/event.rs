@@ -4,7 +4,6 @@ use core::fmt;
 
 use super::header::position_in;
 use crate::digest::{Digest, HashAlg};
-use crate::reader::Reader;
 
 /// One measurement as the log tells it (TCG PC Client Platform Firmware Profile, TCG_PCR_EVENT and TCG_PCR_EVENT2).
 ///
@@ -26,7 +25,7 @@ pub struct Event<'a> {
 
 impl<'a> Event<'a> {
     /// Its digests of known algorithms, in the order of the log.
-    pub fn digests(&self) -> impl Iterator<Item = (HashAlg, &'a [u8])> + use<'a> {
+    pub fn digests(&self) -> impl Iterator<Item = (HashAlg, &'a [u8])> + Clone + use<'a> {
         self.digests.filter_map(|(id, digest)| Some((HashAlg::from_tpm(id)?, digest)))
     }
 
@@ -80,7 +79,7 @@ impl<'a> Event<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Digests<'a> {
     pub(super) list: &'a [u8],
-    /// The header's table of TPM_ALG_ID and size; `None` in a SHA-1 log, whose only digest has no identifier.
+    /// The header's table of TPM_ALG_ID and size, without rows that were used; `None` in a SHA-1 log, whose only digest has no identifier.
     pub(super) table: Option<&'a [u8]>,
 }
 
@@ -92,10 +91,18 @@ impl<'a> Iterator for Digests<'a> {
             let digest = core::mem::take(&mut self.list);
             return (!digest.is_empty()).then_some((HashAlg::Sha1.tpm_id(), digest));
         };
-        let mut reader = Reader::new(self.list);
-        let id = reader.u16_le().ok()?;
-        let digest = reader.bytes(position_in(table, id)?.1).ok()?;
-        self.list = reader.rest();
+        let (id, rest) = self.list.split_first_chunk::<2>()?;
+        let id = u16::from_le_bytes(*id);
+        // Firmware keeps the table's order, so the first row is the one wanted; used once, no digest asks for it again.
+        let size = match table.split_first_chunk::<4>() {
+            Some(([low, high, size @ ..], others)) if u16::from_le_bytes([*low, *high]) == id => {
+                self.table = Some(others);
+                u16::from_le_bytes(*size).into()
+            }
+            _ => position_in(table, id)?.1,
+        };
+        let (digest, rest) = rest.split_at_checked(size)?;
+        self.list = rest;
         Some((id, digest))
     }
 }

@@ -58,7 +58,7 @@ impl<'a> SpecId<'a> {
 }
 
 /// The header's table: TPM_ALG_ID and digest size.
-fn entries(table: &[u8]) -> impl Iterator<Item = (u16, u16)> {
+pub(super) fn entries(table: &[u8]) -> impl Iterator<Item = (u16, u16)> {
     let (rows, _) = table.as_chunks::<4>();
     rows.iter().map(|[a, b, c, d]| (u16::from_le_bytes([*a, *b]), u16::from_le_bytes([*c, *d])))
 }

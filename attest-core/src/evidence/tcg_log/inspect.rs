@@ -1,6 +1,5 @@
 //! The rules that a log of one boot keeps, one pass over the events.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::{Event, EventLog, EventType, Finding, FindingKind, Format, PCRS, SpecId};
@@ -39,8 +38,8 @@ pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Ins
         found: Inspected::default(),
         separators: [0; PCRS_USIZE],
         extended: [false; PCRS_USIZE],
-        missing: BTreeSet::new(),
-        variables: BTreeSet::new(),
+        missing: [0; PCRS_USIZE],
+        variables: Vec::new(),
         hashes: Vec::new(),
     };
     log.events.iter().for_each(|event| pass.event(event));
@@ -58,22 +57,25 @@ struct Pass<'a, 'l> {
     found: Inspected,
     separators: [u32; PCRS_USIZE],
     extended: [bool; PCRS_USIZE],
-    /// Register and bank of every missing digest reported.
-    missing: BTreeSet<(u32, HashAlg)>,
-    /// Vendor and name of the variables measured into PCR 7.
-    variables: BTreeSet<&'a [u8]>,
-    /// Digests of separator data already computed: mostly one for each bank.
+    /// Of each register the banks, a bit each, whose missing digest was reported.
+    missing: [u64; PCRS_USIZE],
+    /// Vendor and name of the variables measured into PCR 7, in order.
+    variables: Vec<&'a [u8]>,
+    /// Digests already computed of separator data that is none of the firmware's.
     hashes: Vec<(&'a [u8], Digest)>,
 }
 
-/// What the separators that firmware writes extend, in every bank there is, and the bytes that they begin with: nearly every other digest
-/// begins otherwise. It depends on nothing that was sent.
-static MARKERS: LazyLock<(Vec<Digest>, [bool; 256])> = LazyLock::new(|| {
+/// What a separator measures, and its digest in one bank.
+type Marker = (&'static [u8], Digest);
+
+/// What the separators that firmware writes extend, with their data, in every bank there is, and the bytes that they begin with: nearly
+/// every other digest begins otherwise. It depends on nothing that was sent.
+static MARKERS: LazyLock<(Vec<Marker>, [bool; 256])> = LazyLock::new(|| {
     let data = [SEPARATORS[0], SEPARATORS[1], ERROR_SEPARATOR];
-    let all: Vec<Digest> =
-        HashAlg::ALL.into_iter().flat_map(|alg| data.map(|data| alg.hash(&[data]))).collect();
+    let of = |alg: HashAlg| data.map(|data| (data, alg.hash(&[data])));
+    let all: Vec<Marker> = HashAlg::ALL.into_iter().flat_map(of).collect();
     let begins = |byte: usize| {
-        all.iter().any(|digest| digest.as_bytes().first().map(|b| usize::from(*b)) == Some(byte))
+        all.iter().any(|(_, digest)| digest.as_bytes().first().map(|b| usize::from(*b)) == Some(byte))
     };
     let begins = core::array::from_fn(begins);
     (all, begins)
@@ -97,8 +99,9 @@ fn is_marker(event: &Event<'_>) -> bool {
     let (markers, begins) = &*MARKERS;
     let may_be =
         |digest: &[u8]| digest.first().and_then(|byte| begins.get(usize::from(*byte))) == Some(&true);
-    let is =
-        |alg, digest: &[u8]| markers.iter().any(|marker| marker.alg() == alg && marker.as_bytes() == digest);
+    let is = |alg, digest: &[u8]| {
+        markers.iter().any(|(_, marker)| marker.alg() == alg && marker.as_bytes() == digest)
+    };
     event.digests().any(|(alg, digest)| may_be(digest) && is(alg, digest))
 }
 
@@ -153,9 +156,14 @@ impl<'a> Pass<'a, '_> {
         if event.digests.list.len() == self.all_digests {
             return;
         }
-        for alg in self.log.banks.iter().copied() {
-            if event.digest(alg).is_none() && self.missing.insert((event.pcr, alg)) {
+        for (nth, alg) in (0..).zip(self.log.banks.iter().copied()) {
+            let bank = 1_u64.checked_shl(nth).unwrap_or_default();
+            let reported = at(&mut self.missing, event.pcr).copied().unwrap_or_default();
+            if reported & bank == 0 && event.digest(alg).is_none() {
                 self.report(event, FindingKind::DigestMissing { alg });
+                if let Some(reported) = at(&mut self.missing, event.pcr) {
+                    *reported |= bank;
+                }
             }
         }
     }
@@ -197,12 +205,12 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn hash(&mut self, alg: HashAlg, data: &'a [u8]) -> Digest {
-        let mut known = self.hashes.iter();
-        if let Some((_, digest)) = known.find(|(of, digest)| *of == data && digest.alg() == alg) {
+        let mut known = MARKERS.0.iter().chain(&self.hashes);
+        if let Some((_, digest)) = known.find(|(of, digest)| digest.alg() == alg && *of == data) {
             return *digest;
         }
         let digest = alg.hash(&[data]);
-        // A hostile log may give every separator other data; the few that firmware writes are worth keeping.
+        // A hostile log may give every separator other data; the few that Windows writes are worth keeping.
         if self.hashes.len() < 32 {
             self.hashes.push((data, digest));
         }
@@ -232,9 +240,11 @@ impl<'a> Pass<'a, '_> {
                 }
                 let Some(key) = variable_key(event.data) else { return };
                 if self.variables.len() >= VARIABLES_KEPT {
-                    self.report(event, FindingKind::TooMany { code: "duplicate_variable" });
-                } else if !self.variables.insert(key) {
-                    self.report(event, FindingKind::DuplicateVariable);
+                    return self.report(event, FindingKind::TooMany { code: "duplicate_variable" });
+                }
+                match self.variables.binary_search(&key) {
+                    Ok(_) => self.report(event, FindingKind::DuplicateVariable),
+                    Err(place) => self.variables.insert(place, key),
                 }
             }
             _ => {}
@@ -267,11 +277,15 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn add(&mut self, kind: FindingKind, event: Option<u32>, pcr: Option<u32>) {
-        let (len, code) = (self.found.findings.len(), kind.code());
+        let len = self.found.findings.len();
         if len < self.most {
             self.found.findings.push(Finding { kind, event, pcr });
         } else if len == self.most {
-            self.found.findings.push(Finding { kind: FindingKind::TooMany { code }, event, pcr });
+            self.found.findings.push(Finding {
+                kind: FindingKind::TooMany { code: kind.code() },
+                event,
+                pcr,
+            });
         }
     }
 }

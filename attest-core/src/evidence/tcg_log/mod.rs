@@ -253,6 +253,9 @@ fn digests<'a>(reader: &mut Reader<'a>, table: &[u8], event: u32) -> Result<&'a 
     if len32(count) > most {
         return Err(ErrorKind::DigestCount { count, most }.at(at, event));
     }
+    if let Some(list) = in_order(reader.rest(), table).filter(|_| len32(count) == most) {
+        return reader.bytes(list.len()).map_err(short);
+    }
     let (all, from) = (reader.rest(), reader.offset());
     let mut seen = Rows::default();
     for _ in 0..count {
@@ -268,6 +271,19 @@ fn digests<'a>(reader: &mut Reader<'a>, table: &[u8], event: u32) -> Result<&'a 
     }
     let len = reader.offset().saturating_sub(from);
     Ok(all.get(..len).unwrap_or_default())
+}
+
+/// The list at the start of `bytes` if it has a digest for each row of the header's table, in its order: as firmware writes it.
+fn in_order<'a>(bytes: &'a [u8], table: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = bytes;
+    for (id, size) in header::entries(table) {
+        let (got, after) = rest.split_first_chunk::<2>()?;
+        if u16::from_le_bytes(*got) != id {
+            return None;
+        }
+        rest = after.get(usize::from(size)..)?;
+    }
+    bytes.get(..bytes.len().checked_sub(rest.len())?)
 }
 
 /// The rows of a header's table that an event has used. Rows beyond the 64th count as used: no limit allows so many.

@@ -1,5 +1,7 @@
 use std::hint::black_box;
 
+use proptest::strategy::Strategy;
+
 use super::build::{Made, header, log, log_in_banks, sha1_event, spec_id};
 use super::*;
 use crate::authenticate::replay::Replay;
@@ -149,6 +151,40 @@ fn a35_drtm_pcrs_start_at_all_ones() {
         let bytes = log(&[Made::new(register, EventType::EVENT_TAG, b"launch")]);
         assert_eq!(pcr(&bytes, register), Some(extended(start, &[b"launch"])), "{register}");
     }
+}
+
+proptest::proptest! {
+    /// Firmware keeps the header's order, and what does is read faster.
+    #[test]
+    fn a37_digests_in_any_order_are_those_of_their_own_algorithms(
+        order in proptest::sample::subsequence(IN_HEADER.to_vec(), 1..=IN_HEADER.len()).prop_shuffle(),
+    ) {
+        let bytes = log_in_banks(&IN_HEADER, &[Made::in_banks(4, EventType::IPL, b"data", &order)]);
+        let log = parse(&bytes).unwrap();
+        let event = log.events().last().unwrap();
+        let digests: Vec<_> = event.digests().collect();
+        proptest::prop_assert_eq!(digests.iter().map(|(alg, _)| *alg).collect::<Vec<_>>(), order.clone());
+        for alg in IN_HEADER {
+            let expected = order.contains(&alg).then(|| alg.hash(&[b"data"]));
+            proptest::prop_assert_eq!(event.typed_digest(alg), expected);
+        }
+    }
+}
+
+/// The first two have digests of one length.
+const IN_HEADER: [HashAlg; 4] = [HashAlg::Sm3_256, HashAlg::Sha256, HashAlg::Sha1, HashAlg::Sha384];
+
+#[test]
+fn a37_as_many_digests_as_the_header_names_are_one_of_each() {
+    let banks = [HashAlg::Sha256, HashAlg::Sm3_256];
+    let with = |second: u16| {
+        let mut event = Made::in_banks(4, EventType::IPL, b"data", &banks);
+        event.digests[1].0 = second;
+        parse(&log_in_banks(&banks, &[event])).map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!(with(HashAlg::Sm3_256.tpm_id()), Ok(()));
+    assert_eq!(with(SHA256), Err("digest_repeated"));
+    assert_eq!(with(SHA384), Err("digest_algorithm"));
 }
 
 #[test]

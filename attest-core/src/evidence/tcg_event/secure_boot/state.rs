@@ -221,8 +221,8 @@ impl<'a> SecureBootState<'a> {
         if database == Database::PK && variable.data.is_empty() {
             self.report(event, FindingKind::SetupMode);
         }
-        let keys = certificates(variable.signature_lists()).into_iter().filter_map(test_key);
-        match keys.max().filter(|_| database.decides()) {
+        let lists = Some(variable.signature_lists()).filter(|_| database.decides());
+        match lists.and_then(test_key_in) {
             Some(TestKey::Field) => self.report(event, FindingKind::TestKey { database }),
             Some(TestKey::Lab) => self.report(event, FindingKind::LabKey { database }),
             None => {}
@@ -358,16 +358,12 @@ fn may_be_keys(event: &Event<'_>, proven: Authenticated) -> bool {
         || Variable::parse(event.data).is_some_and(|variable| of_keys(&variable) && is_list(&variable))
 }
 
-/// Every certificate in the lists; bytes that are no list count as one, so that a mark in them is found.
-fn certificates(mut lists: SignatureLists<'_>) -> Vec<&[u8]> {
-    let mut all = Vec::new();
-    for list in lists.by_ref().filter(|list| list.kind == SignatureKind::X509) {
-        all.extend(list.signatures().map(|(_, certificate)| certificate));
-    }
-    if !lists.is_exhausted() {
-        all.push(lists.rest());
-    }
-    all
+/// The worst key for tests among the certificates in the lists; bytes that are no list count as one, so that a mark in them is found.
+fn test_key_in(mut lists: SignatureLists<'_>) -> Option<TestKey> {
+    let of_certificates = lists.by_ref().filter(|list| list.kind == SignatureKind::X509);
+    let keys = of_certificates.flat_map(|list| list.signatures()).filter_map(|(_, der)| test_key(der));
+    let worst = keys.max();
+    worst.max(if lists.is_exhausted() { None } else { test_key(lists.rest()) })
 }
 
 /// Lines of text in one.

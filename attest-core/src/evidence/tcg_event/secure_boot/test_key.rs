@@ -70,7 +70,7 @@ fn may_be_marked(name: &[u8]) -> bool {
     let has_not = letters.fold(false, |has, (((n, o), t), space)| {
         has | ((n | 0x20 == b'n') & (o | 0x20 == b'o') & (t | 0x20 == b't') & (*space == b' '))
     });
-    has_not || name.contains(&0)
+    has_not | name.iter().fold(false, |has, byte| has | (*byte == 0))
 }
 
 /// A name may be in UTF-16 (BMPString): NULs between the letters do not hide it.
