@@ -354,7 +354,7 @@ impl ToldAggregate {
         };
         let alg = got.alg();
         let covered = if alg == HashAlg::Sha1 { 0..8 } else { 0..10 };
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(alg.size().saturating_mul(covered.len()));
         for pcr in covered {
             match quoted(alg, pcr) {
                 Some(value) => values.extend(value.as_bytes()),

@@ -1,7 +1,5 @@
 //! PCR values that a quote vouches for.
 
-use std::collections::BTreeMap;
-
 use super::quote::AuthenticQuote;
 pub use crate::evidence::pcr_values::PcrValues;
 use crate::{Digest, HashAlg};
@@ -42,7 +40,7 @@ impl Error {
 /// The values of exactly the PCRs that the signed selection names, proven by the signed digest. No other PCR can be asked
 /// for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuotedPcrs(BTreeMap<(HashAlg, u8), Digest>);
+pub struct QuotedPcrs(Vec<((HashAlg, u8), Digest)>);
 
 impl QuotedPcrs {
     /// Believes the claimed values of the quoted PCRs if they hash to the quote's digest. Values of other PCRs are ignored.
@@ -62,7 +60,7 @@ impl QuotedPcrs {
         quote: &AuthenticQuote<'_>,
         value: impl Fn(HashAlg, u8) -> Option<Digest>,
     ) -> Result<Self, Error> {
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(quote.selection().len());
         for (alg, pcr) in quote.selection().iter() {
             let value = value(alg, pcr).filter(|value| value.alg() == alg);
             values.push(value.ok_or(Error::PcrMissing { alg, pcr })?);
@@ -81,18 +79,24 @@ impl QuotedPcrs {
     /// The one maker: a value for each quoted PCR, in their order, if they hash to the quote's digest; else what they hash to.
     fn proven(quote: &AuthenticQuote<'_>, values: &[Digest]) -> Result<Self, Digest> {
         // Part 3, TPM2_Quote: the digest is by the hash of the signing scheme, whatever the banks are.
-        let parts: Vec<&[u8]> = values.iter().map(Digest::as_bytes).collect();
-        let got = quote.signing_hash().hash(&parts);
+        let mut all = Vec::with_capacity(values.iter().map(|value| value.as_bytes().len()).sum());
+        values.iter().for_each(|value| all.extend(value.as_bytes()));
+        let got = quote.signing_hash().hash(&[&all]);
         if got.as_bytes() != quote.pcr_digest() {
             return Err(got);
         }
-        Ok(Self(quote.selection().iter().zip(values.iter().copied()).collect()))
+        let mut known = Vec::with_capacity(values.len());
+        known.extend(quote.selection().iter().zip(values.iter().copied()));
+        // A selection names no bank twice, but in any order.
+        known.sort_unstable_by_key(|(place, _)| *place);
+        Ok(Self(known))
     }
 
     /// The value of a quoted PCR; `None` for any other.
     #[must_use]
     pub fn get(&self, alg: HashAlg, pcr: u8) -> Option<Digest> {
-        self.0.get(&(alg, pcr)).copied()
+        let at = self.0.binary_search_by_key(&(alg, pcr), |(place, _)| *place).ok()?;
+        self.0.get(at).map(|(_, value)| *value)
     }
 
     /// Every quoted PCR, by bank and index.
@@ -103,7 +107,7 @@ impl QuotedPcrs {
     /// The quoted banks, each once.
     #[must_use]
     pub fn banks(&self) -> Vec<HashAlg> {
-        let mut banks: Vec<HashAlg> = self.0.keys().map(|(alg, _)| *alg).collect();
+        let mut banks: Vec<HashAlg> = self.0.iter().map(|((alg, _), _)| *alg).collect();
         banks.dedup();
         banks
     }

@@ -1,7 +1,5 @@
 //! PCR values as the device states them.
 
-use std::collections::BTreeMap;
-
 use super::json;
 use super::text::cut;
 use crate::{Digest, HashAlg, Limits};
@@ -49,15 +47,15 @@ impl Error {
     }
 }
 
-/// PCR values that someone claims: bank to index to value. Nothing in it is believed.
+/// PCR values that someone claims, by bank and index. Nothing in it is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PcrValues(BTreeMap<HashAlg, BTreeMap<u8, Digest>>);
+pub struct PcrValues(Vec<((HashAlg, u8), Digest)>);
 
 impl PcrValues {
     /// No values.
     #[must_use]
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Reads `{"sha256":{"0":"…"}}`: banks, indices, values in hexadecimal.
@@ -81,18 +79,31 @@ impl PcrValues {
 
     /// Sets a PCR of the value's own bank.
     pub fn insert(&mut self, pcr: u8, value: Digest) {
-        self.0.entry(value.alg()).or_default().insert(pcr, value);
+        match self.place(value.alg(), pcr) {
+            Ok(at) => {
+                if let Some((_, old)) = self.0.get_mut(at) {
+                    *old = value;
+                }
+            }
+            Err(at) => self.0.insert(at, ((value.alg(), pcr), value)),
+        }
     }
 
     /// The value of a PCR, if one is claimed.
     #[must_use]
     pub fn get(&self, alg: HashAlg, pcr: u8) -> Option<Digest> {
-        self.0.get(&alg)?.get(&pcr).copied()
+        let at = self.place(alg, pcr).ok()?;
+        self.0.get(at).map(|(_, value)| *value)
     }
 
     /// Every value, by bank and index.
     pub fn iter(&self) -> impl Iterator<Item = (HashAlg, u8, Digest)> + '_ {
-        self.0.iter().flat_map(|(alg, bank)| bank.iter().map(|(pcr, value)| (*alg, *pcr, *value)))
+        self.0.iter().map(|((alg, pcr), value)| (*alg, *pcr, *value))
+    }
+
+    /// Where it stands, or would.
+    fn place(&self, alg: HashAlg, pcr: u8) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&(alg, pcr), |(place, _)| *place)
     }
 }
 

@@ -76,6 +76,11 @@ impl PcrSelection {
         self.mask(alg).is_some_and(|mask| mask.contains(pcr))
     }
 
+    /// How many values a quote hashes.
+    pub(crate) fn len(&self) -> usize {
+        self.banks.iter().map(|(_, mask)| len32(mask.len())).fold(0, usize::saturating_add)
+    }
+
     /// Whether no PCR at all is selected, whatever banks are named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
