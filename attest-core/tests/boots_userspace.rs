@@ -132,7 +132,7 @@ fn what_is_learned_with_the_log_affirms_with_the_log() {
     assert_eq!(verdict.status, Status::Affirming, "{verdict:#?}");
     assert!(verdict.causes.is_empty());
     assert!(verdict.judged.iter().any(|judged| judged.pcr == 15));
-    let component = verdict.components.iter().find(|c| c.name == "userspace.machine_id").unwrap();
+    let component = verdict.components.iter().find(|c| &*c.name == "userspace.machine_id").unwrap();
     assert_eq!(component.status, Status::Affirming);
     // The document survives being written and read.
     assert_eq!(Golden::parse(&golden.to_toml(), &LIMITS).unwrap(), golden);

@@ -47,8 +47,8 @@ pub(super) struct Judge<'r, 'e, 'a> {
     elsewhere: OnceCell<Elsewhere>,
     /// Judged PCRs whose golden sequence has no superseded digest.
     current: BTreeSet<u8>,
-    /// Components that are in `boot`.
-    named: BTreeSet<u32>,
+    /// Whether a component is in `boot`, by its number.
+    named: Vec<bool>,
     pub(super) boot: Boot,
 }
 
@@ -65,12 +65,15 @@ pub(super) fn judge(
         names: OnceCell::new(),
         elsewhere: OnceCell::new(),
         current: BTreeSet::new(),
-        named: BTreeSet::new(),
+        named: vec![false; references.index().component_count()],
         boot: Boot { rows_left: comparison::budget(), ..Boot::default() },
     };
     let golden = references.golden();
-    let judged: Vec<Judged<'_, '_>> = golden.judged.iter().filter_map(|pcr| judge.bank(*pcr)).collect();
-    let (grouped, alone): (Vec<_>, Vec<_>) = judged.into_iter().partition(|j| in_variant(j.pcr));
+    let mut alone = Vec::with_capacity(golden.judged.len());
+    let mut grouped = Vec::with_capacity(golden.judged.len());
+    for judged in golden.judged.iter().filter_map(|pcr| judge.bank(*pcr)) {
+        if in_variant(judged.pcr) { &mut grouped } else { &mut alone }.push(judged);
+    }
     for judged in &alone {
         judge.alternatives(judged);
     }
@@ -201,7 +204,7 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
         if !diagnosis.log_tells_more || !golden.judged.contains(&diagnosis.pcr) {
             return;
         }
-        let events: Vec<_> = self.evidence.extends(diagnosis.pcr).collect();
+        let events = self.evidence.all_extends(diagnosis.pcr);
         let asks = self.references.index().has_values(diagnosis.pcr);
         let by = Basis::new(vec![diagnosis.bank], &events, asks);
         let judged = Judged { pcr: diagnosis.pcr, by, events, proven: false };
@@ -270,7 +273,8 @@ impl<'r, 'e, 'a> Judge<'r, 'e, 'a> {
             return;
         }
         for number in self.references.index().components(sequence) {
-            if self.named.insert(*number) {
+            let named = usize::try_from(*number).ok().and_then(|at| self.named.get_mut(at));
+            if named.is_some_and(|named| !core::mem::replace(named, true)) {
                 self.boot.components.push((*number, pcr));
             }
         }

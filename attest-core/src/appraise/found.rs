@@ -22,10 +22,7 @@ impl<'r> Found<'r> {
             index.sequence(*id).is_some_and(|s| sequence::matches(s, &judged.events, &judged.by))
         };
         let fitting = judged.iter().map(|j| {
-            let proposed = judge
-                .value(j)
-                .into_iter()
-                .flat_map(|value| index.of_variants(j.pcr, &value).collect::<Vec<_>>());
+            let proposed = judge.value(j).into_iter().flat_map(|value| index.of_variants(j.pcr, &value));
             (j.pcr, proposed.filter(|id| fits(id, j)).collect())
         });
         Self { references, index, fitting: fitting.collect() }

@@ -13,6 +13,7 @@ use super::{difference, runtime, token, unexplained};
 use super::{evidence as facts, vector};
 use crate::Timestamp;
 use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
+use crate::digest::in_hex;
 use crate::reference::index::Index;
 use crate::reference::{GoldenSource, ReferenceSet};
 
@@ -241,19 +242,19 @@ fn components(index: &Index, boot: &Boot, reasons: &[Reason], boot_status: Statu
     let proven = |pcr: u8| boot.judged.iter().any(|(judged, _)| *judged == pcr);
     let golden = boot.components.iter().map(|(number, pcr)| {
         let name = index.component(*number);
-        let status = match (refuses(name), proven(*pcr), boot_status) {
+        let status = match (refuses(&name), proven(*pcr), boot_status) {
             (true, ..) => Status::Contraindicated,
             (false, false, _) => Status::None,
             (false, true, _) => Status::Affirming,
         };
-        ComponentVerdict { name: name.to_owned(), status }
+        ComponentVerdict { name, status }
     });
     let mut all: Vec<ComponentVerdict> = golden.collect();
     let unknown =
-        boot.reasons.iter().filter(|r| r.severity == Severity::Refuse).filter_map(|r| r.component.clone());
+        boot.reasons.iter().filter(|r| r.severity == Severity::Refuse).filter_map(|r| r.component.as_deref());
     for name in unknown {
-        if all.iter().all(|c| c.name != name) {
-            all.push(ComponentVerdict { name, status: Status::Contraindicated });
+        if all.iter().all(|c| *c.name != *name) {
+            all.push(ComponentVerdict { name: name.into(), status: Status::Contraindicated });
         }
     }
     all
@@ -274,8 +275,8 @@ fn device(subject: &Subject) -> Option<String> {
 fn proven(evidence: &AuthenticEvidence<'_>) -> Proven {
     let quote = evidence.quote();
     Proven {
-        nonce: hex::encode(quote.nonce().as_bytes()),
-        ak_name: quote.key_name().map(hex::encode),
+        nonce: in_hex(quote.nonce().as_bytes()),
+        ak_name: quote.key_name().map(in_hex),
         clock: quote.clock_info(),
         firmware_version: format!("{:016x}", quote.firmware_version()),
         ima: evidence.ima().and_then(|ima| ima.coverage()).map(|c| ImaCoverage {

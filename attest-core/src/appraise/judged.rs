@@ -62,7 +62,7 @@ impl<'e, 'a> Judge<'_, 'e, 'a> {
         }
         let decides = banks.iter().copied().max_by_key(|alg| alg.strength())?;
         self.boot.judged.push((pcr, decides));
-        let events: Vec<_> = self.evidence.extends(pcr).collect();
+        let events = self.evidence.all_extends(pcr);
         let by = Basis::new(banks, &events, self.references.index().has_values(pcr));
         Some(Judged { pcr, by, events, proven: true })
     }

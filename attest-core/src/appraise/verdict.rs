@@ -1,5 +1,7 @@
 //! The verdict: a status and every reason, in order.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 
 use super::cause::RootCause;
@@ -120,7 +122,8 @@ pub struct SubVerdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ComponentVerdict {
     /// Its name in the golden document.
-    pub name: String,
+    #[serde(serialize_with = "text")]
+    pub name: Arc<str>,
     /// How it fared.
     pub status: Status,
 }
@@ -166,6 +169,10 @@ pub struct ImaCoverage {
 #[expect(clippy::ref_option, reason = "serde passes fields so")]
 fn unix<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(Timestamp::unix).serialize(serializer)
+}
+
+fn text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 fn clock<S: Serializer>(clock: &ClockInfo, serializer: S) -> Result<S::Ok, S::Error> {

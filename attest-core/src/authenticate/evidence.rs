@@ -181,13 +181,11 @@ impl<'a> AuthenticEvidence<'a> {
         };
         let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
         let mut outcomes: Vec<_> = pcrs.iter().map(|(alg, pcr, _)| (alg, pcr, outcome(alg, pcr))).collect();
-        let in_userspace: Vec<bool> = (0..24).map(|pcr| told.is_in_userspace(pcr)).collect();
         let at_handover = |alg, pcr| told.at_handover(&pcrs, alg, pcr);
         let ima = ima.map(|ima| AuthenticIma::check(ima, &pcrs, before, at_handover));
-        let stories = replay.map(Replay::into_stories).unwrap_or_default();
         for (alg, pcr, outcome) in &mut outcomes {
             let Some(ima) = &ima else { break };
-            let twice = in_userspace.get(usize::from(*pcr)).copied().unwrap_or(false);
+            let twice = told.is_in_userspace(*pcr);
             *outcome = match (*outcome, ima.outcome(*alg, *pcr)) {
                 // The firmware's log, then at most one other: two could be woven together in any order.
                 (_, ImaOutcome::Match | ImaOutcome::Mismatch { .. }) if twice => Outcome::Ambiguous,
@@ -198,6 +196,7 @@ impl<'a> AuthenticEvidence<'a> {
                 (outcome, _) => outcome,
             };
         }
+        let stories = replay.map(Replay::into_stories).unwrap_or_default();
         Ok(Self { quote, pcrs, log, stories, outcomes, ima, userspace })
     }
 
@@ -290,11 +289,25 @@ impl<'a> AuthenticEvidence<'a> {
     /// The extends of this PCR in order: those that the firmware's log tells, then those of the log of user space. They are proven where
     /// [`outcome`](Self::outcome) is a match, and their digests alone.
     pub fn extends(&self, pcr: u8) -> impl Iterator<Item = Extend<'_, 'a>> + Clone {
+        self.of_firmware(pcr).chain(self.of_userspace(pcr))
+    }
+
+    /// The same, all at once.
+    pub(crate) fn all_extends(&self, pcr: u8) -> Vec<Extend<'_, 'a>> {
+        let mut all = Vec::with_capacity(self.stories.of(pcr.into()).len());
+        all.extend(self.of_firmware(pcr));
+        all.extend(self.of_userspace(pcr));
+        all
+    }
+
+    fn of_firmware(&self, pcr: u8) -> impl Iterator<Item = Extend<'_, 'a>> + Clone {
         let events = self.log().map(EventLog::events).unwrap_or_default();
         let positions = self.stories.of(pcr.into()).iter();
-        let firmware = positions.filter_map(|at| events.get(usize::try_from(*at).ok()?));
-        let records = self.userspace.iter().flat_map(move |log| log.extends(pcr));
-        firmware.map(Extend::Firmware).chain(records.map(Extend::Userspace))
+        positions.filter_map(|at| events.get(usize::try_from(*at).ok()?)).map(Extend::Firmware)
+    }
+
+    fn of_userspace(&self, pcr: u8) -> impl Iterator<Item = Extend<'_, 'a>> + Clone {
+        self.userspace.iter().flat_map(move |log| log.extends(pcr)).map(Extend::Userspace)
     }
 }
 

@@ -41,7 +41,7 @@ struct OfDocument {
     /// The alternatives, sorted by register and name.
     by_name: Vec<u32>,
     /// Names of components by their number.
-    components: Vec<String>,
+    components: Vec<Arc<str>>,
     /// Superseded digests, sorted, with their positions in the document.
     superseded: Vec<(Digest, u32)>,
 }
@@ -112,7 +112,7 @@ impl OfDocument {
         index.values.sort_unstable();
         let mut names: Vec<(u32, String)> = numbers.into_iter().map(|(name, at)| (at, name)).collect();
         names.sort_unstable();
-        index.components = names.into_iter().map(|(_, name)| name).collect();
+        index.components = names.into_iter().map(|(_, name)| name.into()).collect();
         index
     }
 
@@ -184,7 +184,7 @@ impl OfDocument {
         usize::try_from(*at).ok()
     }
 
-    fn exactly(&self, pcr: u8, value: &Digest) -> impl Iterator<Item = u32> + '_ {
+    fn exactly<'i>(&'i self, pcr: u8, value: &Digest) -> impl Iterator<Item = u32> + use<'i> {
         let key = Key::new(pcr, value);
         let from = self.values.partition_point(|(known, _)| *known < key);
         let rest = self.values.get(from..).unwrap_or_default();
@@ -266,7 +266,12 @@ impl Index {
     }
 
     /// The alternatives of a register, or the sequences of variants, that can lead to this value.
-    fn proposed(&self, pcr: u8, value: &Digest, alternatives: bool) -> impl Iterator<Item = SequenceId> + '_ {
+    fn proposed<'i>(
+        &'i self,
+        pcr: u8,
+        value: &Digest,
+        alternatives: bool,
+    ) -> impl Iterator<Item = SequenceId> + use<'i> {
         let open = self.document.open.get(&pcr).map(Vec::as_slice).unwrap_or_default();
         let own = self.own_of_variants().filter(move |(_, known)| known.sequence.pcr == pcr);
         let own = own.map(|(id, _)| id);
@@ -280,7 +285,11 @@ impl Index {
     }
 
     /// The sequences of variants that can lead to this value.
-    pub(crate) fn of_variants(&self, pcr: u8, value: &Digest) -> impl Iterator<Item = SequenceId> + '_ {
+    pub(crate) fn of_variants<'i>(
+        &'i self,
+        pcr: u8,
+        value: &Digest,
+    ) -> impl Iterator<Item = SequenceId> + use<'i> {
         self.proposed(pcr, value, false)
     }
 
@@ -334,6 +343,11 @@ impl Index {
         self.known(id).map(|known| known.components.as_slice()).unwrap_or_default()
     }
 
+    /// How many names of components there are: their numbers are below.
+    pub(crate) fn component_count(&self) -> usize {
+        self.document.components.len()
+    }
+
     /// Where the document says that this digest was good once.
     pub(crate) fn superseded(&self, digest: &Digest) -> Option<usize> {
         self.document.superseded(digest)
@@ -346,9 +360,9 @@ impl Index {
     }
 
     /// The name of a component.
-    pub(crate) fn component(&self, number: u32) -> &str {
+    pub(crate) fn component(&self, number: u32) -> Arc<str> {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        self.document.components.get(at).map(String::as_str).unwrap_or_default()
+        self.document.components.get(at).map(Arc::clone).unwrap_or_default()
     }
 }
 

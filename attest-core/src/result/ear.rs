@@ -302,7 +302,7 @@ fn components(verdict: &Verdict) -> Vec<(Label, Claim)> {
     worst
         .into_iter()
         .take(NAMES_MAX)
-        .map(|(name, status)| (Label::owned(name.clone()), Claim::text(status.as_str())))
+        .map(|(name, status)| (Label::owned(name.to_string()), Claim::text(status.as_str())))
         .collect()
 }
 

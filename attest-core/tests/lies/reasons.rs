@@ -75,9 +75,9 @@ fn a_changed_measurement() {
     );
     assert_eq!((verdict.causes[0].cause, verdict.causes[0].pcr), (Cause::InitrdChanged, Some(9)));
     assert_eq!(verdict.causes.len(), 1, "one change is one cause");
-    let initrd = verdict.components.iter().find(|c| c.name == "initrd").unwrap();
+    let initrd = verdict.components.iter().find(|c| &*c.name == "initrd").unwrap();
     assert_eq!(initrd.status, Status::Contraindicated);
-    let others = verdict.components.iter().filter(|c| c.name != "initrd");
+    let others = verdict.components.iter().filter(|c| &*c.name != "initrd");
     assert!(others.clone().count() > 10);
     others.for_each(|c| assert_eq!(c.status, Status::Affirming, "{}", c.name));
 }
@@ -308,7 +308,7 @@ fn a_padded_bank() {
 fn components_of_a_good_boot() {
     let golden = golden(&[&good()]);
     let verdict = judge(&good(), &golden);
-    let names: Vec<&str> = verdict.components.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<&str> = verdict.components.iter().map(|c| &*c.name).collect();
     for name in
         ["firmware.code", "secure_boot.state", "secure_boot.db", "boot_loader.shim", "kernel", "initrd"]
     {
@@ -326,7 +326,7 @@ fn components_of_a_boot_with_more() {
     device.measure(4, super::device::BLOB, b"implant", b"another implant");
     let verdict = judge(&device, &golden(&[&good()]));
     let status = |name: &str| -> Vec<Status> {
-        verdict.components.iter().filter(|c| c.name == name).map(|c| c.status).collect()
+        verdict.components.iter().filter(|c| &*c.name == name).map(|c| c.status).collect()
     };
     assert_eq!(status("boot.other"), [Status::Contraindicated]);
     assert_eq!(status("kernel"), [Status::Affirming]);
@@ -334,11 +334,11 @@ fn components_of_a_boot_with_more() {
     let mut less = golden(&[&good()]);
     less.judged.retain(|pcr| *pcr != 1);
     let verdict = judge(&good(), &less);
-    assert!(verdict.components.iter().all(|c| c.status == Status::Affirming && c.name != "boot.order"));
+    assert!(verdict.components.iter().all(|c| c.status == Status::Affirming && &*c.name != "boot.order"));
     let mut unquoted = good();
     unquoted.selection[0].1.retain(|pcr| *pcr != 14);
     let verdict = judge(&unquoted, &golden(&[&good()]));
-    let mok = verdict.components.iter().find(|c| c.name == "mok.list").unwrap();
+    let mok = verdict.components.iter().find(|c| &*c.name == "mok.list").unwrap();
     assert_eq!(mok.status, Status::None, "nothing is said about what was not seen");
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn verdict(verdict: &Verdict, judged_at: Timestamp, development: bool
     let components = verdict
         .components
         .iter()
-        .map(|c| v1::Component { name: c.name.clone(), status: status(c.status).into() });
+        .map(|c| v1::Component { name: c.name.to_string(), status: status(c.status).into() });
     let judged = verdict.judged.iter().map(|j| v1::JudgedPcr { pcr: j.pcr, bank: j.bank.to_owned() });
     v1::Verdict {
         status: status(verdict.status).into(),

@@ -159,8 +159,8 @@ fn sequences_that_differ_beside_their_digests_stay_apart() {
 fn components_are_named_once_and_separators_not_at_all() {
     let references = good();
     let index = references.index();
-    let names = |id: SequenceId| -> Vec<&str> {
-        index.components(id).iter().map(|number| index.component(*number)).collect()
+    let names = |id: SequenceId| -> Vec<String> {
+        index.components(id).iter().map(|number| index.component(*number).to_string()).collect()
     };
     assert_eq!(names(index.alternative(0).unwrap()), ["firmware.code"]);
     assert_eq!(names(references.variant(0).unwrap().ids[0]), ["boot_loader", "kernel"]);
