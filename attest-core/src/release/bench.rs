@@ -45,6 +45,8 @@ impl Releases {
         let mut history = History::of(|policy| {
             let family = policy.families.get_mut("gateway").unwrap();
             family.channels.get_mut("stable").unwrap().approvals = Some(quorum(five));
+            // Two managers would be fewer than who approves.
+            family.managers = None;
         });
         let (base, mut last) = (golden("gateway"), None);
         let mut before = None;
@@ -120,4 +122,21 @@ fn signed(bundle: &Bundle) -> Vec<([u8; 32], Vec<u8>, [u8; 64])> {
         (signer.public(), message, signature)
     };
     statements.chain(whole).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::catalogue::{Catalogue, Floors};
+    use crate::release::evaluate::Now;
+
+    #[test]
+    fn each_of_them_counts() {
+        let releases = Releases::new(2);
+        let now = Now { clock: releases.now, is_confirmed: true };
+        let (view, limits) = (releases.view(), &Limits::DEFAULT);
+        let catalogue = Catalogue::load(&view, &releases.objects, &Floors::new(), now, limits);
+        assert_eq!(catalogue.releases().count(), 2);
+        assert_eq!(releases.view_before().head().size, view.head().size - 9);
+    }
 }

@@ -5,7 +5,7 @@
 
 pub mod approvals;
 pub mod assemble;
-#[cfg(feature = "bench")]
+#[cfg(any(test, feature = "bench"))]
 #[doc(hidden)]
 pub mod bench;
 pub mod built;
