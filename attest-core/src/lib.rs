@@ -79,7 +79,14 @@ mod rsa_numbers;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(all(feature = "bench", not(test)))]
-#[expect(dead_code, reason = "a benchmark uses some of what tests do")]
+#[expect(
+    dead_code,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a benchmark uses some of what tests do"
+)]
 pub(crate) mod testing;
 pub mod time;
 

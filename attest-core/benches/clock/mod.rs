@@ -7,7 +7,7 @@ pub(crate) fn time(run: impl FnOnce()) -> Duration {
     let (before, start) = (cpu_time(), Instant::now());
     run();
     match (before, cpu_time()) {
-        (Some(before), Some(after)) if after > before => after - before,
+        (Some(before), Some(after)) if after > before => after.saturating_sub(before),
         _ => start.elapsed(),
     }
 }

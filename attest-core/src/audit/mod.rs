@@ -28,5 +28,5 @@ pub mod witness;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(all(feature = "bench", not(test)))]
-#[expect(dead_code, reason = "a benchmark uses some of what tests do")]
+#[expect(dead_code, clippy::panic, clippy::unwrap_used, reason = "a benchmark uses some of what tests do")]
 pub(crate) mod testing;

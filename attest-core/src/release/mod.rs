@@ -5,8 +5,11 @@
 
 pub mod approvals;
 pub mod assemble;
-#[cfg(any(test, feature = "bench"))]
+#[cfg(test)]
+pub mod bench;
+#[cfg(all(feature = "bench", not(test)))]
 #[doc(hidden)]
+#[expect(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a benchmark is made as tests are")]
 pub mod bench;
 pub mod built;
 pub mod bundle;
@@ -30,7 +33,13 @@ pub mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(all(feature = "bench", not(test)))]
-#[expect(dead_code, reason = "a benchmark uses some of what tests do")]
+#[expect(
+    dead_code,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark uses some of what tests do"
+)]
 pub(crate) mod testing;
 pub mod view;
 pub mod watch;
