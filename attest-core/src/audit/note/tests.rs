@@ -261,6 +261,17 @@ fn a61_a_key_id_is_that_of_name_type_and_key() {
     assert!(matches!(VerifierKey::parse(&other), Err(Error::KeyIdMismatch { .. })));
 }
 
+#[test]
+fn a_key_whose_name_breaks_a_line() {
+    let new = |name: &str| VerifierKey::new(name, KeyType::Ed25519, Signer::new(1).public());
+    for name in ["", "a b", "a+b", "a\nb", "a\u{1}b", "a\u{1f}b", "a\u{a0}b", "a\u{2028}b"] {
+        assert_eq!(new(name), Err(Error::NameMalformed), "{name:?}");
+    }
+    for name in ["a", "a!b", "a\u{7f}b", "größe.example/log"] {
+        assert_eq!(new(name).unwrap().name(), name);
+    }
+}
+
 /// Points for which anyone can sign, and further encodings of points: ring takes them.
 #[test]
 fn a61_a_public_key_is_the_one_encoding_of_a_point_that_is_somebodys() {

@@ -120,6 +120,8 @@ fn a47_a_proof_is_bounded() {
     assert!(parse(with(63).as_bytes()).is_ok());
     assert_eq!(parse(with(64).as_bytes()), Err(Error::TooManyHashes { limit: 63 }));
     let limit = Limits::DEFAULT.note_bytes + MAX_BYTES;
-    let long = with(0) + &"n".repeat(limit);
-    assert_eq!(parse(long.as_bytes()), Err(Error::TooLarge { got: long.len(), limit }));
+    let longest = format!("{}{}", with(0), "n".repeat(limit - with(0).len()));
+    assert_eq!(parse(longest.as_bytes()).map(|proof| proof.to_bytes().len()), Ok(limit));
+    let long = longest + "n";
+    assert_eq!(parse(long.as_bytes()), Err(Error::TooLarge { got: limit + 1, limit }));
 }

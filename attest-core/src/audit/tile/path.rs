@@ -16,7 +16,7 @@ impl Tile {
     /// [`Error::PathMalformed`]; [`Error::BeyondLog`] for a tile of a larger log than there may be.
     pub fn parse(path: &str, limits: &Limits) -> Result<Self, Error> {
         let tile = (path.len() <= MAX_PATH).then(|| parse(path)).flatten().ok_or(Error::PathMalformed)?;
-        // The way back tells whether every digit stood where it must.
+        // The way back tells whether groups are of three digits and nothing else, and whether each stood where it must.
         if tile.to_string() != path {
             return Err(Error::PathMalformed);
         }
@@ -40,9 +40,7 @@ fn parse(path: &str) -> Option<Tile> {
     let mut index = 0_u64;
     for group in number.split('/') {
         let digits = group.strip_prefix('x').unwrap_or(group);
-        let is_group = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let value: u64 = is_group.then(|| digits.parse().ok()).flatten()?;
-        index = index.checked_mul(1000)?.checked_add(value)?;
+        index = index.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
     }
     (1..=WIDTH).contains(&width).then_some(Tile { level, index, width })
 }

@@ -142,6 +142,27 @@ fn a_tree_has_no_tile_beyond_its_edge() {
     assert_eq!(Tile::of_tree(Level::Hashes(0), u64::MAX, u64::MAX), None);
     let partial = tile(Level::Hashes(0), 1, 44);
     assert!(partial.is_in(300) && !partial.is_in(299));
+    let seventh = Tile::of_tree(Level::Entries, 7, 2_000).unwrap();
+    assert_eq!((seventh.level(), seventh.index(), seventh.width()), (Level::Entries, 7, 208));
+}
+
+#[test]
+fn every_code_is_its_own_and_stable() {
+    let tile = String::new;
+    for (error, code) in [
+        (Error::BeyondLog { tile: tile() }, "tile_beyond_log"),
+        (Error::BundleCount { expected: 1, got: 0 }, "tile_bundle_count"),
+        (Error::BundleTruncated(Truncated { offset: 0, wanted: 1, left: 0 }), "tile_bundle_truncated"),
+        (Error::EntryMismatch { index: 0 }, "tile_entry_mismatch"),
+        (Error::EntryTooLarge { got: 2, limit: 1 }, "tile_entry_too_large"),
+        (Error::NotInTree { level: 0, index: 1, size: 1 }, "tile_not_in_tree"),
+        (Error::PathMalformed, "tile_path_malformed"),
+        (Error::TileLength { tile: tile(), expected: 32, got: 31 }, "tile_length"),
+        (Error::TileMismatch { tile: tile() }, "tile_mismatch"),
+        (Error::Tree(tree::Error::RootMismatch), tree::Error::RootMismatch.code()),
+    ] {
+        assert_eq!(error.code(), code, "{error}");
+    }
 }
 
 #[test]

@@ -245,3 +245,10 @@ proptest! {
         prop_assert_eq!(verify_consistency(&head(&leaves[..old]), &proof, &tree), Ok(()));
     }
 }
+
+#[test]
+fn a_hash_reads_the_same_where_it_is_debugged() {
+    let hash = Hash::of_empty_tree();
+    assert_eq!(hash.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_eq!(format!("{hash:?}"), hash.to_string());
+}

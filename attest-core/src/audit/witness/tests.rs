@@ -306,3 +306,20 @@ proptest! {
         prop_assert!(time_of(&signed, &of).unwrap() >= before);
     }
 }
+
+#[test]
+fn every_code_is_its_own_and_stable() {
+    let witness = String::new;
+    for (error, code) in [
+        (Error::CosignatureInvalid { line: 1, witness: witness() }, "witness_cosignature_invalid"),
+        (Error::KeyTypeUnexpected { witness: witness() }, "witness_key_type_unexpected"),
+        (Error::LogIsWitness { witness: witness() }, "witness_is_the_log"),
+        (Error::QuorumNotReached { got: 1, threshold: 2 }, "witness_quorum_not_reached"),
+        (Error::ThresholdTooHigh { threshold: 2, witnesses: 1 }, "witness_threshold_too_high"),
+        (Error::ThresholdZero, "witness_threshold_zero"),
+        (Error::TooManyWitnesses { limit: 1 }, "witness_too_many"),
+        (Error::WitnessRepeated { witness: witness() }, "witness_repeated"),
+    ] {
+        assert_eq!(error.code(), code, "{error}");
+    }
+}

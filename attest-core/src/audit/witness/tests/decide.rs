@@ -68,6 +68,29 @@ fn a68_a_witness_does_not_sign_a_second_history() {
     assert_eq!((&refusal, refusal.http_status()), (&Refusal::Forked { size: 3 }, 409));
 }
 
+/// The old tree is right, the new one is not the one that the proof leads to.
+#[test]
+fn a68_a_witness_does_not_sign_a_root_that_the_proof_does_not_lead_to() {
+    let (head, proof) = tree_of(&ENTRIES, 3);
+    let told = TreeHead { root: last().head.root, ..head };
+    let refusal = decide(&last(), 3, &proof, checkpoint(told), at(150)).unwrap_err();
+    let expected = Refusal::ProofInvalid(tree::Error::NewRootMismatch);
+    assert_eq!((&refusal, refusal.http_status()), (&expected, 422));
+}
+
+#[test]
+fn every_code_is_its_own_and_stable() {
+    for (refusal, code) in [
+        (Refusal::ClockBackwards { last: at(2), now: at(1) }, "witness_clock_backwards"),
+        (Refusal::Forked { size: 3 }, "witness_forked"),
+        (Refusal::OldSizeBeyondNew { old: 3, new: 2 }, "witness_old_size_beyond_new"),
+        (Refusal::OldSizeMismatch { old: 2, last: 3 }, "witness_old_size_mismatch"),
+        (Refusal::ProofInvalid(tree::Error::OldRootMismatch), "witness_proof_invalid"),
+    ] {
+        assert_eq!(refusal.code(), code, "{refusal}");
+    }
+}
+
 #[test]
 fn a_witness_goes_on_from_the_last_it_signed() {
     let (head, proof) = tree_of(&ENTRIES, 2);

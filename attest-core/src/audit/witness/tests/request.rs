@@ -54,9 +54,22 @@ fn a47_a_request_is_bounded() {
     let error = Err(RequestError::TooManyHashes { limit: 63 });
     assert_eq!(parse(&format!("old 1\n{}\nn", hashes(64))), error);
     let limit = Limits::DEFAULT.note_bytes + 4096;
-    let long = format!("old 1\n\n{}", "n".repeat(limit));
-    assert_eq!(parse(&long), Err(RequestError::TooLarge { got: long.len(), limit }));
+    let longest = format!("old 1\n\n{}", "n".repeat(limit - 7));
+    assert_eq!(parse(&longest).map(|request| request.to_bytes().len()), Ok(limit));
+    let long = longest + "n";
+    assert_eq!(parse(&long), Err(RequestError::TooLarge { got: limit + 1, limit }));
     // The longest proof and the longest note go in together.
     let largest = format!("old {}\n{}\n{}", u64::MAX, hashes(63), "n".repeat(Limits::DEFAULT.note_bytes));
     assert!(parse(&largest).is_ok());
+}
+
+#[test]
+fn every_code_is_its_own_and_stable() {
+    for (error, code) in [
+        (RequestError::Malformed { line: 1 }, "witness_request_malformed"),
+        (RequestError::TooLarge { got: 2, limit: 1 }, "witness_request_too_large"),
+        (RequestError::TooManyHashes { limit: 63 }, "witness_request_too_many_hashes"),
+    ] {
+        assert_eq!(error.code(), code, "{error}");
+    }
 }
