@@ -1,5 +1,8 @@
 //! The releases of one family, ready for devices: found by what a device measured, the best first.
 
+#[cfg(test)]
+mod tests;
+
 use core::cmp::Reverse;
 use std::collections::BTreeSet;
 

@@ -170,6 +170,12 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_its_own_and_stable() {
+        assert_eq!(Error::Character { at: 0, char: ' ' }.code(), "name_character");
+        assert_eq!(Error::Length { chars: 0, most: 64 }.code(), "name_length");
+    }
+
+    #[test]
     fn a58_words_that_would_forge_a_line_or_hide_one() {
         for words in
             ["a", "Fixes CVE-2026-1: the boot loader's \"set\" command", "größer, 更新", &"x".repeat(500)]

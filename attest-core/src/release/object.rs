@@ -249,10 +249,6 @@ impl<'de> Deserialize<'de> for Blob {
                 f.write_str("a byte string")
             }
 
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Blob, E> {
-                Ok(Blob(bytes.to_vec()))
-            }
-
             fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Blob, E> {
                 Ok(Blob(bytes))
             }

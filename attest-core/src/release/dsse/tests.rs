@@ -147,6 +147,20 @@ fn a47_too_long_and_too_many_signatures() {
     assert_eq!(parse(&envelope), Err(Error::TooManySignatures { count: 17, limit: 16 }));
 }
 
+#[test]
+fn every_code_is_its_own_and_stable() {
+    let json = json::Error::TooLong { len: 2, limit: 1 };
+    for (error, code) in [
+        (Error::Base64Malformed { field: "sig" }, "dsse_base64_malformed"),
+        (Error::FieldUnexpected { field: "sig" }, "dsse_field_unexpected"),
+        (Error::Json(json.clone()), json.code()),
+        (Error::NoSignature, "dsse_no_signature"),
+        (Error::TooManySignatures { count: 2, limit: 1 }, "dsse_too_many_signatures"),
+    ] {
+        assert_eq!(error.code(), code, "{error}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_refused(bytes: Vec<u8>) {

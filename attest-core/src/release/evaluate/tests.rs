@@ -107,6 +107,46 @@ fn bundles_that_cannot_be_read() {
 }
 
 #[test]
+fn a47_as_many_of_each_kind_as_fit_in_a_bundle() {
+    let mut play = Play::new(History::new());
+    play.submit("ci");
+    for who in ["alice", "bob", "carol"] {
+        play.approve(who);
+    }
+    play.finish();
+    let (view, floors) = (play.history.view().unwrap(), Default::default());
+    let with = |release_statements| {
+        let limits = Limits { release_statements, ..Limits::DEFAULT };
+        let now = Now { clock: at(play.history.clock), is_confirmed: true };
+        let by = Weighing { view: &view, now, floors: &floors, limits: &limits };
+        evaluate(&bytes(&play.bundle), &[], &by).map(|release| release.id())
+    };
+    assert_eq!(with(3), Ok(play.id()));
+    assert_eq!(with(2), Err(vec![Failure::TooMany { what: "approvals", count: 3, most: 2 }]));
+}
+
+#[test]
+fn gates_have_names_of_their_own() {
+    let names = [
+        "policy",
+        "request",
+        "requester",
+        "quorum",
+        "order",
+        "provenance",
+        "measurement",
+        "key",
+        "signature",
+        "revocation",
+        "freshness",
+        "break_glass",
+        "version",
+    ];
+    assert_eq!(Gate::ALL.map(Gate::name), names);
+    assert!(Gate::ALL.is_sorted(), "as failures are told");
+}
+
+#[test]
 fn inv10_what_one_person_took_back() {
     let mut play = Play::whole(History::new());
     let revoked = revocation("dave", Revoked::Request(play.id()));

@@ -68,6 +68,16 @@ fn a_change_says_who_stands_in_the_rules_and_nothing_else() {
 }
 
 #[test]
+fn a_family_without_controls_is_changed_without_them() {
+    let without = |policy: &mut PolicyDocument| policy.families.get_mut("gateway").unwrap().controls = None;
+    assert!(applied(without, |_| {}).is_ok());
+    let mismatch = Error::ChannelMismatch { what: "controls".to_owned() };
+    let controls = Some(quorum("group controls 2 bob dave erin\nquorum controls"));
+    assert_eq!(applied(without, |change| change.controls = controls).unwrap_err(), mismatch);
+    assert_eq!(refused(|change| change.controls = None), mismatch);
+}
+
+#[test]
 fn a62_more_people_may_be_wanted_and_never_fewer() {
     let with = |text: &'static str| applied(|_| {}, move |change| approvals(change, text));
     assert!(

@@ -78,6 +78,13 @@ fn a61_the_same_point_in_der_pem_and_as_bytes_is_one_key() {
             assert!(CanonicalKey::from_pem(&two, &Limits::DEFAULT).is_err() || two == pem, "{two}");
         }
     }
+    let key = CanonicalKey::ed25519(&decode(BASE)).unwrap();
+    let base64 = STANDARD.encode(key.spki_der());
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----\n");
+    let limits = Limits { public_key_bytes: pem.len(), ..Limits::DEFAULT };
+    assert_eq!(CanonicalKey::from_pem(&pem, &limits), Ok(key));
+    let too_long = Error::TooLong { len: pem.len() + 1, limit: pem.len() };
+    assert_eq!(CanonicalKey::from_pem(&format!("{pem}\n"), &limits), Err(too_long));
     let long = "-".repeat(9_000);
     let too_long = Error::TooLong { len: 9_000, limit: 8_192 };
     assert_eq!(CanonicalKey::from_pem(&long, &Limits::DEFAULT), Err(too_long));

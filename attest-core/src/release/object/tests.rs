@@ -125,6 +125,18 @@ fn an_object_that_does_not_fit_is_not_read() {
     let bytes = write(&sample()).unwrap();
     let error = Error::TooLarge { bytes: bytes.len(), most: 10 };
     assert_eq!(read::<Sample>(&bytes, &limits), Err(error));
+    let most = bytes.len();
+    let with = |most| Limits { release_object_bytes: most, ..Limits::DEFAULT };
+    assert_eq!(read::<Sample>(&bytes, &with(most)), Ok(sample()));
+    let error = Error::TooLarge { bytes: most, most: most - 1 };
+    assert_eq!(read::<Sample>(&bytes, &with(most - 1)), Err(error));
+}
+
+#[test]
+fn what_is_debugged_says_which_bytes() {
+    let id = ObjectId::of(b"");
+    assert_eq!(format!("{id:?}"), id.to_string());
+    assert_eq!(format!("{:?}", Blob(vec![1, 0xab])), "01ab (2 bytes)");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod bounds;
+
 use super::*;
 use crate::audit::note::KeyType;
 use crate::release::testing::*;

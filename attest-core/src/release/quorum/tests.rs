@@ -138,18 +138,55 @@ fn texts_that_are_no_quorum() {
 }
 
 #[test]
-fn more_than_fits_is_refused() {
-    let groups: String = (0..17).map(|at| format!("group g{at} 1 a{at}\n")).collect();
-    assert_eq!(parse(&groups), Err(Error::TooMany { what: "groups", most: 16 }));
-    let members: String = (0..65).map(|at| format!(" a{at}")).collect();
-    assert_eq!(
-        parse(&format!("group g 1{members}")),
-        Err(Error::TooMany { what: "members of a group", most: 64 })
-    );
-    let groups: String = (0..14).map(|at| format!("group g{at} 1 a{at}\n")).collect();
-    let names: String = (0..14).map(|at| format!(" g{at}")).collect();
-    let many = format!("{groups}group top 7{names}\nquorum top");
-    assert_eq!(parse(&many), Err(Error::TooMany { what: "ways to fill it", most: 256 }));
+fn a47_more_than_fits_is_refused() {
+    let listed =
+        |letter: char, count: usize| -> String { (0..count).map(|at| format!(" {letter}{at}")).collect() };
+    let group = |at: usize| format!("group g{at} 1 a{at}\n");
+    let over = |threshold: usize, count: usize| {
+        let groups: String = (0..count).map(group).collect();
+        format!("{groups}group top {threshold}{}\nquorum top", listed('g', count))
+    };
+    // The one on top counts as a group too.
+    let too_many = |what, most| Err(Error::TooMany { what, most });
+    assert!(parse(&over(1, 15)).is_ok());
+    assert_eq!(parse(&over(1, 16)), too_many("groups", 16));
+
+    let of_people = |count: usize| parse(&format!("group g 1{}\nquorum g", listed('a', count)));
+    assert_eq!(of_people(64).unwrap().people().len(), 64);
+    assert_eq!(of_people(65), too_many("members of a group", 64));
+
+    assert_eq!(parse(&over(7, 14)), too_many("ways to fill it", 256));
+    // Any one of three, and the way that fills none so far.
+    let with = |quorum_ways| Quorum::parse(&over(1, 3), &Limits { quorum_ways, ..Limits::DEFAULT });
+    assert_eq!(with(4), parse(&over(1, 3)));
+    assert_eq!(with(3), too_many("ways to fill it", 3));
+}
+
+#[test]
+fn every_code_is_its_own_and_stable() {
+    let (line, group) = (1, || name("g"));
+    for (error, code) in [
+        (Error::AfterTheEnd { line }, "quorum_after_the_end"),
+        (Error::GroupEmpty { line }, "quorum_group_empty"),
+        (Error::GroupShared { group: group() }, "quorum_group_shared"),
+        (Error::GroupTwice { line, group: group() }, "quorum_group_twice"),
+        (Error::GroupUnknown { line, group: group() }, "quorum_group_unknown"),
+        (Error::GroupUnused { group: group() }, "quorum_group_unused"),
+        (Error::Keyword { line }, "quorum_keyword"),
+        (Error::MemberTwice { line, member: name("alice") }, "quorum_member_twice"),
+        (
+            Error::Name { line, error: super::super::name::Error::Length { chars: 0, most: 64 } },
+            "quorum_name",
+        ),
+        (Error::NoQuorum, "quorum_missing"),
+        (Error::PeopleAndGroups { line }, "quorum_people_and_groups"),
+        (Error::Threshold { line, got: "0".to_owned() }, "quorum_threshold"),
+        (Error::ThresholdUnreachable { line, threshold: 2, of: 1 }, "quorum_threshold_unreachable"),
+        (Error::TooMany { what: "groups", most: 16 }, "quorum_too_many"),
+        (Error::Unreachable, "quorum_unreachable"),
+    ] {
+        assert_eq!(error.code(), code, "{error}");
+    }
 }
 
 /// Whether the people can be given to groups, each to one, so that the quorum is met: by trying every way to do so.

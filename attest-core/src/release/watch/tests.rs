@@ -302,6 +302,20 @@ fn each_thing_that_can_be_withheld_is_wanted_and_told() {
 }
 
 #[test]
+fn of_what_was_examined_before_the_requests_alone_are_wanted() {
+    let mut play = Play::whole(History::new());
+    keep(&mut play);
+    let mut watch = Watch::new(play.history.authority, 7);
+    for entry in &play.history.leaves {
+        // What the HSM may have been asked to sign stands in the request.
+        let leaf: Leaf = object::read(entry, LIMITS).unwrap();
+        let request = if let Event::Attempted { request } = leaf.event { vec![request] } else { Vec::new() };
+        assert_eq!(watch.wants(entry, &BTreeMap::new(), LIMITS), request, "{:?}", leaf.event);
+        watch.read(entry, &play.history.objects, LIMITS).unwrap();
+    }
+}
+
+#[test]
 fn what_was_examined_before_is_not_told_again() {
     let mut play = Play::new(History::new());
     play.submit("ci");

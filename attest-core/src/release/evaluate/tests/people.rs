@@ -57,6 +57,10 @@ fn inv3_who_asked_or_built_does_not_approve() {
     play.finish();
     let [Failure::QuorumMissing { got: 1, refused }] = &play.weighed().unwrap_err()[..] else { panic!() };
     assert_eq!(refused[0].1.code(), "approval_took_part");
+    let told = |refused: &[_]| Failure::QuorumMissing { got: 1, refused: refused.to_vec() }.to_string();
+    assert_eq!(told(&[]), "1 approval(s) count, which is no quorum");
+    let because = "the first because `alice` asked for it, or triggered the build";
+    assert_eq!(told(refused), format!("{}; 1 do not count, {because}", told(&[])));
     let corim = corim(&golden("gateway"), 1);
     let mut play = Play::of(History::new(), &corim, "bob");
     play.all();

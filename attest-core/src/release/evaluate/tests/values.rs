@@ -89,6 +89,10 @@ fn keys_in_their_time_and_well_kept() {
     };
     assert_eq!(key(&|key| key.until = at(NOW + 4)), ["release_key_time"]);
     assert_eq!(key(&|key| key.from = at(NOW + 6)), ["release_key_time"]);
+    assert!(
+        key(&|key| (key.from, key.until) = (at(NOW + 5), at(NOW + 5))).is_empty(),
+        "the attempt's second"
+    );
     assert_eq!(key(&|key| key.custody = Custody::Asserted), ["release_key_custody"]);
     assert_eq!(key(&|key| key.custody = Custody::OfflineRoot), ["release_key_custody"]);
     assert!(key(&|key| key.custody = Custody::Vendor).is_empty());

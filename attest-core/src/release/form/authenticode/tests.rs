@@ -105,6 +105,34 @@ fn certificates_that_do_not_belong_to_the_key() {
 }
 
 #[test]
+fn a47_as_many_certificates_as_fit_and_as_long() {
+    let file = image().build();
+    let signature = Holder::P256.sign("ES256", &to_be_signed(&file, &LIMITS).unwrap());
+    let leaf = certificate(Holder::P256);
+    let with = |certificate_bytes, count| {
+        let limits = Limits { certificate_bytes, intermediates: 2, ..LIMITS };
+        finish(&key(Holder::P256), &file, &signature, &vec![leaf.clone(); count], &limits).map(|_| ())
+    };
+    let refused = Err(Error::CertificateUnexpected { because: "certificates too many or too long" });
+    assert_eq!((with(leaf.len(), 3), with(leaf.len(), 4)), (Ok(()), refused.clone()));
+    assert_eq!(with(leaf.len() - 1, 1), refused);
+}
+
+#[test]
+fn the_signers_algorithm_is_named_before_the_signature() {
+    let file = image().build();
+    for (holder, alg, algorithm) in
+        [(Holder::P256, "ES256", ECDSA_WITH_SHA256), (Holder::Rsa, "RS256", RSA_ENCRYPTION)]
+    {
+        let signature = holder.sign(alg, &to_be_signed(&file, &LIMITS).unwrap());
+        let signed = finish(&key(holder), &file, &signature, &[certificate(holder)], &LIMITS).unwrap();
+        let value = raw::der(key(holder).scheme(), &signature).unwrap();
+        let named = [algorithm, &tlv(OCTET_STRING, &value)].concat();
+        assert!(signed.windows(named.len()).any(|part| part == named), "{alg}");
+    }
+}
+
+#[test]
 fn images_that_readers_hash_differently_are_not_signed() {
     let mut gap = image().build();
     put32(&mut gap, image().section_header(0) + 16, 0);

@@ -196,6 +196,10 @@ fn a66_the_certificate_is_of_a_maker_that_counts() {
     }
     let limit = LIMITS.intermediates;
     let many = vec![&[][..]; limit + 1];
+    let longest = vec![0; LIMITS.certificate_bytes];
+    for fitting in [&many[..limit], &[&longest]] {
+        assert!(attested.made_by(&maker.roots(), fitting, NOW, &LIMITS).is_ok());
+    }
     let error = attested.made_by(&maker.roots(), &many, NOW, &LIMITS).unwrap_err();
     assert_eq!(error, Error::TooManyIntermediates { count: limit + 1, limit });
     let long = vec![0; LIMITS.certificate_bytes + 1];
@@ -307,6 +311,8 @@ fn the_file_is_as_ssh_keygen_writes_it() {
     for len in 0..bytes.len() {
         assert!(Attestation::parse(&bytes[..len], &LIMITS).is_err(), "{len}");
     }
+    let limits = Limits { fido_attestation_bytes: bytes.len(), ..LIMITS };
+    assert!(Attestation::parse(&bytes, &limits).is_ok());
     let long = vec![0; 16_385];
     let error = Attestation::parse(&long, &LIMITS).unwrap_err();
     assert_eq!(error, Error::TooLong { len: 16_385, limit: 16_384 });
