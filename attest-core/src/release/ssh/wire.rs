@@ -96,3 +96,22 @@ pub(super) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     out.extend_from_slice(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_its_own_and_stable() {
+        let offset = 7;
+        for (error, code) in [
+            (Error::MpintNegative { offset }, "ssh_mpint_negative"),
+            (Error::MpintNotMinimal { offset }, "ssh_mpint_not_minimal"),
+            (Error::TextNotPrintable { offset }, "ssh_text_not_printable"),
+            (Error::TrailingBytes { offset, count: 1 }, "ssh_trailing_bytes"),
+            (Error::Truncated(Truncated { offset, wanted: 2, left: 1 }), "ssh_truncated"),
+        ] {
+            assert_eq!(error.code(), code, "{error}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use crate::release::testing::*;
 mod control;
 mod family;
 mod held;
+mod ledger;
 mod moved;
 mod recovery;
 

@@ -41,6 +41,8 @@ fn a_thing_is_told_apart_by_code_and_subject() {
     let one = Finding::SignatureWithoutRequest { request: id("one"), place };
     assert_eq!((one.code(), one.subject().as_str()), ("signature_without_request", "7"));
     assert_eq!((one.severity(), one.is_lasting()), (Severity::Alert, true));
+    let severities = [Severity::Note, Severity::Warning, Severity::Alert];
+    assert_eq!(severities.map(Severity::name), ["note", "warning", "alert"]);
     let stale = Finding::ViewStale { seen: at(NOW) };
     assert_eq!((stale.code(), stale.severity(), stale.is_lasting()), ("log_stale", Severity::Warning, false));
     assert_eq!(stale.subject(), Finding::ViewStale { seen: at(NOW + 1) }.subject());

@@ -62,6 +62,7 @@ fn what_ssh_keygen_signs_is_verified() {
         assert_eq!(verified.namespace(), NAMESPACE);
         assert_eq!(verified.message(), HashAlg::Sha256.hash(&[MESSAGE]));
         assert_eq!(verified.flags().is_some(), key.key_type().is_sk());
+        assert_eq!(signature.flags(), verified.flags());
         assert_eq!(verified.counter(), key.key_type().is_sk().then_some(0x1234_5678));
         assert_eq!(
             signature
@@ -337,6 +338,8 @@ fn the_armor_holds_one_signature_and_nothing_else() {
     for bad in [line, text.replace("==", ""), text.replace("==", "="), text.replace("AA==", "AB==")] {
         assert_eq!(parse(&bad).unwrap_err(), Error::Base64Malformed, "{bad}");
     }
+    let limits = Limits { ssh_signature_bytes: text.len(), ..Limits::DEFAULT };
+    assert!(Signature::parse(text, &limits).is_ok());
     let long = "-".repeat(8_193);
     let too_long = Error::TooLong { len: 8_193, limit: 8_192 };
     assert_eq!(parse(&long).unwrap_err(), too_long);

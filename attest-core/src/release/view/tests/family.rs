@@ -57,6 +57,17 @@ fn a_change_is_followed_from_its_place_on() {
 }
 
 #[test]
+fn what_is_followed_is_read_as_one_text() {
+    let mut history = History::new();
+    assert_eq!(history.view().unwrap().document(), Some(policy()));
+    history.change(&first(), &MANAGERS);
+    let view = history.view().unwrap();
+    let document = view.document().unwrap();
+    assert_eq!(document, *view.policy_of_now(&gateway()).unwrap().document());
+    assert!(document.identities.contains_key("gateway.zoe") && document != policy());
+}
+
+#[test]
 fn a57_a_change_that_too_few_want() {
     let not_met = ["family_quorum_not_met"];
     let wanted = |people: &[&str]| {

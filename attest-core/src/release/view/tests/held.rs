@@ -86,6 +86,18 @@ fn inv10_what_did_not_count_then_does_not_by_what_came_later() {
 }
 
 #[test]
+fn inv8_the_key_of_somebody_who_was_brought_in_later() {
+    let mut history = History::new();
+    let word = suspension("alice", "gateway.zoe", 0, NOW + DAY);
+    let then = history.view().unwrap().next_place();
+    let index = history.change(&family_change(&policy()), &["bob", "carol"]);
+    let now = history.view().unwrap().next_place();
+    assert_eq!((then.index, now.index), (index, index + 1));
+    assert_eq!(code(holding(&history, &word, then)), "suspension_of_no_key");
+    assert_eq!(code(holding(&history, &word, now)), "held");
+}
+
+#[test]
 fn inv8_a_suspension_that_is_held_ends_and_is_one() {
     let mut history = History::new();
     let bob = signer("bob").public().canonical().clone();
