@@ -6,6 +6,8 @@
 pub mod attestation;
 pub mod key;
 pub mod signature;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use key::PublicKey;

@@ -1,6 +1,7 @@
 //! A thief at each step, and honest people beside.
 
 mod elsewhere;
+mod findings;
 mod standing;
 
 use std::collections::BTreeMap;

@@ -30,6 +30,19 @@ fn periods_may_be_as_short_and_as_long_as_their_bounds() {
 }
 
 #[test]
+fn a_key_may_count_for_one_second() {
+    let signing = |p: &mut PolicyDocument, until| {
+        let key = p.signing_keys.get_mut("gateway-corim").unwrap();
+        (key.from, key.until) = (at(NOW), at(until));
+    };
+    let own =
+        |p: &mut PolicyDocument, until| (key_of_alice(p).from, key_of_alice(p).until) = (at(NOW), at(until));
+    assert_eq!((codes(|p| signing(p, NOW)), codes(|p| own(p, NOW))), (vec![], vec![]));
+    let timespan = vec!["policy_timespan"];
+    assert_eq!((codes(|p| signing(p, NOW - 1)), codes(|p| own(p, NOW - 1))), (timespan.clone(), timespan));
+}
+
+#[test]
 fn faults_say_whose_rule_it_is() {
     let (family, channel) = (|| name("gateway"), || name("stable"));
     for (who, words) in [

@@ -1,6 +1,11 @@
 //! What HSMs count, and what turns up in the field.
 
+use rcgen::{CertificateParams, KeyPair};
+
 use super::*;
+use crate::release::form::{ReleaseKey, Scheme, authenticode, cose, raw};
+use crate::testing::pe::Pe;
+use crate::testing::tokens::Signer as Holder;
 
 fn count(used: u64, before: Option<Before>) -> Count {
     Count { key: name("gateway-corim"), used, accounted: 0, before }
@@ -130,6 +135,73 @@ fn inv01_a_bare_signature_by_a_key_of_any_purpose() {
     assert_eq!(code(artifact), ["signature_unlogged"]);
     assert_eq!(code(digest.as_bytes()), ["signature_unlogged"]);
     assert_eq!(code(b"another"), [""; 0]);
+}
+
+#[test]
+fn inv01_a_signature_in_each_form_that_a_key_can_make() {
+    let artifact = b"an artifact".as_slice();
+    for (holder, algs) in [(Holder::P256, &["ES256"][..]), (Holder::Rsa, &["RS256", "PS256"])] {
+        let history = History::of(|policy| {
+            policy.signing_keys.get_mut("gateway-uki").unwrap().public_key = Blob(holder.spki());
+        });
+        let view = history.view().unwrap();
+        let seen = Seen {
+            key: name("gateway-uki"),
+            spki_sha256: ObjectId::of(&holder.spki()),
+            signed_sha256: ObjectId::of(artifact),
+        };
+        for alg in algs {
+            let bare = holder.sign(alg, artifact);
+            let scheme = if *alg == "ES256" { Scheme::EcdsaP256 } else { Scheme::RsaPss };
+            for signature in [raw::der(scheme, &bare).unwrap(), bare] {
+                assert_eq!(sight(&view, &signature, Some(artifact), LIMITS), Ok(vec![seen.clone()]), "{alg}");
+            }
+        }
+    }
+}
+
+#[test]
+fn inv01_a_signed_image() {
+    let view = History::new().view().unwrap();
+    let image = Pe::new(&[(".text", &[0x90; 700])]).build();
+    let certificate = CertificateParams::default()
+        .self_signed(&KeyPair::try_from(&crate::testing::fixture!("keys/rsa2048.pk8")[..]).unwrap())
+        .unwrap();
+    let key = ReleaseKey::new(&Holder::Rsa.spki(), Purpose::Authenticode, None).unwrap();
+    let signed = authenticode::to_be_signed(&image, LIMITS).unwrap();
+    let signature = Holder::Rsa.sign("RS256", &signed);
+    let thing =
+        authenticode::finish(&key, &image, &signature, &[certificate.der().to_vec()], LIMITS).unwrap();
+    let seen = Seen {
+        key: name("gateway-uki"),
+        spki_sha256: ObjectId::of(&Holder::Rsa.spki()),
+        signed_sha256: ObjectId::of(&signed),
+    };
+    assert_eq!(sight(&view, &thing, None, LIMITS), Ok(vec![seen]));
+    assert_eq!(sight(&view, &image, None, LIMITS), Ok(vec![]), "nobody signed it");
+}
+
+#[test]
+fn inv01_a_signed_file_and_a_corim_within_tags() {
+    let mut stolen = Play::new(History::new());
+    stolen.made();
+    let view = stolen.history.view().unwrap();
+    let seen = |signed_sha256| {
+        let (key, spki_sha256) = (name("gateway-corim"), ObjectId::of(&spki(31)));
+        Ok(vec![Seen { key, spki_sha256, signed_sha256 }])
+    };
+    // signed-corim of older drafts: #6.502 around #6.18.
+    let tagged = [b"\xd9\x01\xf6", &stolen.bundle.corim.clone().unwrap().0[..]].concat();
+    assert_eq!(sight(&view, &tagged, None, LIMITS), seen(stolen.request.sign[0].sha256));
+
+    let file = b"a file".as_slice();
+    let key = ReleaseKey::new(&spki(31), Purpose::Cose, None).unwrap();
+    let signed = cose::detached(&key, None, file).unwrap();
+    let thing = cose::finish(&key, &signed, &Machine::new(31).sign(&signed), LIMITS).unwrap();
+    assert_eq!(sight(&view, &thing, Some(file), LIMITS), seen(ObjectId::of(&signed)));
+    assert_eq!(sight(&view, &thing, Some(b"another"), LIMITS), Ok(vec![]));
+    assert_eq!(sight(&view, &thing, None, LIMITS), Err(Unreadable::FileWanted));
+    assert_eq!(Unreadable::FileWanted.code(), "seen_file_wanted");
 }
 
 #[test]
