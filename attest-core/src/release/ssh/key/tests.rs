@@ -151,9 +151,9 @@ fn one_line_is_one_key() {
     let other = format!("ecdsa-sha2-nistp256 {}", bare.split_once(' ').unwrap().1);
     assert_eq!(refused(&other), Error::TypeMismatch { line: KeyType::EcdsaP256, key: KeyType::Ed25519 });
     let limits = Limits { public_key_bytes: line.len(), ..Limits::DEFAULT };
-    assert!(PublicKey::parse_line(&line, &limits).is_ok());
+    assert!(PublicKey::parse_line(line, &limits).is_ok());
     let limits = Limits { public_key_bytes: line.len() - 1, ..Limits::DEFAULT };
-    assert!(PublicKey::parse_line(&line, &limits).is_err());
+    assert!(PublicKey::parse_line(line, &limits).is_err());
     let long = "a".repeat(8_193);
     assert_eq!(refused(&long), Error::Key(key::Error::TooLong { len: 8_193, limit: 8_192 }));
     let long = PublicKey::from_blob(long.as_bytes(), &Limits::DEFAULT).unwrap_err();

@@ -165,7 +165,7 @@ fn inv01_a_signed_image() {
     let view = History::new().view().unwrap();
     let image = Pe::new(&[(".text", &[0x90; 700])]).build();
     let certificate = CertificateParams::default()
-        .self_signed(&KeyPair::try_from(&crate::testing::fixture!("keys/rsa2048.pk8")[..]).unwrap())
+        .self_signed(&KeyPair::try_from(crate::testing::fixture!("keys/rsa2048.pk8")).unwrap())
         .unwrap();
     let key = ReleaseKey::new(&Holder::Rsa.spki(), Purpose::Authenticode, None).unwrap();
     let signed = authenticode::to_be_signed(&image, LIMITS).unwrap();
