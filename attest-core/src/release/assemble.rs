@@ -11,6 +11,7 @@ use super::leaf::{Event, Leaf};
 use super::object::{self, Blob, Object as _, ObjectId};
 use super::policy::Purpose;
 use super::request::{self, Request};
+use super::ssh;
 use super::statement::Approval;
 use super::view::Objects;
 use crate::Limits;
@@ -212,8 +213,9 @@ impl<'o> Hand<'o> {
         self.find(id).ok_or(Error::Missing { what, id })
     }
 
-    /// Each person's first approval, and the first that says more, with the other requests that they name. Who approves again and again does
-    /// not make a bundle that nobody reads, nor who approves it together with hundreds of others. One that is withheld is one fewer.
+    /// Each person's first approval by each key, for each thing that a token says of a touch, and the first that says more, with the other
+    /// requests that they name: one that does not count, by a key that was stolen, keeps none by another key out. Who approves again and again
+    /// does not make a bundle that nobody reads, nor who approves it together with hundreds of others. One that is withheld is one fewer.
     fn approvals(
         &self,
         request: ObjectId,
@@ -226,7 +228,14 @@ impl<'o> Hand<'o> {
             let others = approval.requests.iter().filter(|other| **other != request);
             let with: BTreeSet<ObjectId> = companions.iter().chain(others).copied().collect();
             let fits = with.len() <= limits.release_statements && approvals.len() < limits.release_statements;
-            if fits && heard.insert((approval.by, approval.recomputed)) {
+            let signed = ssh::Signature::parse(&approval.signature, limits).ok();
+            let how = signed.map(|by| {
+                (
+                    by.key().canonical().spki_der(),
+                    by.flags().map(|flags| (flags.user_present(), flags.user_verified())),
+                )
+            });
+            if fits && heard.insert((approval.by, approval.recomputed, how)) {
                 approvals.push(bytes);
                 companions = with;
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Exit;
+use super::{Exit, printable};
 
 /// A command ended without its answer. Shown as `{"error":{"code":…,"detail":…}}` with `--json`, else as a line on standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,9 @@ impl Failure {
     /// One line for people.
     #[must_use]
     pub fn to_line(&self) -> String {
-        let mut line = format!("{} [{}", self.detail, self.code);
+        // What stands in a file that somebody sent stands in errors about it, too.
+        let detail: Vec<String> = self.detail.lines().map(shown).collect();
+        let mut line = format!("{} [{}", detail.join("\n"), self.code);
         if let Some(offset) = self.offset {
             line.push_str(&format!(", offset {offset}"));
         }
@@ -84,9 +86,34 @@ impl Failure {
     }
 }
 
+/// Longer lines of what was read help nobody.
+const LONGEST: usize = 1_000;
+
+/// A line as a terminal can take it.
+fn shown(line: &str) -> String {
+    let mut short: String = line.chars().take(LONGEST).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    printable(&short)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_a_file_moves_no_cursor_and_fills_no_screen() {
+        let line = |detail: &str| Failure::malformed("golden_syntax", detail).to_line();
+        assert_eq!(
+            line("at 1\n\u{1b}[31m\u{7}\u{202e}x\ny"),
+            "at 1\n\\u{1b}[31m\\u{7}\\u{202e}x\ny [golden_syntax]"
+        );
+        assert_eq!(
+            line(&"[".repeat(1_000_000)).chars().count(),
+            LONGEST + "… [golden_syntax]".chars().count()
+        );
+    }
 
     #[test]
     fn says_where() {

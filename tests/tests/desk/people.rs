@@ -56,11 +56,24 @@ fn somebody_leaves(desk: &Desk, open: &str) {
         "- family sim-debian: asks for releases",
         "- family sim-debian: revokes",
         "- family sim-debian, channel urgent: reviews",
-        "`attest release revoke --suspend bob` holds them until the succession",
+        "` holds them for 14 days, until the succession; what they said before goes on counting",
     ] {
         assert!(said.contains(line), "{line} is missing in\n{said}");
     }
     assert!(said.contains(&format!("approved {short}, which is still open")), "{said}");
+    let size = desk.json("attest release status --home alice")["size"].as_u64().unwrap();
+    let line = format!("`attest release revoke --suspend bob --from-index {size}`");
+    assert!(said.contains(&line), "{line} is missing in\n{said}");
+    for beyond in [
+        "attest release rotate --home alice bob --compromised-from 999999",
+        "attest release revoke --home alice --suspend bob --from-index 999999 --reason x --yes",
+    ] {
+        desk.refused(
+            2,
+            &format!("expected 0 to {size}, the leaves of the log, got 999999 [index_beyond_log]"),
+            beyond,
+        );
+    }
     let told = desk.json("attest release offboard --home alice bob --out without.toml");
     assert!(told["work"].as_array().unwrap().len() >= 8, "{told}");
     // The draft says where he still stands.
@@ -142,12 +155,21 @@ fn another_key(desk: &Desk) {
     }
     let changes =
         |more: &str| desk.json(&format!("attest release policy diff --home alice next.cbor {more}"));
-    assert_eq!(
-        changes(""),
-        changes("--before policy/policy.cbor"),
-        "as the log has it, and as a file has it"
+    let by_file = changes("--before policy/policy.cbor");
+    assert_eq!(changes("")["changes"], by_file["changes"], "as the log has it, and as a file has it");
+    assert!(by_file["ends"].is_null() && changes("")["ends"].is_array(), "{by_file}");
+    // Beside another policy that has the change already, it would be shown as nothing.
+    desk.refused(
+        1,
+        "[succession_does_not_follow]",
+        "attest release policy diff --home alice next.cbor --before next.cbor",
     );
-    assert_eq!(changes("--before next.cbor")["changes"].as_array().map(Vec::len), Some(0));
+    desk.refused(
+        1,
+        "[succession_does_not_follow]",
+        "attest release policy sign --home alice next.cbor --before next.cbor --yes --out unseen.cbor",
+    );
+    desk.good("test ! -e unseen.cbor");
     let succeed =
         |statements: &str| format!("attest release policy succeed --home alice next.cbor {statements}");
     desk.refused(

@@ -131,7 +131,7 @@ pub enum Error {
     #[error("the nonce is neither a byte string nor unpadded base64url")]
     NonceMalformed,
     /// Several nonces: which question does the token answer?
-    #[error("{count} nonces where there must be one")]
+    #[error("the nonce is a list of {count}, and must be one value")]
     NonceNotSingle {
         /// How many.
         count: usize,

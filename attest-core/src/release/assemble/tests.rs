@@ -1,7 +1,9 @@
 use super::*;
-use crate::release::testing::history::History;
+use crate::release::statement::{Revoked, Text};
+use crate::release::testing::history::{History, revocation};
 use crate::release::testing::play::Play;
 use crate::release::testing::*;
+use crate::testing::ssh::Signer;
 
 /// What the log's keeper has.
 fn kept(play: &mut Play) {
@@ -192,4 +194,39 @@ fn requests_that_were_approved_together_go_along() {
     kept(&mut play);
     let bundle = assembled(&play).unwrap();
     assert_eq!(bundle.companions, [Blob(bytes(&other))]);
+}
+
+/// Alice's word by another key of hers.
+fn by_another_key(play: &Play, key: &Signer) -> Approval {
+    let mut approval = approval("alice", &[&play.request]);
+    let text = Text::approval(&approval, &[play.described()]).unwrap();
+    approval.signature = armored::<Approval>(key, &text);
+    approval
+}
+
+#[test]
+fn inv4_a_first_approval_that_does_not_count_hides_no_second() {
+    let stolen = Signer::ed25519(99, None);
+    let history = History::of(|policy| {
+        let alice = policy.identities.get_mut("alice").unwrap();
+        alice.keys.push(key_of(stolen.public().to_line()));
+    });
+    let mut play = Play::new(history);
+    (play.request.authority, play.request.policy) = (play.history.authority, play.history.authority);
+    play.submit("ci");
+    play.hand_in(&by_another_key(&play, &stolen));
+    let spki_sha256 = ObjectId::of(&stolen.public().canonical().spki_der());
+    let revokes = Revoked::Key { spki_sha256, from_index: 0, until: at(NOW + DAY) };
+    play.history.revoke(&revocation("dave", revokes));
+    play.approve("bob");
+    let one = play.bundle.approvals.len();
+    play.approve("alice");
+    // Who says it once more by the same key says nothing new.
+    play.history.keep(&by_another_key(&play, &stolen));
+    play.finish();
+    kept(&mut play);
+    let bundle = assembled(&play).unwrap();
+    assert_eq!((one, bundle.approvals.len()), (2, 3));
+    assert_eq!(bundle, play.bundle);
+    assert!(play.weighed().is_ok(), "{:?}", play.weighed().err());
 }

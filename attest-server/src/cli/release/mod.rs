@@ -197,6 +197,18 @@ fn statements<T: Object>(paths: &[PathBuf], command: &str) -> Result<Vec<Vec<u8>
     paths.iter().map(|path| read_object::<T>(path, &expected).map(|(bytes, _)| bytes)).collect()
 }
 
+/// An index at which something stands in the log, or the next one.
+fn in_log(known: &known::Known, flag: &str, index: u64) -> Result<(), Failure> {
+    let size = known.view.head().size;
+    if index <= size {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "index_beyond_log",
+        format!("{flag}: expected 0 to {size}, the leaves of the log, got {index}"),
+    ))
+}
+
 /// A folder that has nothing in it yet.
 fn make_folder(path: &Path) -> Result<(), Failure> {
     let unwritable = |error| Failure::usage("file_unwritable", format!("{}: {error}", path.display()));

@@ -214,8 +214,9 @@ impl Offboard {
         let keys = keys_of(&known, &self.who).len();
         tasks.push(Task {
             what: format!(
-                "{keys} key(s): `attest release revoke --suspend {}` holds them until the succession",
-                self.who
+                "{keys} key(s): `attest release revoke --suspend {} --from-index {}` holds them for 14 days, until the succession; what they said before goes on counting",
+                self.who,
+                known.view.head().size
             ),
         });
         if let Some(path) = &self.out {
@@ -248,6 +249,9 @@ impl Rotate {
             keys.filter_map(|key| Some((key, self.compromised_from?))).collect();
         if tasks.is_empty() && !document.identities.contains_key(&self.who) {
             return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
+        }
+        if let Some(from) = self.compromised_from {
+            super::in_log(&known, "--compromised-from", from)?;
         }
         tasks.extend(said(&mut known, &self.who, self.compromised_from)?);
         if let Some(from) = self.compromised_from {

@@ -115,11 +115,16 @@ impl Revoke {
         }
         if let Some(suspended) = &self.suspend {
             let until = known.now.plus(SUSPENSION);
+            super::in_log(&known, "--from-index", self.from_index)?;
             for spki_sha256 in keys_of(&known, suspended) {
                 what.push((spki_sha256, Revoked::Key { spki_sha256, from_index: self.from_index, until }));
             }
             if what.is_empty() {
                 return Err(Failure::usage("identity_unknown", format!("`{suspended}` has no key")));
+            }
+            if !out.wants_json() {
+                let (count, from) = (what.len(), self.from_index);
+                out.line(format!("{count} key(s) of {suspended}: what they said from index {from} of the log on does not count until {}, releases that stand on it neither", until.utc()));
             }
         }
         out.flush();

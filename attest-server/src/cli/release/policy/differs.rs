@@ -21,8 +21,8 @@ const LONGEST: usize = 100;
 pub(super) struct Compared {
     /// One line for each thing that is another: `+` for what is new, `-` for what is gone.
     pub(super) changes: Vec<String>,
-    /// What families said of themselves, and what this policy does not carry on.
-    pub(super) ends: Vec<String>,
+    /// What families said of themselves, and what this policy does not carry on; nothing where only the log could tell.
+    pub(super) ends: Option<Vec<String>>,
 }
 
 impl Compared {
@@ -30,11 +30,11 @@ impl Compared {
     pub(super) fn of(desk: &Desk, before: Option<&Path>, next: &Policy) -> Result<Self, Failure> {
         if let Some(before) = before {
             let before = read(before, &Limits::DEFAULT)?;
-            return Ok(Self { changes: differs(before.document(), next.document())?, ends: Vec::new() });
+            return Ok(Self { changes: changes(&before, next)?, ends: None });
         }
         let known = desk.known()?;
-        let changes = differs(known.policy()?.document(), next.document())?;
-        Ok(Self { changes, ends: ends(&known, next)? })
+        let changes = changes(known.policy()?, next)?;
+        Ok(Self { changes, ends: Some(ends(&known, next)?) })
     }
 
     pub(super) fn tell(&self, out: &mut Output) {
@@ -44,12 +44,31 @@ impl Compared {
         if self.changes.is_empty() {
             out.line("nothing changes");
         }
-        for line in self.changes.iter().chain(&self.ends) {
+        for line in self.changes.iter().chain(self.ends.iter().flatten()) {
             let style = if line.starts_with('+') { Style::Good } else { Style::Bad };
             let line = out.paint(style, printable(line));
             out.line(line);
         }
+        if self.ends.is_none() {
+            out.line("what families said of themselves, and whether it ends, is known where the log is");
+        }
     }
+}
+
+/// What changes from the policy that `next` says it follows. Beside any other one a harmless difference can be shown of a policy that is none.
+fn changes(before: &Policy, next: &Policy) -> Result<Vec<String>, Failure> {
+    let (was, is) = (before.document(), next.document());
+    if is.previous != Some(before.id()) || was.version.checked_add(1) != Some(is.version) {
+        let says = is.previous.map_or_else(|| "none".to_owned(), |previous| previous.to_string());
+        let detail = format!(
+            "it is compared with version {}, {}; version {} says that it follows {says}",
+            was.version,
+            before.id(),
+            is.version
+        );
+        return Err(Failure::malformed("succession_does_not_follow", detail));
+    }
+    differs(was, is)
 }
 
 /// Families whose managers said something that is followed now, and not under the next policy.
