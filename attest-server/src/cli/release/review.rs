@@ -124,7 +124,11 @@ impl Revoke {
             }
             if !out.wants_json() {
                 let (count, from) = (what.len(), self.from_index);
-                out.line(format!("{count} key(s) of {suspended}: what they said from index {from} of the log on does not count until {}, releases that stand on it neither", until.utc()));
+                let what = format!(
+                    "what they said from index {from} of the log on does not count until {}",
+                    until.utc()
+                );
+                out.line(format!("{count} key(s) of {suspended}: {what}, releases that stand on it neither"));
             }
         }
         out.flush();
