@@ -1,4 +1,4 @@
-"""Asks the tests about each mutant: those that noticed its neighbours first, the slow ones last."""
+"""Asks the tests about each mutant: those that are near it or noticed its neighbours first, the slow ones last."""
 
 import collections
 import concurrent.futures
@@ -31,7 +31,15 @@ class Judge:
         times = re.findall(r"^test (\S+).* \.\.\. ok <([\d.]+)s>$", done.stdout, re.MULTILINE)
         return [test for test, seconds in times if float(seconds) > SLOW]
 
-    def stages(self, file):
+    def fail_as_they_are(self, filters):
+        """Those of the filters whose tests fail without any mutant: nothing that they say of one counts."""
+        return [words for words in sorted(filters) if any(self.build.run(path, 0, list(words)) for path in self.programs)]
+
+    def stages(self, mutant):
+        file = mutant.file
+        if mutant.near:
+            for path in self.programs:
+                yield path, list(mutant.near)
         for path in self.programs:
             near = [test for (program, test), _ in self.noticed[file].most_common(NEIGHBOURS) if program == path]
             if near:
@@ -47,7 +55,7 @@ class Judge:
 
     def one(self, mutant):
         """What noticed the mutant, or None."""
-        for path, words in self.stages(mutant.file):
+        for path, words in self.stages(mutant):
             if noticed := self.build.run(path, mutant.number, words):
                 if noticed not in ("timeout", "crash"):
                     self.noticed[mutant.file][path, noticed] += 1

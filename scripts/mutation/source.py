@@ -72,6 +72,8 @@ class Mutant:
     start: int
     end: int
     put: str
+    # Filters of the tests that are asked first, if it is known which should notice.
+    near: tuple = ()
 
 
 def weave(text, mutants):
