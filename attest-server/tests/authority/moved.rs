@@ -12,7 +12,8 @@ use attest_server::log::NoteKey;
 use attest_server::witness::{self, Witness};
 use serde_json::json;
 
-use crate::client::Client;
+use crate::client::{Client, refusal};
+use crate::mailbox::precondition;
 use crate::organisation::*;
 use crate::site::Site;
 use crate::watched::published;
@@ -37,6 +38,38 @@ fn go_on(site: &Site, policy: &PolicyDocument, people: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// The key of the log that goes on.
+fn new_key(site: &Site) -> String {
+    let key = NoteKey::make(&site.path("new.key"), "log.example/new").unwrap();
+    key.verifier(KeyType::Ed25519).unwrap().to_string()
+}
+
+/// The next policy, by which the log of `note` goes on under another key behind so many leaves.
+fn moving(site: &Site, key: &str, note: &str, size: u64) -> PolicyDocument {
+    let head = *Checkpoint::unverified(note.as_bytes(), LIMITS).unwrap().head();
+    let mut next = site.policy.clone();
+    next["version"] = json!(2);
+    next["previous"] = json!(site.pin.to_string());
+    next["log"]["key"] = json!(key);
+    next["log"]["continues"] = json!({ "size": size, "root": head.root.to_base64() });
+    serde_json::from_value(next).unwrap()
+}
+
+/// All who replay the log would follow that policy, and the server would sign on with a key that is none of the log's any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a68_a_log_does_not_go_on_under_another_key_while_its_server_runs() {
+    let site = Site::new(1, 1);
+    let witness = site.witness(1).await;
+    let server = site.serve(site.config(true, &[witness.address()])).await;
+    let mut client = Client::on(site.connect(server.grpc()).await);
+    client.submit(&request(site.pin, site.pin, "a"), "a").await.unwrap();
+    let note = published(&mut client, 2).await;
+    let next = moving(&site, &new_key(&site), &note, 2);
+    let statements = ["alice", "bob"].map(|who| bytes(&succession(who, &next))).to_vec();
+    assert_eq!(refusal(client.succeed(bytes(&next), statements).await), precondition("succession_other_log"));
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_goes_on_where_it_was_left_and_only_from_there() {
     let site = Site::new(1, 1);
@@ -48,17 +81,8 @@ async fn a_log_goes_on_where_it_was_left_and_only_from_there() {
     let note = published(&mut client, 2).await;
     server.stop().await;
     drop(witness);
-    let head = *Checkpoint::unverified(note.as_bytes(), LIMITS).unwrap().head();
-    let key = NoteKey::make(&site.path("new.key"), "log.example/new").unwrap();
-    let key = key.verifier(KeyType::Ed25519).unwrap().to_string();
-    let next = |size: u64| {
-        let mut next = site.policy.clone();
-        next["version"] = json!(2);
-        next["previous"] = json!(site.pin.to_string());
-        next["log"]["key"] = json!(key);
-        next["log"]["continues"] = json!({ "size": size, "root": head.root.to_base64() });
-        serde_json::from_value::<PolicyDocument>(next).unwrap()
-    };
+    let key = new_key(&site);
+    let next = |size| moving(&site, &key, &note, size);
     let refused = |output: Output| {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap()
