@@ -106,3 +106,29 @@ async fn a47_published_bundles_are_weighed_once_and_let_go() {
     drop(sender);
     signer.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a47_bundles_are_let_go_when_the_connection_breaks_between_them() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let token = Token::new(&[]);
+    let mut bundles = Vec::new();
+    for tag in ["one", "two"] {
+        let (request, _) = stage.quorate(tag).await;
+        assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signed");
+        bundles.push(stage.publish(&request).await);
+    }
+    // The third is above what they have reached, if both of them are weighed.
+    let (third, _) = stage.quorate("three").await;
+    let [(_, len), (second, _)] = bundles[..] else { panic!("two of them") };
+    let opening = stage.opening();
+    let turns = move || {
+        let mut signing = opening.open(&token, Some(Breaks::AtObject(second)), None).unwrap();
+        let broke = signing.turn().unwrap_err();
+        let held = signing.held();
+        (broke, held, signing.turn().unwrap(), signing.held())
+    };
+    let (broke, held, reports, after) = tokio::task::spawn_blocking(turns).await.unwrap();
+    assert_eq!(broke.code(), "signer_authority");
+    assert_eq!(of(&reports, &third), "attempted");
+    assert!(held < len + after, "{held} bytes stay with a bundle of {len}, {after} without");
+}

@@ -12,6 +12,7 @@ pub(crate) enum Breaks {
     AfterAttempt,
     BeforeSigned,
     AfterSigned,
+    AtObject(ObjectId),
 }
 
 /// The service, with a connection that breaks once.
@@ -45,6 +46,7 @@ impl Authority for Wire {
 
     fn object(&mut self, id: &ObjectId) -> Result<Option<Vec<u8>>, Unreached> {
         self.asked.lock().unwrap().push(*id);
+        self.breaks(Breaks::AtObject(*id))?;
         match self.brings.as_ref().filter(|bytes| ObjectId::of(bytes) == *id) {
             Some(bytes) => Ok(Some(bytes.clone())),
             None => self.remote.object(id),
