@@ -89,6 +89,7 @@ pub(crate) mod testing;
 )]
 pub(crate) mod testing;
 pub mod time;
+pub mod toml_error;
 
 pub use digest::{Digest, HashAlg};
 pub use limits::Limits;

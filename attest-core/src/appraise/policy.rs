@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::evidence::tpm::ClockInfo;
 use crate::reference::golden::may_be_judged;
+use crate::toml_error::described;
 
 /// What a policy's first line says it is.
 pub const POLICY_FORMAT: &str = "attest-policy/1";
@@ -105,7 +106,7 @@ impl Policy {
     /// [`PolicyError`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let raw: RawPolicy =
-            toml::from_str(text).map_err(|e| PolicyError::Syntax { detail: e.to_string() })?;
+            toml::from_str(text).map_err(|e| PolicyError::Syntax { detail: described(text, &e) })?;
         if raw.format != POLICY_FORMAT {
             return Err(PolicyError::Format { got: raw.format });
         }

@@ -204,7 +204,12 @@ mod tests {
         assert_eq!((error.code(), error.offset()), ("cbor_truncated", Some(100)));
         assert_eq!(read(b"family = \"\xff\"").unwrap_err(), Error::TextNotUtf8 { offset: 10 });
         assert_eq!(read(b"\x01\x02").unwrap_err().code(), "golden_syntax");
-        assert_eq!(read(b"").unwrap_err().code(), "golden_syntax");
+        for empty in [&b""[..], b" \n\t\n"] {
+            let error = read(empty).unwrap_err();
+            let told =
+                "the document is empty; expected a golden document, with `format = \"attest-golden/1\"`";
+            assert_eq!((error.code(), &*error.to_string()), ("golden_syntax", told));
+        }
         // UTF-16 by its byte order mark is text of another encoding, and no CBOR.
         assert_eq!(read(b"\xff\xfef\0").unwrap_err(), Error::TextNotUtf8 { offset: 0 });
         assert_eq!(read(b"\xfe\xff\0f").unwrap_err(), Error::TextNotUtf8 { offset: 0 });

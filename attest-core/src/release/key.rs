@@ -189,6 +189,17 @@ impl CanonicalKey {
         }
     }
 
+    /// What kind of key it is, in words.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self.0 {
+            Numbers::Ed25519(_) => "Ed25519",
+            Numbers::Ecdsa(Curve::P256, _) => "P-256",
+            Numbers::Ecdsa(Curve::P384, _) => "P-384",
+            Numbers::Ecdsa(Curve::P521, _) => "P-521",
+        }
+    }
+
     /// SHA-256 of its SubjectPublicKeyInfo: a short name, as good as the key.
     #[must_use]
     pub fn sha256(&self) -> Digest {
@@ -242,13 +253,7 @@ impl CanonicalKey {
 
 impl fmt::Debug for CanonicalKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.curve() {
-            None => "Ed25519",
-            Some(Curve::P256) => "P-256",
-            Some(Curve::P384) => "P-384",
-            Some(Curve::P521) => "P-521",
-        };
-        write!(f, "CanonicalKey({kind}, {})", self.sha256())
+        write!(f, "CanonicalKey({}, {})", self.kind(), self.sha256())
     }
 }
 

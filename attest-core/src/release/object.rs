@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::evidence::cbor;
+use crate::evidence::text::{Text, shortened};
 use crate::{Limits, Timestamp};
 
 /// What a governed object says that it is, in its key `format`.
@@ -95,7 +96,7 @@ pub fn read<T: Object>(bytes: &[u8], limits: &Limits) -> Result<T, Error> {
     match strict.get_key(cbor::Key::Text("format")) {
         Some(cbor::Value::Text(format)) if *format == T::FORMAT => {}
         Some(cbor::Value::Text(format)) => {
-            let got = crate::evidence::text::shortened(crate::evidence::text::Text(format), 80);
+            let got = shortened(Text(format), 80);
             return Err(Error::Format { expected: T::FORMAT, got });
         }
         _ => return Err(Error::Shape { detail: "the key `format` is missing".to_owned() }),
@@ -143,7 +144,8 @@ fn sorted(value: Value) -> Value {
 
 fn shape<T: fmt::Debug>(error: &ciborium::de::Error<T>) -> String {
     match error {
-        ciborium::de::Error::Semantic(_, detail) => detail.clone(),
+        // It may quote what stands in the bytes.
+        ciborium::de::Error::Semantic(_, detail) => shortened(Text(detail), 240),
         other => format!("{other:?}"),
     }
 }

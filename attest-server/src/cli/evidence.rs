@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::Failure;
 use super::input::read_file;
+use super::looks::{self, Kind};
 
 /// A PCR file holds at most 5 banks of 24 values.
 const PCRS_BYTES: usize = 64 << 10;
@@ -46,9 +47,39 @@ pub(super) struct EvidenceFlags {
     pub(super) signature_scheme: Option<String>,
 }
 
+/// What a flag takes, in words, and what that looks like where it can be told.
+const TAKES: [(&str, &str, &[Kind]); 6] = [
+    ("attest", "a quote (TPMS_ATTEST)", &[Kind::Attest]),
+    ("signature", "TPMT_SIGNATURE, or a bare signature with --signature-scheme", &[Kind::Signature]),
+    (
+        "ak",
+        "the attestation key: TPM2B_PUBLIC, TPMT_PUBLIC or a PEM public key",
+        &[Kind::Public, Kind::PemPublicKey],
+    ),
+    ("eventlog", "the firmware's event log", &[Kind::EventLog, Kind::Empty]),
+    ("ima", "the IMA list, binary or ASCII", &[Kind::ImaAscii, Kind::ImaBinary, Kind::Empty]),
+    ("userspace-log", "the log of user space", &[Kind::Json, Kind::Empty]),
+];
+
+/// One file under a flag that takes another kind; nothing where it fits, or could be anything.
+fn mistaken(flag: &str, path: &Path, bytes: &[u8]) -> Option<String> {
+    let (_, wants, kinds) = TAKES.iter().find(|(name, ..)| *name == flag)?;
+    let kind = looks::like(bytes).filter(|kind| !kinds.contains(kind))?;
+    let path = path.display();
+    let how = match kind {
+        Kind::PemCertificate if flag == "ak" => {
+            format!("; `openssl x509 -in {path} -pubkey -noout` writes its key")
+        }
+        _ => String::new(),
+    };
+    Some(format!("--{flag} {path} looks like {kind}, and --{flag} wants {wants}{how}"))
+}
+
 /// The files that the flags name, read.
 #[derive(Debug)]
 pub(super) struct Files {
+    /// Where each came from, of those that came in a file of their own.
+    from: EvidenceFlags,
     attest: Vec<u8>,
     signature: Vec<u8>,
     ak: Vec<u8>,
@@ -75,6 +106,7 @@ impl EvidenceFlags {
         };
         check_nonce(self.nonce.as_deref())?;
         Ok(Files {
+            from: self.clone(),
             attest: read_file(&needed("attest", &self.attest)?, limits.attest_bytes)?,
             signature: read_file(&needed("signature", &self.signature)?, limits.signature_bytes)?,
             ak: read_file(&needed("ak", &self.ak)?, limits.public_key_bytes)?,
@@ -94,6 +126,7 @@ impl EvidenceFlags {
         let missing = || Failure::usage("flag_missing", "--ak is needed");
         let ak = self.ak.as_deref().ok_or_else(missing)?;
         Ok(Files {
+            from: self.clone(),
             attest: sent.attest.to_vec(),
             signature: sent.signature.to_vec(),
             ak: read_file(ak, limits.public_key_bytes)?,
@@ -107,9 +140,15 @@ impl EvidenceFlags {
     }
 }
 
-/// Why evidence is not authentic: its stable code and words.
+/// Why evidence is not authentic: its stable code and words, and which files look like something else than their flags want.
 #[derive(Debug)]
-pub(super) enum NotAuthentic {
+pub(super) struct NotAuthentic {
+    because: Because,
+    mistaken: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Because {
     /// The attestation key is refused, or the nonce is missing or malformed.
     Before { code: &'static str, detail: String },
     /// The evidence is.
@@ -118,17 +157,20 @@ pub(super) enum NotAuthentic {
 
 impl NotAuthentic {
     pub(super) fn code(&self) -> &'static str {
-        match self {
-            Self::Before { code, .. } => code,
-            Self::Evidence(error) => error.code(),
+        match &self.because {
+            Because::Before { code, .. } => code,
+            Because::Evidence(error) => error.code(),
         }
     }
 
+    /// One line.
     pub(super) fn detail(&self) -> String {
-        match self {
-            Self::Before { detail, .. } => detail.clone(),
-            Self::Evidence(error) => error.to_string(),
-        }
+        let detail = match &self.because {
+            Because::Before { detail, .. } => detail.clone(),
+            Because::Evidence(error) => error.to_string(),
+        };
+        let hints = self.mistaken.iter().map(String::as_str);
+        core::iter::once(detail.as_str()).chain(hints).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -144,12 +186,29 @@ impl Files {
         limits: &Limits,
         guesses: &dyn Guesses,
     ) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
+        self.proven(limits, guesses).map_err(|because| NotAuthentic { because, mistaken: self.mistaken() })
+    }
+
+    /// Which files look like something else than their flags want.
+    fn mistaken(&self) -> Vec<String> {
+        let named = [
+            ("attest", &self.from.attest, Some(&self.attest)),
+            ("signature", &self.from.signature, Some(&self.signature)),
+            ("ak", &self.from.ak, Some(&self.ak)),
+            ("eventlog", &self.from.eventlog, self.eventlog.as_ref()),
+            ("ima", &self.from.ima, self.ima.as_ref()),
+            ("userspace-log", &self.from.userspace_log, self.userspace_log.as_ref()),
+        ];
+        named.iter().filter_map(|(flag, path, bytes)| mistaken(flag, path.as_deref()?, (*bytes)?)).collect()
+    }
+
+    fn proven(&self, limits: &Limits, guesses: &dyn Guesses) -> Result<AuthenticEvidence<'_>, Because> {
         let key = AttestationKey::vouched(&self.ak, limits)
-            .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
+            .map_err(|e| Because::Before { code: e.code(), detail: e.to_string() })?;
         let nonce = hex::decode(self.nonce.as_deref().unwrap_or_default())
-            .map_err(|e| NotAuthentic::Before { code: "nonce_not_hexadecimal", detail: e.to_string() })?;
-        let nonce = Nonce::given(&nonce)
-            .map_err(|e| NotAuthentic::Before { code: e.code(), detail: e.to_string() })?;
+            .map_err(|e| Because::Before { code: "nonce_not_hexadecimal", detail: e.to_string() })?;
+        let nonce =
+            Nonce::given(&nonce).map_err(|e| Because::Before { code: e.code(), detail: e.to_string() })?;
         let evidence = Evidence {
             attest: &self.attest,
             signature: &self.signature,
@@ -161,12 +220,12 @@ impl Files {
             pcrs: self.pcrs.clone(),
         };
         let bundle = Bundle::parse(evidence, limits)
-            .map_err(|e| NotAuthentic::Evidence(attest_core::authenticate::Error::Malformed(e)))?;
+            .map_err(|e| Because::Evidence(attest_core::authenticate::Error::Malformed(e)))?;
         // An offline challenge does not expire: the caller chose the nonce and judges its age.
         let now = Timestamp::from_unix(0);
         let challenge = Challenge::offline(nonce);
         AuthenticEvidence::authenticate_guessing(bundle, None, &key, challenge, now, guesses)
-            .map_err(NotAuthentic::Evidence)
+            .map_err(Because::Evidence)
     }
 }
 
@@ -178,7 +237,14 @@ pub(super) fn check_nonce(nonce: Option<&str>) -> Result<(), Failure> {
 
 fn read_pcrs(path: &Path) -> Result<PcrValues, Failure> {
     let bytes = read_file(path, PCRS_BYTES)?;
-    let bad = |e: pcr_values::Error| Failure::usage("pcrs_malformed", format!("{}: {e}", path.display()));
+    let bad = |e: pcr_values::Error| {
+        let kind = looks::like(&bytes).filter(|kind| *kind != Kind::Json);
+        let hint = kind.map(|kind| {
+            format!("; it looks like {kind}, and --pcrs wants JSON: {{\"sha256\":{{\"0\":\"…\"}}}}")
+        });
+        let detail = format!("{}: {e}{}", path.display(), hint.unwrap_or_default());
+        Failure::usage("pcrs_malformed", detail)
+    };
     PcrValues::from_json(&bytes, &Limits::DEFAULT).map_err(bad)
 }
 
@@ -188,6 +254,63 @@ mod tests {
     use attest_core::{Digest, HashAlg};
 
     use crate::cli::Exit;
+
+    /// One file of a boot in the place of another, and what is said of it; the code stays that of the error itself.
+    #[test]
+    fn a_file_under_the_wrong_flag_is_told_by_what_it_looks_like() {
+        let boot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/boots/sb-grub");
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = folder.path().join("ak.pem");
+        std::fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+            .unwrap();
+        let good = EvidenceFlags {
+            attest: Some(boot.join("quote-ecc.attest")),
+            signature: Some(boot.join("quote-ecc.sig")),
+            ak: Some(boot.join("ak-ecc.pub")),
+            nonce: Some(std::fs::read_to_string(boot.join("nonce.hex")).unwrap().trim().to_owned()),
+            pcrs: None,
+            eventlog: Some(boot.join("eventlog.bin")),
+            ima: Some(boot.join("ima.bin")),
+            userspace_log: None,
+            signature_scheme: None,
+        };
+        let refused = |flags: &EvidenceFlags| {
+            let files = flags.read(&Limits::DEFAULT).unwrap();
+            files.authenticate(&Limits::DEFAULT).map(|_| ()).map_err(|error| error.detail())
+        };
+        assert_eq!(refused(&good), Ok(()));
+        let mut other_nonce = good.clone();
+        other_nonce.nonce = Some("00".repeat(32));
+        let detail = refused(&other_nonce).unwrap_err();
+        assert!(!detail.contains("looks like"), "nothing is said of files that fit: {detail}");
+        type Change<'c> = (&'c str, &'c str, &'c dyn Fn(&mut EvidenceFlags));
+        let changes: [Change<'_>; 7] = [
+            ("ima", "a firmware event log", &|flags| flags.ima.clone_from(&flags.eventlog)),
+            ("attest", "a TPM's signature (TPMT_SIGNATURE)", &|flags| {
+                flags.attest.clone_from(&flags.signature)
+            }),
+            ("signature", "a quote (TPMS_ATTEST)", &|flags| flags.signature.clone_from(&flags.attest)),
+            ("ak", "a TPM's signature (TPMT_SIGNATURE)", &|flags| flags.ak.clone_from(&flags.signature)),
+            ("ak", "a PEM certificate", &|flags| flags.ak = Some(certificate.clone())),
+            ("eventlog", "a PEM certificate", &|flags| flags.eventlog = Some(certificate.clone())),
+            ("eventlog", "JSON", &|flags| flags.eventlog = Some(boot.join("pcrs.json"))),
+        ];
+        for (flag, kind, change) in changes {
+            let mut flags = good.clone();
+            change(&mut flags);
+            let detail = refused(&flags).unwrap_err();
+            let told = format!(" looks like {kind}, and --{flag} wants ");
+            assert!(detail.contains(&told) && !detail.starts_with("--"), "{detail}");
+            assert_eq!(detail.matches("looks like").count(), 1, "{detail}");
+            assert_eq!(
+                detail.contains("openssl x509"),
+                flag == "ak" && kind == "a PEM certificate",
+                "{detail}"
+            );
+        }
+        let failure = read_pcrs(&boot.join("eventlog.bin")).unwrap_err().to_line();
+        assert!(failure.contains("it looks like a firmware event log, and --pcrs wants JSON"), "{failure}");
+    }
 
     #[test]
     fn pcr_values_that_the_operator_gave_wrongly_are_wrong_usage() {

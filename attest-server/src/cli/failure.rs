@@ -1,5 +1,7 @@
 //! Why a command could not answer.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::{Exit, printable};
@@ -44,6 +46,23 @@ impl Failure {
         self
     }
 
+    /// About this file.
+    #[must_use]
+    pub fn about(mut self, file: &Path) -> Self {
+        self.detail = format!("{}: {}", file.display(), self.detail);
+        self
+    }
+
+    /// With more to be said, a line each.
+    #[must_use]
+    pub fn with_lines(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        for line in lines {
+            self.detail.push_str("\n  ");
+            self.detail.push_str(&line);
+        }
+        self
+    }
+
     /// How the process ends.
     #[must_use]
     pub const fn exit(&self) -> Exit {
@@ -61,7 +80,8 @@ impl Failure {
         if let Some(event) = self.event {
             error.insert("event".to_owned(), json!(event));
         }
-        error.insert("detail".to_owned(), json!(self.detail));
+        let detail: Vec<String> = self.detail.lines().map(short).collect();
+        error.insert("detail".to_owned(), json!(detail.join("\n")));
         json!({ "error": error })
     }
 
@@ -91,11 +111,16 @@ const LONGEST: usize = 1_000;
 
 /// A line as a terminal can take it.
 fn shown(line: &str) -> String {
+    printable(&short(line))
+}
+
+/// A line without what is too much of it.
+fn short(line: &str) -> String {
     let mut short: String = line.chars().take(LONGEST).collect();
     if short.len() < line.len() {
         short.push('…');
     }
-    printable(&short)
+    short
 }
 
 #[cfg(test)]
@@ -113,6 +138,23 @@ mod tests {
             line(&"[".repeat(1_000_000)).chars().count(),
             LONGEST + "… [golden_syntax]".chars().count()
         );
+    }
+
+    #[test]
+    fn what_programs_read_is_bounded_too() {
+        let told = Failure::malformed("golden_syntax", "[".repeat(1_000_000)).to_json();
+        let detail = told["error"]["detail"].as_str().unwrap();
+        assert_eq!(detail.chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn names_the_file_and_each_thing_that_is_wrong() {
+        let failure =
+            Failure::malformed("release_policy_faults", "two faults").about(Path::new("policy.toml"));
+        let failure = failure.with_lines(["one".to_owned(), "another".to_owned()]);
+        let told = "policy.toml: two faults\n  one\n  another [release_policy_faults]";
+        assert_eq!(failure.to_line(), told);
+        assert_eq!(failure.to_json()["error"]["detail"], "policy.toml: two faults\n  one\n  another");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod golden;
 mod ima;
 mod input;
 mod layout;
+mod looks;
 mod output;
 mod quote;
 mod release;

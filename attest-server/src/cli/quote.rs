@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::evidence::{EvidenceFlags, Files, NotAuthentic};
-use super::{Exit, Failure, Output, Style, layout};
+use super::{Exit, Failure, Output, Style, layout, printable};
 
 /// Is a quote authentic, and do the logs explain it?
 #[derive(Args, Debug)]
@@ -67,7 +67,7 @@ fn refuse(why: &NotAuthentic, out: &mut Output) -> Exit {
         }));
     } else {
         let verdict = out.paint(Style::Bad, "not authentic");
-        out.line(format!("{verdict}  {detail} [{code}]"));
+        out.line(format!("{verdict}  {} [{code}]", printable(&detail)));
     }
     Exit::Refused
 }

@@ -12,6 +12,9 @@ pub(crate) enum Error {
     /// Another process watches with this folder.
     #[error("{0}: another process watches with this folder")]
     Locked(PathBuf),
+    /// There is no such file.
+    #[error("{0}: there is no such file; --state names the folder that a monitor was started with")]
+    Nothing(PathBuf),
     /// It was kept for another authority.
     #[error("{0}: what is remembered here is of another authority")]
     OtherAuthority(PathBuf),
@@ -26,6 +29,7 @@ impl Error {
         match self {
             Self::Io(_) => "monitor_io",
             Self::Locked(_) => "monitor_locked",
+            Self::Nothing(_) => "monitor_state_missing",
             Self::OtherAuthority(_) => "monitor_other_authority",
             Self::State(_) => "monitor_state_lost",
         }

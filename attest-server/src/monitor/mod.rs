@@ -10,6 +10,7 @@ mod book;
 mod counter;
 mod error;
 mod feed;
+mod kept;
 mod seen;
 mod state;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub(crate) use self::book::{Alert, Change};
 pub(crate) use self::counter::{FileCounter, SignatureCounter};
 pub(crate) use self::error::Error;
 use self::feed::Feed;
+pub(crate) use self::kept::Kept;
 pub(crate) use self::seen::Thing;
 use self::state::State;
 use crate::disk::{self, Disk};
@@ -123,13 +125,6 @@ impl Monitor {
     /// How many leaves are known.
     pub(crate) fn size(&self) -> u64 {
         self.view.as_ref().map_or(0, |view| view.head().size)
-    }
-
-    /// Closes what people have seen to. Nothing if there is no such thing.
-    pub(crate) fn acknowledge(&mut self, id: &str, now: Timestamp) -> Result<Option<Alert>, Error> {
-        let closed = self.state.book.acknowledge(id, now);
-        self.keep()?;
-        Ok(closed)
     }
 
     /// One look at everything. What is new is to be told before it is [kept](Self::keep): after a crash it is told again, and not lost.

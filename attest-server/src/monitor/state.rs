@@ -58,30 +58,36 @@ struct Used {
 impl State {
     /// Reads it, or begins. What cannot be read is not begun anew.
     pub(super) fn read(folder: &Path, authority: ObjectId, now: Timestamp) -> Result<Self, Error> {
+        match Self::kept(folder, Some(authority)) {
+            Err(Error::Nothing(_)) => Ok(Self {
+                format: FORMAT.to_owned(),
+                authority,
+                began: now.unix(),
+                mark: None,
+                ages: None,
+                examined: 0,
+                book: Book::default(),
+                counters: BTreeMap::new(),
+                cosigned: BTreeMap::new(),
+                feeds: BTreeMap::new(),
+            }),
+            kept => kept,
+        }
+    }
+
+    /// Reads what is there, of this authority or of any.
+    pub(super) fn kept(folder: &Path, authority: Option<ObjectId>) -> Result<Self, Error> {
         let path = folder.join(FILE);
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self {
-                    format: FORMAT.to_owned(),
-                    authority,
-                    began: now.unix(),
-                    mark: None,
-                    ages: None,
-                    examined: 0,
-                    book: Book::default(),
-                    counters: BTreeMap::new(),
-                    cosigned: BTreeMap::new(),
-                    feeds: BTreeMap::new(),
-                });
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Nothing(path)),
             Err(error) => return Err(error.into()),
         };
         let state: Self = serde_json::from_slice(&text).map_err(|_| Error::State(path.clone()))?;
         if state.format != FORMAT {
             return Err(Error::State(path));
         }
-        if state.authority != authority {
+        if authority.is_some_and(|authority| state.authority != authority) {
             return Err(Error::OtherAuthority(path));
         }
         Ok(state)

@@ -18,6 +18,8 @@ use crate::release::testing::*;
 use crate::testing::fixture;
 use crate::{Limits, Timestamp};
 
+mod several;
+mod time;
 mod weakness;
 
 /// The captured boot with GRUB, quoted.
@@ -182,17 +184,6 @@ fn what_no_release_lists_is_said_of_proven_evidence_alone() {
 }
 
 #[test]
-fn of_releases_with_the_same_values_the_best_tier_counts() {
-    let mut history = History::new();
-    let production = release(&mut history, &own(), |_| {});
-    release(&mut history, &own(), by("lab"));
-    release(&mut history, &own(), urgent);
-    let verdict = Asked::of(&history).verdict();
-    assert!(of_release(&verdict, production));
-    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
-}
-
-#[test]
 fn inv16_values_of_a_lower_tier_are_not_production_s() {
     for (channel, tier) in [("lab", Tier::Dev), ("nightly", Tier::Delegated)] {
         let mut history = History::new();
@@ -213,50 +204,6 @@ fn inv16_values_of_a_lower_tier_are_not_production_s() {
 }
 
 #[test]
-fn inv11_an_emergency_lapses_by_the_clock_alone() {
-    let mut history = History::new();
-    release(&mut history, &own(), urgent);
-    let deadline = NOW + 2 + 2 * DAY;
-    let verdict = Asked::of(&history).at(deadline - 1).verdict();
-    assert_eq!(found(&verdict), ["emergency_release_unreviewed", "release_view_stale"]);
-    let verdict = Asked::of(&history).verdict();
-    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec!["emergency_release_unreviewed"]));
-    assert_eq!(verdict.valid_until, Some(at(deadline)), "the verdict lapses with it");
-    let verdict = Asked::of(&history).at(deadline + 1).verdict();
-    assert_eq!(verdict.status, Status::Contraindicated);
-    assert_eq!(found(&verdict)[0], "release_lapsed");
-    // The witnesses' time counts where a clock was set back.
-    let mut later = history.clone();
-    later.clock = deadline + 1;
-    let mut asked = Asked::of(&history).at(NOW);
-    asked.view = later.view().unwrap();
-    assert_eq!(found(&asked.verdict())[0], "release_lapsed");
-}
-
-#[test]
-fn an_emergency_waits_until_somebody_knows_what_time_it_is() {
-    let mut history = History::new();
-    release(&mut history, &own(), urgent);
-    let mut asked = Asked::of(&history);
-    asked.now.is_confirmed = false;
-    let verdict = asked.verdict();
-    assert_eq!(
-        (verdict.status, found(&verdict)),
-        (Status::Contraindicated, vec!["release_clock_unconfirmed"])
-    );
-}
-
-#[test]
-fn an_emergency_that_was_looked_at_counts_like_any_other() {
-    let mut play = Play::of(History::new(), &corim(&own(), 1), "erin").emergency();
-    play.all();
-    play.review("dave");
-    let verdict = Asked::of(&play.history).verdict();
-    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
-    assert_eq!(verdict.golden.tier.as_deref(), Some("emergency"));
-}
-
-#[test]
 fn a_revocation_counts_before_the_releases_are_weighed_again() {
     let mut history = History::new();
     let id = release(&mut history, &own(), |_| {});
@@ -268,20 +215,6 @@ fn a_revocation_counts_before_the_releases_are_weighed_again() {
         assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_revoked"]));
         assert!(of_release(&verdict, id), "it is said which one was booted");
     }
-}
-
-#[test]
-fn a_boot_of_two_releases_outlives_one_of_them() {
-    let mut history = History::new();
-    let first = release(&mut history, &own(), |_| {});
-    let second = release(&mut history, &own(), |_| {});
-    let before = Asked::of(&history);
-    assert!(of_release(&before.verdict(), second));
-    history.revoke(&revocation("dave", Revoked::Request(second)));
-    let asked = Asked { view: history.view().unwrap(), ..before };
-    let verdict = asked.verdict();
-    assert!(of_release(&verdict, first));
-    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
 }
 
 #[test]
@@ -304,63 +237,6 @@ fn what_was_never_a_release_is_not_held_against_a_boot() {
     assert!(verdict.proven.is_some(), "what the quote proves stays");
 }
 
-/// A release with the same boot, and with more to judge.
-fn with(more: &str) -> Golden {
-    Golden::parse(&format!("{}\n{more}", own().to_toml()), &Limits::DEFAULT).unwrap()
-}
-
-/// A release with the same boot that asks for a token.
-fn asking_for_a_token() -> Golden {
-    with("[[token]]\nname = \"eat\"\nswname = [\"sensor\"]\n")
-}
-
-#[test]
-fn a_boot_of_two_releases_is_judged_by_the_one_that_its_tokens_are_of() {
-    let mut history = History::new();
-    let old = release(&mut history, &own(), |_| {});
-    let new = release(&mut history, &asking_for_a_token(), |_| {});
-    let verdict = Asked::of(&history).verdict();
-    assert!(of_release(&verdict, old), "the older one explains everything");
-    assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
-    // Once it does not count any more, it is still what was booted.
-    let mut revoked = history.clone();
-    revoked.revoke(&revocation("dave", Revoked::Request(old)));
-    let verdict = Asked::of(&revoked).verdict();
-    assert!(of_release(&verdict, old));
-    assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_revoked"]));
-    // Without it, the one that is booted is named, and not a better one that is not.
-    let mut history = History::new();
-    let new_alone = release(&mut history, &asking_for_a_token(), |_| {});
-    assert_ne!(new_alone, new);
-    release(&mut history, &with_files(), |_| {});
-    let verdict = Asked::of(&history).verdict();
-    assert!(of_release(&verdict, new_alone));
-    assert_eq!((verdict.status, verdict.is_released()), (Status::Contraindicated, Some(true)));
-    assert!(verdict.reasons.iter().any(|reason| reason.code == Code::TokenMissing));
-}
-
-/// A release with the same boot whose files are others.
-fn with_files() -> Golden {
-    let digest = "ab".repeat(32);
-    let file = format!("{{ path = \"/bin/other\", digest = \"sha256:{digest}\", required = true }}");
-    with(&format!("[ima]\nunknown_files = \"warn\"\nfiles = [\n  {file},\n]\n"))
-}
-
-#[test]
-fn a_device_more_releases_back_than_are_tried_is_told_so() {
-    let told = |releases: usize| {
-        let mut history = History::new();
-        release(&mut history, &own(), |_| {});
-        for _ in 0..releases {
-            release(&mut history, &with_files(), |_| {});
-        }
-        let verdict = Asked::of(&history).verdict();
-        (verdict.status, found(&verdict))
-    };
-    assert_eq!(told(Limits::DEFAULT.judged_releases - 1), (Status::Affirming, vec![]));
-    assert_eq!(told(Limits::DEFAULT.judged_releases), (Status::Contraindicated, vec!["releases_not_tried"]));
-}
-
 #[test]
 fn what_too_few_approved_is_not_held_against_a_boot() {
     let mut play = Play::of(History::new(), &corim(&own(), 1), "erin");
@@ -369,22 +245,6 @@ fn what_too_few_approved_is_not_held_against_a_boot() {
     play.finish();
     let verdict = Asked::of(&play.history).verdict();
     assert_eq!((verdict.status, found(&verdict)), (Status::Contraindicated, vec!["release_missing"]));
-}
-
-#[test]
-fn a_view_that_grows_old_lowers_and_then_refuses() {
-    let mut history = History::new();
-    release(&mut history, &own(), |_| {});
-    let (weighed, seen) = (|| Asked::of(&history), history.clock);
-    let judged = |clock| {
-        let verdict = weighed().at(clock).verdict();
-        (verdict.status, found(&verdict))
-    };
-    let stale = vec!["release_view_stale"];
-    assert_eq!(judged(seen + DAY), (Status::Affirming, vec![]));
-    assert_eq!(judged(seen + DAY + 1), (Status::Warning, stale.clone()));
-    assert_eq!(judged(seen + 7 * DAY), (Status::Warning, stale.clone()));
-    assert_eq!(judged(seen + 7 * DAY + 1), (Status::Contraindicated, stale));
 }
 
 #[test]
@@ -407,36 +267,6 @@ fn a_revocation_counts_wherever_it_comes_from() {
     assert_eq!(held("bob").unwrap_err().code(), "revocation_does_not_count", "no revoker");
     let asked = Asked { view: held("dave").unwrap(), ..before };
     assert_eq!(found(&asked.verdict()), ["release_revoked"]);
-}
-
-#[test]
-fn measurements_have_a_time_of_their_own() {
-    let until = at(NOW + DAY);
-    let validity = Some(Validity { not_before: None, not_after: until });
-    let corim = profile::write(&own(), &profile::Edition { tag_version: 1, validity }).unwrap();
-    let mut play = Play::of(History::new(), &corim, "erin");
-    play.all();
-    let verdict = Asked::of(&play.history).verdict();
-    assert_eq!((verdict.status, verdict.valid_until), (Status::Affirming, Some(until)));
-    let verdict = Asked::of(&play.history).at(until.unix() + 1).verdict();
-    assert_eq!(verdict.status, Status::Contraindicated);
-    assert_eq!(found(&verdict)[0], "corim_expired");
-}
-
-#[test]
-fn a_verdict_ends_with_the_overlay_that_it_stands_on() {
-    let mut history = History::new();
-    release(&mut history, &own(), |_| {});
-    let asked = Asked::of(&history);
-    let context = Context { family: "gateway".into(), ..Context::default() };
-    let until = |days: u64| {
-        let ends = at(history.clock + days * DAY);
-        let own = move |known: &ReferenceSet| Ok(Some(known.clone().until(ends)));
-        let judged = Policy::default().appraise_released(&evidence(), &[], &asked.releases(), &own, &context);
-        judged.valid_until
-    };
-    assert_eq!(until(1), Some(at(history.clock + DAY)));
-    assert_eq!(until(30), Some(at(history.clock + 7 * DAY)), "the view's hard age");
 }
 
 #[test]

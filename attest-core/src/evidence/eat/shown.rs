@@ -40,7 +40,7 @@ const KNOWN: [&Label; 29] = [
     &label::INTUSE,
 ];
 /// Claims that are byte strings, and so base64url in JSON.
-const BYTES: [&Label; 4] = [&label::NONCE, &label::UEID, &label::HWMODEL, &label::BOOTSEED];
+const BYTES: [&Label; 5] = [&label::NONCE, &label::UEID, &label::OEMID, &label::HWMODEL, &label::BOOTSEED];
 
 /// Keys of a software component.
 const COMPONENT: [(i128, &str); 5] = [

@@ -250,10 +250,11 @@ fn claims_are_shown_by_name() {
     assert_eq!(shown["submods"]["tee"]["hwmodel"], "abab");
     assert_eq!(shown["submods"]["tee"]["dbgstat"], 3);
     assert_eq!(shown["submods"]["se"], serde_json::json!([-16, "01".repeat(32)]));
-    let token =
-        jwt(&format!(r#"{{"eat_nonce":"{}","hwmodel":"q6s","swname":"q6s"}}"#, base64url(NONCE))).unwrap();
+    let more = r#""hwmodel":"q6s","oemid":"q6ur","swname":"q6s""#;
+    let token = jwt(&format!(r#"{{"eat_nonce":"{}",{more}}}"#, base64url(NONCE))).unwrap();
     let shown = token.claims().shown();
     assert_eq!((&shown["eat_nonce"], &shown["hwmodel"]), (&hex::encode(NONCE).into(), &"abab".into()));
+    assert_eq!(shown["oemid"], "ababab", "as a golden document has it");
     assert_eq!(shown["swname"], "q6s", "that it could be base64url makes no text bytes");
 }
 

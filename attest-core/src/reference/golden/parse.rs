@@ -9,8 +9,10 @@ use super::{
     ValueRule, Variant, Workaround, in_variant, may_be_judged,
 };
 use crate::digest::HashAlg;
+use crate::evidence::text::{Text, shortened};
 use crate::limits::Limits;
 use crate::reference::overlay::OverlaySigner;
+use crate::toml_error::described;
 
 mod sequences;
 
@@ -25,19 +27,24 @@ impl Golden {
         if text.len() > limits.golden_bytes {
             return Err(Error::TooLarge { got: text.len(), limit: limits.golden_bytes });
         }
-        Self::from_raw(toml::from_str(text).map_err(|e| Error::Syntax { detail: e.to_string() })?)
+        if text.trim().is_empty() {
+            let detail =
+                format!("the document is empty; expected a golden document, with `format = \"{FORMAT}\"`");
+            return Err(Error::Syntax { detail });
+        }
+        Self::from_raw(toml::from_str(text).map_err(|e| Error::Syntax { detail: described(text, &e) })?)
     }
 
     /// The same for a document that came in another encoding than text.
     pub(crate) fn from_table(table: toml::Table) -> Result<Self, Error> {
         Self::from_raw(
-            table.try_into().map_err(|e: toml::de::Error| Error::Syntax { detail: e.to_string() })?,
+            table.try_into().map_err(|e: toml::de::Error| Error::Syntax { detail: described("", &e) })?,
         )
     }
 
     fn from_raw(raw: RawGolden) -> Result<Self, Error> {
         if raw.format != FORMAT {
-            return Err(Error::Format { got: raw.format });
+            return Err(Error::Format { got: shortened(Text(&raw.format), 80) });
         }
         let banks = banks(&raw.banks, raw.judged.is_empty() && !raw.token.is_empty())?;
         let judged = judged(raw.judged)?;

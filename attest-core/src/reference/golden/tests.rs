@@ -260,6 +260,8 @@ fn documents_that_do_not_fit_together_are_refused() {
     };
     assert_eq!(edit("attest-golden/1", "attest-golden/2"), "golden_format");
     assert_eq!(edit("family =", "famliy ="), "golden_syntax");
+    let told = parse(&good.replacen("family =", "famliy =", 1)).unwrap_err().to_string();
+    assert!(told.starts_with("line 3, column 1: unknown field `famliy`, expected "), "{told}");
     assert_eq!(edit("banks = [\"sha256\", ", "banks = [\"sha1\", \"sha256\", "), "golden_banks");
     assert_eq!(edit("banks = [\"sha256\", ", "banks = [\"sha256\", \"sha256\", "), "golden_duplicate");
     assert_eq!(edit("banks = [\"sha256\", \"sha384\"]", "banks = []"), "golden_banks");

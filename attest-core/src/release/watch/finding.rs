@@ -144,7 +144,7 @@ pub enum Finding {
         because: String,
     },
     /// Somebody says that a key is lost.
-    #[error("`{by}` suspended a key: {key:?}")]
+    #[error("`{by}` suspended the {} key whose SHA-256 is {}", key.kind(), key.sha256())]
     KeySuspended {
         /// Where.
         place: Place,
@@ -359,7 +359,7 @@ pub enum Finding {
         detail: String,
     },
     /// Somebody tried what they may not.
-    #[error("something was turned away: {because}")]
+    #[error("what somebody handed in was turned away, by the rule `{because}`")]
     TurnedAway {
         /// Where.
         place: Place,

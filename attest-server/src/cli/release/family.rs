@@ -11,9 +11,11 @@ use attest_core::release::object::Object as _;
 use attest_core::release::policy::Policy;
 use attest_core::release::statement::{FamilyStatement, Text};
 use attest_core::release::{Name, ObjectId};
+use attest_core::toml_error::described;
 use clap::Subcommand;
 use serde_json::json;
 
+use self::differs::Differs;
 use self::draft::Draft;
 use super::known::Known;
 use super::policy::answer;
@@ -67,22 +69,29 @@ impl Family {
             Self::Show { family } => show(&desk.known()?, &family, out)?,
             Self::Draft(draft) => draft.run(&desk.known()?, out)?,
             Self::Build { file, out: to } => {
+                let unfit = |error: &dyn std::fmt::Display| {
+                    super::unfit(&file, "a change in TOML, as `family draft` writes it", "family_toml", error)
+                };
                 let text = String::from_utf8(input::read_file(&file, limits.release_object_bytes)?)
-                    .map_err(|error| Failure::malformed("family_toml", error))?;
-                let change =
-                    toml::from_str(&text).map_err(|error| Failure::malformed("family_toml", error))?;
+                    .map_err(|error| unfit(&error))?;
+                let change = toml::from_str(&text).map_err(|error| unfit(&described(&text, &error)))?;
                 let encoded = bytes(&change)?;
                 let id = ObjectId::of(&encoded);
-                let differs = weigh(&desk.known()?, id, &change, &limits)?;
+                let differs =
+                    weigh(&desk.known()?, id, &change, &limits).map_err(|failure| failure.about(&file))?;
                 write(&to, &encoded)?;
-                tell(&differs, out);
-                let json = json!({ "change": id, "changes": differs, "out": to.display().to_string() });
+                differs.tell(out);
+                let Differs { lines, fields } = differs;
+                let json = json!({
+                    "change": id, "changes": lines, "fields": fields, "out": to.display().to_string()
+                });
                 answer(out, json, format!("{id} is written to {}", to.display()));
             }
             Self::Sign { file, out: to, yes } => {
                 let home = desk.home()?;
                 let (id, change) = read(&file)?;
-                let differs = weigh(&desk.known()?, id, &change, &limits)?;
+                let differs =
+                    weigh(&desk.known()?, id, &change, &limits).map_err(|failure| failure.about(&file))?;
                 let mut statement = FamilyStatement {
                     format: FamilyStatement::FORMAT.to_owned(),
                     change: id,
@@ -94,14 +103,15 @@ impl Family {
                 if !out.wants_json() {
                     text.as_str().lines().for_each(|line| out.line(printable(line)));
                 }
-                tell(&differs, out);
+                differs.tell(out);
                 out.flush();
                 super::answer::confirm(&format!("Is that so from now on, {}?", statement.by), yes)?;
                 let key = home.signing_key(desk.key.as_deref())?;
                 statement.signature = sign::sign::<FamilyStatement>(&key, &text)?;
                 write(&to, &bytes(&statement)?)?;
                 let by = &statement.by;
-                let json = json!({ "change": id, "by": by, "changes": differs });
+                let Differs { lines, fields } = &differs;
+                let json = json!({ "change": id, "by": by, "changes": lines, "fields": fields });
                 answer(out, json, format!("{by} wants {id}"));
             }
             Self::Submit { file, statements } => {
@@ -140,12 +150,7 @@ fn as_it_is(known: &Known, family: &Name) -> Result<FamilyChange, Failure> {
 }
 
 /// What it changes; refused where it would not count, whoever wants it.
-fn weigh(
-    known: &Known,
-    id: ObjectId,
-    change: &FamilyChange,
-    limits: &Limits,
-) -> Result<Vec<String>, Failure> {
+fn weigh(known: &Known, id: ObjectId, change: &FamilyChange, limits: &Limits) -> Result<Differs, Failure> {
     let before = as_it_is(known, &change.family)?;
     if (change.authority, change.policy) != (known.view.authority(), before.policy) {
         let detail = format!("the policy that is followed is {}", before.policy);
@@ -162,7 +167,7 @@ fn weigh(
         return Err(Failure::malformed("family_change_over", "its time is over"));
     }
     change.applied_to(id, known.policy()?, limits).map_err(|error| refused(&error))?;
-    Ok(differs::differs(&before, change))
+    Differs::of(&before, change)
 }
 
 fn refused(error: &Error) -> Failure {
@@ -171,20 +176,6 @@ fn refused(error: &Error) -> Failure {
         other => other.to_string(),
     };
     Failure::malformed(error.code(), detail)
-}
-
-fn tell(differs: &[String], out: &mut Output) {
-    if out.wants_json() {
-        return;
-    }
-    if differs.is_empty() {
-        out.line("nothing changes");
-    }
-    for line in differs {
-        let style = if line.starts_with('-') { Style::Bad } else { Style::Good };
-        let line = out.paint(style, printable(line));
-        out.line(line);
-    }
 }
 
 fn show(known: &Known, family: &Name, out: &mut Output) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use attest_core::release::{Name, ObjectId};
+use attest_core::toml_error::described;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Failure, input};
@@ -51,7 +52,7 @@ impl Home {
         let unusable =
             |error: String| Failure::usage("release_home_unusable", format!("{}: {error}", path.display()));
         let text = String::from_utf8(bytes).map_err(|error| unusable(error.to_string()))?;
-        let mut home: Self = toml::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+        let mut home: Self = toml::from_str(&text).map_err(|error| unusable(described(&text, &error)))?;
         for file in [&mut home.ca, &mut home.certificate, &mut home.certificate_key, &mut home.key] {
             *file = file.take().map(|path| folder.join(path));
         }

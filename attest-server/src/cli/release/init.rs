@@ -1,5 +1,7 @@
 //! `attest release init`: a first policy that people can look at, change and pin.
 
+mod offices;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -16,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 
+use self::offices::Offices;
 use super::home::{FILE, Home};
 use super::{make_folder, name, named, policy, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input};
@@ -73,6 +76,8 @@ pub(super) struct Init {
     /// How many people must approve
     #[arg(long, value_name = "NUMBER", default_value_t = 2)]
     approvals: usize,
+    #[command(flatten)]
+    offices: Offices,
     /// How long keys and policy count
     #[arg(long, value_name = "NUMBER", default_value_t = 365)]
     days: u64,
@@ -104,6 +109,7 @@ impl Init {
         write(&path, &encoded)?;
         policy::told(&checked, &path, out);
         if !out.wants_json() {
+            self.offices.tell(&document, &self.family, out);
             if self.is_production() {
                 out.line("Look at policy.toml. Whoever verifies pins the digest above, out of band.");
             } else {
@@ -127,8 +133,8 @@ impl Init {
             version: 1,
             previous: None,
             expires: until,
-            root: quorum("root", 2, &names, limits)?,
-            recovery: None,
+            root: self.offices.root(&names, limits)?,
+            recovery: self.offices.recovery(limits)?,
             identities: self.identities(from, until)?,
             families: [(self.family.clone(), self.family_rules(&names, limits)?)].into(),
             signing_keys: self.keys(from, until)?,
@@ -151,10 +157,35 @@ impl Init {
             let accounts = if kind == Kind::Builder { BTreeSet::new() } else { [words.clone()].into() };
             Ok((called.clone(), Identity { kind, name: words, organisation, keys: vec![key], accounts }))
         };
-        let people = self.people.iter().map(|it| one(Kind::Person, it));
+        let people = self.everyone()?;
+        let people = people.iter().map(|it| one(Kind::Person, it));
         let programs = self.requesters.iter().map(|it| one(Kind::Service, it));
         let builders = self.builders.iter().map(|it| one(Kind::Builder, it));
         people.chain(programs).chain(builders).collect()
+    }
+
+    /// Those who approve, and those who only have an office.
+    fn everyone(&self) -> Result<Vec<(Name, String)>, Failure> {
+        let mut everyone = self.people.clone();
+        for (flag, name, file) in self.offices.holders() {
+            let known = everyone.iter().find(|(known, _)| known == name).map(|(_, file)| file);
+            match (known, file) {
+                (Some(known), Some(file)) if known != file => {
+                    let detail =
+                        format!("--{flag} {name}={file}: `{name}` has the key {known} already; give it once");
+                    return Err(Failure::usage("identity_twice", detail));
+                }
+                (Some(_), _) => {}
+                (None, Some(file)) => everyone.push((name.clone(), file.clone())),
+                (None, None) => {
+                    let detail = format!(
+                        "--{flag} {name}: nobody is called so; expected the name of a --person, or {name}=FILE with their public key"
+                    );
+                    return Err(Failure::usage("identity_unknown", detail));
+                }
+            }
+        }
+        Ok(everyone)
     }
 
     fn family_rules(&self, people: &BTreeSet<Name>, limits: &Limits) -> Result<Family, Failure> {
@@ -188,7 +219,7 @@ impl Init {
             capability: Capability::Measured,
             weak_roots: false,
             controls: None,
-            managers: None,
+            managers: self.offices.managers(people, self.approvals, limits)?,
             version_floor: 0,
             version_step: 10,
             requesters: people.iter().cloned().chain(programs).collect(),
@@ -293,7 +324,11 @@ fn quorum(
 ) -> Result<Quorum, Failure> {
     let people: Vec<&str> = people.iter().map(Name::as_str).collect();
     let text = format!("group {called} {threshold} {}\nquorum {called}", people.join(" "));
-    Quorum::parse(&text, limits).map_err(|error| Failure::usage(error.code(), error))
+    let unfit = |error: attest_core::release::quorum::Error| {
+        let detail = format!("{threshold} of {} as {called}: {error}", people.join(", "));
+        Failure::usage(error.code(), detail)
+    };
+    Quorum::parse(&text, limits).map_err(unfit)
 }
 
 /// The key in a file that OpenSSH wrote, without its comment.

@@ -14,7 +14,7 @@ use crate::cli::{Exit, Failure, Output, Style, printable, signer};
 use crate::clock;
 use crate::fetch::Fetcher;
 use crate::monitor::{
-    Alert, Change, Error, FileCounter, Monitor, Settings, SignatureCounter, Thing, is_urgent,
+    Alert, Change, Error, FileCounter, Kept, Monitor, Settings, SignatureCounter, Thing, is_urgent,
 };
 use crate::releases::Source;
 
@@ -25,7 +25,7 @@ pub(super) struct Watch {
     #[arg(long, value_name = "FOLDER")]
     state: PathBuf,
     /// Where the log is served: the address before `/checkpoint`
-    #[arg(long, conflicts_with = "folder", required_unless_present = "folder")]
+    #[arg(long, conflicts_with = "folder", required_unless_present_any = ["folder", "list", "acknowledge"])]
     url: Option<String>,
     /// The log's folder, or a copy of it
     #[arg(long, value_name = "FOLDER")]
@@ -54,10 +54,10 @@ pub(super) struct Watch {
     /// Look once, and end: with 1 while an alert is open
     #[arg(long, conflicts_with = "every")]
     once: bool,
-    /// Only say what is open
+    /// Only say what is open, from --state alone
     #[arg(long, conflicts_with_all = ["once", "every"])]
     list: bool,
-    /// Only close what people have seen to, by its id or first digits of it
+    /// Only close what people have seen to, by its id or first digits of it, in --state alone
     #[arg(long, value_name = "ID", conflicts_with_all = ["once", "list", "every"])]
     acknowledge: Option<String>,
 }
@@ -67,23 +67,11 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 impl Watch {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        if self.list || self.acknowledge.is_some() {
+            return self.kept(out);
+        }
         let settings = self.settings(desk)?;
         let mut monitor = Monitor::open(&self.state, settings, clock::now()).map_err(failure)?;
-        if let Some(id) = &self.acknowledge {
-            let closed = monitor.acknowledge(id, clock::now()).map_err(failure)?;
-            let closed = closed.ok_or_else(|| {
-                Failure::usage(
-                    "alert_unknown",
-                    format!("nothing that is open is the only one that begins with `{id}`"),
-                )
-            })?;
-            tell("acknowledged", &closed, out);
-            return Ok(Exit::Good);
-        }
-        if self.list {
-            monitor.open_alerts().for_each(|alert| tell("open", alert, out));
-            return Ok(exit(&monitor));
-        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -94,7 +82,7 @@ impl Watch {
                 std::thread::sleep(AGAIN);
                 runtime.block_on(look(&mut monitor, out))?;
             }
-            return Ok(exit(&monitor));
+            return Ok(exit(monitor.open_alerts()));
         }
         let ended = signer::end_by_signal()?;
         runtime.block_on(look(&mut monitor, out))?;
@@ -109,10 +97,35 @@ impl Watch {
         Ok(Exit::Good)
     }
 
+    /// What is remembered is told, or closed: neither a log nor its authority is asked for that.
+    fn kept(&self, out: &mut Output) -> Result<Exit, Failure> {
+        let kept = Kept::read(&self.state, self.pin()?).map_err(failure)?;
+        let Some(id) = &self.acknowledge else {
+            kept.open_alerts().for_each(|alert| tell("open", alert, out));
+            return Ok(exit(kept.open_alerts()));
+        };
+        let closed = kept.acknowledge(id, clock::now()).map_err(failure)?;
+        let closed = closed.ok_or_else(|| {
+            Failure::usage(
+                "alert_unknown",
+                format!("nothing that is open is the only one that begins with `{id}`"),
+            )
+        })?;
+        tell("acknowledged", &closed, out);
+        Ok(Exit::Good)
+    }
+
+    fn pin(&self) -> Result<Option<ObjectId>, Failure> {
+        let read = |pin: &String| {
+            ObjectId::from_text(pin)
+                .ok_or_else(|| Failure::usage("usage", "--policy-pin: expected sha256: and 64 digits"))
+        };
+        self.policy_pin.as_ref().map(read).transpose()
+    }
+
     fn settings(&self, desk: &Desk) -> Result<Settings, Failure> {
-        let authority = match &self.policy_pin {
-            Some(pin) => ObjectId::from_text(pin)
-                .ok_or_else(|| Failure::usage("usage", "--policy-pin: expected sha256: and 64 digits"))?,
+        let authority = match self.pin()? {
+            Some(pin) => pin,
             None => desk.home()?.authority,
         };
         let source = match (&self.folder, &self.url) {
@@ -168,8 +181,8 @@ fn begun(monitor: &Monitor, out: &mut Output) {
     out.flush();
 }
 
-fn exit(monitor: &Monitor) -> Exit {
-    if monitor.open_alerts().any(is_urgent) { Exit::Refused } else { Exit::Good }
+fn exit<'a>(mut open: impl Iterator<Item = &'a Alert>) -> Exit {
+    if open.any(is_urgent) { Exit::Refused } else { Exit::Good }
 }
 
 fn tell(state: &str, alert: &Alert, out: &mut Output) {

@@ -1,6 +1,8 @@
 //! `attest release policy`: policies as people write them (TOML) and as they are signed (an object with one encoding).
 
 mod differs;
+mod next;
+mod succeed;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use attest_core::release::Name;
 use attest_core::release::object;
 use attest_core::release::policy::{Error, Policy as Checked, PolicyDocument};
 use attest_core::release::statement::{Recovery, Succession, Text};
+use attest_core::toml_error::described;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -30,6 +33,9 @@ pub(super) enum Policy {
     Show {
         /// The object; the one that is followed now without it
         file: Option<PathBuf>,
+        /// As the policy that would follow it: the number raised, the one before named; to be changed and built
+        #[arg(long)]
+        next: bool,
     },
     /// What a policy changes, field by field
     Diff {
@@ -86,12 +92,18 @@ impl Policy {
         match self {
             Self::Build { file, out: to } => {
                 let document = from_toml(&file, &limits)?;
-                let (encoded, policy) = checked(&document, &limits)?;
+                let (encoded, policy) =
+                    checked(&document, &limits).map_err(|failure| failure.about(&file))?;
                 write(&to, &encoded)?;
                 told(&policy, &to, out);
             }
-            Self::Show { file: Some(file) } => show(read(&file, &limits)?.document(), out)?,
-            Self::Show { file: None } => {
+            Self::Show { file: Some(file), next: true } => next::show(&read(&file, &limits)?, None, out)?,
+            Self::Show { file: Some(file), next: false } => show(read(&file, &limits)?.document(), out)?,
+            Self::Show { file: None, next: true } => {
+                let known = desk.known()?;
+                next::show(known.policy()?, Some(&known), out)?;
+            }
+            Self::Show { file: None, next: false } => {
                 let known = desk.known()?;
                 show(known.policy()?.document(), out)?;
                 recovery::tell(&known.view, out);
@@ -123,21 +135,15 @@ impl Policy {
                     json!({ "policy": id, "by": by, "recovery": recovery, "changes": changes, "ends": ends });
                 answer(out, json, format!("{by} wants {id}{how}"));
             }
-            Self::Succeed { file, statements, recovery: _, checkpoint } => {
+            Self::Succeed { file, statements, recovery: _, checkpoint: None } => {
+                return succeed::run(desk, &file, &statements, out);
+            }
+            Self::Succeed { file, statements, recovery: _, checkpoint: Some(checkpoint) } => {
                 let policy = read(&file, &limits)?;
-                let statements = if checkpoint.is_some() {
-                    super::statements::<Recovery>(&statements, "policy")?
-                } else {
-                    super::statements::<Succession>(&statements, "policy")?
-                };
+                let statements = super::statements::<Recovery>(&statements, "policy")?;
                 let remote = super::remote::Remote::connect(&desk.home()?)?;
                 let encoded = input::read_file(&file, limits.release_object_bytes)?;
-                if let Some(checkpoint) = checkpoint {
-                    return recovery::hand_in(&remote, &policy, encoded, statements, &checkpoint, out);
-                }
-                let at = remote.succeed(encoded, statements)?;
-                let line = format!("{} stands at index {} of the log", policy.id(), at.index);
-                answer(out, json!({ "policy": policy.id(), "index": at.index, "already": at.already }), line);
+                return recovery::hand_in(&remote, &policy, encoded, statements, &checkpoint, out);
             }
             Self::Recovered { file, checkpoint } => {
                 let id = read(&file, &limits)?.id();
@@ -172,7 +178,8 @@ pub(super) fn answer(out: &mut Output, json: serde_json::Value, line: String) {
 fn from_toml(path: &Path, limits: &Limits) -> Result<PolicyDocument, Failure> {
     let unfit = |error: &dyn std::fmt::Display| unfit(path, "a policy in TOML", "policy_toml", error);
     let text = String::from_utf8(input::read_file(path, limits.release_object_bytes)?);
-    toml::from_str(&text.map_err(|error| unfit(&error))?).map_err(|error| unfit(&error))
+    let text = text.map_err(|error| unfit(&error))?;
+    toml::from_str(&text).map_err(|error| unfit(&described(&text, &error)))
 }
 
 /// The object, and the policy that it is.
@@ -191,10 +198,22 @@ fn faults(error: &Error) -> Failure {
     Failure::malformed(error.code(), detail)
 }
 
+/// Whether somebody gave what they edit.
+fn is_toml(bytes: &[u8]) -> bool {
+    let Ok(text) = core::str::from_utf8(bytes) else { return false };
+    // What somebody edits need not be whole yet.
+    let says_so = |line: &str| line.starts_with("format = \"attest-release-policy/");
+    !text.trim().is_empty() && (text.lines().any(says_so) || toml::from_str::<toml::Table>(text).is_ok())
+}
+
 pub(super) fn read(path: &Path, limits: &Limits) -> Result<Checked, Failure> {
     let bytes = input::read_file(path, limits.release_object_bytes)?;
     Checked::parse(&bytes, limits).map_err(|error| match error {
-        Error::Faults(_) => faults(&error),
+        Error::Faults(_) => faults(&error).about(path),
+        _ if is_toml(&bytes) => {
+            let detail = "this is text; build it first with `attest release policy build`, and give the object that it writes";
+            Failure::malformed("policy_not_built", detail).about(path)
+        }
         _ => unfit(path, "a policy as `policy build` writes it", error.code(), error),
     })
 }

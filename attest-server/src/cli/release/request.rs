@@ -204,7 +204,8 @@ impl Request {
             let corim = corim(path, limits)?;
             let (called, key) = self.key(policy, Purpose::Corim)?;
             let draft = form::corim::Draft { signer: self.family.as_str(), validity: None, corim: &corim };
-            let signed = draft.to_be_signed(&key, limits).map_err(|e| Failure::usage(e.code(), e))?;
+            let signed = draft.to_be_signed(&key, limits);
+            let signed = signed.map_err(|e| Failure::usage(e.code(), e).about(path))?;
             request.sign.push(ToSign::new(called, Purpose::Corim, &signed));
             request.measurements = Some(parcel.add(corim));
             parcel.add(signed);
@@ -292,7 +293,7 @@ fn corim(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
     }
     let document = read_document(path, limits)?;
     profile::write(document.golden(), &profile::Edition::default())
-        .map_err(|error| Failure::usage(error.code(), error))
+        .map_err(|error| Failure::usage(error.code(), error).about(path))
 }
 
 fn keep(folder: &Path, request: &[u8], submission: &[u8], parcel: &Parcel) -> Result<(), Failure> {

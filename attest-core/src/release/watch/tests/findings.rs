@@ -194,6 +194,22 @@ fn every_code_is_its_own_and_stable() {
     assert_eq!(codes.len(), 41);
 }
 
+/// What programs print of their types is for those who wrote them.
+#[test]
+fn every_finding_is_told_in_words() {
+    for (finding, code, ..) in all() {
+        let told = finding.to_string();
+        let is_code = ["CanonicalKey", "ObjectId", "Timestamp", "Name(", "Some(", " { "]
+            .iter()
+            .any(|it| told.contains(it));
+        assert!(!is_code && told.split(' ').count() > 1 && !told.contains('\n'), "{code}: {told}");
+    }
+    let suspended = all().into_iter().find(|(_, code, ..)| *code == "key_suspended").unwrap().0;
+    let Finding::KeySuspended { key, .. } = &suspended else { unreachable!() };
+    let expected = format!("`dave` suspended the {} key whose SHA-256 is {}", key.kind(), key.sha256());
+    assert_eq!(suspended.to_string(), expected);
+}
+
 #[test]
 fn every_finding_says_what_to_do() {
     let all = all();

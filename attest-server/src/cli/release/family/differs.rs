@@ -7,6 +7,9 @@ use attest_core::release::family::FamilyChange;
 use attest_core::release::policy::Identity;
 use attest_core::release::ssh::PublicKey;
 use attest_core::release::{Name, Quorum};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Failure, Output, Style, printable};
 
 /// Every quorum, by what its people do.
 fn quorums(change: &FamilyChange) -> BTreeMap<String, &Quorum> {
@@ -45,6 +48,12 @@ fn thresholds(change: &FamilyChange) -> BTreeMap<String, usize> {
     quorums(change).into_iter().flat_map(of).collect()
 }
 
+/// How builders call them; whoever triggers a build does not approve it, so that counts.
+fn accounts(identity: &Identity) -> String {
+    let accounts: Vec<&str> = identity.accounts.iter().map(|account| account.as_str()).collect();
+    if accounts.is_empty() { String::new() } else { format!("; to builders {}", accounts.join(", ")) }
+}
+
 fn keys(identity: &Identity) -> String {
     let one = |line: &str| {
         let key = PublicKey::parse_line(line, &Limits::DEFAULT);
@@ -57,13 +66,81 @@ fn keys(identity: &Identity) -> String {
     keys.collect::<Vec<_>>().join(", ")
 }
 
+/// What a change changes.
+pub(super) struct Differs {
+    /// For people: [`differs`].
+    pub(super) lines: Vec<String>,
+    /// For programs: each field that is another, with what it was (`from`) and is to be (`to`); null where it is not there.
+    pub(super) fields: Vec<Value>,
+}
+
+impl Differs {
+    pub(super) fn of(before: &FamilyChange, after: &FamilyChange) -> Result<Self, Failure> {
+        Ok(Self { lines: differs(before, after), fields: fields(before, after)? })
+    }
+
+    pub(super) fn tell(&self, out: &mut Output) {
+        if out.wants_json() {
+            return;
+        }
+        if self.lines.is_empty() {
+            out.line("nothing changes");
+        }
+        for line in &self.lines {
+            let style = if line.starts_with('-') { Style::Bad } else { Style::Good };
+            let line = out.paint(style, printable(line));
+            out.line(line);
+        }
+    }
+}
+
+/// What every change has of its own, and nobody's place.
+const OWN: [&str; 5] = ["format", "not_after", "policy", "previous", "reason"];
+
+fn fields(before: &FamilyChange, after: &FamilyChange) -> Result<Vec<Value>, Failure> {
+    let json = |change: &FamilyChange| {
+        let mut json = serde_json::to_value(change).map_err(|error| Failure::fault("family_json", error))?;
+        if let Some(fields) = json.as_object_mut() {
+            OWN.iter().for_each(|own| {
+                fields.remove(*own);
+            });
+        }
+        Ok::<_, Failure>(json)
+    };
+    let mut fields = Vec::new();
+    walk("", &json(before)?, &json(after)?, &mut fields);
+    Ok(fields)
+}
+
+/// Down to lists and single values.
+fn walk(path: &str, before: &Value, after: &Value, fields: &mut Vec<Value>) {
+    if before == after {
+        return;
+    }
+    if before.is_object() && after.is_object() {
+        let of = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        let (was, is) = (of(before), of(after));
+        for name in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let at = |fields: &Map<String, Value>| fields.get(name).cloned().unwrap_or(Value::Null);
+            walk(&path, &at(&was), &at(&is), fields);
+        }
+        return;
+    }
+    fields.push(json!({ "field": path, "from": before, "to": after }));
+}
+
 /// One line for each thing that is another: `+` for what is new, `-` for what is gone.
-pub(super) fn differs(before: &FamilyChange, after: &FamilyChange) -> Vec<String> {
+fn differs(before: &FamilyChange, after: &FamilyChange) -> Vec<String> {
     let mut lines = Vec::new();
     for (who, identity) in &after.people {
         if before.people.get(who) != Some(identity) {
             let (name, organisation) = (&identity.name, &identity.organisation);
-            lines.push(format!("+ {who} is {name} of {organisation}: {}", keys(identity)));
+            lines.push(format!(
+                "+ {who} is {name} of {organisation}: {}{}",
+                keys(identity),
+                accounts(identity)
+            ));
         }
     }
     for (who, identity) in &before.people {
@@ -89,4 +166,33 @@ pub(super) fn differs(before: &FamilyChange, after: &FamilyChange) -> Vec<String
         lines.push("+ more groups are needed".to_owned());
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_that_is_another_says_what_it_was() {
+        let before = json!({ "requesters": ["alice"], "channels": { "stable": { "approvals": "one" } }, "people": {} });
+        let after = json!({
+            "requesters": ["alice", "bob"], "channels": { "stable": { "approvals": "one", "review": "two" } },
+            "people": { "gateway.zoe": { "accounts": ["zoe"] } },
+        });
+        let mut fields = Vec::new();
+        walk("", &before, &after, &mut fields);
+        let zoe = json!({ "accounts": ["zoe"] });
+        let expected = [
+            json!({ "field": "channels.stable.review", "from": null, "to": "two" }),
+            json!({ "field": "people.gateway.zoe", "from": null, "to": zoe }),
+            json!({ "field": "requesters", "from": ["alice"], "to": ["alice", "bob"] }),
+        ];
+        assert_eq!(fields, expected);
+        fields.clear();
+        walk("", &after, &before, &mut fields);
+        assert_eq!(fields[1], json!({ "field": "people.gateway.zoe", "from": zoe, "to": null }));
+        fields.clear();
+        walk("", &after, &after, &mut fields);
+        assert!(fields.is_empty(), "{fields:?}");
+    }
 }

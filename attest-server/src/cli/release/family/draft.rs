@@ -15,7 +15,7 @@ use serde_json::json;
 use super::super::known::Known;
 use super::super::policy::answer;
 use super::super::{name, named, words, write};
-use super::as_it_is;
+use super::{as_it_is, differs};
 use crate::cli::{Failure, Output, input};
 
 const DAY: u64 = 86_400;
@@ -57,28 +57,129 @@ impl Draft {
     pub(super) fn run(self, known: &Known, out: &mut Output) -> Result<(), Failure> {
         let mut change = as_it_is(known, &self.family)?;
         change.reason = self.reason.clone();
-        change.not_after = match &self.until {
-            None => known.now.plus(WAIT),
-            Some(until) => Timestamp::from_utc(until)
-                .ok_or_else(|| Failure::usage("usage", "--until: expected a time as 2027-01-31T00:00:00Z"))?,
-        };
-        let mut instead: BTreeMap<Name, Option<Name>> =
-            self.remove.iter().map(|who| (who.clone(), None)).collect();
-        for (old, new) in &self.replace {
-            let new = name(new).map_err(|error| Failure::usage(error.code(), error))?;
-            instead.insert(old.clone(), Some(new));
-        }
+        change.not_after = self.not_after(known)?;
+        let instead = self.instead(known, &change)?;
+        self.are_enrolled(known, &change)?;
         for (who, file) in &self.enrol {
             let identity = self.person(known, who, file, &instead)?;
             change.people.insert(who.clone(), identity);
         }
-        replace(&mut change, &instead, known).map_err(|error| Failure::usage(error.code(), error))?;
+        replace(&mut change, &instead, known).map_err(|error| {
+            let detail = format!("{}: too few people would be left: {error}", self.flags());
+            Failure::usage(error.code(), detail)
+        })?;
         let text = toml::to_string_pretty(&change).map_err(|error| Failure::fault("family_toml", error))?;
         write(&self.out, text.as_bytes())?;
         let path = self.out.display().to_string();
         let line = format!("{path}: look at it, then `attest release family build {path} --out …`");
         answer(out, json!({ "family": self.family, "out": path }), line);
         Ok(())
+    }
+
+    fn not_after(&self, known: &Known) -> Result<Timestamp, Failure> {
+        let Some(until) = &self.until else { return Ok(known.now.plus(WAIT)) };
+        let wrong = |expected: &str| Failure::usage("usage", format!("--until {until}: expected {expected}"));
+        let at = Timestamp::from_utc(until).ok_or_else(|| wrong("a time as 2027-01-31T00:00:00Z"))?;
+        let now = known.now.max(known.view.time());
+        if at <= now {
+            return Err(wrong(&format!("a time after now, {}", now.utc())));
+        }
+        Ok(at)
+    }
+
+    /// Who comes in whose place, or whose place is empty.
+    fn instead(&self, known: &Known, change: &FamilyChange) -> Result<BTreeMap<Name, Option<Name>>, Failure> {
+        let places = differs::places(change);
+        let everyone: Vec<&str> = places.keys().map(|who| who.as_str()).collect();
+        let stands = |flag: String, who: &Name| {
+            if places.contains_key(who) {
+                return Ok(());
+            }
+            let (family, everyone) = (&self.family, everyone.join(", "));
+            let detail =
+                format!("{flag}: `{who}` stands in no rule of `{family}`; expected one of {everyone}");
+            Err(Failure::usage("identity_unknown", detail))
+        };
+        let mut instead = BTreeMap::new();
+        let twice = |flag: String, who: &Name| {
+            Failure::usage(
+                "usage",
+                format!("{flag}: `{who}` is removed or replaced already; expected each of them once"),
+            )
+        };
+        for who in &self.remove {
+            let flag = format!("--remove {who}");
+            stands(flag.clone(), who)?;
+            if instead.insert(who.clone(), None).is_some() {
+                return Err(twice(flag, who));
+            }
+        }
+        for (old, new) in &self.replace {
+            let flag = format!("--replace {old}={new}");
+            stands(flag.clone(), old)?;
+            let new = name(new).map_err(|error| {
+                Failure::usage(error.code(), format!("{flag}: expected OLD=NEW, two names: {error}"))
+            })?;
+            self.can_come(known, change, &flag, &new)?;
+            if instead.insert(old.clone(), Some(new)).is_some() {
+                return Err(twice(flag, old));
+            }
+        }
+        Ok(instead)
+    }
+
+    /// Somebody whom the policy or the family names, or who is brought in with it.
+    fn can_come(&self, known: &Known, change: &FamilyChange, flag: &str, who: &Name) -> Result<(), Failure> {
+        let policy = known.policy()?;
+        match policy.identity(who).or_else(|| change.people.get(who)).map(|identity| identity.kind) {
+            Some(_) => Ok(()),
+            None if self.enrol.iter().any(|(enrolled, _)| enrolled == who) => Ok(()),
+            None => {
+                let detail = format!(
+                    "{flag}: nobody is called `{who}`; expected somebody whom the policy names, or who is brought in with --enrol {who}=FILE"
+                );
+                Err(Failure::usage("identity_unknown", detail))
+            }
+        }
+    }
+
+    /// Whether those of `--enrol` may come at all, before their keys are read.
+    fn are_enrolled(&self, known: &Known, change: &FamilyChange) -> Result<(), Failure> {
+        let (policy, family) = (known.policy()?, &self.family);
+        let rules = policy.family(family).and_then(|family| family.managers.as_ref());
+        let mut seen = BTreeSet::new();
+        for (who, file) in &self.enrol {
+            let flag = format!("--enrol {who}={file}");
+            let wrong = |code: &str, detail: String| Err(Failure::usage(code, format!("{flag}: {detail}")));
+            if rules.is_none_or(|rules| rules.enrol.is_none()) {
+                let detail = format!(
+                    "the policy lets the managers of `{family}` bring in nobody (`enrol`); expected somebody whom it names, with --replace"
+                );
+                return wrong("family_enrolment_not_allowed", detail);
+            }
+            let own =
+                who.as_str().rsplit_once('.').filter(|(of, own)| *of == family.as_str() && !own.is_empty());
+            if own.is_none() {
+                return wrong(
+                    "family_name_not_of_family",
+                    format!("expected a name as {family}.NAME for whoever is brought in"),
+                );
+            }
+            if policy.identity(who).is_some() || change.people.contains_key(who) || !seen.insert(who) {
+                return wrong(
+                    "family_name_not_of_family",
+                    format!("`{who}` is somebody already; expected a name that nobody has"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What was asked for, as it was typed.
+    fn flags(&self) -> String {
+        let removed = self.remove.iter().map(|who| format!("--remove {who}"));
+        let replaced = self.replace.iter().map(|(old, new)| format!("--replace {old}={new}"));
+        removed.chain(replaced).collect::<Vec<_>>().join(" ")
     }
 
     fn person(
@@ -90,16 +191,21 @@ impl Draft {
     ) -> Result<Identity, Failure> {
         let limits = Limits::DEFAULT;
         let bytes = input::read_file(std::path::Path::new(file), limits.public_key_bytes)?;
-        let line = String::from_utf8(bytes).map_err(|error| Failure::malformed("key_malformed", error))?;
-        let (key, _) =
-            PublicKey::parse_line(&line, &limits).map_err(|error| Failure::malformed(error.code(), error))?;
+        let unfit = |code: &str, error: &dyn std::fmt::Display| {
+            let expected = "expected a public key as OpenSSH writes it into a .pub file";
+            Failure::malformed(code, format!("--enrol {who}={file}: {expected}: {error}"))
+        };
+        let line = String::from_utf8(bytes).map_err(|error| unfit("key_malformed", &error))?;
+        let (key, _) = PublicKey::parse_line(&line, &limits).map_err(|error| unfit(error.code(), &error))?;
         let document = known.view.document();
         let replaced = instead.iter().find(|(_, new)| new.as_ref() == Some(who)).map(|(old, _)| old);
         let of = document.and_then(|document| Some(document.identities.get(replaced?)?.organisation.clone()));
-        let organisation =
-            self.organisation.clone().or(of).ok_or_else(|| {
-                Failure::usage("usage", format!("who employs `{who}`? --organisation NAME"))
-            })?;
+        let organisation = self.organisation.clone().or(of).ok_or_else(|| {
+            Failure::usage(
+                "usage",
+                format!("--enrol {who}={file}: who employs `{who}`? --organisation NAME says so"),
+            )
+        })?;
         let key = IdentityKey {
             key: key.to_line(),
             protection: Protection::Software,
