@@ -143,7 +143,7 @@ impl EvidenceFlags {
 /// Why evidence is not authentic: its stable code and words, and which files look like something else than their flags want.
 #[derive(Debug)]
 pub(super) struct NotAuthentic {
-    because: Because,
+    because: Box<Because>,
     mistaken: Vec<String>,
 }
 
@@ -157,7 +157,7 @@ enum Because {
 
 impl NotAuthentic {
     pub(super) fn code(&self) -> &'static str {
-        match &self.because {
+        match &*self.because {
             Because::Before { code, .. } => code,
             Because::Evidence(error) => error.code(),
         }
@@ -165,7 +165,7 @@ impl NotAuthentic {
 
     /// One line.
     pub(super) fn detail(&self) -> String {
-        let detail = match &self.because {
+        let detail = match &*self.because {
             Because::Before { detail, .. } => detail.clone(),
             Because::Evidence(error) => error.to_string(),
         };
@@ -186,7 +186,8 @@ impl Files {
         limits: &Limits,
         guesses: &dyn Guesses,
     ) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
-        self.proven(limits, guesses).map_err(|because| NotAuthentic { because, mistaken: self.mistaken() })
+        self.proven(limits, guesses)
+            .map_err(|because| NotAuthentic { because: Box::new(because), mistaken: self.mistaken() })
     }
 
     /// Which files look like something else than their flags want.

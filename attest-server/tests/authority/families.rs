@@ -135,6 +135,62 @@ fn replace(path: &Path, from: &str, to: &str) {
     std::fs::write(path, text.replace(from, to)).unwrap();
 }
 
+/// Said at once, by the flag, with what was given and what is expected.
+fn nonsense(desk: &Desk) {
+    let enrol = "--enrol gateway.zoe=zoe.pub --organisation acme";
+    for (more, code, told) in [
+        (
+            "--remove nobody",
+            "identity_unknown",
+            "--remove nobody: `nobody` stands in no rule of `gateway`; expected one of ",
+        ),
+        ("--replace nobody=bob", "identity_unknown", "--replace nobody=bob: `nobody` stands in no rule"),
+        (
+            "--replace alice=stranger",
+            "identity_unknown",
+            "--replace alice=stranger: nobody is called `stranger`; expected somebody",
+        ),
+        ("--replace alice=B!", "name_", "--replace alice=B!: expected OLD=NEW, two names: "),
+        (
+            "--remove bob --replace bob=carol",
+            "usage",
+            "--replace bob=carol: `bob` is removed or replaced already",
+        ),
+        ("--until tomorrow", "usage", "--until tomorrow: expected a time as 2027-01-31T00:00:00Z"),
+        (
+            "--until 2020-01-01T00:00:00Z",
+            "usage",
+            "--until 2020-01-01T00:00:00Z: expected a time after now, ",
+        ),
+        (
+            "--enrol zoe=zoe.pub --organisation acme",
+            "family_name_not_of_family",
+            "--enrol zoe=zoe.pub: expected a name as gateway.NAME",
+        ),
+        (
+            "--enrol gateway.zoe=release.toml --organisation acme",
+            "ssh_",
+            "--enrol gateway.zoe=release.toml: expected a public key as OpenSSH writes it",
+        ),
+        (
+            &format!("{enrol} --enrol gateway.zoe=zoe.pub"),
+            "family_name_not_of_family",
+            "`gateway.zoe` is somebody already",
+        ),
+    ] {
+        let words = format!("family draft gateway --reason Leaves --out nonsense.toml {more}");
+        let (exit, said) = desk.run(&words);
+        let error = &said["error"];
+        assert!(exit != 0 && error["code"].as_str().is_some_and(|it| it.contains(code)), "{more}: {said}");
+        assert!(error["detail"].as_str().is_some_and(|it| it.contains(told)), "{more}: {said}");
+        assert!(!desk.path("nonsense.toml").exists(), "{more}");
+    }
+    std::fs::write(desk.path("nonsense.toml"), "family = 5").unwrap();
+    let (_, said) = desk.run("family build nonsense.toml --out x.cbor");
+    let told = "nonsense.toml: not a change in TOML, as `family draft` writes it: line 1, column 10: ";
+    assert!(said["error"]["detail"].as_str().is_some_and(|it| it.starts_with(told)), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_comes_in_the_place_of_another_by_the_tool_that_people_use() {
     if !has_ssh_keygen() {
@@ -147,11 +203,24 @@ async fn somebody_comes_in_the_place_of_another_by_the_tool_that_people_use() {
         let words =
             format!("family draft gateway --reason Leaves --enrol {NEWCOMER}=zoe.pub --out draft.toml");
         desk.refused(&words, "--organisation");
+        nonsense(&desk);
         desk.done(&format!("{words} --replace alice={NEWCOMER}"));
         let told = desk.done("family build draft.toml --out change.cbor");
         let changes: Vec<&str> =
             told["changes"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
         assert!(changes[0].starts_with("+ gateway.zoe is gateway.zoe of acme: SHA256:"), "{changes:?}");
+        let fields = told["fields"].as_array().unwrap();
+        let field = |path: &str| {
+            fields.iter().find(|one| one["field"] == path).unwrap_or_else(|| panic!("{path}: {fields:?}"))
+        };
+        let has = |value: &Value, who: &str| value.as_array().unwrap().iter().any(|one| one == who);
+        let asked = field("requesters");
+        assert!(has(&asked["from"], "alice") && !has(&asked["from"], NEWCOMER), "{asked}");
+        assert!(!has(&asked["to"], "alice") && has(&asked["to"], NEWCOMER), "{asked}");
+        assert!(
+            fields.iter().all(|one| one["from"] != one["to"] && one.as_object().unwrap().len() == 3),
+            "{fields:?}"
+        );
         for expected in [
             "+ gateway.zoe approves in stable (release)",
             "+ gateway.zoe asks for releases",

@@ -86,6 +86,18 @@ impl Site {
         (output.status.code().unwrap(), lines.collect())
     }
 
+    /// Of what is remembered alone: no log is named, and no authority.
+    fn kept(&self, state: &str, more: &[&str]) -> (i32, Vec<Value>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_attest"));
+        command.args(["release", "monitor", "--json", "--state"]).arg(self.path(state)).args(more);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (
+            output.status.code().unwrap(),
+            text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into())).collect(),
+        )
+    }
+
     /// Exit code, and what was told: state and code.
     fn once(&self, more: &[&str]) -> (i32, Vec<String>) {
         let (code, lines) = self.run(&[&["--once"], more].concat());
@@ -134,7 +146,18 @@ fn a72_a_stolen_key_signs_a_corim_that_nobody_asked_for() {
     let (code, open) = site.run(&["--list"]);
     assert_eq!((code, told(&open[0])), (1, "open signature_unlogged".to_owned()));
     let id = open[0]["id"].as_str().unwrap();
-    let (code, closed) = site.run(&["--acknowledge", &id[..6]]);
+    let (code, kept) = site.kept("state", &["--list"]);
+    assert_eq!((code, kept[0]["id"].as_str()), (1, Some(id)), "neither the log nor a pin is needed");
+    let other = format!("sha256:{}", "0".repeat(64));
+    let (code, told) = site.kept("state", &["--list", "--policy-pin", &other]);
+    assert!(code == 2 && format!("{told:?}").contains("monitor_other_authority"), "{told:?}");
+    for more in [&["--list"][..], &["--acknowledge", id]] {
+        let (code, told) = site.kept("nowhere", more);
+        assert!(code == 2 && format!("{told:?}").contains("monitor_state_missing"), "{told:?}");
+        assert!(!site.path("nowhere").exists(), "nothing is begun by asking");
+    }
+    assert_eq!(site.kept("state", &["--once"]).0, 2, "what looks at the log must be told where it is");
+    let (code, closed) = site.kept("state", &["--acknowledge", &id[..6]]);
     assert_eq!((code, told(&closed[0])), (0, "acknowledged signature_unlogged".to_owned()));
     assert_eq!(site.run(&["--acknowledge", id]).0, 2);
     assert_eq!(site.once(&["--seen", &corim]), (0, none()));

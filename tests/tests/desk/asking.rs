@@ -24,7 +24,7 @@ fn requests_that_are_refused(desk: &Desk) {
     let missing = "none.bin: No such file or directory (os error 2) [file_unreadable]";
     desk.refused(2, missing, &format!("{good} --artifact other=none.bin"));
     let golden = good.replace("--golden golden.toml", "--golden key.json");
-    desk.refused(2, "key.json: TOML parse error at line 1, column 1 [golden_syntax]", &golden);
+    desk.refused(2, "key.json: line 1, column 1: [golden_syntax]", &golden);
     desk.refused(
         2,
         "`foo`: expected corim, cose, raw or authenticode [purpose_unknown]",

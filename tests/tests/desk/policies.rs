@@ -6,7 +6,9 @@ use crate::stage::Desk;
 fn policies_from_the_first_to_a_recovery() {
     let desk = Desk::begin();
     beginnings(&desk);
+    offices(&desk);
     files_that_are_none(&desk);
+    one_follows_another(&desk);
     the_root_is_lost(&desk);
 }
 
@@ -52,6 +54,10 @@ fn beginnings(desk: &Desk) {
     let said = desk.good(&init("first", three));
     assert!(said.starts_with("policy 1: sha256:") && said.contains("root: 2 of alice, bob, carol"), "{said}");
     assert!(said.contains("nobody outside watches the log, so nothing is of tier production"), "{said}");
+    assert!(
+        said.contains("recovery, if the root is lost: nobody (--recovery)\nmanagers of gateway: nobody but the root (--manager)\n"),
+        "{said}"
+    );
     let outside = format!("{three} --witness other=other.pub --outside other --server https://127.0.0.1:1");
     let told = desk.json(&init("second", &outside));
     assert_eq!((told["version"].as_u64(), told["out"].as_str()), (Some(1), Some("second/policy.cbor")));
@@ -63,6 +69,132 @@ fn beginnings(desk: &Desk) {
     // What is written is what is read.
     desk.good("attest release policy show second/policy.cbor > shown.toml && attest release policy build shown.toml --out built.cbor && cmp built.cbor second/policy.cbor");
     assert_eq!(desk.json("attest release policy show second/policy.cbor")["version"].as_u64(), Some(1));
+}
+
+/// Who changes the policy, who does if the root is lost, and who changes who stands in the family's rules: by flags, with nothing to be written by hand.
+fn offices(desk: &Desk) {
+    let three = "--person alice=alice.ssh.pub --person bob=bob.ssh.pub --person carol=carol.ssh.pub";
+    let four = format!("{three} --person dave=dave.ssh.pub");
+    let managers = |out: &str| {
+        desk.json(&format!("attest release policy show {out}/policy.cbor"))["families"]["gateway"]["managers"]
+            .clone()
+    };
+    let said = desk.good(&init("four", &four));
+    let told = "managers of gateway: 2 of alice, bob, carol, dave; they may bring in nobody new\n";
+    assert!(said.contains(told), "where one may leave: {said}");
+    assert_eq!(
+        managers("four")["quorum"],
+        "group managers 2 alice bob carol dave\nquorum managers\n".trim_end()
+    );
+    desk.good(&init("without", &format!("{four} --no-managers")));
+    assert!(managers("without").is_null() && managers("first").is_null());
+    let more = "--manager alice --manager bob --manager erin=erin.ssh.pub --enrol software --recovery dave=dave.ssh.pub --recovery erin";
+    let said = desk.good(&init("offices", &format!("{three} {more}")));
+    for told in [
+        "root: 2 of alice, bob, carol\n",
+        "recovery, if the root is lost: 2 of dave, erin\n",
+        "managers of gateway: 2 of alice, bob, erin; they may bring in people with keys in software\n",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let shown = desk.json("attest release policy show offices/policy.cbor");
+    assert_eq!(shown["identities"]["erin"]["kind"], "person");
+    let approvals = shown["families"]["gateway"]["channels"]["people"]["approvals"].to_string();
+    assert!(!approvals.contains("erin"), "who manages does not approve: {approvals}");
+    assert_eq!(managers("offices")["enrol"], "software");
+    desk.refused(
+        2,
+        "--manager zed: nobody is called so; expected the name of a --person, or zed=FILE [identity_unknown]",
+        &init("no", &format!("{three} --manager zed")),
+    );
+    let twice = format!("{three} --root alice=bob.ssh.pub --root bob --root carol");
+    desk.refused(
+        2,
+        "--root alice=bob.ssh.pub: `alice` has the key alice.ssh.pub already [identity_twice]",
+        &init("no", &twice),
+    );
+    let fragile = "its managers cannot agree when one of them is lost";
+    let said = desk.said(&init("no", &format!("{three} --manager alice --manager bob")));
+    assert!(
+        said.code == 1 && said.err.contains(fragile) && said.err.contains("[release_policy_faults]"),
+        "{said:?}"
+    );
+    desk.refused(
+        1,
+        "the root quorum cannot be met when one of its members is lost [release_policy_faults]",
+        &init("no", &format!("{three} --root alice --root bob")),
+    );
+    let said = desk.said(&init("no", &format!("{three} --root alice --root bob --root-quorum 3")));
+    assert!(said.code == 2 && said.err.contains("3 of alice, bob as root: "), "{said:?}");
+}
+
+/// The next policy is made from the one in force; an old one, and statements that do not count, are told as what they are.
+fn one_follows_another(desk: &Desk) {
+    let before = desk.good("attest release policy show --home alice --next > next.toml && cat next.toml");
+    assert!(
+        before.starts_with("# Version 2, as version 1 has it, sha256:")
+            && before.contains("\nversion = 2\nprevious = \"sha256:"),
+        "{before}"
+    );
+    let same = desk.good("attest release policy show policy/policy.cbor --next");
+    assert_eq!(same, before, "from the file as from the log");
+    assert_eq!(desk.json("attest release policy show --home alice --next")["version"].as_u64(), Some(2));
+    desk.good("sed 's/^version_step = 10/version_step = 8/' next.toml > other.toml && sed -i 's/^version_step = 10/version_step = 9/' next.toml");
+    for (file, people) in [("next", ["alice", "bob", "dave"]), ("other", ["alice", "bob", "dave"])] {
+        desk.good(&format!("attest release policy build {file}.toml --out {file}.cbor"));
+        for who in people {
+            let sign =
+                format!("attest release policy sign {file}.cbor --home {who} --out {who}.{file} --yes");
+            assert!(desk.good(&sign).contains(&format!("\n{who} wants sha256:")));
+        }
+    }
+    let succeed = |file: &str, statements: &[&str]| {
+        let statements: Vec<String> = statements.iter().map(|one| format!("--statement {one}")).collect();
+        format!("attest release policy succeed --home alice {file} {}", statements.join(" "))
+    };
+    let few = succeed("next.cbor", &["alice.next", "bob.other", "dave.next", "alice.next"]);
+    desk.refused(1, "alice said so, and that is not enough [succession_quorum_not_met]", &few);
+    let said = desk.said(&few).err;
+    let bob = desk.good("ssh-keygen -lf bob.ssh.pub | cut -d' ' -f2");
+    let other = desk.json("attest release policy diff --home alice other.cbor");
+    assert!(other["changes"].to_string().contains("version_step: 8"), "{other}");
+    for told in [
+        &format!("  bob.other: `bob`, {}: it is about sha256:", bob.trim()),
+        "  dave.next: `dave`, SHA256:",
+        ": they are not in the root quorum of version 1\n",
+        "  alice.next: `alice`, SHA256:",
+        ": said the same in alice.next, and each person counts once\n",
+        "  the root quorum of version 1, of alice, bob, carol, has 1 of 2 in the group root",
+    ] {
+        assert!(said.contains(told), "{told} is missing in\n{said}");
+    }
+    let told = desk.json(&succeed("next.cbor", &["alice.next", "bob.next"]));
+    assert!(told["followed_by"].is_null() && told["version"] == 2 && told["already"] == false, "{told}");
+    desk.seen(&told["index"]);
+    let index = &told["index"];
+    // What was followed before is not followed again, and says by what it was followed.
+    let old = succeed("policy/policy.cbor", &["alice.next"]);
+    let said = desk.good(&old);
+    assert!(said.contains(" stands at index 0 of the log, and stood there before\n"), "{said}");
+    assert!(
+        said.contains("it is not followed any more: version 2, sha256:")
+            && said.contains(&format!(", followed it at index {index}\n")),
+        "{said}"
+    );
+    assert_eq!(&desk.json(&old)["followed_by"]["index"], index);
+    let again = desk.good(&succeed("next.cbor", &["alice.next", "bob.next"]));
+    assert!(
+        again.contains("\nit is version 2, and follows version 1, sha256:") && !again.contains("any more"),
+        "{again}"
+    );
+    let said = desk.said(&succeed("other.cbor", &["alice.other", "bob.other"]));
+    assert!(
+        said.code == 1
+            && said.err.contains(&format!(
+                ", is followed from index {index} on, and this one says that it follows sha256:"
+            )),
+        "{said:?}"
+    );
 }
 
 fn files_that_are_none(desk: &Desk) {
@@ -92,6 +224,24 @@ fn files_that_are_none(desk: &Desk) {
             && said.err.contains("[policy_toml]"),
         "{said:?}"
     );
+    let text = "policy/policy.toml: this is text; build it first with `attest release policy build`";
+    for command in [
+        "diff --home alice policy/policy.toml",
+        "sign --home alice policy/policy.toml --out x.cbor",
+        "show policy/policy.toml",
+    ] {
+        desk.refused(1, &format!("{text} [policy_not_built]"), &format!("attest release policy {command}"));
+    }
+    desk.good("sed 's/^version = 1/version = \"one\"/' policy/policy.toml > typo.toml");
+    let typo =
+        "typo.toml: not a policy in TOML: line 2, column 11: invalid type: string \"one\", expected u64";
+    desk.refused(1, &format!("{typo} [policy_toml]"), "attest release policy build typo.toml --out x.cbor");
+    desk.good("sed 's/^group root 2 /group root 3 /' policy/policy.toml > fragile.toml");
+    desk.refused(
+        1,
+        "fragile.toml: the root quorum cannot be met when one of its members is lost [release_policy_faults]",
+        "attest release policy build fragile.toml --out x.cbor",
+    );
     let said =
         desk.said("attest release policy succeed --home alice policy/policy.cbor --statement key.json");
     assert!(
@@ -107,13 +257,8 @@ fn the_root_is_lost(desk: &Desk) {
         "nothing waits [recovery_not_pending]",
         "attest release object --home bob --reason 'I am here' --yes",
     );
-    desk.good("attest release policy show --home dave > recovered.toml");
-    let previous = desk
-        .text("policy/release.toml")
-        .lines()
-        .find_map(|line| line.strip_prefix("authority = ").map(str::to_owned))
-        .unwrap();
-    desk.good(&format!("sed -i 's/^version = 1/version = 2\\nprevious = {}/; s/^group root 2 .*/group root 2 alice dave erin/' recovered.toml", previous.replace('"', "\\\"")));
+    desk.good("attest release policy show --home dave --next > recovered.toml");
+    desk.good("sed -i 's/^group root 2 .*/group root 2 alice dave erin/' recovered.toml");
     desk.good("attest release policy build recovered.toml --out recovered.cbor");
     for who in ["alice", "dave", "erin"] {
         let said = desk.good(&format!(

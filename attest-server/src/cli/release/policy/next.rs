@@ -30,7 +30,9 @@ pub(super) fn show(policy: &Policy, known: Option<&Known>, out: &mut Output) -> 
     let (version, before, id) = (next.version, policy.document().version, policy.id());
     out.line(format!("# Version {version}, as version {before} has it, {id}."));
     out.line("# Change what is to change; then build it, have the root quorum sign it, and hand it in:");
-    out.line(format!("#   attest release policy build next.toml --out next.cbor      (this file is next.toml)\n#   attest release policy sign next.cbor --out NAME.cbor       (each of them)\n#   attest release policy succeed next.cbor --statement NAME.cbor --statement …"));
+    out.line("#   attest release policy build next.toml --out next.cbor");
+    out.line("#   attest release policy sign next.cbor --out NAME.cbor");
+    out.line("#   attest release policy succeed next.cbor --statement NAME.cbor --statement …");
     if let Some(pending) = known.and_then(|known| known.view.recovery()) {
         let (waits, from) = (pending.policy().id(), pending.earliest().utc());
         out.line(format!(
