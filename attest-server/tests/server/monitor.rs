@@ -149,11 +149,11 @@ fn a72_a_stolen_key_signs_a_corim_that_nobody_asked_for() {
     let (code, kept) = site.kept("state", &["--list"]);
     assert_eq!((code, kept[0]["id"].as_str()), (1, Some(id)), "neither the log nor a pin is needed");
     let other = format!("sha256:{}", "0".repeat(64));
-    let (code, told) = site.kept("state", &["--list", "--policy-pin", &other]);
-    assert!(code == 2 && format!("{told:?}").contains("monitor_other_authority"), "{told:?}");
+    let (code, said) = site.kept("state", &["--list", "--policy-pin", &other]);
+    assert!(code == 2 && format!("{said:?}").contains("monitor_other_authority"), "{said:?}");
     for more in [&["--list"][..], &["--acknowledge", id]] {
-        let (code, told) = site.kept("nowhere", more);
-        assert!(code == 2 && format!("{told:?}").contains("monitor_state_missing"), "{told:?}");
+        let (code, said) = site.kept("nowhere", more);
+        assert!(code == 2 && format!("{said:?}").contains("monitor_state_missing"), "{said:?}");
         assert!(!site.path("nowhere").exists(), "nothing is begun by asking");
     }
     assert_eq!(site.kept("state", &["--once"]).0, 2, "what looks at the log must be told where it is");
