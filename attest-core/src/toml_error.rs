@@ -29,9 +29,10 @@ fn bounded(message: &str) -> String {
     if length <= most {
         return one_line(&message.replace('\n', " "));
     }
+    // Both ends are cut before they are made harmless, which makes them longer.
     let end: String = message.chars().skip(length.saturating_sub(EACH_END)).collect();
     let begin: String = message.chars().take(EACH_END).collect();
-    format!("{} … {}", shortened(Text(&begin), most), shortened(Text(&end), most))
+    format!("{} … {}", shortened(one_line(&begin), most), shortened(one_line(&end), most))
 }
 
 #[cfg(test)]

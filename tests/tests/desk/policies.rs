@@ -71,7 +71,7 @@ fn beginnings(desk: &Desk) {
     assert_eq!(desk.json("attest release policy show second/policy.cbor")["version"].as_u64(), Some(1));
 }
 
-/// Who changes the policy, who does if the root is lost, and who changes who stands in the family's rules: by flags, with nothing to be written by hand.
+/// Who changes the policy, who does if the root is lost, and who changes who stands in the family's rules: by flags, nothing by hand.
 fn offices(desk: &Desk) {
     let three = "--person alice=alice.ssh.pub --person bob=bob.ssh.pub --person carol=carol.ssh.pub";
     let four = format!("{three} --person dave=dave.ssh.pub");
