@@ -74,19 +74,17 @@ fn beginnings(desk: &Desk) {
 /// Who changes the policy, who does if the root is lost, and who changes who stands in the family's rules: by flags, nothing by hand.
 fn offices(desk: &Desk) {
     let three = "--person alice=alice.ssh.pub --person bob=bob.ssh.pub --person carol=carol.ssh.pub";
-    let four = format!("{three} --person dave=dave.ssh.pub");
+    let all = format!("{three} --person dave=dave.ssh.pub");
     let managers = |out: &str| {
         desk.json(&format!("attest release policy show {out}/policy.cbor"))["families"]["gateway"]["managers"]
             .clone()
     };
-    let said = desk.good(&init("four", &four));
+    let said = desk.good(&init("four", &all));
     let told = "managers of gateway: 2 of alice, bob, carol, dave; they may bring in nobody new\n";
     assert!(said.contains(told), "where one may leave: {said}");
-    assert_eq!(
-        managers("four")["quorum"],
-        "group managers 2 alice bob carol dave\nquorum managers\n".trim_end()
-    );
-    desk.good(&init("without", &format!("{four} --no-managers")));
+    let four = managers("four")["quorum"].to_string();
+    assert!(four.contains("group managers 2 alice bob carol dave"), "{four}");
+    desk.good(&init("without", &format!("{all} --no-managers")));
     assert!(managers("without").is_null() && managers("first").is_null());
     let more = "--manager alice --manager bob --manager erin=erin.ssh.pub --enrol software --recovery dave=dave.ssh.pub --recovery erin";
     let said = desk.good(&init("offices", &format!("{three} {more}")));

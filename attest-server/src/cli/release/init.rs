@@ -167,7 +167,9 @@ impl Init {
     /// Those who approve, and those who only have an office.
     fn everyone(&self) -> Result<Vec<(Name, String)>, Failure> {
         let mut everyone = self.people.clone();
-        for (flag, name, file) in self.offices.holders() {
+        // Whoever is named with a key may be named without it by another flag.
+        let (with, without): (Vec<_>, Vec<_>) = self.offices.holders().partition(|(.., file)| file.is_some());
+        for (flag, name, file) in with.into_iter().chain(without) {
             let known = everyone.iter().find(|(known, _)| known == name).map(|(_, file)| file);
             match (known, file) {
                 (Some(known), Some(file)) if known != file => {
