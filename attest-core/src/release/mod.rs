@@ -15,6 +15,7 @@ pub mod built;
 pub mod bundle;
 pub mod catalogue;
 pub mod choice;
+pub mod delivery;
 pub mod dsse;
 pub mod evaluate;
 pub mod family;

@@ -152,7 +152,7 @@ pub(crate) fn policy() -> PolicyDocument {
         }),
         managers: Some(ManagerRules {
             quorum: quorum("group managers 2 bob carol dave\nquorum managers"),
-            fixed: names("review"),
+            fixed: names(""),
             enrol: Some(Protection::Software),
             carries: None,
         }),

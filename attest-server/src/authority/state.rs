@@ -59,6 +59,26 @@ pub(crate) struct Known {
     pub(crate) published: Option<(ObjectId, Place)>,
 }
 
+/// Who looks at what was let in without waiting, and until when, as verifiers ask.
+pub(crate) struct Reviews {
+    /// By the policy under which it was asked for.
+    then: BTreeSet<Name>,
+    /// By the one that is followed.
+    now: BTreeSet<Name>,
+    /// From the first word of it in the log.
+    pub(crate) until: Timestamp,
+}
+
+impl Reviews {
+    pub(crate) fn was_named(&self, who: &Name) -> bool {
+        self.then.contains(who)
+    }
+
+    pub(crate) fn is_named_now(&self, who: &Name) -> bool {
+        self.now.contains(who)
+    }
+}
+
 /// Objects that one leaf names.
 type Objects = BTreeMap<ObjectId, Vec<u8>>;
 
@@ -76,6 +96,16 @@ impl State {
 
     pub(crate) const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Nothing where it is not reviewed, or not any more.
+    pub(crate) fn reviews(&self, known: &Known) -> Option<Reviews> {
+        let Request { family, channel, .. } = &known.request;
+        let of = |policy: &'_ Policy| policy.channel(family, channel)?.review.clone();
+        let then = of(self.ledger.policy_of_then(family, known.submitted)?)?;
+        let now = of(self.ledger.policy_of(family)?)?;
+        let until = known.submitted.at.plus(then.within_seconds);
+        Some(Reviews { then: then.quorum.people(), now: now.quorum.people(), until })
     }
 
     pub(crate) const fn files(&self) -> &Files {

@@ -4,7 +4,7 @@ use std::io;
 
 use attest_core::Timestamp;
 use attest_core::audit::{checkpoint, tile};
-use attest_core::release::{object, view};
+use attest_core::release::{Name, delivery, view};
 
 use crate::store;
 
@@ -31,9 +31,9 @@ pub enum Error {
     /// The log cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A revocation that is none.
+    /// A revocation that is none, or comes with another request.
     #[error("the revocation: {0}")]
-    Object(#[from] object::Error),
+    Delivery(#[from] delivery::Error),
     /// Witnessed before what is known.
     #[error("the log's checkpoint is from {got}, and one from {known} is known", got = .got.utc(), known = .known.utc())]
     Older {
@@ -46,8 +46,18 @@ pub enum Error {
     #[error("a worker panicked")]
     Panicked,
     /// It is about a request that nobody knows.
-    #[error("the revocation is about a request that is not known here")]
+    #[error(
+        "the revocation is about a request that is not known here, and the request's own bytes did not come with it"
+    )]
     RequestUnknown,
+    /// As many of somebody's revocations are held as may be.
+    #[error("{most} revocations of `{by}` are held here that the log does not have, and no more are")]
+    RevocationsFull {
+        /// Whose.
+        by: Name,
+        /// How many are held.
+        most: usize,
+    },
     /// Leaves are gone.
     #[error("the log has {got} leaves, and had {known}")]
     RolledBack {
@@ -102,10 +112,11 @@ impl Error {
             Self::CheckpointMissing => "releases_checkpoint_missing",
             Self::Forked { .. } => "releases_log_forked",
             Self::Io(_) => "releases_log_unreachable",
-            Self::Object(error) => error.code(),
+            Self::Delivery(error) => error.code(),
             Self::Older { .. } => "releases_log_older",
             Self::Panicked => "releases_worker_panicked",
             Self::RequestUnknown => "releases_request_unknown",
+            Self::RevocationsFull { .. } => "releases_revocations_full",
             Self::RolledBack { .. } => "releases_log_rolled_back",
             Self::Slow { .. } => "releases_log_slow",
             Self::Stopped => "releases_stopped",

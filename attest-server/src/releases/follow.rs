@@ -322,7 +322,8 @@ impl Follower {
             None => self.confirms_after = Some(view.time()),
         }
         tracing::info!(leaves = head.size, time = %view.time().utc(), "the log of releases was read");
-        let view = self.held.iter().fold(view, |view, held| held::again(&view, held).unwrap_or(view));
+        let mut view = view;
+        self.held.iter().for_each(|held| held::again(&mut view, held));
         (self.note, self.mark) = (note, Some(mark));
         self.snapshot.view = Some(Arc::new(view));
         self.needs_weighing = true;

@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use attest_core::Timestamp;
 use attest_core::appraise;
 use attest_core::release::choice::Choice;
+use attest_core::release::delivery::Delivery;
 use attest_core::release::evaluate::Now;
 use attest_core::release::view::LogView;
 use tokio::sync::{mpsc, oneshot};
@@ -41,7 +42,7 @@ pub(crate) struct Releases {
 
 /// A revocation that is handed in.
 pub(crate) struct Ask {
-    statement: Vec<u8>,
+    delivery: Delivery,
     reply: oneshot::Sender<Result<(), Error>>,
 }
 
@@ -77,10 +78,11 @@ impl Releases {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// Takes a revocation, logged or not. When this returns it counts, and is on the disk.
-    pub(crate) async fn hold(&self, statement: Vec<u8>) -> Result<(), Error> {
+    /// Takes a revocation, logged or not, and the request that it is about if that came with it. When this returns it counts, and is on the disk.
+    pub(crate) async fn hold(&self, revocation: Vec<u8>, request: Option<Vec<u8>>) -> Result<(), Error> {
+        let delivery = Delivery::new(revocation, request);
         let (reply, answer) = oneshot::channel();
-        self.asks.send(Ask { statement, reply }).await.map_err(|_| Error::Stopped)?;
+        self.asks.send(Ask { delivery, reply }).await.map_err(|_| Error::Stopped)?;
         answer.await.map_err(|_| Error::Stopped)?
     }
 }

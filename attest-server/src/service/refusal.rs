@@ -220,12 +220,12 @@ impl From<store::Error> for Refusal {
 impl From<releases::Error> for Refusal {
     fn from(error: releases::Error) -> Self {
         match error {
-            releases::Error::Object(error) => {
+            releases::Error::Delivery(error) => {
                 Self::Malformed { code: error.code(), detail: error.to_string() }
             }
-            releases::Error::RequestUnknown | releases::Error::View(_) => {
-                Self::NotHeld { code: error.code(), detail: error.to_string() }
-            }
+            releases::Error::RequestUnknown
+            | releases::Error::RevocationsFull { .. }
+            | releases::Error::View(_) => Self::NotHeld { code: error.code(), detail: error.to_string() },
             releases::Error::CheckpointMissing => Self::ReleasesUnavailable,
             error => {
                 tracing::error!(%error, "a revocation could not be taken");

@@ -129,11 +129,10 @@ fn wanted(state: &State, person: &Name, known: &Known, now: Timestamp) -> Option
     if approves && is_open && !is_own && !known.approved_by.contains(person) {
         return Some((For::Approval, request.not_after));
     }
-    let review = channel.review.as_ref().filter(|review| review.quorum.people().contains(person))?;
+    let reviews = state.reviews(known).filter(|one| one.is_named_now(person) && one.was_named(person))?;
     known.published?;
     let took_part = is_own || known.approved_by.contains(person);
-    // From the first word of it in the log, as verifiers count.
-    let until = known.submitted.at.plus(review.within_seconds);
+    let until = reviews.until;
     (!took_part && !known.reviewed_by.contains(person) && now <= until).then_some((For::Review, until))
 }
 

@@ -29,7 +29,11 @@ impl Service for ReleasesService {
         request: Request<HoldRevocationRequest>,
     ) -> Result<Response<HoldRevocationResponse>, Status> {
         check_admin(&self.shared.config, &request)?;
-        self.releases.hold(request.into_inner().revocation).await.map_err(Refusal::from)?;
+        let HoldRevocationRequest { revocation, request } = request.into_inner();
+        self.releases
+            .hold(revocation, Some(request).filter(|request| !request.is_empty()))
+            .await
+            .map_err(Refusal::from)?;
         Ok(Response::new(HoldRevocationResponse {}))
     }
 

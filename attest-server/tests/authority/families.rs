@@ -5,11 +5,13 @@ use std::process::Command;
 
 use attest_core::release::ObjectId;
 use attest_core::release::family::FamilyChange;
+use attest_core::release::request::Kind;
 use attest_proto::release::v1::ChangeFamilyRequest;
 use serde_json::Value;
 use tonic::Code;
 
 use crate::client::{Answer, Client, refusal};
+use crate::mailbox::{Mailbox, waits_for};
 use crate::organisation::*;
 use crate::site::Site;
 use crate::watched::Watched;
@@ -74,6 +76,8 @@ async fn a57_a_family_changes_by_its_managers_and_within_the_policy() {
 /// Somebody's desk.
 pub(crate) struct Desk {
     folder: tempfile::TempDir,
+    /// What its programs find in their environment.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Desk {
@@ -86,13 +90,13 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("authority = \"{pin}\"\nserver = \"{server}\"\n");
         std::fs::write(folder.path().join("release.toml"), text).unwrap();
-        for who in ["bob", "carol", NEWCOMER] {
+        for who in ["alice", "bob", "carol", "dave", "erin", NEWCOMER] {
             let key = folder.path().join(who);
             std::fs::write(&key, private_of(who)).unwrap();
             std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
         std::fs::write(folder.path().join("zoe.pub"), format!("{} zoe@desk\n", line_of(NEWCOMER))).unwrap();
-        Self { folder }
+        Self { folder, environment: Vec::new() }
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {
@@ -100,13 +104,23 @@ impl Desk {
     }
 
     /// The exit code and what it says to programs, with files of the desk.
-    fn run(&self, words: &str) -> (i32, Value) {
+    pub(crate) fn run(&self, words: &str) -> (i32, Value) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_attest"));
-        command.current_dir(&self.folder).args(["release", "--json"]).args(words.split_whitespace());
+        command.current_dir(&self.folder).envs(self.environment.iter().cloned());
+        command.args(["release", "--json"]).args(words.split_whitespace());
         let output = command.output().unwrap();
         let (said, wrong) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
         let told = serde_json::from_slice(said).unwrap_or_else(|_| Value::String(wrong.into_owned()));
         (output.status.code().unwrap(), told)
+    }
+
+    /// What it says to people.
+    pub(crate) fn told(&self, words: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_attest"));
+        command.current_dir(&self.folder).envs(self.environment.iter().cloned());
+        let output = command.arg("release").args(words.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     pub(crate) fn done(&self, words: &str) -> Value {
@@ -129,7 +143,7 @@ pub(crate) fn has_ssh_keygen() -> bool {
     there
 }
 
-fn replace(path: &Path, from: &str, to: &str) {
+pub(crate) fn replace(path: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains(from), "{text}");
     std::fs::write(path, text.replace(from, to)).unwrap();
@@ -236,7 +250,12 @@ async fn somebody_comes_in_the_place_of_another_by_the_tool_that_people_use() {
         replace(&desk.path("weak.toml"), "group release 2", "group release 1");
         desk.refused("family build weak.toml --out weak.cbor", "family_quorum_weakened");
         assert!(!desk.path("weak.cbor").exists());
-        for who in ["bob", "carol"] {
+        // Somebody else's key, or nobody's.
+        let sign = |key: &str| format!("family sign change.cbor --as bob --key {key} --out bob.cbor --yes");
+        desk.refused(&sign("carol"), "carol: the key is `carol`'s, and one of `bob` is needed");
+        desk.refused(&sign(NEWCOMER), "gateway.zoe: the key is `gateway.zoe`'s, and one of `bob` is needed");
+        assert!(!desk.path("bob.cbor").exists());
+        for who in ["bob", "carol", NEWCOMER] {
             desk.done(&format!("family sign change.cbor --as {who} --key {who} --out {who}.cbor --yes"));
         }
         let short = "family submit change.cbor --statement bob.cbor";
@@ -269,5 +288,98 @@ async fn somebody_comes_in_the_place_of_another_by_the_tool_that_people_use() {
         assert!(!next().contains("carries"));
         desk.done("offboard reader --out next.toml");
         assert!(next().contains(&format!("carries = {}", told["change"])), "{}", next());
+        // What it carries on is told in words, and what the digest is of where the log is not at hand.
+        desk.done("policy build next.toml --out next.cbor");
+        let change = told["change"].as_str().unwrap();
+        let lines = |more: &str| desk.done(&format!("policy diff next.cbor {more}"))["carried"].clone();
+        let in_words = lines("");
+        let in_words: Vec<&str> =
+            in_words.as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        let first =
+            format!("+ families.gateway: `carries` is {change}, what its managers said at index 2: Leaves");
+        assert_eq!(in_words[0], first);
+        assert!(
+            in_words.contains(&"+ families.gateway: gateway.zoe approves in stable (release)"),
+            "{in_words:?}"
+        );
+        assert!(in_words.contains(&"- families.gateway: alice approves in urgent (release)"), "{in_words:?}");
+        let policy = w.site.path("policy-1.cbor");
+        let without = lines(&format!("--before {}", policy.display()));
+        let line = without[0].as_str().unwrap();
+        assert!(
+            line.contains(change)
+                && line.contains("the SHA-256 of a change that the family's managers signed"),
+            "{without}"
+        );
+        let said = desk.told("policy diff next.cbor");
+        assert!(said.contains("gateway.zoe approves in stable (release)"), "{said}");
+        // One that was never followed.
+        replace(&desk.path("next.toml"), change, &ObjectId::of(b"never").to_string());
+        desk.done("policy build next.toml --out never.cbor");
+        let never = desk.done("policy diff never.cbor")["carried"].to_string();
+        assert!(never.contains("was never followed in this log"), "{never}");
+        // The same check where a policy is signed, and a control.
+        let sign = |key: &str, more: &str| {
+            format!("policy sign next.cbor --as bob --key {key} --out bob.policy --yes {more}")
+        };
+        let before = format!("--before {}", policy.display());
+        for more in ["", "--recovery", &before] {
+            desk.refused(&sign("carol", more), "carol: the key is `carol`'s, and one of `bob` is needed");
+            desk.refused(&sign(NEWCOMER, more), "gateway.zoe: the key is nobody's in the policy");
+        }
+        assert!(!desk.path("bob.policy").exists());
+        desk.done(&sign("bob", ""));
+        desk.done("control new --family gateway --for weak_roots --control Locked --until 2040-01-31T00:00:00Z --out control.cbor");
+        let sign =
+            |key: &str| format!("control sign control.cbor --as bob --key {key} --out bob.control --yes");
+        desk.refused(&sign("carol"), "carol: the key is `carol`'s, and one of `bob` is needed");
+        assert!(!desk.path("bob.control").exists());
+        desk.done(&sign("bob"));
     });
+}
+
+/// A change by which these review what was let in without waiting.
+fn reviewers(w: &Mailbox, people: &str) -> FamilyChange {
+    let mut change = family_change(w.site.pin, &w.site.policy);
+    let text = format!("group review 1 {people}\nquorum review");
+    change.channels.get_mut("urgent").unwrap().review = Some(text.try_into().unwrap());
+    change
+}
+
+#[tokio::test]
+async fn inv12_a_review_is_of_those_who_reviewed_then_and_do_now() {
+    let mut m = Mailbox::new().await;
+    let urgent = m.request_with("a", |r| {
+        r.kind = Kind::Emergency;
+        r.channel = "urgent".try_into().unwrap();
+    });
+    m.client.submit(&urgent, "a").await.unwrap();
+    m.client.approve("bob", &urgent).await.unwrap();
+    m.client.attempt(&urgent, 1).await.unwrap();
+    m.client.signed(&urgent, &[b"s"]).await.unwrap();
+    m.publish(&urgent).await.unwrap();
+    assert_eq!(waits_for(&mut m.client, "dave").await.len(), 1);
+    // Dave is taken out, and zoe comes.
+    let change = reviewers(&m, &format!("erin {NEWCOMER}"));
+    change_family(&mut m.client, &change, &["bob", "carol"]).await.unwrap();
+    for who in ["dave", NEWCOMER] {
+        let refused = m.client.review_with(&review(who, who, &urgent)).await;
+        let words = refused.as_ref().unwrap_err().message().to_owned();
+        assert_eq!(refusal(refused), not_now("reviewer_not_named"), "{who}");
+        assert_eq!(words.contains("by the policy under which it was asked for"), who == NEWCOMER, "{words}");
+    }
+    assert_eq!(waits_for(&mut m.client, "dave").await.len(), 0);
+    assert_eq!(waits_for(&mut m.client, NEWCOMER).await.len(), 0);
+    assert_eq!(waits_for(&mut m.client, "erin").await.len(), 1);
+    m.client.review_with(&review("erin", "erin", &urgent)).await.unwrap();
+    // Of what is asked for from now on she is one.
+    let next = m.request_with("b", |r| {
+        r.kind = Kind::Emergency;
+        r.channel = "urgent".try_into().unwrap();
+    });
+    m.client.submit(&next, "b").await.unwrap();
+    m.client.attempt(&next, 1).await.unwrap();
+    m.client.signed(&next, &[b"s"]).await.unwrap();
+    m.publish(&next).await.unwrap();
+    m.client.review_with(&review(NEWCOMER, NEWCOMER, &next)).await.unwrap();
 }

@@ -9,6 +9,7 @@ mod log;
 mod mailbox;
 mod moved;
 mod organisation;
+mod recovered;
 mod recovery;
 mod repeated;
 mod roles;

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use attest_core::release::ObjectId;
+use attest_core::release::delivery::Delivery;
+use attest_core::release::{ObjectId, object};
 use attest_proto::v1;
 use serde_json::Value;
 
@@ -104,6 +105,13 @@ async fn a_copy_of_the_log_judges_as_the_server_does() {
         assert_eq!((code, refusing(&told)), (1, vec!["release_revoked".to_owned()]), "{told}");
         assert_eq!(told["golden"]["release"], ids[0].to_string());
     }
+    let request = fs::read(fleet.organisation.object(ids[0])).unwrap();
+    let whole = Delivery::new(fleet.organisation.revocation("dave", ids[0]), Some(request));
+    let whole = write("whole", &object::write(&whole).unwrap());
+    assert_eq!(
+        refusing(&by(&fleet.log, &pin, &["--revocation", whole.to_str().unwrap()]).1),
+        ["release_revoked"]
+    );
     let stranger = write("stranger", &fleet.organisation.revocation("alice", ids[0]));
     refused(by(&fleet.log, &pin, &["--revocation", stranger.to_str().unwrap()]), "revocation_does_not_count");
     let nothing = write("nothing", b"revoke everything");

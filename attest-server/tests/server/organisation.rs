@@ -330,8 +330,18 @@ impl Organisation {
 
     /// Somebody's suspension of somebody's key, all of it and for long, which stands nowhere yet.
     pub(crate) fn suspension(&self, who: &str, whose: &str) -> Vec<u8> {
+        self.suspension_until(who, whose, now() + 100 * DAY)
+    }
+
+    fn suspension_until(&self, who: &str, whose: &str, until: u64) -> Vec<u8> {
         let spki_sha256 = ObjectId::of(&Key::of(whose).spki());
-        self.statement(who, Revoked::Key { spki_sha256, from_index: 0, until: at(now() + 100 * DAY) })
+        self.statement(who, Revoked::Key { spki_sha256, from_index: 0, until: at(until) })
+    }
+
+    /// Writes a suspension down that ends then.
+    pub(crate) fn suspend_until(&mut self, who: &str, whose: &str, until: u64) {
+        let revocation = self.keep_bytes(&self.suspension_until(who, whose, until));
+        self.write(Event::Revoked { revocation });
     }
 
     fn statement(&self, who: &str, revokes: Revoked) -> Vec<u8> {

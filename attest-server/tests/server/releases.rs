@@ -1,5 +1,6 @@
 //! Devices judged by released golden values: from a log's folder, over HTTP, and by a revocation that no log has.
 
+mod delivered;
 mod held_back;
 mod served;
 
@@ -146,7 +147,13 @@ impl Fleet {
     }
 
     async fn hold(&self, revocation: Vec<u8>) -> Result<(), tonic::Status> {
-        self.releases().await.hold_revocation(v1::HoldRevocationRequest { revocation }).await.map(|_| ())
+        self.hold_with(revocation, Vec::new()).await
+    }
+
+    /// The same with the request that it is about.
+    async fn hold_with(&self, revocation: Vec<u8>, request: Vec<u8>) -> Result<(), tonic::Status> {
+        let asked = v1::HoldRevocationRequest { revocation, request };
+        self.releases().await.hold_revocation(asked).await.map(|_| ())
     }
 }
 

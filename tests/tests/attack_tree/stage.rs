@@ -242,14 +242,18 @@ impl Stage {
         ReleasesClient::new(channel.connect().await.expect("it answers"))
     }
 
+    /// How many leaves of the log the verifier knows.
+    pub(crate) async fn leaves(&self) -> u64 {
+        self.releases().await.get_state(GetStateRequest {}).await.expect("it answers").into_inner().leaves
+    }
+
     /// Until the verifier follows all of the log that is published now.
     pub(crate) async fn followed(&self) {
         let note = fs::read_to_string(self.path("data/log/checkpoint")).expect("a checkpoint");
         let size: u64 = note.lines().nth(1).and_then(|size| size.parse().ok()).expect("a size");
         let since = Instant::now();
         loop {
-            let state = self.releases().await.get_state(GetStateRequest {}).await.expect("it answers");
-            if state.into_inner().leaves >= size {
+            if self.leaves().await >= size {
                 return;
             }
             assert!(since.elapsed() < Duration::from_secs(60), "{size} leaves are not followed");

@@ -1,8 +1,9 @@
 use super::*;
 use crate::reference::corim::{NotAuthentic, Validity, profile};
+use crate::release::delivery::Delivery;
 use crate::release::leaf::Event;
 use crate::release::request::Kind as RequestKind;
-use crate::release::statement::Revoked;
+use crate::release::statement::{Revocation, Revoked};
 use crate::release::testing::history::*;
 use crate::release::testing::play::*;
 use crate::release::testing::*;
@@ -298,4 +299,49 @@ fn what_nothing_touched_is_not_weighed_again() {
     let view = history.view().unwrap();
     let new = old.again(&view, &history.objects, old.floors(), now, &Limits::DEFAULT);
     assert_eq!((counts(&new), new.missing()), (vec![first, second], &[][..]), "its bundle is not asked for");
+}
+
+/// What is brought to a verifier by hand, with nothing else that it knows of the request.
+fn brought(history: &History, word: &Revocation, place: Place) -> LogView {
+    let Revoked::Request(request) = word.revokes else { panic!() };
+    let delivery = Delivery::new(bytes(word), Some(history.objects[&request].clone()));
+    let (delivery, _) = Delivery::read(&bytes(&delivery), &Limits::DEFAULT).unwrap();
+    let objects = BTreeMap::from([(request, delivery.request.unwrap().0)]);
+    history.view().unwrap().holding(&delivery.revocation.0, place, &objects, &Limits::DEFAULT).unwrap()
+}
+
+fn weighed(view: &LogView, history: &History) -> Catalogue {
+    let now = Now { clock: at(history.clock), is_confirmed: true };
+    Catalogue::load(view, &history.objects, &Floors::new(), now, &Limits::DEFAULT)
+}
+
+#[test]
+fn a67b_what_was_taken_back_before_it_was_read_or_while_it_did_not_count() {
+    let mut history = History::new();
+    let place = history.view().unwrap().next_place();
+    let id = release(&mut history, 4, |_| {});
+    let word = revocation("dave", Revoked::Request(id));
+    let revoked = vec![(id, vec!["release_revoked"])];
+    assert_eq!(counts(&catalogue(&history, history.clock)), [id]);
+    // It was not in the log yet when it was taken back.
+    assert_eq!(refused(&weighed(&brought(&history, &word, place), &history)), revoked);
+    // It is out of force for two days.
+    let spki_sha256 = ObjectId::of(&signer("alice").public().canonical().spki_der());
+    let until = at(history.clock + 2 * DAY);
+    history.revoke(&revocation("dave", Revoked::Key { spki_sha256, from_index: 0, until }));
+    let suspended = catalogue(&history, history.clock);
+    assert_eq!((counts(&suspended), suspended.withdrawn(&name("gateway")).len()), (vec![], 0));
+    let place = history.view().unwrap().next_place();
+    let codes = |view: &LogView, history: &History| refused(&weighed(view, history)).remove(0).1;
+    assert!(codes(&brought(&history, &word, place), &history).contains(&"release_revoked"));
+    // Then it would be in force again, and is not.
+    history.clock += 3 * DAY;
+    history.write(Event::Attempted { request: ObjectId::of(b"another one") });
+    assert_eq!(counts(&catalogue(&history, history.clock)), [id]);
+    assert_eq!(refused(&weighed(&brought(&history, &word, place), &history)), revoked);
+    // Whoever may not revoke, may not by bringing the request either.
+    let word = revocation("bob", Revoked::Request(id));
+    let objects = &history.objects;
+    let held = history.view().unwrap().holding(&bytes(&word), place, objects, &Limits::DEFAULT);
+    assert_eq!(held.unwrap_err().code(), "revocation_does_not_count");
 }

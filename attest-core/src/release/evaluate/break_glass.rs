@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::name::Name;
 use super::super::object::{self, ObjectId};
+use super::super::policy::Policy;
 use super::super::quorum::Quorum;
 use super::super::speaker::Hearing;
 use super::super::statement::{ReviewStatement, Text};
@@ -55,13 +56,18 @@ impl Case<'_> {
             if took_part.contains(&review.by) || reviewers.contains(&review.by) {
                 continue;
             }
+            // Inv. 8: somebody may have left the reviewers since it was asked for, and counts no more from there on; what they said before does.
+            let Some((policy, then)) = self.reviewers_at(place) else { continue };
+            if ![quorum, then].iter().all(|one| one.people().contains(&review.by)) {
+                continue;
+            }
             if asked >= self.by().limits.release_statements {
                 break;
             }
             asked = asked.saturating_add(1);
-            if self.is_theirs(&review, place) {
+            if self.is_theirs(&review, policy, place) {
                 reviewers.insert(review.by);
-                if quorum.is_met_by(&reviewers) {
+                if quorum.is_met_by(&reviewers) && then.is_met_by(&reviewers) {
                     return Some(place);
                 }
             }
@@ -69,11 +75,19 @@ impl Case<'_> {
         None
     }
 
-    /// Whether this is the word of whoever it names, about this release.
-    fn is_theirs(&self, review: &ReviewStatement, place: Place) -> bool {
+    /// Who reviews where this stands in the log. Both they and those of the request's own policy have to have looked: people who came later were
+    /// not named for what was let in before them, and none of those who left may confirm it in their stead. Where nobody is left who is both, it
+    /// cannot be confirmed any more, and lapses: an emergency never stays without a look, and comes again as a request of its own.
+    fn reviewers_at(&self, place: Place) -> Option<(&Policy, &Quorum)> {
+        let request = &self.opened().request;
+        let policy = self.by().view.policy_of(&request.family, place.index)?;
+        let channel = policy.channel(&request.family, &request.channel)?;
+        Some((policy, &channel.review.as_ref()?.quorum))
+    }
+
+    /// Whether this is the word of whoever it names, about this release. By the keys of when they say it.
+    fn is_theirs(&self, review: &ReviewStatement, policy: &Policy, place: Place) -> bool {
         let (by, opened) = (self.by(), self.opened());
-        // Whoever may speak when they do: somebody may have left since the request.
-        let Some(policy) = by.view.policy_of(&opened.request.family, place.index) else { return false };
         let Some(text) = Text::review(review, self.described()) else { return false };
         let hearing = Hearing { policy, view: by.view, now: self.now(), limits: by.limits };
         review.request == opened.id && hearing.key(review, &text, place).is_ok()

@@ -26,18 +26,33 @@ impl LogView {
         objects: &dyn Objects,
         limits: &Limits,
     ) -> Result<Self, Error> {
+        let mut view = self.clone();
+        view.hold(revocation, place, objects, limits)?;
+        Ok(view)
+    }
+
+    /// The same in this view itself, which stays as it was where the revocation does not count.
+    ///
+    /// # Errors
+    /// As [`LogView::holding`].
+    pub fn hold(
+        &mut self,
+        revocation: &[u8],
+        place: Place,
+        objects: &dyn Objects,
+        limits: &Limits,
+    ) -> Result<(), Error> {
         let id = ObjectId::of(revocation);
         let objects = With { id, bytes: revocation, objects };
         let (mut before, mut last, tree) = (self.before(place.index), place, Grown::default());
         let then = Replay { objects: &objects, limits, view: &mut before, last: &mut last, tree: &tree };
         let effect = then.revokes(place, id)?;
-        let mut view = self.clone();
         match effect {
             // What the log has of this person counts, wherever it stands.
-            Effect::Suspended(one) if view.has_suspended(&one.by, &one.key) => {}
-            effect => view.take(effect),
+            Effect::Suspended(one) if self.has_suspended(&one.by, &one.key) => {}
+            effect => self.take(effect),
         }
-        Ok(view)
+        Ok(())
     }
 
     /// What decided at this index whether a revocation counts, and nothing else.

@@ -94,6 +94,12 @@ impl Ledger {
         self.view.policy_of(family, self.size())
     }
 
+    /// The policy that was followed for this family where a leaf stands.
+    #[must_use]
+    pub fn policy_of_then(&self, family: &Name, place: Place) -> Option<&Policy> {
+        self.view.policy_of(family, place.index)
+    }
+
     /// The policies of families that changed who stands in their rules, as they are followed.
     pub fn changed(&self) -> impl Iterator<Item = &Policy> {
         self.view.changed(self.size())

@@ -99,19 +99,25 @@ impl Admission<'_> {
         }
         let known = self.known(&review.request)?;
         let policy = self.policy_of(&known.request.family)?;
-        let (_, channel) = of_policy(policy, &known.request)?;
-        let by = &review.by;
-        let is_named = channel.review.as_ref().is_some_and(|review| review.quorum.people().contains(by));
-        if !is_named || !is_person(policy, by) {
-            let detail = format!("`{by}` is not named for reviews in `{}`", known.request.channel);
-            return Err(now_not("reviewer_not_named", detail));
+        of_policy(policy, &known.request)?;
+        let (by, channel) = (&review.by, &known.request.channel);
+        let not_named = |when: &str| {
+            now_not("reviewer_not_named", format!("`{by}` is not named for reviews in `{channel}`{when}"))
+        };
+        let reviews = self.state.reviews(known).ok_or_else(|| not_named(""))?;
+        if !reviews.is_named_now(by) || !is_person(policy, by) {
+            return Err(not_named(""));
+        }
+        // Verifiers ask both: whoever came later confirms nothing that was let in before.
+        if !reviews.was_named(by) {
+            return Err(not_named(" by the policy under which it was asked for"));
         }
         if known.published.is_none() {
             return Err(now_not("review_not_published", "there is no release to review yet"));
         }
         // Inv. 11: it would count for nothing.
-        let until = channel.review.as_ref().map(|review| known.submitted.at.plus(review.within_seconds));
-        if let Some(until) = until.filter(|until| self.at > *until) {
+        let until = reviews.until;
+        if self.at > until {
             let detail =
                 format!("it was due until {}; what was not reviewed by then has lapsed", until.utc());
             return Err(now_not("review_too_late", detail));

@@ -102,7 +102,7 @@ impl Control {
                 answer(out, json!({ "control": id }), format!("{id} is written to {}", to.display()));
             }
             Self::Sign { file, out: to, yes } => {
-                let home = desk.home()?;
+                let (home, known) = (desk.home()?, desk.known()?);
                 let (id, document) = read(&file)?;
                 let mut statement = ControlStatement {
                     format: ControlStatement::FORMAT.to_owned(),
@@ -118,7 +118,9 @@ impl Control {
                 }
                 super::answer::confirm(&format!("Is that done, {}?", statement.by), yes)?;
                 let key = home.signing_key(desk.key.as_deref())?;
-                statement.signature = sign::sign::<ControlStatement>(&key, &text)?;
+                let policies = known.policies()?;
+                statement.signature =
+                    sign::sign_as::<ControlStatement>(&policies, &statement.by, &key, &text)?;
                 write(&to, &bytes(&statement)?)?;
                 let by = &statement.by;
                 answer(out, json!({ "control": id, "by": by }), format!("{by} vouches for {id}"));

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use attest_core::Limits;
-use attest_core::release::object;
-use attest_core::release::statement::Revocation;
+use attest_core::release::delivery::Delivery;
+use attest_core::release::object::Object as _;
 use clap::Args;
 use serde_json::json;
 
@@ -45,16 +45,15 @@ impl Deliver {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let read = |path: &PathBuf| {
-            let bytes = input::read_file(path, limits.release_object_bytes)?;
+            let bytes = input::read_file(path, Delivery::most_bytes(&limits))?;
             // What is none is told before anybody is asked.
-            object::read::<Revocation>(&bytes, &limits)
-                .map_err(|error| Failure::malformed(error.code(), format!("{}: {error}", path.display())))?;
-            Ok(bytes)
+            let read = Delivery::read(&bytes, &limits).map(|(delivery, _)| delivery);
+            read.map_err(|error| Failure::malformed(error.code(), format!("{}: {error}", path.display())))
         };
-        let statements = self.files.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
+        let deliveries = self.files.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
         // Whoever stands at a verifier need not have a desk.
         let home = desk.home().ok();
-        let delivered = self.access.deliver(&statements, &self.verifiers, home.as_ref());
+        let delivered = self.access.deliver(&deliveries, &self.verifiers, home.as_ref());
         tell(&delivered, out);
         Ok(done(&delivered))
     }
@@ -68,11 +67,11 @@ struct Delivered {
 
 impl Access {
     /// To each of the verifiers, whatever others say.
-    fn deliver(&self, statements: &[Vec<u8>], verifiers: &[String], home: Option<&Home>) -> Vec<Delivered> {
+    fn deliver(&self, deliveries: &[Delivery], verifiers: &[String], home: Option<&Home>) -> Vec<Delivered> {
         let one = |verifier: &String| {
-            let taken = self.connect(verifier, home).and_then(|remote| {
-                statements.iter().try_for_each(|statement| remote.hold(statement.clone()))
-            });
+            let taken = self
+                .connect(verifier, home)
+                .and_then(|remote| deliveries.iter().try_for_each(|delivery| remote.hold(delivery.clone())));
             Delivered { verifier: verifier.clone(), refused: taken.err() }
         };
         verifiers.iter().map(one).collect()

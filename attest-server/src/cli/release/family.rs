@@ -1,6 +1,6 @@
 //! `attest release family`: who stands in a family's rules, by the word of its managers and within what the policy says.
 
-mod differs;
+pub(super) mod differs;
 mod draft;
 
 use std::path::{Path, PathBuf};
@@ -90,8 +90,8 @@ impl Family {
             Self::Sign { file, out: to, yes } => {
                 let home = desk.home()?;
                 let (id, change) = read(&file)?;
-                let differs =
-                    weigh(&desk.known()?, id, &change, &limits).map_err(|failure| failure.about(&file))?;
+                let known = desk.known()?;
+                let differs = weigh(&known, id, &change, &limits).map_err(|failure| failure.about(&file))?;
                 let mut statement = FamilyStatement {
                     format: FamilyStatement::FORMAT.to_owned(),
                     change: id,
@@ -107,7 +107,13 @@ impl Family {
                 out.flush();
                 super::answer::confirm(&format!("Is that so from now on, {}?", statement.by), yes)?;
                 let key = home.signing_key(desk.key.as_deref())?;
-                statement.signature = sign::sign::<FamilyStatement>(&key, &text)?;
+                // Managers of after it sign it, too, with the keys that it brings.
+                let after =
+                    change.applied_to(id, known.policy()?, &limits).map_err(|error| refused(&error))?;
+                let mut policies = known.policies()?;
+                policies.push(&after);
+                statement.signature =
+                    sign::sign_as::<FamilyStatement>(&policies, &statement.by, &key, &text)?;
                 write(&to, &bytes(&statement)?)?;
                 let by = &statement.by;
                 let Differs { lines, fields } = &differs;

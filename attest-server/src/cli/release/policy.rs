@@ -1,5 +1,6 @@
 //! `attest release policy`: policies as people write them (TOML) and as they are signed (an object with one encoding).
 
+mod carried;
 mod differs;
 mod next;
 mod succeed;
@@ -112,7 +113,7 @@ impl Policy {
                 let compared = Compared::of(desk, before.as_deref(), &read(&file, &limits)?)?;
                 compared.tell(out);
                 if out.wants_json() {
-                    out.json(&json!({ "changes": compared.changes, "ends": compared.ends }));
+                    out.json(&json!({ "changes": compared.changes, "carried": compared.carried, "ends": compared.ends }));
                 }
             }
             Self::Sign { file, out: to, recovery, before, yes } => {
@@ -123,16 +124,18 @@ impl Policy {
                 compared.tell(out);
                 out.flush();
                 super::answer::confirm(&format!("Is {id} to be followed from now on, {by}?"), yes)?;
+                // People who come with the next policy sign it, too.
+                let policies = [&compared.before, &policy];
                 let statement = if recovery {
-                    recovery::statement(&home, &policy, &by, &key)?
+                    recovery::statement(&home, &policies, &by, &key)?
                 } else {
-                    succession(&policy, &by, &key)?
+                    succession(&policies, &by, &key)?
                 };
                 write(&to, &statement)?;
                 let how = if recovery { " by recovery" } else { "" };
-                let Compared { changes, ends } = compared;
-                let json =
-                    json!({ "policy": id, "by": by, "recovery": recovery, "changes": changes, "ends": ends });
+                let Compared { changes, ends, carried, before: _ } = compared;
+                let json = json!({ "policy": id, "by": by, "recovery": recovery, "changes": changes, "carried": carried,
+                                   "ends": ends });
                 answer(out, json, format!("{by} wants {id}{how}"));
             }
             Self::Succeed { file, statements, recovery: _, checkpoint: None } => {
@@ -157,8 +160,9 @@ impl Policy {
     }
 }
 
-/// A root member's word for a policy.
-fn succession(policy: &Checked, by: &Name, key: &Path) -> Result<Vec<u8>, Failure> {
+/// A root member's word for the second of these policies, which is to follow the first.
+fn succession(policies: &[&Checked; 2], by: &Name, key: &Path) -> Result<Vec<u8>, Failure> {
+    let [_, policy] = policies;
     let mut statement = Succession {
         format: <Succession as object::Object>::FORMAT.to_owned(),
         policy: policy.id(),
@@ -166,7 +170,7 @@ fn succession(policy: &Checked, by: &Name, key: &Path) -> Result<Vec<u8>, Failur
         signature: String::new(),
     };
     let text = Text::succession(&statement, policy.document());
-    statement.signature = sign::sign::<Succession>(key, &text)?;
+    statement.signature = sign::sign_as::<Succession>(policies, by, key, &text)?;
     bytes(&statement)
 }
 

@@ -74,8 +74,14 @@ impl Object {
     }
 }
 
-/// Somebody's word for a policy by recovery.
-pub(super) fn statement(home: &Home, policy: &Policy, by: &Name, key: &Path) -> Result<Vec<u8>, Failure> {
+/// Somebody's word for the second of these policies, which is to follow the first by recovery.
+pub(super) fn statement(
+    home: &Home,
+    policies: &[&Policy; 2],
+    by: &Name,
+    key: &Path,
+) -> Result<Vec<u8>, Failure> {
+    let [_, policy] = policies;
     let mut statement = Recovery {
         format: Recovery::FORMAT.to_owned(),
         authority: home.authority,
@@ -84,7 +90,7 @@ pub(super) fn statement(home: &Home, policy: &Policy, by: &Name, key: &Path) -> 
         signature: String::new(),
     };
     let text = Text::recovery(&statement, policy.document());
-    statement.signature = sign::sign::<Recovery>(key, &text)?;
+    statement.signature = sign::sign_as::<Recovery>(policies, by, key, &text)?;
     bytes(&statement)
 }
 

@@ -1,6 +1,7 @@
 //! The authority's server, as people ask it.
 
 use attest_core::release::ObjectId;
+use attest_core::release::delivery::Delivery;
 use attest_proto::release::v1 as proto;
 use attest_proto::v1::HoldRevocationRequest;
 use tonic::{Code, Status};
@@ -134,8 +135,9 @@ impl Verifier {
     }
 
     /// It counts there when this returns.
-    pub(super) fn hold(&self, revocation: Vec<u8>) -> Result<(), Failure> {
-        let request = HoldRevocationRequest { revocation };
+    pub(super) fn hold(&self, delivery: Delivery) -> Result<(), Failure> {
+        let request = delivery.request.map(|request| request.0).unwrap_or_default();
+        let request = HoldRevocationRequest { revocation: delivery.revocation.0, request };
         let answer = self.0.releases(async |mut releases| releases.hold_revocation(request).await);
         answer.map(|_| ()).map_err(refused)
     }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use attest_core::Limits;
+use attest_core::release::delivery::Delivery;
 use attest_core::release::object::Object as _;
+use attest_core::release::request::Request;
 use attest_core::release::statement::{Described, ReviewStatement, Revocation, Revoked, Text};
 use attest_core::release::{Name, ObjectId, Words};
 use clap::Args;
@@ -13,7 +16,7 @@ use super::known::Known;
 use super::people::keys_of;
 use super::words::Change;
 use super::{Desk, answer, bytes, name, sign, words, write};
-use crate::cli::{Exit, Failure, Output, Style};
+use crate::cli::{Exit, Failure, Output, Style, input};
 
 /// Flags of `review`.
 #[derive(Args, Debug)]
@@ -83,12 +86,15 @@ pub(super) struct Revoke {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Write the statements there as well, to be brought to verifiers by `attest release deliver`
+    /// Write the statements there as well, each with the request that it is about, to be brought to verifiers by `attest release deliver`
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// The log cannot be had, or is not to be waited for: ask nobody, and write to --out alone. The id is given in full
     #[arg(long, requires = "out", conflicts_with = "suspend")]
     unlogged: bool,
+    /// With --unlogged: the request's own bytes, as `request.cbor` of a release that was exported. A verifier that never read the request needs them
+    #[arg(long, value_name = "FILE", requires = "unlogged", conflicts_with = "control")]
+    request: Option<PathBuf>,
 }
 
 const SUSPENSION: u64 = 14 * 86_400;
@@ -136,7 +142,11 @@ impl Revoke {
         let key = home.signing_key(desk.key.as_deref())?;
         let mut indices = Vec::new();
         for (id, revokes) in what {
-            let encoded = self.signed(id, revokes, &home, &by, (&key, Some(&known)))?;
+            let request = match revokes {
+                Revoked::Request(id) if self.out.is_some() => known.object(id)?.map(<[u8]>::to_vec),
+                _ => None,
+            };
+            let encoded = self.signed((id, request), revokes, &home, &by, (&key, Some(&known)))?;
             indices.push(known.remote.revoke(encoded)?.index);
         }
         if out.wants_json() {
@@ -149,10 +159,10 @@ impl Revoke {
         Ok(Exit::Good)
     }
 
-    /// A revocation, signed, and written where it is to be.
+    /// A revocation, signed, and written where it is to be, with the request that it is about.
     fn signed(
         &self,
-        id: ObjectId,
+        (id, request): (ObjectId, Option<Vec<u8>>),
         revokes: Revoked,
         home: &Home,
         by: &Name,
@@ -174,12 +184,28 @@ impl Revoke {
         let encoded = bytes(&revocation)?;
         if let Some(folder) = &self.out {
             std::fs::create_dir_all(folder).map_err(|error| Failure::usage("file_unwritable", error))?;
-            write(&folder.join(format!("{}.cbor", super::short(&id))), &encoded)?;
+            let delivery = bytes(&Delivery::new(encoded.clone(), request))?;
+            write(&folder.join(format!("{}.cbor", super::short(&id))), &delivery)?;
         }
         Ok(encoded)
     }
 
-    /// Without the log: of what is revoked only the id is known.
+    /// The request in --request, which is the one of this id.
+    fn brought(&self, id: ObjectId) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(file) = &self.request else { return Ok(None) };
+        let limits = Limits::DEFAULT;
+        let request = input::read_file(file, limits.release_object_bytes)?;
+        Request::parse(&request, &limits)
+            .map_err(|error| super::unfit(file, "a request", error.code(), error))?;
+        let got = ObjectId::of(&request);
+        if got == id {
+            return Ok(Some(request));
+        }
+        let detail = format!("{}: it is the request {got}, and {id} is revoked", file.display());
+        Err(Failure::usage("delivery_request_mismatch", detail))
+    }
+
+    /// Without the log: of what is revoked only the id is known, and its bytes where they are given.
     fn write_alone(&self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let home = desk.home()?;
         let by = home.who(desk.by.as_ref())?;
@@ -192,10 +218,18 @@ impl Revoke {
             (None, Some(text)) => (in_full(text)?, Revoked::Control(in_full(text)?)),
             (None, None) => return Err(Failure::usage("usage", "what is revoked?")),
         };
+        let request = self.brought(id)?;
+        let (is_request, is_whole) = (matches!(revokes, Revoked::Request(_)), request.is_some());
         answer::confirm(&format!("Take {id} back, {by}?"), self.yes)?;
-        self.signed(id, revokes, &home, &by, (&home.signing_key(desk.key.as_deref())?, None))?;
-        let line = "signed, and not in the log: bring it to verifiers with `attest release deliver`, and to the log when it can be had";
-        super::policy::answer(out, json!({ "revokes": id, "by": by, "logged": false }), line.to_owned());
+        self.signed((id, request), revokes, &home, &by, (&home.signing_key(desk.key.as_deref())?, None))?;
+        let mut line = "signed, and not in the log: bring it to verifiers with `attest release deliver`, and to the log when it can be had".to_owned();
+        if is_request && !is_whole {
+            line.push_str(
+                "\nwithout --request: a verifier that has not read the request itself does not take it",
+            );
+        }
+        let json = json!({ "revokes": id, "by": by, "logged": false, "with_request": is_whole });
+        super::policy::answer(out, json, line);
         Ok(Exit::Good)
     }
 }

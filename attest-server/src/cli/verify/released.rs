@@ -10,12 +10,14 @@ use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::audit::tile::{self, Level, Tile, TileReader as _};
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::choice::{AcceptedTiers, Choice};
+use attest_core::release::delivery::Delivery;
 use attest_core::release::evaluate::Now;
+use attest_core::release::object::Object as _;
 use attest_core::release::policy::Tier;
 use attest_core::release::request::Request;
-use attest_core::release::statement::{Revocation, Revoked};
+use attest_core::release::statement::Revoked;
 use attest_core::release::view::LogView;
-use attest_core::release::{Name, ObjectId, object};
+use attest_core::release::{Name, ObjectId};
 use clap::{Args, ValueEnum};
 
 use super::super::audit::verify::{self as log, Reader, Unread};
@@ -140,13 +142,15 @@ impl Copy {
         let wrong = |code: &'static str, error: &dyn std::fmt::Display| {
             Failure::malformed(code, format!("{}: {error}", file.display()))
         };
-        let statement = read_file(file, limits.release_object_bytes)?;
-        let revocation: Revocation =
-            object::read(&statement, limits).map_err(|error| wrong(error.code(), &error))?;
-        if let Revoked::Request(request) = revocation.revokes {
-            self.keep(request, limits.release_object_bytes)?;
+        let encoded = read_file(file, Delivery::most_bytes(limits))?;
+        let (delivery, revocation) =
+            Delivery::read(&encoded, limits).map_err(|error| wrong(error.code(), &error))?;
+        match (revocation.revokes, delivery.request) {
+            (Revoked::Request(request), Some(brought)) => drop(self.objects.insert(request, brought.0)),
+            (Revoked::Request(request), None) => drop(self.keep(request, limits.release_object_bytes)?),
+            (Revoked::Control(_) | Revoked::Key { .. }, _) => {}
         }
-        let held = view.holding(&statement, view.next_place(), &self.objects, limits);
+        let held = view.holding(&delivery.revocation.0, view.next_place(), &self.objects, limits);
         held.map_err(|error| wrong(error.code(), &error))
     }
 

@@ -64,13 +64,13 @@ impl Follower {
         let mut next = Some(ask);
         for _ in 0..=ASKS {
             let Some(ask) = next else { return };
-            let held = self.hold(ask.statement).await;
+            let held = self.hold(ask.delivery).await;
             // Whoever asked may be gone; it counts all the same.
             let _ = ask.reply.send(held);
             next = self.asks.try_recv().ok();
         }
         if let Some(ask) = next {
-            let held = self.hold(ask.statement).await;
+            let held = self.hold(ask.delivery).await;
             let _ = ask.reply.send(held);
         }
     }

@@ -149,3 +149,99 @@ fn inv11_reviews_without_end_take_nobodys_place() {
     play.reviews.reverse();
     assert_eq!(play.weighed().unwrap().standing(), Standing::Full);
 }
+
+/// A policy whose emergencies are reviewed by these people, so many of them.
+fn reviewed_by(before: Option<&PolicyDocument>, least: u64, people: &str) -> PolicyDocument {
+    let mut document = policy();
+    if let Some(before) = before {
+        (document.version, document.previous) = (before.version + 1, Some(id_of(before)));
+    }
+    let urgent = document.families.get_mut("gateway").unwrap().channels.get_mut("urgent").unwrap();
+    let text = format!("group review {least} {people}\nquorum review");
+    urgent.review.as_mut().unwrap().quorum = quorum(&text);
+    document
+}
+
+/// An emergency that is out, under a policy by which these people review.
+fn out_under(document: &PolicyDocument) -> Play {
+    let own = document.clone();
+    let mut play = Play::new(History::of(|policy| *policy = own)).emergency();
+    (play.request.authority, play.request.policy) = (play.history.authority, play.history.authority);
+    play.all();
+    play
+}
+
+fn is_confirmed(play: &Play) -> bool {
+    play.weighed().unwrap().standing() == Standing::Full
+}
+
+#[test]
+fn inv8_a_reviewer_who_was_taken_out_confirms_nothing_more() {
+    let before = reviewed_by(None, 1, "carol dave");
+    let after = reviewed_by(Some(&before), 1, "carol erin");
+    let out = out_under(&before);
+    // What he said before he was taken out stays.
+    let mut play = out.clone();
+    play.review("dave");
+    play.history.succeed(&after, &["alice", "bob"]);
+    assert_eq!(play.history.view().unwrap().policy().unwrap().document().version, 2);
+    assert!(is_confirmed(&play));
+    // He is still a person of the policy, with a key that counts; and the other one reviews as before.
+    let mut play = out.clone();
+    play.history.succeed(&after, &["alice", "bob"]);
+    play.review("dave");
+    assert!(!is_confirmed(&play), "taken out, and looks afterwards");
+    play.review("carol");
+    assert!(is_confirmed(&play));
+    // Who came in his stead was not named when it was asked for.
+    let before = reviewed_by(None, 1, "dave erin");
+    let mut play = out_under(&before);
+    play.history.succeed(&reviewed_by(Some(&before), 1, "carol erin"), &["alice", "bob"]);
+    play.review("dave");
+    play.review("carol");
+    assert!(!is_confirmed(&play), "nobody is left who may, and it lapses");
+    let deadline = at(NOW + 2 + 2 * DAY);
+    assert_eq!(play.weighed_at(deadline.unix() + 1).unwrap_err(), [Failure::Lapsed { deadline }]);
+}
+
+#[test]
+fn inv11_two_are_asked_for_by_the_time_that_one_has_looked() {
+    let before = reviewed_by(None, 1, "carol dave");
+    let after = reviewed_by(Some(&before), 2, "carol dave");
+    let mut play = out_under(&before);
+    play.history.succeed(&after, &["alice", "bob"]);
+    play.review("dave");
+    assert!(!is_confirmed(&play), "one of two");
+    play.review("carol");
+    assert!(is_confirmed(&play));
+    // Nor do fewer make up for what was asked for before.
+    let (before, fewer) = (after, reviewed_by(None, 1, "carol dave"));
+    let before = PolicyDocument { version: 1, previous: None, ..before };
+    let after = PolicyDocument { version: 2, previous: Some(id_of(&before)), ..fewer };
+    let mut play = out_under(&before);
+    play.history.succeed(&after, &["alice", "bob"]);
+    play.review("dave");
+    assert!(!is_confirmed(&play), "one of two");
+    play.review("carol");
+    assert!(is_confirmed(&play));
+}
+
+#[test]
+fn inv8_one_of_two_who_was_taken_out_between_them() {
+    let before = reviewed_by(None, 2, "carol dave");
+    let after = reviewed_by(Some(&before), 1, "carol erin");
+    let confirmed = |first: &str, is_after: bool| {
+        let mut play = out_under(&before);
+        if is_after {
+            play.history.succeed(&after, &["alice", "bob"]);
+        }
+        play.review(first);
+        if !is_after {
+            play.history.succeed(&after, &["alice", "bob"]);
+        }
+        play.review("carol");
+        is_confirmed(&play)
+    };
+    assert!(confirmed("dave", false), "he said it while he was one");
+    assert!(!confirmed("dave", true), "he was none any more");
+}

@@ -52,12 +52,12 @@ enum Act {
 
 const EVERYBODY: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "ci", "gateway.zoe"];
 
-/// Whom a family may name: who approves, and who makes the next change. The first is what the root wrote.
-const PEOPLE_OF: [([&str; 3], [&str; 3]); 4] = [
-    (["alice", "bob", "carol"], ["bob", "carol", "dave"]),
-    (["bob", "carol", "gateway.zoe"], ["bob", "carol", "gateway.zoe"]),
-    (["alice", "bob", "gateway.zoe"], ["bob", "carol", "dave"]),
-    (["alice", "bob", "carol"], ["carol", "dave", "gateway.zoe"]),
+/// Whom a family may name: who approves, who makes the next change, and who reviews. The first is what the root wrote.
+const PEOPLE_OF: [([&str; 3], [&str; 3], [&str; 2]); 4] = [
+    (["alice", "bob", "carol"], ["bob", "carol", "dave"], ["dave", "erin"]),
+    (["bob", "carol", "gateway.zoe"], ["bob", "carol", "gateway.zoe"], ["carol", "erin"]),
+    (["alice", "bob", "gateway.zoe"], ["bob", "carol", "dave"], ["carol", "dave"]),
+    (["alice", "bob", "carol"], ["carol", "dave", "gateway.zoe"], ["erin", "gateway.zoe"]),
 ];
 
 fn act() -> impl Strategy<Value = Act> {
@@ -90,6 +90,11 @@ enum Twist {
     Insert(usize, Act),
     Remove(usize),
     Swap(usize, usize),
+    /// The family names other people, in time, and somebody looks at what is out.
+    Replace {
+        to: usize,
+        reviewer: &'static str,
+    },
 }
 
 fn twist() -> impl Strategy<Value = Twist> {
@@ -97,6 +102,8 @@ fn twist() -> impl Strategy<Value = Twist> {
         4 => (0_usize..12, act()).prop_map(|(at, act)| Twist::Insert(at, act)),
         1 => (0_usize..12).prop_map(Twist::Remove),
         1 => (0_usize..12, 0_usize..12).prop_map(|(one, other)| Twist::Swap(one, other)),
+        1 => (0_usize..4, proptest::sample::select(vec!["carol", "dave", "gateway.zoe"]))
+            .prop_map(|(to, reviewer)| Twist::Replace { to, reviewer }),
     ]
 }
 
@@ -113,6 +120,10 @@ fn story(twists: &[Twist]) -> Vec<Act> {
         match twist {
             Twist::Insert(at, act) => acts.insert((*at).min(acts.len()), act.clone()),
             Twist::Remove(at) if *at < acts.len() => drop(acts.remove(*at)),
+            Twist::Replace { to, reviewer } => {
+                let by = vec!["bob", "carol", "dave", "gateway.zoe"];
+                acts.extend([Act::Change { by, to: *to, first: true }, Act::Review(reviewer)]);
+            }
             Twist::Swap(one, other) if *one < acts.len() && *other < acts.len() => acts.swap(*one, *other),
             _ => {}
         }
@@ -183,15 +194,16 @@ fn drop_place(_: u64) {}
 fn change(play: &mut Play, by: &[&str], to: usize, first: bool) {
     let view = play.history.view().unwrap();
     let mut change = family_change(&policy());
-    let group = |called: &str, least: u64, people: [&str; 3]| {
+    let group = |called: &str, least: u64, people: &[&str]| {
         quorum(&format!("group {called} {least} {}\nquorum {called}", people.join(" ")))
     };
-    let (approvers, managers) = PEOPLE_OF.get(to).copied().unwrap_or(PEOPLE_OF[0]);
-    change.managers = group("managers", 2, managers);
+    let (approvers, managers, reviewers) = PEOPLE_OF.get(to).copied().unwrap_or(PEOPLE_OF[0]);
+    change.managers = group("managers", 2, &managers);
     for called in ["stable", "urgent"] {
         let least = if to < PEOPLE_OF.len() { 2 } else { 1 };
-        change.channels.get_mut(called).unwrap().approvals = Some(group("release", least, approvers));
+        change.channels.get_mut(called).unwrap().approvals = Some(group("release", least, &approvers));
     }
+    change.channels.get_mut("urgent").unwrap().review = Some(group("review", 1, &reviewers));
     let last = view.policy_of_now(&name("gateway")).and_then(|policy| policy.change());
     change.previous = if first { None } else { last };
     // No two are the same.

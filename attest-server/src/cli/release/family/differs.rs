@@ -131,7 +131,7 @@ fn walk(path: &str, before: &Value, after: &Value, fields: &mut Vec<Value>) {
 }
 
 /// One line for each thing that is another: `+` for what is new, `-` for what is gone.
-fn differs(before: &FamilyChange, after: &FamilyChange) -> Vec<String> {
+pub(in crate::cli::release) fn differs(before: &FamilyChange, after: &FamilyChange) -> Vec<String> {
     let mut lines = Vec::new();
     for (who, identity) in &after.people {
         if before.people.get(who) != Some(identity) {

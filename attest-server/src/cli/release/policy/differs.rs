@@ -9,6 +9,7 @@ use attest_core::release::ssh::PublicKey;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
+use super::carried::carried;
 use super::read;
 use crate::cli::release::Desk;
 use crate::cli::release::known::Known;
@@ -23,6 +24,10 @@ pub(super) struct Compared {
     pub(super) changes: Vec<String>,
     /// What families said of themselves, and what this policy does not carry on; nothing where only the log could tell.
     pub(super) ends: Option<Vec<String>>,
+    /// What families said of themselves, and what this policy carries on; in words where the log is at hand.
+    pub(super) carried: Vec<String>,
+    /// The policy before it.
+    pub(super) before: Policy,
 }
 
 impl Compared {
@@ -30,11 +35,14 @@ impl Compared {
     pub(super) fn of(desk: &Desk, before: Option<&Path>, next: &Policy) -> Result<Self, Failure> {
         if let Some(before) = before {
             let before = read(before, &Limits::DEFAULT)?;
-            return Ok(Self { changes: changes(&before, next)?, ends: None });
+            let carried = carried(None, &before, next)?;
+            return Ok(Self { changes: changes(&before, next)?, ends: None, carried, before });
         }
         let known = desk.known()?;
-        let changes = changes(known.policy()?, next)?;
-        Ok(Self { changes, ends: Some(ends(&known, next)?) })
+        let before = known.policy()?.clone();
+        let changes = changes(&before, next)?;
+        let carried = carried(Some(&known), &before, next)?;
+        Ok(Self { changes, ends: Some(ends(&known, next)?), carried, before })
     }
 
     pub(super) fn tell(&self, out: &mut Output) {
@@ -44,7 +52,7 @@ impl Compared {
         if self.changes.is_empty() {
             out.line("nothing changes");
         }
-        for line in self.changes.iter().chain(self.ends.iter().flatten()) {
+        for line in self.changes.iter().chain(&self.carried).chain(self.ends.iter().flatten()) {
             let style = if line.starts_with('+') { Style::Good } else { Style::Bad };
             let line = out.paint(style, printable(line));
             out.line(line);

@@ -84,9 +84,18 @@ impl<'a> Fold<'a> {
 
     /// The index of the change that is followed here, and whether there is any; who approves by it.
     fn people_at(&self, index: u64) -> (Option<u64>, bool, [&'static str; 3]) {
-        let facts = self.facts.iter().filter(|(other, ..)| *other < index).copied().collect();
-        let last = Fold { facts, ..*self }.changes().last().copied();
+        let last = self.change_at(index);
         (last.map(|(at, _)| at), last.is_some(), PEOPLE_OF[last.map_or(0, |(_, to)| to)].0)
+    }
+
+    /// Who reviews here.
+    fn reviewers_at(&self, index: u64) -> [&'static str; 2] {
+        PEOPLE_OF[self.change_at(index).map_or(0, |(_, to)| to)].2
+    }
+
+    fn change_at(&self, index: u64) -> Option<(u64, usize)> {
+        let facts = self.facts.iter().filter(|(other, ..)| *other < index).copied().collect();
+        Fold { facts, ..*self }.changes().last().copied()
     }
 
     fn is_revoked(&self) -> bool {
@@ -174,29 +183,39 @@ impl<'a> Fold<'a> {
             && !self.is_silenced("ci", submitted, self.now)
             && !self.is_revoked()
             && self.now - self.seen <= 7 * DAY
-            && (!self.emergency || self.is_looked_at(published) || self.now <= self.deadline())
+            && (!self.emergency || self.is_looked_at(submitted, published) || self.now <= self.deadline())
     }
 
     fn deadline(&self) -> u64 {
         self.first(|act| matches!(act, Act::Submit { .. })).map_or(0, |(_, time)| time + 2 * DAY)
     }
 
-    fn is_looked_at(&self, published: u64) -> bool {
-        // Erin triggered the build, and everyone who approved took part, asked for or not.
+    /// One who reviewed when it was asked for, still does when they say so, and took no part.
+    fn is_looked_at(&self, submitted: u64, published: u64) -> bool {
+        let names_them = |index, who: &&str| self.reviewers_at(index).contains(who);
+        let looked = |who: &&'static str| {
+            let first = self.first(|act| *act == Act::Review(who));
+            first.is_some_and(|(index, time)| {
+                names_them(index, who)
+                    && index > published
+                    && time <= self.deadline()
+                    && !self.is_silenced(who, index, self.now)
+            })
+        };
+        let mut reviewers = self.reviewers_at(submitted).into_iter();
+        reviewers.any(|who| looked(&who) && !self.took_part(who))
+    }
+
+    /// Erin triggered the build, and everyone who approved took part, asked for or not.
+    fn took_part(&self, who: &'static str) -> bool {
         let honest = self.first(|act| *act == Act::Submit { forged: false });
         let attempted = self.first(|act| *act == Act::Attempt);
-        let approved = self.first(|act| *act == Act::Approve("dave"));
-        let took_part = approved.zip(honest).zip(attempted).is_some_and(|((approved, honest), attempted)| {
+        let approved = self.first(|act| *act == Act::Approve(who));
+        let approves = approved.zip(honest).zip(attempted).is_some_and(|((approved, honest), attempted)| {
             let (index, time) = approved;
             let is_open = index > honest.0 && index < attempted.0 && time <= NOW + 7 * DAY;
-            is_open && !self.is_silenced("dave", index, self.now)
+            is_open && !self.is_silenced(who, index, self.now)
         });
-        if took_part {
-            return false;
-        }
-        let first = self.first(|act| *act == Act::Review("dave"));
-        first.is_some_and(|(index, time)| {
-            index > published && time <= self.deadline() && !self.is_silenced("dave", index, self.now)
-        })
+        who == "erin" || approves
     }
 }

@@ -1,0 +1,67 @@
+//! A revocation that is brought to a verifier by hand, of what does not count there now, or of what the verifier has not read.
+
+use super::*;
+
+/// Follows the log as far as it is published.
+async fn followed(fleet: &Fleet) {
+    let leaves = fleet.organisation.leaves();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+}
+
+#[tokio::test]
+async fn a67b_a_revocation_of_what_the_verifier_has_not_read() {
+    let mut fleet = Fleet::new(|_| {}).await;
+    // Whoever serves the log withholds that it was published.
+    let id = fleet.organisation.release(&golden(true), "stable");
+    let before = fleet.organisation.leaves() - 1;
+    fleet.organisation.publish_first(usize::try_from(before).unwrap(), now());
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == before).await;
+    let request = std::fs::read(fleet.organisation.object(id)).unwrap();
+    let statement = fleet.organisation.revocation("dave", id);
+    assert_eq!(refusal(fleet.hold(statement.clone()).await).1, "releases_request_unknown");
+    // With another request, by somebody who may not, and of what that other one is.
+    let other = fleet.organisation.clone().release(&golden(false), "stable");
+    let other_request = std::fs::read(fleet.organisation.object(other)).unwrap();
+    let refused = fleet.hold_with(statement.clone(), other_request).await;
+    assert_eq!(refusal(refused), (Code::InvalidArgument, "delivery_request_mismatch".to_owned()));
+    let stranger = fleet.organisation.revocation("alice", id);
+    let refused = fleet.hold_with(stranger, request.clone()).await;
+    assert_eq!(refusal(refused), (Code::FailedPrecondition, "revocation_does_not_count".to_owned()));
+    // With its own it counts, and outlives a restart.
+    fleet.hold_with(statement, request).await.unwrap();
+    let mut fleet = fleet.restart().await;
+    fleet.organisation.publish();
+    followed(&fleet).await;
+    fleet.until("it is weighed", async |fleet| fleet.state().await.releases[FAMILY] == 1).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+}
+
+#[tokio::test]
+async fn a67b_a_revocation_of_what_is_out_of_force_for_another_reason() {
+    let mut id = None;
+    let mut fleet = Fleet::new(|organisation| id = Some(organisation.release(&golden(true), "stable"))).await;
+    let id = id.unwrap();
+    // A slow machine gets more time.
+    let until = now() + 20;
+    fleet.organisation.suspend_until("dave", "alice", until);
+    fleet.organisation.publish();
+    followed(&fleet).await;
+    fleet.until("it is weighed", async |fleet| fleet.state().await.releases[FAMILY] == 0).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_missing"], "it is no release for now");
+    // As files were written before, without the request.
+    assert_eq!(
+        refusal(fleet.hold(fleet.organisation.revocation("alice", id)).await).1,
+        "revocation_does_not_count"
+    );
+    fleet.hold(fleet.organisation.revocation("dave", id)).await.unwrap();
+    let mut fleet = fleet.restart().await;
+    while now() <= until {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // Something new in the log: all of it is weighed again, and the suspension is over.
+    fleet.organisation.note(b"something new");
+    fleet.organisation.publish();
+    followed(&fleet).await;
+    fleet.until("it is weighed", async |fleet| fleet.state().await.releases[FAMILY] == 1).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+}
