@@ -301,3 +301,137 @@ fn the_same_records_as_a_canonical_event_log() {
         assert_eq!(verdict.status, Status::Affirming, "{format:?}: {verdict:#?}");
     }
 }
+
+/// The verdict where neither the log of user space nor, as it is common, PCR values were sent.
+fn judge_unsent(log: Option<&[u8]>, golden: &Golden) -> Verdict {
+    let verdict = capture(log).without_values().judge_guessing(FAMILY, &references(golden));
+    assert_eq!(verdict.status, Status::Contraindicated);
+    verdict
+}
+
+/// The one cause that is named: itself, its register, those that it explains, and whether nothing proves it.
+#[track_caller]
+fn the_cause(verdict: &Verdict) -> (Cause, Option<u32>, Vec<u32>, bool) {
+    let [cause] = &verdict.causes[..] else { panic!("{:#?}", verdict.causes) };
+    assert_eq!(cause.component.as_deref(), Some("userspace"));
+    assert_eq!(cause.or, Some(Cause::UnloggedExtension));
+    (cause.cause, cause.pcr, cause.explains.iter().map(|at| at.pcr).collect(), cause.unproven)
+}
+
+/// What is said of a register in a bank that the golden document has.
+#[track_caller]
+fn words(verdict: &Verdict, pcr: u32) -> &str {
+    let of = |r: &&attest_core::appraise::Reason| r.pcr == Some(pcr) && r.bank == Some("sha256");
+    &verdict.reasons.iter().find(of).unwrap_or_else(|| panic!("{:#?}", verdict.reasons)).explain
+}
+
+#[test]
+fn a35_a_withheld_log_is_named_with_its_registers_though_no_values_were_sent() {
+    let golden = learned("own-uki-phase", Some(&told()));
+    let verdict = judge_unsent(None, &golden);
+    assert_eq!(the_cause(&verdict), (Cause::LogIncomplete, Some(11), vec![15], false));
+    assert!(words(&verdict, 11).contains("which was not given, has 4 extends, from userspace.phase on"));
+    assert!(words(&verdict, 15).contains("which was not given, has 2 extends, from userspace.machine_id on"));
+    refused(&verdict, Code::ReplayMismatch, 11);
+    refused(&verdict, Code::PcrWithoutEvents, 15);
+    assert_eq!(verdict.causes, judge(None, &golden).causes, "as where values were sent");
+}
+
+#[test]
+fn a38_a_log_cut_anywhere_is_named_with_its_registers_though_no_values_were_sent() {
+    let golden = learned("own-uki-phase", Some(&told()));
+    // Two phases, the machine and its file system, two phases.
+    for (left, explains) in [(0, &[15][..]), (1, &[15]), (2, &[15]), (3, &[15]), (4, &[]), (5, &[])] {
+        let verdict = judge_unsent(Some(&changed(|records| records.truncate(left))), &golden);
+        assert_eq!(the_cause(&verdict), (Cause::LogIncomplete, Some(11), explains.into(), false), "{left}");
+        let count = match left {
+            0 => "4 extends",
+            1 => "3 extends",
+            2..=4 => "2 extends",
+            _ => "1 extend",
+        };
+        let expected = format!("the log of user space leaves out {count}, from userspace.phase on");
+        assert!(words(&verdict, 11).contains(&expected), "{left}: {}", words(&verdict, 11));
+    }
+}
+
+#[test]
+fn a38_a_record_left_out_anywhere_is_found_though_no_values_were_sent() {
+    let golden = learned("own-uki-phase", Some(&told()));
+    for at in 0..6 {
+        let verdict = judge_unsent(Some(&changed(|records| drop(records.remove(at)))), &golden);
+        let pcr = if [2, 3].contains(&at) { 15 } else { 11 };
+        assert_eq!(the_cause(&verdict), (Cause::LogIncomplete, Some(pcr), vec![], false), "record {at}");
+    }
+}
+
+/// A boot whose image is not golden, and whose log of user space was withheld.
+#[test]
+fn a35_a_withheld_log_of_a_boot_that_is_not_golden_is_found() {
+    let other = file(&folder("own-uki-initrd"), "eventlog.bin");
+    let other = EventLog::parse(&other, &LIMITS).unwrap();
+    let log = UserspaceLog::parse(&told(), &LIMITS).unwrap();
+    let boot = Boot {
+        name: "other",
+        log: &other,
+        userspace: Some(&log),
+        evidence: golden::Evidence::Quoted,
+        files: None,
+    };
+    let golden = learn::learn(FAMILY, &[boot], &Choices::default()).unwrap();
+    let verdict = judge_unsent(None, &golden);
+    refused(&verdict, Code::ReplayMismatch, 11);
+    refused(&verdict, Code::PcrWithoutEvents, 15);
+    let named: Vec<_> = verdict.causes.iter().map(|cause| cause.cause).collect();
+    assert!(named.contains(&Cause::InitrdChanged), "{:#?}", verdict.causes);
+    // Of what the machine is, the golden boot told the same.
+    assert!(words(&verdict, 15).contains("which was not given, has 2 extends"), "{}", words(&verdict, 15));
+    assert!(
+        words(&verdict, 11).contains("up to `ready`: their log was not given"),
+        "{}",
+        words(&verdict, 11)
+    );
+}
+
+/// The quote was made before user space had measured all of it, and the log is withheld: as much as was extended is found.
+#[test]
+fn a35_golden_boots_that_went_further_are_tried_as_far_as_this_one_went() {
+    let further = changed(|records| {
+        for (at, pcr) in [(0, 11), (2, 15)] {
+            let again = records[at].clone();
+            assert!(again.contains(&format!("\"pcr\":{pcr}")));
+            records.push(again);
+        }
+    });
+    let verdict = judge_unsent(None, &learned("own-uki-phase", Some(&further)));
+    refused(&verdict, Code::ReplayMismatch, 11);
+    refused(&verdict, Code::PcrWithoutEvents, 15);
+}
+
+#[test]
+fn a35_where_nothing_proves_it_the_registers_of_user_space_are_named_as_such() {
+    // What the machine is, no golden value says, and nobody can guess.
+    let verdict = judge_unsent(None, &learned("own-uki", None));
+    assert_eq!(the_cause(&verdict), (Cause::LogMissing, Some(11), vec![15], true));
+    assert_eq!(verdict.reasons[0].detail_code, Some("pcr_digest_mismatch"));
+    let explain = &verdict.reasons[0].explain;
+    let (silent, withheld) = (
+        "of PCR 12, 13, 15 there is no log, nor of 8, 14, which good boots do not extend",
+        "user space extends PCR 11, 15, and its log (systemd's tpm2-measure.log) was not given",
+    );
+    assert!(explain.contains(silent) && explain.contains(withheld), "{explain}");
+    // Golden boots tell more of it than the device, which has another machine id.
+    let another = changed(|records| {
+        for digest in ["1ea46a17961f953f", "201000174c46d832"] {
+            records[2] = records[2].replace(digest, &"0".repeat(digest.len()));
+        }
+        records[2] = records[2].replace("machine-id:0123", "machine-id:9999");
+    });
+    let golden = learned("own-uki-phase", Some(&another));
+    let cut = changed(|records| records.truncate(2));
+    let verdict = judge_unsent(Some(&cut), &golden);
+    assert_eq!(the_cause(&verdict), (Cause::LogIncomplete, Some(11), vec![15], true));
+    assert!(verdict.reasons[0].explain.ends_with("tells of fewer extends than a good boot's"));
+    let verdict = judge_unsent(None, &golden);
+    assert_eq!(the_cause(&verdict), (Cause::LogMissing, Some(11), vec![15], true));
+}

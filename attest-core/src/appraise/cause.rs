@@ -39,7 +39,7 @@ pub struct RootCause {
     /// Further causes that could hide behind what it explains: nothing would tell them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub perhaps: Vec<Cause>,
-    /// Only the log says so: no quoted PCR proves it.
+    /// Only the log says so, or what good boots have: no quoted PCR proves it.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub unproven: bool,
 }

@@ -11,13 +11,11 @@ use crate::authenticate::AuthenticEvidence;
 use crate::authenticate::replay::reset_value;
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::Extend;
+use crate::evidence::userspace_log::PHASES;
 use crate::limits::Limits;
 use crate::reference::ReferenceSet;
 use crate::reference::component;
 use crate::reference::golden::Sequence;
-
-/// The phases that systemd measures into PCR 11 on the way up and down, in their order (systemd-pcrphase.service(8)).
-const PHASES: [&[u8]; 6] = [b"enter-initrd", b"leave-initrd", b"sysinit", b"ready", b"shutdown", b"final"];
 
 /// What the firmware measures in place of the separator when it fails (PC Client PFP, EV_SEPARATOR): the value 1.
 pub(super) const ERROR_SEPARATOR: [u8; 4] = [1, 0, 0, 0];
@@ -87,11 +85,22 @@ impl<'b> Search<'b> {
     fn told_wrongly(&self, alg: HashAlg, pcr: u8, golden: &Sequence) -> (String, Option<u32>) {
         let events: Vec<Extend<'_, '_>> = self.evidence.extends(pcr).collect();
         let told: Vec<&[u8]> = events.iter().filter_map(|event| event.digest(alg)).collect();
+        let slots: Vec<&[u8]> =
+            golden.slots.iter().filter_map(|slot| slot.digest(alg)).map(Digest::as_bytes).collect();
+        let left = golden.slots.get(told.len()..).unwrap_or_default();
+        let of_userspace = component::of_userspace(&golden.slots).len();
+        if slots.starts_with(&told) && (1..=of_userspace).contains(&left.len()) {
+            let log = match self.evidence.userspace() {
+                None => ", which was not given, has",
+                Some(_) => " leaves out",
+            };
+            let first = left.first().map(|slot| slot.component.as_str()).unwrap_or_default();
+            let more = format!("{} extend{}", left.len(), if left.len() == 1 { "" } else { "s" });
+            return (format!("the log of user space{log} {more}, from {first} on"), None);
+        }
         if told.is_empty() || told.len() != events.len() {
             return ("is told wrong or not at all".to_owned(), None);
         }
-        let slots: Vec<&[u8]> =
-            golden.slots.iter().filter_map(|slot| slot.digest(alg)).map(Digest::as_bytes).collect();
         let same = told.iter().zip(&slots).take_while(|(told, golden)| told == golden).count();
         let told_after = |from: usize| told.get(from..).unwrap_or_default();
         let slots_after = |from: usize| slots.get(from..).unwrap_or_default();
@@ -242,9 +251,9 @@ impl<'b> Search<'b> {
     fn phases(&mut self, alg: HashAlg, pcr: u8, from: Digest, quoted: Digest) -> Option<&'static str> {
         let mut value = from;
         for phase in PHASES.iter().filter(|_| pcr == 11) {
-            value = self.run(value, [alg.hash(&[phase]).as_bytes()].into_iter())?;
+            value = self.run(value, [alg.hash(&[phase.as_bytes()]).as_bytes()].into_iter())?;
             if value == quoted {
-                return core::str::from_utf8(phase).ok();
+                return Some(phase);
             }
         }
         None

@@ -1,6 +1,7 @@
 //! The appraisal: proof and golden values in, verdict out. Total; whatever is not proven good refuses.
 
 use super::boot::{self, Boot};
+use super::cause::{Explained, RootCause};
 use super::finding::{Cause, Code, Part, Reason, Severity};
 use super::policy::{Context, Policy};
 use super::report::first_difference;
@@ -12,7 +13,7 @@ use super::verdict::{
 use super::{difference, runtime, token, unexplained};
 use super::{evidence as facts, vector};
 use crate::Timestamp;
-use crate::authenticate::{AuthenticEvidence, AuthenticToken, Subject};
+use crate::authenticate::{self, AuthenticEvidence, AuthenticToken, Subject, Untold};
 use crate::digest::in_hex;
 use crate::reference::index::Index;
 use crate::reference::{GoldenSource, ReferenceSet};
@@ -191,6 +192,22 @@ impl Policy {
         }
     }
 
+    /// The same on evidence that was looked at: where the registers are known of which the logs tell too little, a cause names them, and says
+    /// that nothing proves it.
+    #[must_use]
+    pub fn refuse_unproven(
+        &self,
+        error: &authenticate::Error,
+        source: GoldenSource,
+        context: &Context,
+    ) -> Verdict {
+        let causes = match error {
+            authenticate::Error::PcrsUntold { untold, .. } => withheld(untold).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        Verdict { causes, ..self.refuse(error.code(), &error.to_string(), source, context) }
+    }
+
     /// The verdict on authentic evidence of a device whose overlay does not count: refused without a look at what it booted, because what
     /// would be golden for it is not known. What the quote proves of itself stays. `code` is the stable code of
     /// [`overlay::Error`](crate::reference::overlay::Error) or of the shell that could not read it.
@@ -233,6 +250,21 @@ impl Policy {
             ..self.refuse(code, &detail, source, context)
         }
     }
+}
+
+/// A log of user space that tells less than a good boot's.
+fn withheld(untold: &Untold) -> Option<RootCause> {
+    let mut pcrs = untold.userspace.iter().map(|pcr| u32::from(*pcr));
+    let first = pcrs.next()?;
+    let cause = if untold.has_userspace_log { Cause::LogIncomplete } else { Cause::LogMissing };
+    Some(RootCause {
+        or: Some(Cause::UnloggedExtension),
+        component: Some("userspace".into()),
+        pcr: Some(first),
+        explains: pcrs.map(|pcr| Explained { pcr, event: None, log: None }).collect(),
+        unproven: true,
+        ..RootCause::new(cause)
+    })
 }
 
 fn components(index: &Index, boot: &Boot, reasons: &[Reason], boot_status: Status) -> Vec<ComponentVerdict> {

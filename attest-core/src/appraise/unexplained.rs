@@ -50,6 +50,7 @@ pub(super) fn judge(evidence: &AuthenticEvidence<'_>, references: &ReferenceSet)
         }
     }
     of_userspace(&mut diagnoses);
+    of_good_registers(&mut diagnoses);
     for diagnosis in diagnoses {
         unexplained.reasons.push(reason(evidence, &diagnosis));
         add_cause(&mut unexplained.causes, &diagnosis);
@@ -149,6 +150,17 @@ fn of_userspace(diagnoses: &mut [Diagnosis]) {
     for diagnosis in diagnoses.iter_mut().filter(|d| d.pcr == 15 && d.cause == Cause::UnloggedExtension) {
         diagnosis.cause = Cause::UserspaceMeasurementChanged;
         diagnosis.or = Some(Cause::UnloggedExtension);
+    }
+}
+
+/// A register that is golden in one bank was told wrongly in all: what else would lead to it in a bank that the document lacks says no more.
+fn of_good_registers(diagnoses: &mut [Diagnosis]) {
+    let is_golden = |d: &&Diagnosis| d.found.as_ref().is_some_and(|found| found.what == Explanation::Golden);
+    let good: Vec<_> = diagnoses.iter().filter(is_golden).map(|d| (d.pcr, d.cause, d.or)).collect();
+    for diagnosis in diagnoses.iter_mut().filter(|d| d.cause == Cause::UserspaceMeasurementChanged) {
+        if let Some((_, cause, or)) = good.iter().find(|(pcr, ..)| *pcr == diagnosis.pcr) {
+            (diagnosis.cause, diagnosis.or) = (*cause, *or);
+        }
     }
 }
 

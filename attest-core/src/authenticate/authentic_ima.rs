@@ -284,16 +284,8 @@ pub(super) fn values_from_logs(
     let story = |alg: HashAlg, pcr: u8| Some(told.value(alg, pcr));
     let without_ima = QuotedPcrs::from_lookup(quote, story);
     let (Err(error), Some(list)) = (&without_ima, ima) else { return without_ima };
-    // Which banks the kernel extends with padded digests it does not tell: none, those above SHA-256, or all.
-    let ways: &[u8] = if before.is_some() { &[u8::MAX] } else { &[u8::MAX, HashAlg::Sha384.strength(), 1] };
-    for padded_from in ways {
-        let start = || {
-            let banks = quote.selection().banks().map(|(alg, _)| {
-                let known = before.and_then(|before| before.registers(alg));
-                known.unwrap_or(Registers::new(alg, alg.strength() >= *padded_from))
-            });
-            banks.collect::<Vec<_>>()
-        };
+    for padded_from in ways(before) {
+        let start = || before_the_list(quote, before, *padded_from);
         if let Some(pcrs) = prefix_that_hashes(quote, list, &start, &story) {
             return Ok(pcrs);
         }
@@ -301,19 +293,37 @@ pub(super) fn values_from_logs(
     Err(error.clone())
 }
 
-/// Where the whole list leads, in each quoted bank.
+/// Which banks the kernel extends with padded digests it does not tell: none, those above SHA-256, or all; the least strength of each.
+const fn ways(before: Option<&ImaCheckpoint>) -> &'static [u8] {
+    const ALL: &[u8] = &[u8::MAX, HashAlg::Sha384.strength(), 1];
+    if before.is_some() { &[u8::MAX] } else { ALL }
+}
+
+/// The quoted banks before the first entry.
+fn before_the_list(
+    quote: &AuthenticQuote<'_>,
+    before: Option<&ImaCheckpoint>,
+    padded_from: u8,
+) -> Vec<Registers> {
+    let banks = quote.selection().banks().map(|(alg, _)| {
+        let known = before.and_then(|before| before.registers(alg));
+        known.unwrap_or(Registers::new(alg, alg.strength() >= padded_from))
+    });
+    banks.collect()
+}
+
+/// Where the whole list leads, in each quoted bank; in each way in which the kernel may have extended them.
 pub(super) fn registers_of(
     quote: &AuthenticQuote<'_>,
     list: &ImaLog<'_>,
     before: Option<&ImaCheckpoint>,
-) -> Vec<Registers> {
-    let banks = quote.selection().banks().map(|(alg, _)| {
-        let known = before.and_then(|before| before.registers(alg));
-        known.unwrap_or(Registers::new(alg, false))
-    });
-    let mut banks: Vec<Registers> = banks.collect();
-    banks.iter_mut().for_each(|bank| bank.run(list));
-    banks
+) -> Vec<Vec<Registers>> {
+    let led = |padded_from: &u8| {
+        let mut banks = before_the_list(quote, before, *padded_from);
+        banks.iter_mut().for_each(|bank| bank.run(list));
+        banks
+    };
+    ways(before).iter().map(led).collect()
 }
 
 /// The values after the prefix of the list with which they hash to the signed pcrDigest. The whole list is tried first: a quote rarely lags.

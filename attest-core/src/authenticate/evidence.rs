@@ -1,7 +1,5 @@
 //! The whole of a device's evidence, proven: that TPM, this boot, just now, and which PCRs the logs explain.
 
-use std::collections::BTreeSet;
-
 use super::authentic_ima::{AuthenticIma, ImaOutcome, registers_of, values_from_logs};
 use super::guess::{self, Guesses, NoGuesses};
 use super::ima_checkpoint::{ImaCheckpoint, ResumeError};
@@ -10,6 +8,7 @@ use super::quote::{self, AuthenticQuote};
 use super::replay::{Replay, Stories};
 use super::story::Logs;
 use super::token::{self, AuthenticToken};
+use super::untold::Untold;
 use super::{AttestationKey, Challenge};
 use crate::digest::{Digest, HashAlg};
 use crate::evidence::bundle::{self, Bundle, FirmwareLog};
@@ -35,13 +34,13 @@ pub enum Error {
     /// Neither PCR values nor a log that leads to them were given, and no good boot's are the quoted ones.
     #[error("the quote covers PCRs, but neither their values nor a log with any event is given")]
     PcrsMissing,
-    /// The logs do not lead to the quoted values, and of some quoted PCRs no log tells: perhaps one was left out.
-    #[error("{error}; of PCR {} there is no log", listed(pcrs))]
+    /// The logs do not lead to the quoted values, and of some quoted PCRs no log tells, or too little: perhaps one was left out.
+    #[error("{error}{untold}")]
     PcrsUntold {
         /// Why the values are not the quoted ones.
         error: pcrs::Error,
-        /// The quoted PCRs without any event.
-        pcrs: Vec<u8>,
+        /// Of which PCRs.
+        untold: Untold,
     },
     /// The quote itself is not authentic.
     #[error(transparent)]
@@ -168,15 +167,15 @@ impl<'a> AuthenticEvidence<'a> {
         let pcrs = match &pcrs {
             Some(values) => QuotedPcrs::from_values(&quote, values)?,
             None if replay.is_none() && ima.is_none() && userspace.is_none() => {
-                guess::find(&quote, told, |_, _| None, guesses).ok_or(Error::PcrsMissing)?
+                guess::find(&quote, told, &[Vec::new()], guesses).ok_or(Error::PcrsMissing)?
             }
             None => values_from_logs(&quote, told, ima.as_ref(), before.as_ref()).or_else(|error| {
-                let registers = ima.as_ref().map(|list| registers_of(&quote, list, before.as_ref()));
-                let registers = registers.unwrap_or_default();
-                let of_list =
-                    |alg, pcr: u8| registers.iter().find(|bank| bank.alg() == alg)?.value(pcr.into());
-                guess::find(&quote, told, of_list, guesses)
-                    .ok_or_else(|| not_quoted(error, &quote, told, ima.as_ref()))
+                let of_list = ima.as_ref().map(|list| registers_of(&quote, list, before.as_ref()));
+                let of_list = of_list.unwrap_or_else(|| vec![Vec::new()]);
+                guess::find(&quote, told, &of_list, guesses).ok_or_else(|| {
+                    let untold = Untold::of(&quote, told, ima.as_ref(), guesses);
+                    if untold.is_empty() { error.into() } else { Error::PcrsUntold { error, untold } }
+                })
             })?,
         };
         let outcome = |alg, pcr| told.outcome(&pcrs, alg, pcr);
@@ -309,23 +308,6 @@ impl<'a> AuthenticEvidence<'a> {
     fn of_userspace(&self, pcr: u8) -> impl Iterator<Item = Extend<'_, 'a>> + Clone {
         self.userspace.iter().flat_map(move |log| log.extends(pcr)).map(Extend::Userspace)
     }
-}
-
-/// Why the values that the logs lead to are not the quoted ones, as far as it is known.
-fn not_quoted(
-    error: pcrs::Error,
-    quote: &AuthenticQuote<'_>,
-    told: Logs<'_, '_, '_>,
-    list: Option<&ImaLog<'_>>,
-) -> Error {
-    let is_told = |pcr: u8| told.tells_of(pcr) || list.is_some_and(|list| list.is_in(pcr.into()));
-    let quoted: BTreeSet<u8> = quote.selection().iter().map(|(_, pcr)| pcr).collect();
-    let pcrs: Vec<u8> = quoted.into_iter().filter(|pcr| !is_told(*pcr)).collect();
-    if pcrs.is_empty() { error.into() } else { Error::PcrsUntold { error, pcrs } }
-}
-
-fn listed(pcrs: &[u8]) -> String {
-    pcrs.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The checkpoint that the list goes on from, if it is not a whole one.

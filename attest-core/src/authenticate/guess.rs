@@ -6,9 +6,12 @@
 //! Whoever holds an enrolled key can ask for the search with any log, so its work is counted before it is done: rows of values that are
 //! hashed, and extends that lead to them.
 
+mod userspace;
+
 use core::ops::ControlFlow;
 use std::collections::BTreeSet;
 
+use super::ima::Registers;
 use super::pcrs::QuotedPcrs;
 use super::quote::AuthenticQuote;
 use super::replay::reset_value;
@@ -30,6 +33,10 @@ pub trait Guesses {
 
     /// One of these rows; `None` where an extend has no digest in this bank.
     fn row(&self, at: usize, alg: HashAlg, pcr: u8) -> Option<Vec<Digest>>;
+
+    /// What user space extends a register with after one of the boots, when the firmware is done; up to the first extend whose digest in this
+    /// bank nobody knows.
+    fn userspace(&self, boot: usize, alg: HashAlg, pcr: u8) -> Vec<Digest>;
 }
 
 /// Nothing is known.
@@ -52,22 +59,34 @@ impl Guesses for NoGuesses {
     fn row(&self, _: usize, _: HashAlg, _: u8) -> Option<Vec<Digest>> {
         None
     }
+
+    fn userspace(&self, _: usize, _: HashAlg, _: u8) -> Vec<Digest> {
+        Vec::new()
+    }
 }
 
-/// The quoted values, if a guess finds them.
+/// The quoted values, if a guess finds them. `of_list` is where the IMA list leads, in each way in which that may be.
 pub(super) fn find(
     quote: &AuthenticQuote<'_>,
     told: Logs<'_, '_, '_>,
-    ima: impl Fn(HashAlg, u8) -> Option<Digest>,
+    of_list: &[Vec<Registers>],
     guesses: &dyn Guesses,
 ) -> Option<QuotedPcrs> {
     let quoted: Vec<(HashAlg, u8)> = quote.selection().iter().collect();
-    let told_value = |alg, pcr| ima(alg, pcr).unwrap_or_else(|| told.value(alg, pcr));
-    let story = quoted.iter().map(|(alg, pcr)| told_value(*alg, *pcr)).collect();
+    let mut stories: Vec<Vec<Digest>> = Vec::new();
+    for banks in of_list {
+        let of_list = |alg, pcr: u8| banks.iter().find(|bank| bank.alg() == alg)?.value(pcr.into());
+        let story =
+            quoted.iter().map(|(alg, pcr)| of_list(*alg, *pcr).unwrap_or_else(|| told.value(*alg, *pcr)));
+        let story = story.collect();
+        if !stories.contains(&story) {
+            stories.push(story);
+        }
+    }
     let Limits { guessed_rows, explaining_extends, .. } = Limits::DEFAULT;
     let mut search =
-        Search { quote, guesses, rows: guessed_rows, extends: explaining_extends, quoted, story };
-    match search.all(&told) {
+        Search { quote, guesses, rows: guessed_rows, extends: explaining_extends, quoted, story: Vec::new() };
+    match search.all(&told, &stories) {
         ControlFlow::Break(found) => found,
         ControlFlow::Continue(()) => None,
     }
@@ -117,16 +136,23 @@ impl Register<'_> {
 }
 
 impl Search<'_, '_> {
-    fn all(&mut self, told: &Logs<'_, '_, '_>) -> Tried {
-        self.good_boots()?;
+    fn all(&mut self, told: &Logs<'_, '_, '_>, stories: &[Vec<Digest>]) -> Tried {
         let mut registers = self.registers(told);
-        for register in &registers {
-            self.as_known(register)?;
+        for story in stories {
+            self.story.clone_from(story);
+            self.good_boots()?;
+            self.userspace(told)?;
+            for register in &registers {
+                self.as_known(register)?;
+            }
         }
         // A long one can take all that is left, so it comes last.
         registers.sort_by_key(Register::len);
-        for register in &registers {
-            self.one_extend(register)?;
+        for story in stories {
+            self.story.clone_from(story);
+            for register in &registers {
+                self.one_extend(register)?;
+            }
         }
         ControlFlow::Continue(())
     }

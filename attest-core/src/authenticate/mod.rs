@@ -19,6 +19,7 @@ pub mod signature;
 pub mod spki;
 mod story;
 pub mod token;
+mod untold;
 pub(crate) mod x509;
 
 pub use algorithms::Algorithms;
@@ -31,3 +32,4 @@ pub(crate) use ima_checkpoint::Judged;
 pub use ima_checkpoint::{ImaCheckpoint, ResumeError, StoredError};
 pub use key::{AttestationKey, Subject};
 pub use token::{AuthenticToken, TokenKey};
+pub use untold::Untold;

@@ -9,6 +9,7 @@ use crate::evidence::cel::{Content, Record, Systemd};
 use crate::evidence::tcg_event::{self, Decoded, LINUX_INITRD, LOAD_OPTIONS, decode};
 use crate::evidence::tcg_log::{Event, EventLog, EventType};
 use crate::evidence::text::{Utf8, Utf16};
+use crate::reference::golden::Slot;
 
 /// The end of the firmware's own measurements in a PCR.
 pub const SEPARATOR: &str = "separator";
@@ -312,6 +313,12 @@ pub fn of_record(record: &Record) -> &'static str {
         "credential" => "userspace.credential",
         _ => "userspace.other",
     }
+}
+
+/// The slots at the end of a golden sequence that are user space's, by their names.
+pub(crate) fn of_userspace(slots: &[Slot]) -> &[Slot] {
+    let tail = slots.iter().rev().take_while(|slot| slot.component.starts_with("userspace.")).count();
+    slots.get(slots.len().saturating_sub(tail)..).unwrap_or_default()
 }
 
 /// The content type in which Google's Container-Optimized OS records what it runs.

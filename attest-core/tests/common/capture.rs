@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use attest_core::appraise::{Context, Policy, Verdict};
-use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Error, Nonce};
+use attest_core::authenticate::{
+    AttestationKey, AuthenticEvidence, Challenge, Error, Guesses, NoGuesses, Nonce,
+};
 use attest_core::evidence::bundle::{Bundle, Evidence};
 use attest_core::evidence::pcr_values::PcrValues;
 use attest_core::reference::ReferenceSet;
@@ -55,6 +57,15 @@ impl Capture {
 
     /// What `check` says of the evidence, if it is authentic.
     pub(crate) fn prove<T>(&self, check: impl FnOnce(&AuthenticEvidence<'_>) -> T) -> Result<T, Error> {
+        self.prove_guessing(&NoGuesses, check)
+    }
+
+    /// The same where these good boots are known.
+    pub(crate) fn prove_guessing<T>(
+        &self,
+        guesses: &dyn Guesses,
+        check: impl FnOnce(&AuthenticEvidence<'_>) -> T,
+    ) -> Result<T, Error> {
         let evidence = Evidence {
             attest: &self.attest,
             signature: &self.signature,
@@ -68,7 +79,17 @@ impl Capture {
         let key = AttestationKey::vouched_tpm(&self.key, &Limits::DEFAULT).expect("key");
         let challenge = Challenge::offline(Nonce::given(&self.nonce).expect("nonce"));
         let now = Timestamp::from_unix(1_800_000_000);
-        AuthenticEvidence::authenticate(bundle, &key, challenge, now).map(|evidence| check(&evidence))
+        AuthenticEvidence::authenticate_guessing(bundle, None, &key, challenge, now, guesses)
+            .map(|evidence| check(&evidence))
+    }
+
+    /// The verdict where the golden values' boots are tried for values that were not sent, as the server and the command line do.
+    pub(crate) fn judge_guessing(&self, family: &str, references: &ReferenceSet) -> Verdict {
+        let context = Context { family: family.into(), ..Context::default() };
+        let policy = Policy::default();
+        let judged =
+            self.prove_guessing(references, |evidence| policy.appraise(evidence, references, &context));
+        judged.unwrap_or_else(|error| policy.refuse_unproven(&error, references.source().clone(), &context))
     }
 
     /// The verdict, by the policy that holds if none is given.

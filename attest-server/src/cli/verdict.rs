@@ -66,7 +66,11 @@ fn causes(verdict: &Verdict, out: &mut Output) {
         let place = cause.component.as_deref().map(printable).unwrap_or_default();
         let pcr = cause.pcr.map(|pcr| format!(", PCR {pcr}")).unwrap_or_default();
         let event = cause.event.map(|event| format!(" {}", event_of(event, cause.log))).unwrap_or_default();
-        let unproven = if cause.unproven { ", as the log says and nothing proves" } else { "" };
+        let unproven = match (cause.unproven, &verdict.proven) {
+            (false, _) => "",
+            (true, Some(_)) => ", as the log says and nothing proves",
+            (true, None) => ", perhaps: nothing proves it",
+        };
         out.line(format!("  {name}  {place}{pcr}{event}{unproven}"));
         if !cause.explains.is_empty() {
             let explained: Vec<String> =

@@ -16,7 +16,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::released::{ReleaseFlags, Released};
-use super::evidence::{EvidenceFlags, Files, check_nonce};
+use super::evidence::{EvidenceFlags, Files, NotAuthentic, check_nonce};
 use super::input::read_file;
 use super::token::Sent;
 use super::wrapped::{Opened, Wrapped};
@@ -216,7 +216,13 @@ fn judge(
         By::Golden(references) => files.authenticate_guessing(limits, &**references),
         By::Releases(released) => files.authenticate_guessing(limits, released.by().guesses()),
     };
-    let evidence = evidence.map_err(|error| (error.code(), error.detail()))?;
+    let evidence = match evidence {
+        Ok(evidence) => evidence,
+        Err(NotAuthentic::Evidence(error)) => {
+            return Ok(policy.refuse_unproven(&error, by.source(), context));
+        }
+        Err(NotAuthentic::Before { code, detail }) => return Err((code, detail)),
+    };
     let tokens = sent.beside(&evidence, limits)?;
     let references = match by {
         By::Golden(references) => references,

@@ -15,6 +15,10 @@ pub use finding::{Finding, FindingKind};
 use super::cel;
 use crate::Limits;
 
+/// The phases that systemd measures into PCR 11 on the way up and down, in their order (systemd-pcrphase.service(8)).
+pub(crate) const PHASES: [&str; 6] =
+    ["enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown", "final"];
+
 /// In which form a log came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
