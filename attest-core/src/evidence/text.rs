@@ -5,8 +5,6 @@
 
 use core::fmt::{self, Write};
 
-use crate::digest::in_hex;
-
 /// Bytes meant as UTF-8 (ASCII, mostly), up to the first NUL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Utf8<'a>(pub &'a [u8]);
@@ -26,7 +24,7 @@ pub(crate) fn cut(text: &str, characters: usize) -> String {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|char| write_char(f, char))
+        write_text(f, self.0)
     }
 }
 
@@ -41,7 +39,7 @@ impl<'a> Utf8<'a> {
 impl fmt::Display for Utf8<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.bytes().utf8_chunks() {
-            chunk.valid().chars().try_for_each(|char| write_char(f, char))?;
+            write_text(f, chunk.valid())?;
             chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
         }
         Ok(())
@@ -77,14 +75,23 @@ impl Utf16<'_> {
 
 impl fmt::Display for Utf16<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for unit in char::decode_utf16(self.units()) {
+        // Most of it is ASCII, which is written a piece at a time.
+        let (mut piece, mut len, mut units) = ([0; 64], 0_usize, 0_usize);
+        for unit in char::decode_utf16(self.units().inspect(|_| units = units.saturating_add(1))) {
+            if let (Ok(char @ ' '..='~'), Some(slot)) = (&unit, piece.get_mut(len)) {
+                *slot = u8::try_from(*char).unwrap_or(b'?');
+                len = len.saturating_add(1);
+                continue;
+            }
+            write_ascii(f, &piece, core::mem::take(&mut len))?;
             match unit {
                 Ok(char) => write_char(f, char)?,
                 Err(lone) => write!(f, "\\u{{{:x}}}", lone.unpaired_surrogate())?,
             }
         }
+        write_ascii(f, &piece, len)?;
         let (pairs, odd) = self.0.as_chunks::<2>();
-        let terminated = pairs.contains(&[0, 0]);
+        let terminated = units < pairs.len();
         if terminated { Ok(()) } else { odd.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}")) }
     }
 }
@@ -101,7 +108,12 @@ pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&in_hex(self.0.get(..32).unwrap_or(self.0)))?;
+        let mut digits = [0; 64];
+        let shown = self.0.get(..32).unwrap_or(self.0);
+        let len = shown.len().saturating_mul(2);
+        // It fails only for another length.
+        let _ = hex::encode_to_slice(shown, digits.get_mut(..len).unwrap_or_default());
+        write_ascii(f, &digits, len)?;
         if self.0.len() > 32 { f.write_char('…') } else { Ok(()) }
     }
 }
@@ -132,11 +144,34 @@ pub fn shortened(text: impl fmt::Display, most: usize) -> String {
             Ok(())
         }
     }
-    let mut short = Short { out: String::new(), left: most };
+    // Most are shorter, and get their memory once.
+    let mut short = Short { out: String::with_capacity(most.min(64)), left: most };
     if write!(short, "{text}").is_err() {
         short.out.push('…');
     }
     short.out
+}
+
+/// The text, its harmless ASCII as it stands.
+fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.bytes().take_while(|byte| matches!(byte, b' '..=b'~')).count();
+        let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        f.write_str(head)?;
+        let mut chars = tail.chars();
+        if let Some(char) = chars.next() {
+            write_char(f, char)?;
+        }
+        rest = chars.as_str();
+    }
+    Ok(())
+}
+
+/// The first bytes of a piece, which are ASCII.
+fn write_ascii(f: &mut fmt::Formatter<'_>, piece: &[u8], len: usize) -> fmt::Result {
+    let ascii = piece.get(..len).and_then(|bytes| core::str::from_utf8(bytes).ok());
+    f.write_str(ascii.unwrap_or_default())
 }
 
 fn write_char(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
@@ -170,6 +205,25 @@ mod tests {
         assert_eq!(Text(&format!("a\0{hostile}")).to_string(), format!("a\\u{{0}}{harmless}"));
         assert_eq!(Utf8(b"a\xff\x9bb").to_string(), "a\\xff\\x9bb");
         assert_eq!(Utf16(&[0x00, 0xd8, 0x41, 0x00, 0x42]).to_string(), "\\u{d800}A\\x42");
+    }
+
+    /// Pieces of plain text of every length around that of the piece that is written at once.
+    #[test]
+    fn plain_text_is_written_in_pieces_and_whole() {
+        for len in [0_u8, 1, 63, 64, 65, 127, 128, 129, 200] {
+            for (end, shown) in [("", ""), ("\n", "\\u{a}"), ("ß", "ß"), ("\u{7f}", "\\u{7f}")] {
+                let plain: String = (0..len).map(|at| char::from(b' ' + at % 95)).collect();
+                let (text, expected) = (format!("{plain}{end}{plain}"), format!("{plain}{shown}{plain}"));
+                assert_eq!(Utf16(&utf16(&text)).to_string(), expected);
+                assert_eq!(Utf8(text.as_bytes()).to_string(), expected);
+                assert_eq!(Text(&text).to_string(), expected);
+            }
+        }
+        assert_eq!(Utf16(&[&utf16("ab")[..], b"c"].concat()).to_string(), "ab\\x63");
+        assert_eq!(Utf16(&[&utf16("ab\0")[..], b"c"].concat()).to_string(), "ab");
+        for len in [0, 1, 31, 32] {
+            assert_eq!(Hex(&vec![0x0f; len]).to_string(), "0f".repeat(len));
+        }
     }
 
     #[test]

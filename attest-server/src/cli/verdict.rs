@@ -18,9 +18,10 @@ const LISTED: usize = 10;
 pub(super) fn print(verdict: &Verdict, out: &mut Output) {
     let status = out.paint(style(verdict.status), verdict.status.as_str());
     out.line(format!("{status}  family {}", printable(&verdict.family)));
+    let words = |status: Status| if status == Status::None { "not judged" } else { status.as_str() };
+    let word = |name: &str, status: Status| format!("{name} {}", words(status));
     let part = |name: &str, status: Status, out: &Output| {
-        let words = if status == Status::None { "not judged" } else { status.as_str() };
-        format!("{name} {}", out.paint(style(status), words))
+        format!("{name} {}", out.paint(style(status), words(status)))
     };
     let boot = part("boot", verdict.boot.status, out);
     let runtime = part("runtime", verdict.runtime.status, out);
@@ -29,7 +30,16 @@ pub(super) fn print(verdict: &Verdict, out: &mut Output) {
         (None, Some(variant)) => format!("{} golden values, variant {variant}", verdict.golden.source),
         (None, None) => format!("{} golden values", verdict.golden.source),
     };
-    out.line(format!("{boot}, {runtime}, by {}", printable(&golden)));
+    let parts = |boot: &str, runtime: &str| format!("{boot}, {runtime}, ");
+    let columns =
+        parts(&word("boot", verdict.boot.status), &word("runtime", verdict.runtime.status)).chars().count();
+    let by = format!("by {}", printable(&golden));
+    if columns + by.chars().count() <= COLUMNS {
+        out.line(parts(&boot, &runtime) + &by);
+    } else {
+        out.line(parts(&boot, &runtime).trim_end());
+        paragraph(&by, 2, out);
+    }
     if let Some(governed) = &verdict.golden.governed {
         let tier = verdict.golden.tier.as_deref().unwrap_or("unknown");
         let (version, index) = (printable(&governed.version), governed.log_index);

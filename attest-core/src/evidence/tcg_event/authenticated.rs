@@ -1,7 +1,9 @@
 //! Which bytes of an event its digest covers, found by computing the digest again.
 
+use std::sync::LazyLock;
+
 use super::Variable;
-use crate::digest::HashAlg;
+use crate::digest::{Digest, HashAlg};
 use crate::evidence::tcg_log::{Event, EventType};
 use crate::evidence::text::Utf16;
 
@@ -108,8 +110,17 @@ fn least_of(event: &Event<'_>, banks: impl Iterator<Item = HashAlg> + Clone) -> 
 #[must_use]
 pub fn measured_byte(event: &Event<'_>, alg: HashAlg) -> Option<u8> {
     let digest = event.digest(alg)?;
-    [0, 1].into_iter().find(|byte| alg.hash(&[&[*byte]]).as_bytes() == digest)
+    let (_, [off, on]) = BYTES.iter().find(|(of, _)| *of == alg)?;
+    if off.as_bytes() == digest {
+        return Some(0);
+    }
+    (on.as_bytes() == digest).then_some(1)
 }
+
+/// The digests of one byte, 0 or 1, in every bank there is: the same for every log, however many switches it tells of.
+static BYTES: LazyLock<Vec<(HashAlg, [Digest; 2])>> = LazyLock::new(|| {
+    HashAlg::ALL.into_iter().map(|alg| (alg, [0, 1].map(|byte| alg.hash(&[&[byte]])))).collect()
+});
 
 const PREFIXES: [&[u8]; 5] =
     [b"grub_cmd: ", b"kernel_cmdline: ", b"module_cmdline: ", b"grub_cmd ", b"grub_kernel_cmdline "];

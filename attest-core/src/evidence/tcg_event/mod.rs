@@ -251,7 +251,7 @@ fn both(secure_boot: &SecureBootState<'_>, windows: Option<&WindowsBoot<'_>>) ->
     findings
 }
 
-/// The longest summary in characters; long enough for a kernel command line in a table.
+/// The longest summary in characters, but for what findings about Windows stand on; long enough for a kernel command line in a table.
 const SUMMARY: usize = 400;
 
 /// A short text for display, harmless in terminals, logs and JSON. It is a hint as far as the data is one.
@@ -263,8 +263,9 @@ pub fn summary(event: &Event<'_>) -> String {
         Decoded::Mok(_) => event.strongest().and_then(|alg| measured_byte(event, alg)),
         _ => None,
     };
-    match byte {
-        Some(byte) => shortened(format_args!("{decoded} = {byte:02x}"), SUMMARY),
-        None => shortened(decoded, SUMMARY),
+    match (byte, decoded) {
+        (Some(byte), decoded) => shortened(format_args!("{decoded} = {byte:02x}"), SUMMARY),
+        (None, Decoded::Windows(windows)) => windows.summary(SUMMARY),
+        (None, decoded) => shortened(decoded, SUMMARY),
     }
 }

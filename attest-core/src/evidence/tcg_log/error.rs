@@ -68,9 +68,17 @@ pub enum ErrorKind {
         /// TPM_ALG_ID.
         id: u16,
     },
-    /// There are no bytes at all, or only padding.
-    #[error("the log is empty")]
+    /// There are no bytes at all.
+    #[error("the log is empty: it has no bytes")]
     Empty,
+    /// There is only padding.
+    #[error("{len} bytes, all of them {byte:#04x}: padding, and no event")]
+    OnlyPadding {
+        /// How many.
+        len: usize,
+        /// Of what.
+        byte: u8,
+    },
     /// The Spec ID event stands in another register than 0 (PCR) or 1 (CCEL).
     #[error("the header stands in register {pcr}")]
     HeaderPcr {
@@ -127,7 +135,8 @@ impl ErrorKind {
             Self::DigestAlgorithm { .. } => "digest_algorithm",
             Self::DigestCount { .. } => "digest_count",
             Self::DigestRepeated { .. } => "digest_repeated",
-            Self::Empty => "log_empty",
+            // Both have no event, which is what a program wants to know.
+            Self::Empty | Self::OnlyPadding { .. } => "log_empty",
             Self::HeaderPcr { .. } => "header_pcr",
             Self::HeaderTrailing { .. } => "header_trailing",
             Self::HeaderType { .. } => "header_type",

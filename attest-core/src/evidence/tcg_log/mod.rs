@@ -146,8 +146,12 @@ impl<'a> Parser<'a, '_> {
         let padding_from = offset.saturating_add(padding_from(bytes));
         let is_padding =
             |reader: &Reader<'_>| reader.offset() >= padding_from && reader.rest().len() >= LEAST_PADDING;
-        if reader.is_empty() || is_padding(&reader) {
+        if reader.is_empty() {
             return Err(ErrorKind::Empty.at(offset, self.next_index()));
+        }
+        if is_padding(&reader) {
+            let byte = bytes.first().copied().unwrap_or_default();
+            return Err(ErrorKind::OnlyPadding { len: bytes.len(), byte }.at(offset, self.next_index()));
         }
         let table = self.header(&mut reader)?;
         while !reader.is_empty() && !is_padding(&reader) {

@@ -117,3 +117,24 @@ fn a60_warnings_that_lower_stand_apart_from_those_that_are_told() {
     }
     assert!(!told(vec![warning(Part::Evidence, "words.")]).contains("Warned because"));
 }
+
+/// The line under the verdict, with a release's long name or without.
+#[test]
+fn the_heading_fits_a_narrow_terminal() {
+    let mut verdict = verdict(Vec::new(), Vec::new());
+    assert!(
+        shown(&verdict)
+            .contains("boot contraindicated, runtime contraindicated, by development golden values\n")
+    );
+    verdict.golden.variant = Some("debian-12.5-with-a-long-name-of-its-own".to_owned());
+    let text = shown(&verdict);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(
+        text.contains("\n  by development golden values, variant debian-12.5-with-a-long-name-of-its-own\n"),
+        "{text}"
+    );
+    verdict.golden.release = Some("0123456789abcdef".repeat(4));
+    let text = shown(&verdict);
+    assert!(text.contains(&format!("\n  by release {}\n", "0123456789abcdef".repeat(4))), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}

@@ -1,5 +1,6 @@
 //! The state of Secure Boot, made of proven data only.
 
+use core::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::{TestKey, switch, test_key};
@@ -119,6 +120,8 @@ const MODES: [&str; 3] = ["SetupMode", "AuditMode", "DeployedMode"];
 /// Authorities shown: real boots have up to ten.
 const AUTHORITIES: usize = 64;
 const NAME: usize = 200;
+/// Events whose digests are computed again: of real boots some 40. What lies beyond is not proven, and may be anything.
+const EVENTS_HASHED: usize = 512;
 
 impl<'a> SecureBootState<'a> {
     /// What every bank that may judge proves; SHA-1 speaks only where it is alone.
@@ -134,6 +137,17 @@ impl<'a> SecureBootState<'a> {
     }
 
     fn proven(log: &EventLog<'a>, proven: &dyn Fn(&Event<'_>) -> Authenticated) -> Self {
+        let (left, beyond) = (Cell::new(EVENTS_HASHED), Cell::new(None));
+        let proven = &|event: &Event<'_>| match left.get().checked_sub(1) {
+            Some(less) => {
+                left.set(less);
+                proven(event)
+            }
+            None => {
+                beyond.set(beyond.get().or(Some((event.index, event.pcr))));
+                Authenticated::No
+            }
+        };
         let mut state = Self {
             secure_boot: switch::state(log, proven),
             modes: BTreeMap::new(),
@@ -172,6 +186,12 @@ impl<'a> SecureBootState<'a> {
             }
         }
         state.conclude(log, register);
+        // What was not looked at may be the one that refuses.
+        state.findings.extend(beyond.get().map(|(event, pcr)| Finding {
+            kind: FindingKind::TooMany { code: FindingKind::SecureBootUnproven.code() },
+            event: Some(event),
+            pcr: Some(pcr),
+        }));
         state
     }
 

@@ -15,6 +15,7 @@ pub use sipa::{Sipa, SipaEvents};
 use core::fmt;
 
 use crate::evidence::tcg_log::{Event, EventType};
+use crate::evidence::text::shortened;
 
 /// The data of an event of Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +35,57 @@ impl<'a> WindowsEvent<'a> {
     }
 }
 
-/// The leaves that say something to people: no containers, and of a module its path alone.
+/// Of what findings stand on, this many different values are told of each kind: a contradiction shows, and no event fills a page.
+const OF_A_KIND: usize = 2;
+/// The longest such value in characters. Texts of real ones are names and paths.
+const VALUE: usize = 100;
+
+impl WindowsEvent<'_> {
+    /// The leaves that say something to people: no containers, and of a module its path alone.
+    fn tells(event: &Sipa<'_>) -> bool {
+        const OF_A_MODULE: u32 = 0x0007_0000;
+        let detail = event.kind & !0xffff == OF_A_MODULE && event.kind != sipa::MODULE_PATH;
+        !event.is_container() && !detail
+    }
+
+    /// In some `most` characters: what findings stand on first, and never cut; then the others in their order, and how many more there are.
+    pub(super) fn summary(&self, most: usize) -> String {
+        let mut telling: Vec<Sipa<'_>> = Vec::new();
+        let mut others = self.measurements();
+        let (mut texts, mut more) = (Vec::new(), 0_usize);
+        for event in self.measurements().filter(Sipa::is_telling) {
+            let of_kind = telling.iter().filter(|known| known.kind == event.kind).count();
+            if of_kind < OF_A_KIND && !telling.contains(&event) {
+                telling.push(event);
+                texts.push(shortened(event, VALUE));
+            } else if of_kind == OF_A_KIND && !telling.contains(&event) {
+                more = more.saturating_add(1);
+            }
+        }
+        let told = texts.iter().map(|text| text.chars().count().saturating_add(2)).sum();
+        let mut left = most.saturating_sub(told);
+        for event in others.by_ref().filter(|event| Self::tells(event) && !event.is_telling()) {
+            let text = if left == 0 { String::new() } else { shortened(event, left) };
+            left = left.saturating_sub(text.chars().count().saturating_add(2));
+            if left == 0 {
+                more = more.saturating_add(1);
+            } else {
+                texts.push(text);
+            }
+        }
+        if others.is_malformed() {
+            texts.push("bytes that are no measurement".to_owned());
+        }
+        let all = texts.join(", ");
+        if more == 0 { all } else { format!("{all} … and {more} more") }
+    }
+}
+
+/// The leaves that say something to people, in their order.
 impl fmt::Display for WindowsEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const OF_A_MODULE: u32 = 0x0007_0000;
-        let tells = |event: &Sipa<'_>| {
-            let detail = event.kind & !0xffff == OF_A_MODULE && event.kind != sipa::MODULE_PATH;
-            !event.is_container() && !detail
-        };
         let (mut separator, mut events) = ("", self.measurements());
-        for event in events.by_ref().filter(tells) {
+        for event in events.by_ref().filter(Self::tells) {
             write!(f, "{separator}{event}")?;
             separator = ", ";
         }

@@ -118,6 +118,30 @@ impl<'a> Sipa<'a> {
         NAMES.iter().find(|(kind, _)| *kind == self.kind).map(|(_, name)| *name)
     }
 
+    /// Whether a finding or what is said of the boot may stand on it.
+    #[must_use]
+    pub const fn is_telling(&self) -> bool {
+        matches!(
+            self.kind,
+            BITLOCKER_UNLOCK
+                | BOOT_DEBUGGING
+                | BOOT_REVOCATION_LIST
+                | KERNEL_DEBUGGING
+                | CODE_INTEGRITY
+                | TEST_SIGNING
+                | DATA_EXECUTION_PREVENTION
+                | SAFE_MODE
+                | WINPE
+                | HYPERVISOR_LAUNCH_TYPE
+                | HYPERVISOR_DEBUGGING
+                | VSM_LAUNCH_TYPE
+                | OS_REVOCATION_LIST
+                | FLIGHT_SIGNING
+                | ELAM_DRIVER
+                | HVCI_POLICY
+        )
+    }
+
     /// Whether it only holds others.
     #[must_use]
     pub const fn is_container(&self) -> bool {

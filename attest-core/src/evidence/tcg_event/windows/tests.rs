@@ -109,8 +109,8 @@ fn a_good_windows_says_what_it_is() {
     assert_eq!(
         summary(&parsed.events()[1]),
         format!(
-            "boot counter 214, boot debugging off, test signing off, Code Integrity on, BitLocker unlocked by tpm, \
-             boot revocation list {}…",
+            "boot debugging off, test signing off, Code Integrity on, BitLocker unlocked by tpm, \
+             boot revocation list {}…, boot counter 214",
             "0700000000000000200000000b00".to_owned() + &"09".repeat(18)
         )
     );
@@ -188,6 +188,43 @@ fn containers_without_end_and_lengths_that_lie_are_unreadable() {
                 .ends_with("no measurement")
         );
     }
+}
+
+/// What a finding stands on comes first, however much stands before it, and what is left out is counted.
+#[test]
+fn a_long_summary_leaves_out_nothing_that_findings_stand_on() {
+    let path = |nth: usize| {
+        let text = format!("\\WINDOWS\\module{nth:03}.sys");
+        tag(sipa::MODULE_PATH, &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())
+    };
+    let weak =
+        [sipa::TEST_SIGNING, sipa::BOOT_DEBUGGING, sipa::KERNEL_DEBUGGING, sipa::SAFE_MODE, sipa::WINPE];
+    let weak = || weak.into_iter().map(|kind| tag(kind, &[1]));
+    let repeated = (0..500).map(|nth| tag(sipa::HVCI_POLICY, &u32::to_le_bytes(nth)));
+    let data =
+        [(0..100).map(path).collect::<Vec<_>>(), weak().chain(repeated).chain(weak()).collect()].concat();
+    let bytes = log(&[Made::new(12, EventType::EVENT_TAG, &boundary(&data))]);
+    let log = EventLog::parse(&bytes, &Limits::DEFAULT).unwrap();
+    let text = summary(&log.events()[1]);
+    let head = "test signing on, boot debugging on, kernel debugging on, safe mode on, WinPE on, HVCI policy 0, HVCI policy 1, \
+                path \\WINDOWS\\module000.sys, path \\WINDOWS\\module001.sys, ";
+    assert!(text.starts_with(head), "{text}");
+    let (shown, more) = text.rsplit_once(" … and ").unwrap();
+    assert!(shown.chars().count() <= 400, "{text}");
+    let paths = shown.matches("path ").count();
+    assert_eq!(more, format!("{} more", 100 - paths + 498));
+    assert_eq!(decode(&log.events()[1]).to_string().matches("path ").count(), 100, "in whole");
+}
+
+#[test]
+fn a47_a_hostile_summary_is_bounded() {
+    let value = |kind: u32, nth: u8| tag(kind, &vec![nth; 60_000]);
+    let all = [sipa::ELAM_DRIVER, sipa::HVCI_POLICY, sipa::BITLOCKER_UNLOCK, sipa::WINPE];
+    let data: Vec<Vec<u8>> = (1..5).flat_map(|nth| all.map(|kind| value(kind, nth))).collect();
+    let bytes = log(&[Made::new(12, EventType::EVENT_TAG, &boundary(&data))]);
+    let log = EventLog::parse(&bytes, &Limits::DEFAULT).unwrap();
+    let text = summary(&log.events()[1]);
+    assert!(text.ends_with(" … and 8 more") && text.chars().count() < 8 * 103, "{text}");
 }
 
 #[test]

@@ -90,6 +90,10 @@ fn a51_size_and_count_are_bounded() {
     );
     assert_eq!(parse(&[]), Err("log_empty"));
     assert_eq!(parse(&[0xff; 100]), Err("log_empty"), "padding is no log");
+    let words = |bytes: &[u8]| EventLog::parse(bytes, &Limits::DEFAULT).unwrap_err().kind.to_string();
+    assert_eq!(words(&[]), "the log is empty: it has no bytes");
+    assert_eq!(words(&[0; 65_536]), "65536 bytes, all of them 0x00: padding, and no event");
+    assert_eq!(words(&[0xff; 8]), "8 bytes, all of them 0xff: padding, and no event");
     let limits = Limits { findings: 2, ..Limits::DEFAULT };
     let bytes = log(&[]);
     let log = EventLog::parse(&bytes, &limits).unwrap();

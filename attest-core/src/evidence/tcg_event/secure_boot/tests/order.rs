@@ -95,3 +95,32 @@ fn a26_a_mark_in_either_name_is_enough() {
         assert_eq!(test_key(&one), marked, "{left}");
     }
 }
+
+/// A log may tell of more events than anybody hashes before he knows better: what lies beyond is not proven, and the log is refused for it.
+#[test]
+fn a51_events_beyond_the_bound_are_not_hashed_and_refuse() {
+    let flood = |count: u8, of: fn(Guid, &str, &[u8]) -> Made| {
+        (0..count).map(move |nth| of(Guid::SHIM, "SbatLevel", &[nth])).collect::<Vec<_>>()
+    };
+    let off = || authority(Guid::SHIM, "MokSBState", &[1]);
+    let within = [good(), flood(255, authority), vec![off()]].concat();
+    let beyond = [good(), flood(255, authority), flood(255, authority), vec![off()]].concat();
+    assert_eq!(read(&within, |state| state.shim_validation()), Some(false));
+    assert_eq!(read(&beyond, |state| state.shim_validation()), None);
+    let last = |events: &[Made]| {
+        read(events, |state| state.findings().last().map(|found| (found.code(), found.severity())))
+    };
+    assert_eq!(last(&within), Some(("shim_validation_off", Severity::Warn)));
+    assert_eq!(last(&beyond), Some(("too_many_findings", Severity::Refuse)));
+    // Keys before the separator, likewise.
+    let mut keys = flood(255, config);
+    keys.extend(flood(255, config));
+    keys.extend(flood(2, config));
+    keys.extend([config(Guid::GLOBAL, "PK", &list(AMI)), Made::separator(7)]);
+    assert_eq!(database(&keys, Database::PK), None);
+    assert_eq!(database(&keys[500..], Database::PK), Some("\"DO NOT TRUST - AMI Test PK\"".to_owned()));
+    let kinds = told(&keys).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    for kind in ["test_key_unproven", "secure_boot_unproven", "too_many_findings"] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+}
