@@ -127,7 +127,8 @@ fn made(event: Option<&dyn Fn(u64) -> Vec<u8>>) -> Vec<u8> {
     let (header, events) = real.split_at(log.events()[1].offset);
     let Some(event) = event else { return [header, &events.repeat(MIB / events.len())].concat() };
     let mut out = header.to_vec();
-    for nth in 0..16_383 {
+    // The header is an event, too.
+    for nth in 1..Limits::DEFAULT.event_log_events as u64 {
         if out.len() < MIB {
             out.extend(event(nth));
         }

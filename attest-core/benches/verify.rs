@@ -110,10 +110,10 @@ fn before_the_signature(sample: &Sample) {
             .expect_err("refused");
     };
     let fastest_of = |times: usize| fastest((0..5).map(|_| time(|| refuse(times))).collect());
-    let (few, many) = (fastest_of(50), fastest_of(200));
+    let (few, many) = (fastest_of(20), fastest_of(80));
     println!(
         "wrong signature: {} KB of log {:.0} us, four times that {:.0} us, ratio {:.2}",
-        sample.log.len() * 50 / 1024,
+        sample.log.len() * 20 / 1024,
         micros(few),
         micros(many),
         micros(many) / micros(few),
@@ -134,10 +134,12 @@ fn hostile(sample: &Sample) {
         out.extend(u32::try_from(data.len()).expect("short").to_le_bytes());
         [out, data.to_vec()].concat()
     };
+    // The header is an event, too.
+    let most = limits.event_log_events as u64 - 1;
     let made = |of: &dyn Fn(u64) -> Vec<u8>| {
         let mut out = header.to_vec();
         let mut nth = 0;
-        while out.len() < MIB && nth < 16_383 {
+        while out.len() < MIB && nth < most {
             out.extend(of(nth));
             nth += 1;
         }
@@ -163,6 +165,8 @@ fn hostile(sample: &Sample) {
         ("long separators", made(&|nth| event(4, 4, &[&vec![0; 30_000][..], &nth.to_le_bytes()].concat()))),
         ("variables of like names", made(&|nth| event(7, 0x8000_0001, &variable(2_000, nth)))),
         ("variables", made(&|nth| event(7, 0x8000_0001, &variable(4, nth)))),
+        ("variables that fill it", made(&|nth| event(7, 0x8000_0001, &variable(85, nth)))),
+        ("separators that fill it", made(&|nth| event(4, 4, &[&[0; 200][..], &nth.to_le_bytes()].concat()))),
         ("containers of Windows", made(&|_| event(12, 6, &nested))),
         ("texts", made(&|_| event(8, 0xd, &vec![0x1b; 60_000]))),
     ];

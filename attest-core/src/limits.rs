@@ -6,7 +6,7 @@
 pub struct Limits {
     /// A firmware event log. Real ones reach 200 KB; CCEL areas are padded up to 1 MiB.
     pub event_log_bytes: usize,
-    /// Events in one log. Real logs stay below 400; an event takes at least 32 bytes of log.
+    /// Events in one log. Real logs stay below 400, a megabyte of real events has some 2,800; each is told in words, whatever it holds.
     pub event_log_events: usize,
     /// Algorithms that a log's header names. A TPM has at most 16 banks (TPM 2.0 Part 2, HASH_COUNT).
     pub event_log_algorithms: usize,
@@ -66,7 +66,7 @@ pub struct Limits {
     /// Pairs of golden slot and event that one exact alignment looks at. 300 GRUB commands against 300 are 90,000; beyond it digests
     /// that occur once are the anchors, in linear time.
     pub aligned_pairs: usize,
-    /// Rows of the side-by-side comparison in one verdict. A changed boot has some 30; a hostile log would have 16,384.
+    /// Rows of the side-by-side comparison in one verdict. A changed boot has some 30; a hostile log would have 4,096.
     pub compared_rows: usize,
     /// PCR extends tried in search of what would explain one verdict's unexplained PCRs, and as many in search of what a pcrDigest is over:
     /// some 10 ms of hashing each. Each of 200 commands of GRUB left out, or told twice, is 40,000 in a bank.
@@ -124,7 +124,7 @@ impl Limits {
     /// The bounds used unless the caller has a reason for others.
     pub const DEFAULT: Self = Self {
         event_log_bytes: 4 << 20,
-        event_log_events: 16_384,
+        event_log_events: 4_096,
         event_log_algorithms: 16,
         event_log_pieces: 64,
         ima_bytes: 64 << 20,
