@@ -40,7 +40,7 @@ pub enum Error {
         /// Why the values are not the quoted ones.
         error: pcrs::Error,
         /// Of which PCRs.
-        untold: Untold,
+        untold: Box<Untold>,
     },
     /// The quote itself is not authentic.
     #[error(transparent)]
@@ -174,7 +174,11 @@ impl<'a> AuthenticEvidence<'a> {
                 let of_list = of_list.unwrap_or_else(|| vec![Vec::new()]);
                 guess::find(&quote, told, &of_list, guesses).ok_or_else(|| {
                     let untold = Untold::of(&quote, told, ima.as_ref(), guesses);
-                    if untold.is_empty() { error.into() } else { Error::PcrsUntold { error, untold } }
+                    if untold.is_empty() {
+                        error.into()
+                    } else {
+                        Error::PcrsUntold { error, untold: untold.into() }
+                    }
                 })
             })?,
         };
