@@ -128,7 +128,7 @@ fn made(event: Option<&dyn Fn(u64) -> Vec<u8>>) -> Vec<u8> {
     let Some(event) = event else { return [header, &events.repeat(MIB / events.len())].concat() };
     let mut out = header.to_vec();
     // The header is an event, too.
-    for nth in 1..Limits::DEFAULT.event_log_events as u64 {
+    for nth in 1..u64::try_from(Limits::DEFAULT.event_log_events).expect("few") {
         if out.len() < MIB {
             out.extend(event(nth));
         }

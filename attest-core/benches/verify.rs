@@ -135,7 +135,7 @@ fn hostile(sample: &Sample) {
         [out, data.to_vec()].concat()
     };
     // The header is an event, too.
-    let most = limits.event_log_events as u64 - 1;
+    let most = u64::try_from(limits.event_log_events).expect("few") - 1;
     let made = |of: &dyn Fn(u64) -> Vec<u8>| {
         let mut out = header.to_vec();
         let mut nth = 0;

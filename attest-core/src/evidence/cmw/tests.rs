@@ -259,3 +259,17 @@ fn errors_are_told_with_their_labels() {
     assert_eq!(taken(json.as_bytes()), Err(Error::Base64Malformed { label: long[..64].to_owned() }));
     assert_eq!(Type::Media(long.clone()).to_string(), long[..64]);
 }
+
+/// A label says nothing of the form: only both members together are those of a JWS.
+#[test]
+fn labels_that_a_jws_has_too_are_labels() {
+    for label in ["payload", "signature", "signatures"] {
+        let bytes = format!(r#"{{"{label}":["a/b","eA"]}}"#);
+        assert_eq!(taken(bytes.as_bytes()), Ok(vec![one(label, "a/b", b"x")]));
+    }
+    for signature in ["signature", "signatures"] {
+        let bytes = format!(r#"{{"payload":["a/b","eA"],"{signature}":["a/b","eA"]}}"#);
+        let error = taken(bytes.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("JSON serialization"), "{error}");
+    }
+}

@@ -222,6 +222,11 @@ fn a47_a_collection_is_bounded() {
     let long = in_cbor(None, &vec![("log", EVENT_LOG, vec![0; 100])]);
     let error = Collection::parse(&long, &limits).unwrap_err();
     assert_eq!(error, Error::TooLong { len: long.len(), limit: 100 });
+    let quoted = in_cbor(None, &vec![("q", QUOTE, quote())]);
+    for (more, is_read) in [(0, true), (1, false)] {
+        let limits = Limits { collection_bytes: quoted.len() - more, ..Limits::DEFAULT };
+        assert_eq!(Collection::parse(&quoted, &limits).is_ok(), is_read, "a bound but for {more} bytes");
+    }
     // A log is longer than a token may be, in both encodings.
     let log = vec![("q", QUOTE, quote()), ("log", EVENT_LOG, vec![0; Limits::DEFAULT.token_bytes * 3])];
     assert!(parse(&in_cbor(None, &log)).is_ok() && parse(&in_json(None, &log)).is_ok());
