@@ -164,7 +164,7 @@ impl Judge {
                     Err(authenticate::Error::ImaResume(error)) => {
                         return Err(Refusal::WholeListWanted { because: error.code(), is_proven: true });
                     }
-                    Err(error) => policy.refuse_unproven(&error, by.source(), &context),
+                    Err(error) => policy.refuse_unproven(&error, &error.to_string(), by.source(), &context),
                     Ok(proven) => {
                         let quote = proven.quote();
                         clock = Some(tpm_clock(quote.clock_info(), quote.firmware_version()));

@@ -198,6 +198,7 @@ impl Policy {
     pub fn refuse_unproven(
         &self,
         error: &authenticate::Error,
+        detail: &str,
         source: GoldenSource,
         context: &Context,
     ) -> Verdict {
@@ -205,7 +206,7 @@ impl Policy {
             authenticate::Error::PcrsUntold { untold, .. } => withheld(untold).into_iter().collect(),
             _ => Vec::new(),
         };
-        Verdict { causes, ..self.refuse(error.code(), &error.to_string(), source, context) }
+        Verdict { causes, ..self.refuse(error.code(), detail, source, context) }
     }
 
     /// The verdict on authentic evidence of a device whose overlay does not count: refused without a look at what it booted, because what

@@ -89,7 +89,9 @@ impl Capture {
         let policy = Policy::default();
         let judged =
             self.prove_guessing(references, |evidence| policy.appraise(evidence, references, &context));
-        judged.unwrap_or_else(|error| policy.refuse_unproven(&error, references.source().clone(), &context))
+        judged.unwrap_or_else(|error| {
+            policy.refuse_unproven(&error, &error.to_string(), references.source().clone(), &context)
+        })
     }
 
     /// The verdict, by the policy that holds if none is given.

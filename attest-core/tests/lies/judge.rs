@@ -77,7 +77,9 @@ impl Sent {
     pub fn judge_by(&self, references: &ReferenceSet, policy: &Policy, context: &Context) -> Verdict {
         match self.authenticate_guessing(references) {
             Ok(evidence) => policy.appraise(&evidence, references, context),
-            Err(error) => policy.refuse_unproven(&error, references.source().clone(), context),
+            Err(error) => {
+                policy.refuse_unproven(&error, &error.to_string(), references.source().clone(), context)
+            }
         }
     }
 }

@@ -163,6 +163,14 @@ impl NotAuthentic {
         }
     }
 
+    /// What is wrong with the evidence, if it was looked at.
+    pub(super) fn error(&self) -> Option<&attest_core::authenticate::Error> {
+        match &*self.because {
+            Because::Before { .. } => None,
+            Because::Evidence(error) => Some(error),
+        }
+    }
+
     /// One line.
     pub(super) fn detail(&self) -> String {
         let detail = match &*self.because {

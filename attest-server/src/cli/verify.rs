@@ -16,7 +16,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::released::{ReleaseFlags, Released};
-use super::evidence::{EvidenceFlags, Files, NotAuthentic, check_nonce};
+use super::evidence::{EvidenceFlags, Files, check_nonce};
 use super::input::read_file;
 use super::token::Sent;
 use super::wrapped::{Opened, Wrapped};
@@ -218,10 +218,12 @@ fn judge(
     };
     let evidence = match evidence {
         Ok(evidence) => evidence,
-        Err(NotAuthentic::Evidence(error)) => {
-            return Ok(policy.refuse_unproven(&error, by.source(), context));
+        Err(refused) => {
+            return match refused.error() {
+                Some(error) => Ok(policy.refuse_unproven(error, &refused.detail(), by.source(), context)),
+                None => Err((refused.code(), refused.detail())),
+            };
         }
-        Err(NotAuthentic::Before { code, detail }) => return Err((code, detail)),
     };
     let tokens = sent.beside(&evidence, limits)?;
     let references = match by {
