@@ -1,5 +1,6 @@
 //! `attest audit`.
 
+mod exported;
 mod go_on;
 pub(super) mod verify;
 

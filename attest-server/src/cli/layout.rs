@@ -4,7 +4,7 @@ use super::{Output, Style};
 use attest_core::evidence::Severity;
 
 /// Columns of the terminal that every answer fits into.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 
 /// Prints `head` and then `text`, which goes on below itself where it is too long. `head` has `indent` columns and may be painted.
 pub(super) fn hanging(out: &mut Output, head: &str, indent: usize, text: &str) {
@@ -39,7 +39,7 @@ pub(super) fn findings<'a>(
 }
 
 /// Lines of at most `width` characters, broken behind blanks, slashes and commas where there are any.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut columns) = (String::new(), 0);
     for piece in text.split_inclusive([' ', '/', ',']) {

@@ -13,6 +13,7 @@ fn requests_and_approvals() {
     what_is_shown(&desk, &id);
     approvals_that_are_refused(&desk, &id);
     a_yes_in_the_terminal(&desk, &id);
+    what_cannot_count(&desk);
     by_ssh_agent(&mut desk, &id);
     ten_at_once(&desk);
     after_its_time(&desk);
@@ -91,12 +92,16 @@ fn what_is_shown(desk: &Desk, id: &str) {
         "2026.11.1 of sim-debian, normal",
         "  channel      stable",
         "  artifact     image.bin",
+        "  compared to  nothing: the family had no release when it was asked for",
         "  golden       the first values",
         "  source       git+https://git.example/firmware@refs/heads/main gitCommit:7fd1a60b",
+        "  built there  image.bin",
         "  asked by     ci: Release 2026.11.1",
+        "  waits for    0 approval(s) count, which is no quorum",
     ] {
         assert!(shown.contains(line), "{line} is missing in\n{shown}");
     }
+    assert!(!shown.contains("cannot count") && !shown.contains("nobody says"), "{shown}");
     let short = id.strip_prefix("sha256:").unwrap().get(..12).unwrap();
     let told = desk.json(&format!("attest release show --home alice {short}"));
     assert_eq!(
@@ -104,16 +109,22 @@ fn what_is_shown(desk: &Desk, id: &str) {
         (Some(id), Some("2026.11.1"))
     );
     desk.refused(2, "no request begins with `zz` [request_unknown]", "attest release show --home alice zz");
-    desk.refused(
-        2,
-        "several requests begin with `sha256:` [request_ambiguous]",
-        "attest release show --home alice sha256:",
-    );
+    for nothing in ["sha256:", "''"] {
+        for command in ["show", "publish", "verify", "approve --yes"] {
+            desk.refused(
+                2,
+                "which request? Expected its id, or the first digits of it [request_id_missing]",
+                &format!("attest release {command} --home alice {nothing}"),
+            );
+        }
+    }
     let status = desk.good("attest release status --home alice");
     assert!(
-        status.contains(&format!("{short}  sim-debian 2026.11.1 (stable)  waiting, approved by nobody yet")),
+        status.contains(&format!("{short}  sim-debian 2026.11.1 (stable), index "))
+            && status.contains("\n    waiting, approved by nobody yet; 0 approval(s) count"),
         "{status}"
     );
+    fits(&status);
     assert!(status.contains("rejected: Only to try it"), "{status}");
 }
 
@@ -191,6 +202,101 @@ fn a_yes_in_the_terminal(desk: &Desk, id: &str) {
     assert!(said.code == 0 && said.out.contains("approved "), "{said:?}");
     let again = desk.json(&format!("{command} --yes"));
     assert_eq!((again["already"].as_bool(), again["by"].as_str()), (Some(true), Some("alice")), "{again}");
+    desk.seen(&again["index"]);
+    // With less in it, it would be one more statement.
+    let size = desk.json("attest release status --home alice")["size"].clone();
+    let said = desk.good(&format!("attest release approve --home alice {id} --yes"));
+    assert!(
+        said.ends_with(&format!(": you already did, at index {} of the log\n", again["index"])),
+        "{said}"
+    );
+    let told = desk.json(&format!("attest release approve --home alice {id} --yes"));
+    assert_eq!((told["already"].as_bool(), &told["index"]), (Some(true), &again["index"]), "{told}");
+    let next = desk.request("after", "stable", "");
+    let grown = desk.json("attest release status --home alice")["size"].clone();
+    assert_eq!(grown.as_u64(), size.as_u64().map(|size| size + 1), "only the request came to it");
+    // What is new beside it is approved alone.
+    let told = desk.json(&format!("attest release approve --home alice {id} {next} --recomputed --yes"));
+    assert_eq!(
+        (&told["approved"], &told["before"]),
+        (&serde_json::json!([next]), &serde_json::json!([id])),
+        "{told}"
+    );
+    desk.good(&format!("attest release revoke --home bob {next} --reason 'Only to try it' --yes"));
+    desk.until(&next, "rejected");
+}
+
+/// Nothing that is shown is wider than a terminal.
+fn fits(shown: &str) {
+    for line in shown.lines() {
+        assert!(line.chars().count() <= 80, "{line}\nin\n{shown}");
+    }
+}
+
+/// Whoever is asked for a yes sees first that it would be for nothing; a script says none.
+fn what_cannot_count(desk: &Desk) {
+    desk.good("head -c 512 /dev/urandom > other.bin");
+    // By its name it is what was built, by its digest it is not.
+    let command = asked("other", "stable").replace("image.bin=image.bin", "image.bin=other.bin");
+    let said = desk.said(&command);
+    assert!(
+        said.code == 0 && said.err.contains("it cannot count as it stands: 0 builder(s) made `image.bin`"),
+        "{said:?}"
+    );
+    let told = desk.json(&command);
+    assert_eq!(told["failing"][0]["code"], "provenance_builders_missing", "{told}");
+    let id = told["request"].as_str().unwrap().to_owned();
+    desk.until(&id, "submitted");
+    let shown = desk.good(&format!("attest release show --home alice {id}"));
+    for line in [
+        "  source       provenance does not count: provenance_artifact_missing",
+        "  source       of image.bin: nobody says where it came from",
+        "  gates        it cannot count as it stands (nothing mends it: ask anew)",
+        "    provenance  0 builder(s) made `image.bin` as the rule wants it, 1 are needed",
+        "[provenance_builders_missing]",
+    ] {
+        assert!(shown.contains(line), "{line} is missing in\n{shown}");
+    }
+    assert!(!shown.contains("git+https"), "{shown}");
+    let told = desk.json(&format!("attest release show --home alice {id}"));
+    assert_eq!(
+        (told["gates"]["dead"].as_bool(), &told["not_built"][0]),
+        (Some(true), &"image.bin".into()),
+        "{told}"
+    );
+    let approve = format!("attest release approve --home alice {id} --recomputed");
+    desk.refused(
+        1,
+        "cannot count as it stands: 0 builder(s) made `image.bin` as the rule wants it, 1 are needed (gate provenance); without --yes you are asked [provenance_builders_missing]",
+        &format!("{approve} --yes"),
+    );
+    let said = desk.typed("no", &approve);
+    assert!(
+        said.code == 2
+            && said.out.contains(
+                "cannot count as it stands, whoever approves. Go on all the same, alice? [type yes]"
+            )
+            && said.out.contains("nothing was signed [declined]"),
+        "{said:?}"
+    );
+    // It waits for nobody, and is not said to.
+    let said = desk.said("attest release approve --home alice --all --yes");
+    assert!(
+        said.out.contains("nothing waits for you") && said.err.contains("is passed over: 0 builder(s)"),
+        "{said:?}"
+    );
+    let standing = desk.json(&format!("attest release status --home alice {id}"))["requests"][0].clone();
+    assert_eq!(
+        (standing["standing"]["dead"].as_bool(), standing["index"].as_u64().is_some()),
+        (Some(true), true),
+        "{standing}"
+    );
+    let status = desk.good(&format!("attest release status --home alice {id}"));
+    assert!(status.contains("    dead: 0 builder(s) made `image.bin`"), "{status}");
+    fits(&status);
+    // Whatever waits for nobody is nothing of whoever comes after.
+    let other = desk.json(&format!("attest release revoke --home bob {id} --reason 'Only to try it' --yes"));
+    desk.seen(&other["indices"][0]);
 }
 
 /// The file has the public half alone; the other half is in the agent.

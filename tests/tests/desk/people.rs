@@ -14,7 +14,7 @@ fn people_come_and_go() {
     who_may_do_what(&desk);
     somebody_leaves(&desk, &open);
     a_key_is_lost(&desk, &id);
-    another_key(&desk);
+    another_key(&desk, &open);
     vendors(&desk);
 }
 
@@ -132,7 +132,7 @@ fn a_key_is_lost(desk: &Desk, id: &str) {
 }
 
 /// The draft, the new key in it, two of the root: a policy that everybody follows.
-fn another_key(desk: &Desk) {
+fn another_key(desk: &Desk, open: &str) {
     let last = desk.json("attest release status --home alice")["size"].as_u64().unwrap();
     let said = desk
         .good(&format!("attest release rotate --home alice bob --compromised-from {last} --out next.toml"));
@@ -179,12 +179,36 @@ fn another_key(desk: &Desk) {
     );
     let told = desk.json(&succeed("--statement alice.cbor --statement carol.cbor"));
     desk.seen(&told["index"]);
+    let succeeded = told["index"].clone();
     // That is a word of hers, too.
     let told_last = desk.json("attest release access-review --home alice");
     let carol = told_last["identities"].as_array().unwrap().iter().find(|one| one["identity"] == "carol");
     assert_eq!(carol.map(|carol| &carol["last_index"]), Some(&told["index"]), "{told_last}");
     let shown = desk.good("attest release policy show --home alice");
     assert!(shown.contains("version = 2") && shown.contains("ecdsa-sha2-nistp256 "), "{shown}");
+    // What was asked for under the policy before is told as dead, where it stands and by what.
+    let told = desk.json(&format!("attest release status --home alice {open}"))["requests"][0].clone();
+    assert_eq!(
+        (&told["standing"]["state"], &told["standing"]["dead"]),
+        (&"submitted".into(), &true.into()),
+        "{told}"
+    );
+    let gone = format!(
+        "asked for at index {} under version 1 of the policy, whose place version 2 took at index {}",
+        told["index"], succeeded
+    );
+    let codes: Vec<&str> = told["standing"]["failing"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["code"].as_str())
+        .collect();
+    assert!(
+        codes.contains(&"release_policy_not_followed") && told.to_string().contains(&gone),
+        "{gone}\n{told}"
+    );
+    let status = desk.good(&format!("attest release status --home alice {open}"));
+    assert!(status.contains("    dead: asked for at index "), "{status}");
     // He is himself again, by the new key alone; what was asked for under the policy before is asked for again.
     let id = desk.request("2026.11.4", "stable", "");
     let approve = format!("attest release approve --home bob {id} --recomputed --yes");

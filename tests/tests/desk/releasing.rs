@@ -185,7 +185,32 @@ fn others_verify_what_is_exported(desk: &Desk, id: &str) {
     bundle.truncate(last);
     desk.write("short.cbor", &bundle);
     desk.refused(1, "[cbor_truncated]", "attest release verify --home erin short.cbor");
+    assert!(
+        guide.contains("\n**Standing: in force, published at index ") && !guide.contains("not met"),
+        "{guide}"
+    );
+    assert!(desk.text("evidence/policy.toml").contains("[families.sim-debian.channels.stable]"));
     checked(desk, "evidence");
+    offline(desk, "evidence", "counts");
+}
+
+/// By the one command that the export names, with no server.
+fn offline(desk: &Desk, folder: &str, standing: &str) {
+    let guide = desk.text(&format!("{folder}/README.md"));
+    let line = guide.lines().find(|line| line.starts_with("attest audit verify")).expect("a command");
+    assert!(desk.good(&format!("cd {folder} && {line}")).contains(standing));
+    let told = desk.good(&format!("cd {folder} && {}", line.replace("attest audit", "attest --json audit")));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["release"]["standing"], standing, "{told}");
+    // A leaf that was changed, another request, another bundle.
+    desk.good(&format!(
+        "rm -rf lied && cp -r {folder} lied && cp lied/leaves/00000001.cbor lied/leaves/00000000.cbor"
+    ));
+    assert_eq!(desk.said(&format!("cd lied && {line}")).code, 1);
+    desk.good(&format!("rm -rf lied && cp -r {folder} lied && cp lied/policy.cbor lied/request.cbor"));
+    assert!(desk.said(&format!("cd lied && {line}")).err.contains("[request_not_submitted]"));
+    desk.good(&format!("rm -rf lied && cp -r {folder} lied && cp lied/request.cbor lied/bundle.cbor"));
+    assert!(desk.said(&format!("cd lied && {line}")).err.contains("[release_bundle_not_published]"));
 }
 
 fn taken_back(desk: &Desk, id: &str) {
@@ -227,6 +252,28 @@ fn taken_back(desk: &Desk, id: &str) {
     assert_eq!(desk.until(id, "revoked")["because"], "It has a hole");
     let said = desk.said(&format!("attest release verify --home alice {id}"));
     assert!(said.code == 1 && said.out.contains("[release_revoked]"), "{said:?}");
+    let said = desk.good(&format!("attest release export --home alice {id} --out revoked"));
+    assert!(
+        said.contains("standing  REVOKED at index ") && said.contains("attest audit verify --folder revoked"),
+        "{said}"
+    );
+    let guide = desk.text("revoked/README.md");
+    let standing = guide.lines().find(|line| !line.starts_with('#') && !line.is_empty()).unwrap();
+    assert!(
+        standing.starts_with("**Standing: REVOKED at index ")
+            && standing.contains("by  bob ")
+            && standing.contains("It has a hole"),
+        "{guide}"
+    );
+    assert!(guide.contains("integrity) | **not met**: release_revoked"), "{guide}");
+    assert!(
+        guide.contains("-I bob -n attest-revocation -s revocation-bob.txt.sig")
+            || guide.contains("revocation-bob.txt"),
+        "{guide}"
+    );
+    assert!(desk.path("revoked/revocation.cbor").exists());
+    checked(desk, "revoked");
+    offline(desk, "revoked", "revoked");
 }
 
 fn controls(desk: &Desk) {

@@ -1,7 +1,7 @@
 //! `attest audit verify`: a log replayed from its first leaf, by nobody's word but the policy's and its witnesses'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
 use attest_core::audit::checkpoint::{Checkpoint, SignedCheckpoint};
@@ -15,6 +15,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{Exit, Failure, Output, Style};
+use super::exported::Release;
+use crate::cli::input::read_file;
 use crate::fetch::Fetcher;
 use crate::releases::{Error as Unfollowed, Source};
 
@@ -29,7 +31,7 @@ pub(super) struct Verify {
     /// Where the log is served, or a copy of it: the address before `/checkpoint`.
     #[arg(long, conflicts_with = "folder", required_unless_present = "folder")]
     url: Option<String>,
-    /// The log's folder, or a copy of it.
+    /// The log's folder, or a copy of it; or what `attest release export` wrote, whose release is weighed then, too.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// PEM: the roots of an https address.
@@ -99,11 +101,20 @@ impl Verify {
             .ok_or_else(|| Failure::usage("usage", "--policy-pin: expected sha256: and 64 digits"))?;
         let reader = self.reader()?;
         let note = reader.checkpoint().map_err(Unread::failure)?;
-        let entries = entries(&reader, &note)?;
+        let leaves =
+            self.folder.as_ref().map(|folder| folder.join("leaves")).filter(|leaves| leaves.is_dir());
+        let entries = match &leaves {
+            Some(leaves) => exported(leaves, size(&note)?, LIMITS)?,
+            None => entries(&reader, &note)?,
+        };
         let objects = objects(&reader, &entries)?;
         let view = LogView::replay(pin, entries.iter().map(Vec::as_slice), &objects, &note, LIMITS)
             .map_err(|error| Failure::malformed(error.code(), error))?;
-        tell(&view, &note, &entries, out)
+        let release = match &self.folder {
+            Some(folder) if leaves.is_some() => Some(Release::weigh(folder, &reader, &view, objects)?),
+            _ => None,
+        };
+        tell(&view, &note, &entries, release.as_ref(), out)
     }
 
     fn reader(&self) -> Result<Reader, Failure> {
@@ -123,16 +134,30 @@ impl Verify {
 pub(in crate::cli) fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let said =
         Checkpoint::unverified(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
-    let size = said.head().size;
-    if size > LEAVES {
-        return Err(Failure::malformed("log_too_large", format!("{size} leaves, more than {LEAVES}")));
-    }
+    let size = size(note)?;
     let mut tiles = ProvenTiles::open(said.head(), reader).map_err(Unread::failure)?;
     let mut entries = Vec::new();
     for bundle in 0..size.div_ceil(256) {
         entries.extend(tiles.entries(bundle).map_err(Unread::failure)?);
     }
     Ok(entries)
+}
+
+/// How many leaves the checkpoint says there are.
+fn size(note: &[u8]) -> Result<u64, Failure> {
+    let said =
+        Checkpoint::unverified(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
+    let size = said.head().size;
+    if size > LEAVES {
+        return Err(Failure::malformed("log_too_large", format!("{size} leaves, more than {LEAVES}")));
+    }
+    Ok(size)
+}
+
+/// The leaves of an exported folder. Whether they are those of the checkpoint, the replay says.
+pub(in crate::cli) fn exported(leaves: &Path, size: u64, limits: &Limits) -> Result<Vec<Vec<u8>>, Failure> {
+    let read = |index: u64| read_file(&leaves.join(format!("{index:08}.cbor")), limits.release_object_bytes);
+    (0..size).map(read).collect()
 }
 
 /// What a replay asks for. What is not served is told by the replay, in its place.
@@ -153,7 +178,13 @@ pub(in crate::cli) fn objects(
     Ok(objects)
 }
 
-fn tell(view: &LogView, note: &[u8], entries: &[Vec<u8>], out: &mut Output) -> Result<Exit, Failure> {
+fn tell(
+    view: &LogView,
+    note: &[u8],
+    entries: &[Vec<u8>],
+    release: Option<&Release>,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     let leaves: Vec<Event> = entries
         .iter()
         .filter_map(|entry| object::read::<Leaf>(entry, LIMITS).ok())
@@ -211,6 +242,7 @@ fn tell(view: &LogView, note: &[u8], entries: &[Vec<u8>], out: &mut Output) -> R
             "passed_over": view.passed_over().iter().map(|leaf| json!({
                 "index": leaf.index, "because": leaf.because,
             })).collect::<Vec<_>>(),
+            "release": release.map(Release::to_json),
         }));
         return Ok(Exit::Good);
     }
@@ -241,6 +273,9 @@ fn tell(view: &LogView, note: &[u8], entries: &[Vec<u8>], out: &mut Output) -> R
         out.line(
             out.paint(Style::Warn, format_args!("leaf {} does not count: {}", leaf.index, leaf.because)),
         );
+    }
+    if let Some(release) = release {
+        release.tell(out);
     }
     Ok(Exit::Good)
 }

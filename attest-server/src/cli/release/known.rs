@@ -1,6 +1,7 @@
 //! What is known of the authority: its log, replayed from the first leaf by this program, and the objects that it names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::release::assemble::{self, Said};
@@ -16,6 +17,7 @@ use attest_core::{Limits, Timestamp};
 
 use super::home::Home;
 use super::remote::Remote;
+use super::short;
 use crate::cli::Failure;
 use crate::clock;
 
@@ -28,6 +30,8 @@ pub(super) struct Known {
     pub(super) objects: BTreeMap<ObjectId, Vec<u8>>,
     pub(super) limits: Limits,
     pub(super) now: Timestamp,
+    /// Weighed once: neither the log nor the time moves while this is at hand.
+    catalogue: Option<Rc<Catalogue>>,
 }
 
 impl Known {
@@ -56,7 +60,7 @@ impl Known {
         let view = LogView::replay(home.authority, bytes.clone(), &objects, &checkpoint, &limits)
             .map_err(|error| Failure::malformed(error.code(), error))?;
         let said = Said::of(bytes, &limits);
-        Ok(Self { remote, leaves, said, view, objects, limits, now: clock::now() })
+        Ok(Self { remote, leaves, said, view, objects, limits, now: clock::now(), catalogue: None })
     }
 
     /// The policy that is followed now.
@@ -94,16 +98,7 @@ impl Known {
 
     /// The only request of the log whose id begins like this.
     pub(super) fn find(&self, prefix: &str) -> Result<ObjectId, Failure> {
-        let digits = prefix.strip_prefix("sha256:").unwrap_or(prefix);
-        let begins = |id: &&ObjectId| id.to_string().trim_start_matches("sha256:").starts_with(digits);
-        let mut found = self.said.requests().map(|(id, _)| id).filter(begins);
-        match (found.next(), found.next()) {
-            (Some(id), None) => Ok(*id),
-            (None, _) => Err(Failure::usage("request_unknown", format!("no request begins with `{prefix}`"))),
-            (Some(_), Some(_)) => {
-                Err(Failure::usage("request_ambiguous", format!("several requests begin with `{prefix}`")))
-            }
-        }
+        the_one(prefix, self.said.requests().map(|(id, _)| *id))
     }
 
     /// Everything that a request's bundle is made of, and the bundle.
@@ -137,16 +132,49 @@ impl Known {
     }
 
     /// Every release that was published, weighed.
-    pub(super) fn catalogue(&mut self) -> Result<Catalogue, Failure> {
+    pub(super) fn catalogue(&mut self) -> Result<Rc<Catalogue>, Failure> {
+        if let Some(catalogue) = &self.catalogue {
+            return Ok(Rc::clone(catalogue));
+        }
         let published: Vec<ObjectId> = self.view.published().map(|(_, _, bundle)| bundle).collect();
         let reviews: Vec<ObjectId> = self.view.reviews().map(|(_, review)| review).collect();
         for id in published.into_iter().chain(reviews) {
             self.object(id)?;
         }
         let now = Now { clock: self.now, is_confirmed: true };
-        Ok(Catalogue::load(&self.view, &self.objects, &Floors::new(), now, &self.limits))
+        let catalogue = Catalogue::load(&self.view, &self.objects, &Floors::new(), now, &self.limits);
+        Ok(Rc::clone(self.catalogue.insert(Rc::new(catalogue))))
     }
 }
+
+/// The only one of these that begins with the digits that somebody typed.
+fn the_one(prefix: &str, all: impl Iterator<Item = ObjectId>) -> Result<ObjectId, Failure> {
+    let digits = prefix.strip_prefix("sha256:").unwrap_or(prefix);
+    // Every id begins with nothing: where there is one request alone, nobody named it.
+    if digits.is_empty() {
+        let detail =
+            "which request? Expected its id, or the first digits of it; `attest release status` lists them";
+        return Err(Failure::usage("request_id_missing", detail));
+    }
+    let begins = |id: &ObjectId| id.to_string().trim_start_matches("sha256:").starts_with(digits);
+    let found: Vec<ObjectId> = all.filter(begins).collect();
+    match found.as_slice() {
+        [id] => Ok(*id),
+        [] => Err(Failure::usage("request_unknown", format!("no request begins with `{prefix}`"))),
+        some => {
+            let listed: Vec<String> = some.iter().take(LISTED).map(short).collect();
+            let more = if some.len() > LISTED { ", …" } else { "" };
+            let detail = format!(
+                "several requests begin with `{prefix}`: {}{more}; give more digits",
+                listed.join(", ")
+            );
+            Err(Failure::usage("request_ambiguous", detail))
+        }
+    }
+}
+
+/// How many of several requests are named.
+const LISTED: usize = 4;
 
 fn missing(id: ObjectId) -> Failure {
     Failure::malformed("object_missing", format!("{id} is not at hand"))
@@ -160,4 +188,34 @@ fn fetch(remote: &Remote, objects: &mut BTreeMap<ObjectId, Vec<u8>>, id: ObjectI
     let Some(bytes) = remote.object(&id)? else { return Ok(false) };
     objects.insert(id, bytes);
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(prefix: &str, all: &[ObjectId]) -> String {
+        the_one(prefix, all.iter().copied()).unwrap_err().to_line()
+    }
+
+    #[test]
+    fn no_request_is_named_by_nothing() {
+        let one = [ObjectId::of(b"one")];
+        for nothing in ["", "sha256:"] {
+            assert!(said(nothing, &one).ends_with("[request_id_missing]"));
+        }
+        assert_eq!(the_one(&short(&one[0]), one.iter().copied()), Ok(one[0]));
+        assert_eq!(said("zz", &one), "no request begins with `zz` [request_unknown]");
+    }
+
+    #[test]
+    fn several_requests_are_named_for_whoever_typed_too_few_digits() {
+        let all: Vec<ObjectId> = (0..64_u8).map(|byte| ObjectId::of(&[byte])).collect();
+        let digit = short(&all[0]).chars().next().unwrap().to_string();
+        let told = said(&digit, &all);
+        assert!(
+            told.contains(&short(&all[0])) && told.ends_with("give more digits [request_ambiguous]"),
+            "{told}"
+        );
+    }
 }

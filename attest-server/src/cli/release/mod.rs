@@ -5,8 +5,10 @@ mod approve;
 mod artifact;
 mod control;
 mod deliver;
+mod export;
 mod family;
 mod finish;
+mod gates;
 mod home;
 mod init;
 mod known;
@@ -103,7 +105,7 @@ enum Command {
     /// Watch the log, the HSM's counters, what verifiers say and what was found: tell what should not be
     Monitor(Box<monitor::Watch>),
     /// A folder that proves a release to others, with other people's tools
-    Export(finish::Export),
+    Export(export::Export),
 }
 
 impl Release {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
 use attest_core::reference::corim::{is_cbor, profile};
+use attest_core::release::built::{Built, NotBuilt};
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::object::Object as _;
 use attest_core::release::policy::{Policy, Purpose};
@@ -20,7 +21,7 @@ use super::known::Known;
 use super::remote::Remote;
 use super::{Desk, bytes, name, sign, words, write};
 use crate::cli::verify::read_document;
-use crate::cli::{Exit, Failure, Output, Style, input};
+use crate::cli::{Exit, Failure, Output, Style, input, printable};
 use crate::clock;
 
 const HOUR: u64 = 3_600;
@@ -116,6 +117,13 @@ impl Request {
         let encoded = bytes(&request)?;
         let id = ObjectId::of(&encoded);
         Object::parse(&encoded, &limits).map_err(|error| Failure::usage(error.code(), error))?;
+        let unbuilt = unbuilt(policy, &request, &parcel, &limits);
+        // At once, and not when people are to approve it.
+        for told in unbuilt.iter().filter(|_| !out.wants_json()) {
+            eprintln!("it cannot count as it stands: {} [{}]", printable(&told.to_string()), told.code());
+        }
+        let failing: Vec<_> =
+            unbuilt.iter().map(|told| json!({ "code": told.code(), "detail": told.to_string() })).collect();
         let mut submission = Submission {
             format: Submission::FORMAT.to_owned(),
             request: id,
@@ -135,7 +143,10 @@ impl Request {
                 let objects = parcel.objects.into_values().collect();
                 let at = known.remote.submit(submission, encoded, objects)?;
                 if out.wants_json() {
-                    out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
+                    let (index, already) = (at.index, at.already);
+                    out.json(
+                        &json!({ "request": id, "index": index, "already": already, "failing": failing }),
+                    );
                     return Ok(Exit::Good);
                 }
                 let id = out.paint(Style::Strong, id);
@@ -145,7 +156,7 @@ impl Request {
             (None, None) => {}
         }
         if out.wants_json() {
-            out.json(&json!({ "request": id }));
+            out.json(&json!({ "request": id, "failing": failing }));
         } else {
             let id = out.paint(Style::Strong, id);
             out.line(format!("{id} is written down, and not handed in: `attest release submit`"));
@@ -283,6 +294,15 @@ impl Request {
         let (called, key) = found.ok_or_else(missing)?;
         Ok((called.clone(), ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?))
     }
+}
+
+/// In what the builds are not what the channel asks for, as the policy's keys count now: an artifact that stands in no provenance, above all.
+fn unbuilt(policy: &Policy, request: &Object, parcel: &Parcel, limits: &Limits) -> Vec<NotBuilt> {
+    let channel = policy.channel(&request.family, &request.channel);
+    let Some(demand) = channel.and_then(|channel| channel.provenance.as_ref()) else { return Vec::new() };
+    let builders = demand.builders(policy, |_, known| known.counts_at(request.not_before));
+    let envelopes = request.provenance.iter().filter_map(|id| parcel.objects.get(id)).map(Vec::as_slice);
+    Built::of(policy, demand, request, envelopes, &builders, limits).failures
 }
 
 /// The unsigned CoRIM in this file, or of the golden document in it.

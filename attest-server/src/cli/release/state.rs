@@ -9,8 +9,10 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use super::gates::{self, Told};
 use super::known::Known;
 use super::{Desk, recovery, short};
+use crate::cli::layout::{WIDTH, hanging, wrapped};
 use crate::cli::{Exit, Failure, Output, Style, printable};
 
 /// Flags of `status`.
@@ -47,7 +49,14 @@ pub(super) enum State {
     /// It is signed and not published.
     Signed,
     /// It waits for people.
-    Submitted { approved: BTreeSet<Name>, missing: Vec<String> },
+    Submitted {
+        approved: BTreeSet<Name>,
+        missing: Vec<String>,
+        /// What fails whatever people do; nothing where it only waits.
+        failing: Vec<Told>,
+        /// Whether nothing mends that: who wants the release asks anew.
+        dead: bool,
+    },
     /// The family has gone on.
     Superseded,
 }
@@ -56,7 +65,7 @@ impl State {
     const fn style(&self) -> Style {
         match self {
             Self::Confirmed | Self::Published => Style::Good,
-            Self::Expired | Self::Superseded => Style::Dim,
+            Self::Expired | Self::Superseded | Self::Submitted { dead: true, .. } => Style::Dim,
             Self::Lapsed | Self::Refused { .. } | Self::Rejected { .. } | Self::Revoked { .. } => Style::Bad,
             _ => Style::Warn,
         }
@@ -79,7 +88,12 @@ impl State {
             Self::Rejected { because } => format!("rejected: {because}"),
             Self::Revoked { because } => format!("revoked: {because}"),
             Self::Signed => "signed, not published".to_owned(),
-            Self::Submitted { approved, missing } => {
+            Self::Submitted { failing, dead, .. } if !failing.is_empty() => {
+                let told: Vec<String> =
+                    failing.iter().map(|told| format!("{} [{}]", told.detail, told.code)).collect();
+                format!("{}: {}", if *dead { "dead" } else { "cannot count now" }, told.join("; "))
+            }
+            Self::Submitted { approved, missing, .. } => {
                 format!("waiting, approved {}; {}", people(approved), missing.join("; "))
             }
             Self::Superseded => "superseded".to_owned(),
@@ -108,14 +122,15 @@ pub(super) fn state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
     if known.view.place(Mark::Attempted, &id).is_some() {
         return Ok(State::Attempted);
     }
-    let missing = match known.quorate(id) {
-        Ok(Ok(quorate)) => return Ok(State::Quorate { approved: quorate.approvers().clone() }),
-        Ok(Err(failures)) => failures.iter().map(ToString::to_string).collect(),
-        // Whoever may ask can ask for what is no release: that is theirs, and keeps nobody from the others.
-        Err(failure) if failure.exit() == Exit::Refused => vec![failure.to_line()],
-        Err(failure) => return Err(failure),
-    };
-    Ok(State::Submitted { approved: approvers(known, id)?, missing })
+    if let Ok(Ok(quorate)) = known.quorate(id) {
+        return Ok(State::Quorate { approved: quorate.approvers().clone() });
+    }
+    // Whoever may ask can ask for what is no release: that is theirs, and keeps nobody from the others.
+    let outlook = gates::outlook(known, id)?;
+    let dead = outlook.dead().is_some();
+    let all = outlook.failing.iter().chain(&outlook.waiting);
+    let missing = all.map(|told| format!("{} [{}]", told.detail, told.code)).collect();
+    Ok(State::Submitted { approved: approvers(known, id)?, missing, failing: outlook.failing, dead })
 }
 
 fn published_state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
@@ -142,7 +157,7 @@ fn published_state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
 }
 
 /// Who handed in an approval, counted or not: the statements' own words.
-fn approvers(known: &mut Known, id: ObjectId) -> Result<BTreeSet<Name>, Failure> {
+pub(super) fn approvers(known: &mut Known, id: ObjectId) -> Result<BTreeSet<Name>, Failure> {
     let approvals = known.said.of_request(&id).map(|about| about.approvals.clone()).unwrap_or_default();
     let mut names = BTreeSet::new();
     for approval in approvals {
@@ -151,6 +166,11 @@ fn approvers(known: &mut Known, id: ObjectId) -> Result<BTreeSet<Name>, Failure>
         }
     }
     Ok(names)
+}
+
+/// Where it was asked for.
+fn index(known: &Known, id: &ObjectId) -> Option<u64> {
+    known.view.place(Mark::Submitted, id).map(|place| place.index)
 }
 
 impl Status {
@@ -175,7 +195,7 @@ impl Status {
                 .iter()
                 .map(|(id, request, state)| {
                     json!({ "request": id, "family": request.family, "channel": request.channel,
-                            "version": request.version, "standing": state })
+                            "version": request.version, "index": index(&known, id), "standing": state })
                 })
                 .collect();
             out.json(&json!({ "size": known.view.head().size, "seen": known.view.time().utc().to_string(),
@@ -188,9 +208,17 @@ impl Status {
         out.line(format!("{size} {leaves}, seen by witnesses at {seen}"));
         recovery::tell(&known.view, out);
         for (id, request, state) in &all {
-            let words = out.paint(state.style(), printable(&state.words()));
             let version = printable(request.version.as_str());
-            out.line(format!("{}  {} {version} ({})  {words}", short(id), request.family, request.channel));
+            let at = index(&known, id).map_or_else(String::new, |index| format!(", index {index}"));
+            hanging(
+                out,
+                &format!("{}  ", short(id)),
+                14,
+                &format!("{} {version} ({}){at}", request.family, request.channel),
+            );
+            for line in wrapped(&printable(&state.words()), WIDTH - 4) {
+                out.line(format!("    {}", out.paint(state.style(), line)));
+            }
         }
         for id in &withheld {
             let words = out.paint(Style::Bad, "the log names it, and the server has no such request");

@@ -8,9 +8,12 @@ use attest_core::release::provenance::{Builder, Dependency, Provenance, Provenan
 use attest_core::release::request::Request;
 use attest_core::release::view::Mark;
 use attest_core::release::{CanonicalKey, ObjectId};
+use attest_core::{Digest, HashAlg};
 
+use super::gates::{self, Outlook};
 use super::known::Known;
 use super::short;
+use crate::cli::layout::hanging;
 use crate::cli::{Failure, Output, Style, printable};
 
 /// A request, and the release that it takes the place of.
@@ -20,29 +23,70 @@ pub(super) struct Change {
     pub(super) golden: Option<Golden>,
     pub(super) source: Vec<Source>,
     pub(super) before: Option<Box<Change>>,
+    /// Why it is compared with that one.
+    compared: Compared,
+    /// The newest release of the family that was published after it was asked for.
+    since: Option<Since>,
+    pub(super) outlook: Outlook,
+}
+
+/// A release: its request, its version, and the index of the log at which it was published.
+type Since = (ObjectId, String, u64);
+
+/// Why a request is compared with another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    /// The request says what it takes the place of.
+    Replaced,
+    /// It was the newest release of the family when this was asked for.
+    Newest,
 }
 
 /// Where a build came from.
 pub(super) enum Source {
-    Counts(Vec<Dependency>),
+    /// Where it came from, and which of the request's artifacts it made, by their digests.
+    Counts { places: Vec<Dependency>, artifacts: Vec<String> },
     /// A stable code.
     CountsNot(String),
 }
 
 impl Change {
-    /// Reads it, and what is to be compared with.
+    /// Reads it, what is to be compared with, and what the gates say of it.
     pub(super) fn read(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
         let mut change = Self::alone(known, id)?;
-        let before = match change.request.replaces {
-            Some(before) => Some(before),
-            None => {
-                let catalogue = known.catalogue()?;
-                let others = catalogue.family(&change.request.family).iter();
-                others.rev().map(attest_core::release::evaluate::Release::id).find(|other| *other != id)
-            }
+        let (before, since) = Self::neighbours(known, id, &change.request)?;
+        let (before, compared) = match change.request.replaces {
+            Some(replaced) => (Some(replaced), Compared::Replaced),
+            None => (before, Compared::Newest),
         };
         change.before = before.and_then(|id| Self::alone(known, id).ok()).map(Box::new);
+        change.compared = compared;
+        change.since = since.filter(|(since, ..)| Some(*since) != before);
+        change.outlook = gates::outlook(known, id)?;
         Ok(change)
+    }
+
+    /// The newest release of the family when this was asked for, and the newest that came after it. What somebody took back is neither.
+    fn neighbours(
+        known: &mut Known,
+        id: ObjectId,
+        request: &Request,
+    ) -> Result<(Option<ObjectId>, Option<Since>), Failure> {
+        let asked =
+            known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index);
+        let catalogue = known.catalogue()?;
+        let counted = catalogue.family(&request.family).iter();
+        let withdrawn = catalogue.withdrawn(&request.family).iter().map(|(release, _)| release);
+        let others =
+            counted.chain(withdrawn).filter(|one| one.id() != id && known.view.revoked(&one.id()).is_none());
+        let others: Vec<_> = others.collect();
+        let newest = |is_before: bool| {
+            let side = others.iter().filter(|one| (one.published().index < asked) == is_before);
+            side.max_by_key(|one| one.published().index)
+        };
+        let since =
+            newest(false).map(|one| (one.id(), one.request().version.to_string(), one.published().index));
+        Ok((newest(true).map(|one| one.id()), since))
     }
 
     fn alone(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
@@ -55,10 +99,11 @@ impl Change {
                 source.push(Source::CountsNot("provenance_envelope_missing".to_owned()));
                 continue;
             };
-            source.push(Self::source(rule.as_ref(), &bytes, &limits));
+            source.push(Self::source(rule.as_ref(), &request, &bytes, &limits));
         }
         let golden = Self::golden(known, &request)?;
-        Ok(Self { id, request, golden, source, before: None })
+        let (compared, outlook) = (Compared::Newest, Outlook::default());
+        Ok(Self { id, request, golden, source, before: None, compared, since: None, outlook })
     }
 
     /// What its channel wants of a build, and the keys of builders that count.
@@ -75,6 +120,7 @@ impl Change {
 
     fn source(
         rule: Option<&(ProvenanceRule, Vec<Builder>)>,
+        request: &Request,
         envelope: &[u8],
         limits: &attest_core::Limits,
     ) -> Source {
@@ -82,7 +128,14 @@ impl Change {
             return Source::CountsNot("no rule asks for it".to_owned());
         };
         match Provenance::verify(envelope, builders, limits) {
-            Ok(provenance) => Source::Counts(provenance.source(rule).into_iter().cloned().collect()),
+            Ok(provenance) => {
+                let artifacts = made(&provenance, request);
+                // Where another thing came from says nothing of this one.
+                if artifacts.is_empty() {
+                    return Source::CountsNot("provenance_artifact_missing".to_owned());
+                }
+                Source::Counts { places: provenance.source(rule).into_iter().cloned().collect(), artifacts }
+            }
             Err(error) => Source::CountsNot(error.code().to_owned()),
         }
     }
@@ -111,13 +164,7 @@ impl Change {
         out.line(format!("  channel      {}", request.channel));
         let before = was.map(|was| format!(" (was {})", was.request.security_version)).unwrap_or_default();
         out.line(format!("  security     {}{before}", request.security_version));
-        if let Some(was) = was {
-            out.line(format!(
-                "  compared to  {} {}",
-                printable(was.request.version.as_str()),
-                short(&was.id)
-            ));
-        }
+        self.tell_compared(out);
         for artifact in &request.artifacts {
             let old = was.and_then(|was| was.request.artifacts.iter().find(|old| old.name == artifact.name));
             let change = match old {
@@ -133,32 +180,69 @@ impl Change {
             ));
         }
         self.tell_golden(was, out);
-        for source in &self.source {
-            match source {
-                Source::Counts(places) => {
-                    for place in places {
-                        let digests: Vec<String> =
-                            place.digests.iter().map(|(name, hex)| format!("{name}:{hex}")).collect();
-                        out.line(format!(
-                            "  source       {} {}",
-                            printable(&place.uri),
-                            printable(&digests.join(" "))
-                        ));
-                    }
-                }
-                Source::CountsNot(code) => {
-                    let warn =
-                        out.paint(Style::Warn, format!("  source       provenance does not count: {code}"));
-                    out.line(warn);
-                }
-            }
-        }
+        self.tell_source(out);
         for sign in &request.sign {
             let purpose = sign.purpose.name();
             out.line(format!("  to sign      {} bytes with {} for {purpose}", sign.size, sign.key));
         }
         out.line(format!("  until        {}", request.not_after.utc()));
         out.line(format!("  asked by     {}: {}", request.requester, printable(request.reason.as_str())));
+        self.outlook.tell(out);
+    }
+
+    fn tell_compared(&self, out: &mut Output) {
+        let Some(was) = self.before.as_deref() else {
+            out.line("  compared to  nothing: the family had no release when it was asked for");
+            return;
+        };
+        let why = match self.compared {
+            Compared::Replaced => "which it takes the place of",
+            Compared::Newest => "the newest release when it was asked for",
+        };
+        out.line(format!("  compared to  {} {}", printable(was.request.version.as_str()), short(&was.id)));
+        out.line(format!("               {why}"));
+        if was.request.security_version > self.request.security_version {
+            out.line(out.paint(Style::Warn, "               that one is newer: this goes back"));
+        }
+        if let Some((id, version, index)) = &self.since {
+            let line =
+                format!("  since then   {} {} was published at index {index}", printable(version), short(id));
+            out.line(out.paint(Style::Warn, line));
+        }
+    }
+
+    fn tell_source(&self, out: &mut Output) {
+        for source in &self.source {
+            match source {
+                Source::Counts { places, artifacts } => {
+                    for place in places {
+                        let digests: Vec<String> =
+                            place.digests.iter().map(|(name, hex)| format!("{name}:{hex}")).collect();
+                        let digests = digests.join(" ");
+                        out.line(format!("  source       {} {}", printable(&place.uri), printable(&digests)));
+                    }
+                    let artifacts = artifacts.iter().map(|one| printable(one)).collect::<Vec<_>>().join(", ");
+                    hanging(out, "  built there  ", 15, &artifacts);
+                }
+                Source::CountsNot(code) => {
+                    let words = format!("  source       provenance does not count: {code}");
+                    out.line(out.paint(Style::Warn, words));
+                }
+            }
+        }
+        for artifact in self.not_built() {
+            let line = format!("  source       of {}: nobody says where it came from", printable(artifact));
+            out.line(out.paint(Style::Warn, line));
+        }
+    }
+
+    /// Artifacts whose digest stands in no provenance that counts.
+    fn not_built(&self) -> Vec<&str> {
+        let is_built = |name: &str| {
+            self.source.iter().any(|source| matches!(source, Source::Counts { artifacts, .. } if artifacts.iter().any(|one| one == name)))
+        };
+        let names = self.request.artifacts.iter().map(|artifact| artifact.name.as_str());
+        names.filter(|name| !is_built(name)).collect()
     }
 
     fn tell_golden(&self, was: Option<&Self>, out: &mut Output) {
@@ -186,15 +270,29 @@ impl Change {
             _ => None,
         };
         let source = self.source.iter().map(|source| match source {
-            Source::Counts(places) => serde_json::json!({
-                "counts": true,
+            Source::Counts { places, artifacts } => serde_json::json!({
+                "counts": true, "artifacts": artifacts,
                 "places": places.iter().map(|place| serde_json::json!({ "uri": place.uri, "digests": place.digests })).collect::<Vec<_>>(),
             }),
             Source::CountsNot(code) => serde_json::json!({ "counts": false, "because": code }),
         });
         serde_json::json!({
             "request": self.id, "content": self.request, "compared_to": before.map(|before| before.id),
-            "golden_changes": changes, "source": source.collect::<Vec<_>>(),
+            "golden_changes": changes, "source": source.collect::<Vec<_>>(), "not_built": self.not_built(),
+            "compared_because": before.map(|_| match self.compared {
+                Compared::Replaced => "replaced",
+                Compared::Newest => "newest",
+            }),
+            "since": self.since.as_ref().map(|(id, ..)| id), "gates": self.outlook.to_json(),
         })
     }
+}
+
+/// The request's artifacts that this build made: digests decide, names do not.
+fn made(provenance: &Provenance, request: &Request) -> Vec<String> {
+    let is_made = |sha256: &ObjectId| {
+        Digest::new(HashAlg::Sha256, sha256.as_bytes()).is_some_and(|digest| provenance.has_subject(&digest))
+    };
+    let artifacts = request.artifacts.iter().filter(|artifact| is_made(&artifact.sha256));
+    artifacts.map(|artifact| artifact.name.to_string()).collect()
 }

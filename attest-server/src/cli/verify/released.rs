@@ -121,7 +121,8 @@ impl Copy {
             return Err(Failure::malformed("log_too_large", format!("{size} leaves, more than {LEAVES}")));
         }
         let leaves = folder.join("leaves");
-        let entries = if leaves.is_dir() { exported(&leaves, size, limits)? } else { tiled(&reader, size)? };
+        let entries =
+            if leaves.is_dir() { log::exported(&leaves, size, limits)? } else { tiled(&reader, size)? };
         let objects = log::objects(&reader, &entries)?;
         Ok(Self { reader, note, entries, objects })
     }
@@ -179,12 +180,6 @@ impl Copy {
         }
         Ok(())
     }
-}
-
-/// The leaves of an exported folder. Whether they are those of the checkpoint, the replay says.
-fn exported(leaves: &Path, size: u64, limits: &Limits) -> Result<Vec<Vec<u8>>, Failure> {
-    let read = |index: u64| read_file(&leaves.join(format!("{index:08}.cbor")), limits.release_object_bytes);
-    (0..size).map(read).collect()
 }
 
 /// The leaves of a log's folder, in the same way.
