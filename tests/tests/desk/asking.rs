@@ -84,6 +84,11 @@ fn a_request_in_a_folder(desk: &Desk) {
     desk.until(&id, "submitted");
     desk.good(&format!("attest release revoke --home alice {id} --reason 'Only to try it' --yes"));
     desk.until(&id, "rejected");
+    // It is taken back once; nothing is signed or written down for another time.
+    let again = desk.json(&format!("attest release revoke --home alice {id} --reason 'Once more' --yes"));
+    assert_eq!(again["already"], true, "{again}");
+    let told = desk.good(&format!("attest release revoke --home alice {id} --reason 'Once more' --yes"));
+    assert_eq!(told, format!("you already did, at index {} of the log\n", again["indices"][0]));
 }
 
 fn what_is_shown(desk: &Desk, id: &str) {

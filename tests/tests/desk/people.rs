@@ -106,6 +106,8 @@ fn a_key_is_lost(desk: &Desk, id: &str) {
         said.contains("- for good: a succession that lists 1 key(s) as compromised from index 0"),
         "{said}"
     );
+    assert!(said.contains(&format!("({short}, published at index ")), "{said}");
+    assert!(said.contains(") falls: without what they said it does not count"), "{said}");
     let last = desk.json("attest release status --home alice")["size"].as_u64().unwrap();
     let told = desk.json(&format!("attest release rotate --home alice bob --compromised-from {last}"));
     assert!(!told["work"].to_string().contains("stops counting"), "{told}");
@@ -113,6 +115,19 @@ fn a_key_is_lost(desk: &Desk, id: &str) {
     // From now on; what he said before stands.
     let at = desk.json(&format!("attest release revoke --home carol --suspend bob --from-index {last} --reason 'His laptop is gone' --yes"));
     desk.seen(&at["indices"][0]);
+    assert_eq!(at["falls"], serde_json::json!([]), "what he said before stands");
+    let said = desk.good("attest release access-review --home alice");
+    let line = format!("suspended by carol at index {}: the key ", at["indices"][0]);
+    assert!(
+        said.contains(&line) && said.contains(&format!(" of bob, from index {last} on, until ")),
+        "{said}"
+    );
+    let told = desk.json("attest release access-review --home alice");
+    assert_eq!(
+        (&told["suspensions"][0]["identity"], &told["suspensions"][0]["by"]),
+        (&"bob".into(), &"carol".into())
+    );
+    assert_eq!(told["builders"][0]["builder"], "hermetic", "{told}");
     assert_eq!(
         desk.json(&format!("attest release verify --home alice {id}"))["counts"].as_bool(),
         Some(true)
@@ -139,6 +154,7 @@ fn another_key(desk: &Desk, open: &str) {
     assert!(said.contains("- next.toml: put the new key in, then `attest release policy build`"), "{said}");
     assert!(desk.text("next.toml").contains("[compromised]"));
     desk.good("ssh-keygen -q -t ecdsa -N '' -C bob -f bob.new");
+    desk.good("sed -i 's/organisation = \"dave\"/organisation = \"acme\"/' next.toml");
     desk.good("old=$(cut -d' ' -f1,2 bob.ssh.pub) && new=$(cut -d' ' -f1,2 bob.new.pub) && sed -i \"s|$old|$new|\" next.toml");
     let built = desk.json("attest release policy build next.toml --out next.cbor");
     assert_eq!((built["version"].as_u64(), built["out"].as_str()), (Some(2), Some("next.cbor")));
@@ -231,16 +247,37 @@ fn another_key(desk: &Desk, open: &str) {
 fn vendors(desk: &Desk) {
     let said = desk.good("attest release rotate --home alice hermetic --out vendor.toml");
     assert!(
-        said.contains("- family sim-debian, channel stable: builds")
+        said.contains("- family sim-debian, channel stable: builds, as https://")
             && said.contains("- vendor.toml: put the new key in"),
         "{said}"
     );
+    let said = desk.good("attest release rotate --home alice hermetic --compromised-from 0");
+    assert!(
+        said.contains("falls: without what they said it does not count")
+            && said.contains(" --suspend hermetic "),
+        "what was built by another one with its key: {said}"
+    );
+    // A key that signs releases is nobody's word: nobody suspends it.
     let said = desk.good("attest release rotate --home alice sim-debian-corim");
-    assert_eq!(said, "- signing key for corim of sim-debian, in pkcs11:token=release;object=corim\n");
+    for line in [
+        "- signing key for corim of sim-debian, in pkcs11:token=release;object=corim\n",
+        " is open and to be signed with it: ask for it anew under the next policy\n",
+        "- release 2026.11.1 of sim-debian (",
+        " is signed with it, and goes on counting",
+        "- devices that check such signatures themselves",
+    ] {
+        assert!(said.contains(line), "{line} is missing in\n{said}");
+    }
+    assert!(!said.contains("nobody suspends it"), "{said}");
+    let said = desk.good("attest release rotate --home alice sim-debian-corim --compromised-from 0");
+    assert!(said.contains("- now: nobody suspends it") && !said.contains("--suspend"), "{said}");
     assert_eq!(desk.good("attest release rotate --home alice other"), "- witness of the log, outside\n");
+    // Everybody of an organisation, each by name.
+    let said = desk.good("attest release rotate --home alice acme --compromised-from 0");
+    assert!(said.lines().any(|line| line.starts_with("- dave: ")) && !said.contains("bob"), "{said}");
     desk.refused(
         2,
-        "the policy knows no `nobody` [identity_unknown]",
+        "the policy knows no `nobody`: no identity, signing key, witness or organisation [identity_unknown]",
         "attest release rotate --home alice nobody",
     );
 }

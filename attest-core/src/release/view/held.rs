@@ -3,8 +3,9 @@
 use super::grown::Grown;
 use super::replay::Replay;
 use super::revocation::Effect;
-use super::{Error, LogView, ObjectId, Objects, Place};
-use crate::Limits;
+use super::{Error, LogView, Name, ObjectId, Objects, Place, Suspension};
+use crate::release::key::CanonicalKey;
+use crate::{Limits, Timestamp};
 
 impl LogView {
     /// Where a revocation stands that is handed in now: behind the last leaf, at the witnesses' time.
@@ -53,6 +54,21 @@ impl LogView {
             effect => self.take(effect),
         }
         Ok(())
+    }
+
+    /// The same view as it would be if `by` suspended these keys now: what people are shown before they do. A suspension only takes away.
+    #[must_use]
+    pub fn supposing(
+        &self,
+        keys: impl IntoIterator<Item = CanonicalKey>,
+        from_index: u64,
+        until: Timestamp,
+        by: &Name,
+    ) -> Self {
+        let (mut view, place) = (self.clone(), self.next_place());
+        let suspended = |key| Suspension { key, from_index, until, place, by: by.clone() };
+        view.suspended.extend(keys.into_iter().map(suspended));
+        view
     }
 
     /// What decided at this index whether a revocation counts, and nothing else.

@@ -13,10 +13,10 @@ use serde_json::json;
 
 use super::home::Home;
 use super::known::Known;
-use super::people::keys_of;
+use super::people::{SUSPENSION, falls, keys_of, listed};
 use super::words::Change;
 use super::{Desk, answer, bytes, name, sign, words, write};
-use crate::cli::{Exit, Failure, Output, Style, input};
+use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 /// Flags of `review`.
 #[derive(Args, Debug)]
@@ -97,8 +97,6 @@ pub(super) struct Revoke {
     request: Option<PathBuf>,
 }
 
-const SUSPENSION: u64 = 14 * 86_400;
-
 impl Revoke {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         if self.unlogged {
@@ -107,9 +105,14 @@ impl Revoke {
         let home = desk.home()?;
         let mut known = desk.known()?;
         let by = home.who(desk.by.as_ref())?;
-        let mut what = Vec::new();
+        let (mut what, mut falling) = (Vec::new(), Vec::new());
         if let Some(id) = &self.id {
             let id = known.find(id)?;
+            if let Some(index) = self.did_already(&mut known, id, &by) {
+                let line = format!("you already did, at index {index} of the log");
+                super::policy::answer(out, json!({ "indices": [index], "by": by, "already": true }), line);
+                return Ok(Exit::Good);
+            }
             if !out.wants_json() {
                 Change::read(&mut known, id)?.tell(out);
             }
@@ -122,7 +125,8 @@ impl Revoke {
         if let Some(suspended) = &self.suspend {
             let until = known.now.plus(SUSPENSION);
             super::in_log(&known, "--from-index", self.from_index)?;
-            for spki_sha256 in keys_of(&known, suspended) {
+            let keys = keys_of(&known, suspended);
+            for spki_sha256 in keys.keys().copied() {
                 what.push((spki_sha256, Revoked::Key { spki_sha256, from_index: self.from_index, until }));
             }
             if what.is_empty() {
@@ -135,6 +139,14 @@ impl Revoke {
                     until.utc()
                 );
                 out.line(format!("{count} key(s) of {suspended}: {what}, releases that stand on it neither"));
+            }
+            falling = falls(&mut known, &keys, (self.from_index, until), &by)?;
+            if !out.wants_json() {
+                let told = listed(&falling, "falls");
+                let none = "no release falls: enough others vouch for each".to_owned();
+                for line in if told.is_empty() { vec![none] } else { told } {
+                    out.line(format!("  {}", printable(&line)));
+                }
             }
         }
         out.flush();
@@ -150,13 +162,22 @@ impl Revoke {
             indices.push(known.remote.revoke(encoded)?.index);
         }
         if out.wants_json() {
-            out.json(&json!({ "indices": indices, "by": by }));
+            let falls: Vec<ObjectId> = falling.iter().map(|(id, _)| *id).collect();
+            out.json(&json!({ "indices": indices, "by": by, "falls": falls }));
         } else {
             let done = out.paint(Style::Bad, "revoked");
             let places: Vec<String> = indices.iter().map(u64::to_string).collect();
             out.line(format!("{done} at index {} of the log", places.join(", ")));
         }
         Ok(Exit::Good)
+    }
+
+    /// Where the same person took the same request back before. One that is to be written is written all the same.
+    fn did_already(&self, known: &mut Known, id: ObjectId, by: &Name) -> Option<u64> {
+        let withdrawn = known.view.revoked(&id).filter(|_| self.out.is_none())?;
+        let (revocation, index) = (withdrawn.revocation, withdrawn.place.index);
+        let said = known.read_object::<Revocation>(revocation).ok()?;
+        (said.by == *by).then_some(index)
     }
 
     /// A revocation, signed, and written where it is to be, with the request that it is about.

@@ -1,0 +1,158 @@
+//! Whose word each leaf is, and the list that reviews of access ask for.
+
+use std::collections::BTreeMap;
+
+use attest_core::release::leaf::Event;
+use attest_core::release::policy::PolicyDocument;
+use attest_core::release::statement::{
+    Approval, ControlStatement, FamilyStatement, Objection, Recovery, ReviewStatement, Revocation, Statement,
+    Submission, Succession,
+};
+use attest_core::release::{Name, ObjectId};
+use serde_json::{Value, json};
+
+use super::document;
+use super::work::named;
+use crate::cli::release::known::Known;
+use crate::cli::release::{Desk, short};
+use crate::cli::{Exit, Failure, Output, Style, printable};
+
+/// Whose word a leaf is about, as far as it can be had.
+pub(super) fn speakers(known: &mut Known, event: Event) -> Vec<Name> {
+    fn all<S: Statement>(known: &mut Known, ids: &[ObjectId]) -> Vec<Name> {
+        let by = |id: &ObjectId| known.read_object::<S>(*id).ok().map(|said| said.by().clone());
+        ids.iter().filter_map(by).collect()
+    }
+    match event {
+        Event::Approved { approval, .. } => all::<Approval>(known, &[approval]),
+        Event::Compensated { statements, .. } => all::<ControlStatement>(known, &statements),
+        Event::FamilyChanged { statements, .. } => all::<FamilyStatement>(known, &statements),
+        Event::Objected { objection } => all::<Objection>(known, &[objection]),
+        Event::Policy { successions, .. } => all::<Succession>(known, &successions),
+        Event::Recovery { recoveries, .. } => all::<Recovery>(known, &recoveries),
+        Event::Reviewed { review, .. } => all::<ReviewStatement>(known, &[review]),
+        Event::Revoked { revocation } => all::<Revocation>(known, &[revocation]),
+        Event::Submitted { submission, .. } => all::<Submission>(known, &[submission]),
+        Event::Attempted { .. }
+        | Event::Denied { .. }
+        | Event::Published { .. }
+        | Event::Recovered { .. }
+        | Event::Signed { .. } => Vec::new(),
+    }
+}
+
+/// Who may do what, when their keys end, and what they did last.
+pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let mut known = desk.known()?;
+    let (policy, document) = (known.policy()?.id(), document(&known)?);
+    let mut last: BTreeMap<Name, u64> = BTreeMap::new();
+    let leaves: Vec<(u64, Event)> =
+        known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
+    for (index, event) in leaves {
+        last.extend(speakers(&mut known, event).into_iter().map(|by| (by, index)));
+    }
+    let rows: Vec<_> = document
+        .identities
+        .iter()
+        .map(|(who, identity)| {
+            let until = identity.keys.iter().map(|key| key.until).max();
+            let roles: Vec<String> = named(&document, who).into_iter().map(|task| task.what).collect();
+            (who, identity, until, roles, last.get(who).copied())
+        })
+        .collect();
+    if out.wants_json() {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(who, identity, until, roles, last)| {
+                json!({ "identity": who, "kind": identity.kind, "organisation": identity.organisation,
+                        "keys_until": until.map(|until| until.utc().to_string()), "roles": roles, "last_index": last })
+            })
+            .collect();
+        let suspended: Vec<Value> = suspensions(&known).iter().map(Suspended::json).collect();
+        out.json(&json!({ "policy": policy, "identities": rows, "suspensions": suspended, "builders": builders(&document) }));
+        return Ok(Exit::Good);
+    }
+    for (who, identity, until, roles, last) in rows {
+        let strong = out.paint(Style::Strong, who);
+        let until = until.map_or("no key".to_owned(), |until| format!("keys until {}", until.utc()));
+        let did = last.map_or_else(
+            || out.paint(Style::Warn, "did nothing yet"),
+            |index| format!("last at index {index}"),
+        );
+        let kind = format!("{:?}", identity.kind).to_lowercase();
+        out.line(format!("{strong} ({kind}, {}): {until}, {did}", identity.organisation));
+        if roles.is_empty() {
+            let unused = out.paint(Style::Warn, "  no role names them");
+            out.line(unused);
+        }
+        for role in roles {
+            out.line(format!("  {role}"));
+        }
+    }
+    for one in suspensions(&known) {
+        let line = out.paint(Style::Warn, printable(&one.words()));
+        out.line(line);
+    }
+    Ok(Exit::Good)
+}
+
+/// A key that does not count now.
+struct Suspended {
+    key: ObjectId,
+    of: Option<Name>,
+    by: Name,
+    from: u64,
+    until: String,
+    index: u64,
+}
+
+impl Suspended {
+    fn words(&self) -> String {
+        let of = self.of.as_ref().map_or("nobody any more", Name::as_str);
+        let (key, by) = (short(&self.key), &self.by);
+        let (index, from, until) = (self.index, self.from, &self.until);
+        format!(
+            "suspended by {by} at index {index}: the key {key} of {of}, from index {from} on, until {until}"
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({ "key": self.key, "identity": self.of, "by": self.by, "from_index": self.from, "until": self.until, "index": self.index })
+    }
+}
+
+/// Those that are not over.
+fn suspensions(known: &Known) -> Vec<Suspended> {
+    let of = |key| {
+        let policies = known.view.policy().into_iter().chain(known.view.changed(u64::MAX));
+        policies
+            .flat_map(|policy| policy.keys())
+            .find(|(one, _)| *one == key)
+            .map(|(_, of)| of.identity.clone())
+    };
+    let all = known.view.suspensions().iter().filter(|one| known.now <= one.until);
+    all.map(|one| Suspended {
+        key: ObjectId::of(&one.key.spki_der()),
+        of: of(&one.key),
+        by: one.by.clone(),
+        from: one.from_index,
+        until: one.until.utc().to_string(),
+        index: one.place.index,
+    })
+    .collect()
+}
+
+/// Who builds for which channel, and how they are called in provenance.
+fn builders(document: &PolicyDocument) -> Vec<Value> {
+    let channels = document.families.iter().flat_map(|(family, rules)| {
+        rules.channels.iter().map(move |(channel, rules)| (family, channel, rules))
+    });
+    let demands =
+        channels.filter_map(|(family, channel, rules)| Some((family, channel, rules.provenance.as_ref()?)));
+    let told = demands.flat_map(|(family, channel, demand)| {
+        demand.builders.iter().map(move |(builder, id)| {
+            json!({ "family": family, "channel": channel, "builder": builder, "id": id })
+        })
+    });
+    told.collect()
+}

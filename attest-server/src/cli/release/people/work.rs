@@ -1,0 +1,286 @@
+//! What a change of people or keys touches: a list of work.
+
+use std::collections::BTreeMap;
+
+use attest_core::Timestamp;
+use attest_core::release::catalogue::{Catalogue, Floors};
+use attest_core::release::evaluate::{Now, Release};
+use attest_core::release::key::CanonicalKey;
+use attest_core::release::leaf::Event;
+use attest_core::release::policy::{Channel, Custody, Family, Policy, PolicyDocument, SigningKey};
+use attest_core::release::statement::{Revocation, Revoked};
+use attest_core::release::{Name, ObjectId, Quorum};
+use serde_json::json;
+
+use super::access::speakers;
+use crate::cli::release::known::Known;
+use crate::cli::release::short;
+use crate::cli::release::state::{State, state};
+use crate::cli::{Failure, Output, printable};
+
+/// So many releases are told one by one.
+const LISTED: usize = 20;
+
+/// One thing to do, or to know.
+pub(super) struct Task {
+    pub(super) what: String,
+}
+
+impl From<String> for Task {
+    fn from(what: String) -> Self {
+        Self { what }
+    }
+}
+
+pub(super) fn tell(tasks: &[Task], out: &mut Output) {
+    if out.wants_json() {
+        return out.json(&json!({ "work": tasks.iter().map(|task| &task.what).collect::<Vec<_>>() }));
+    }
+    for task in tasks {
+        out.line(format!("- {}", printable(&task.what)));
+    }
+}
+
+/// Every place of the policy that names somebody.
+pub(super) fn named(document: &PolicyDocument, who: &Name) -> Vec<Task> {
+    let mut tasks: Vec<String> = Vec::new();
+    let quorum = |quorum: &Quorum| quorum.people().contains(who);
+    if quorum(&document.root) {
+        tasks.push("root quorum, whose members change by succession only".to_owned());
+    }
+    if document.recovery.as_ref().is_some_and(quorum) {
+        tasks.push("recovery quorum".to_owned());
+    }
+    for (name, family) in &document.families {
+        tasks.extend(named_in(name, family, who));
+    }
+    if let Some(key) = document.signing_keys.get(who) {
+        let family = key.family.as_ref().map_or("no family", Name::as_str);
+        tasks.push(format!("signing key for {} of {family}, in {}", key.purpose.name(), key.pkcs11));
+    }
+    for (called, key) in &document.signing_keys {
+        if key.parent.as_ref() == Some(who) {
+            tasks.push(format!("signing key {called} stands under it: it is replaced with it"));
+        }
+    }
+    for (called, witness) in &document.log.witnesses {
+        if called == who {
+            tasks.push(format!("witness of the log, {}", if witness.outside { "outside" } else { "own" }));
+        }
+    }
+    tasks.into_iter().map(Task::from).collect()
+}
+
+/// The same in one family.
+fn named_in(name: &Name, family: &Family, who: &Name) -> Vec<String> {
+    let mut tasks = Vec::new();
+    let quorum = |quorum: &Quorum| quorum.people().contains(who);
+    if family.requesters.contains(who) {
+        tasks.push(format!("family {name}: asks for releases"));
+    }
+    if family.revokers.contains(who) {
+        tasks.push(format!("family {name}: revokes"));
+    }
+    if family.managers.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
+        tasks.push(format!("family {name}: manages who stands in its rules"));
+    }
+    if family.controls.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
+        tasks.push(format!("family {name}: vouches for what makes up for its weakness"));
+    }
+    for (called, channel) in &family.channels {
+        let Channel { approvals, review, provenance, .. } = channel;
+        if approvals.as_ref().is_some_and(quorum) {
+            tasks.push(format!("family {name}, channel {called}: approves"));
+        }
+        if review.as_ref().is_some_and(|review| quorum(&review.quorum)) {
+            tasks.push(format!("family {name}, channel {called}: reviews"));
+        }
+        if let Some(builder) = provenance.as_ref().and_then(|demand| demand.builders.get(who)) {
+            tasks.push(format!("family {name}, channel {called}: builds, as {builder}"));
+        }
+    }
+    tasks
+}
+
+/// What of theirs is open, and what would stop counting.
+pub(super) fn said(known: &mut Known, who: &Name, from: Option<u64>) -> Result<Vec<Task>, Failure> {
+    let mut tasks: Vec<Task> = Vec::new();
+    let leaves: Vec<(u64, Event)> =
+        known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
+    for (index, event) in leaves {
+        if !speakers(known, event.clone()).contains(who) {
+            continue;
+        }
+        let stops = from.is_some_and(|from| index >= from);
+        let (did, requests) = match event {
+            Event::Approved { requests, .. } => ("approved", requests),
+            Event::Reviewed { request, .. } => ("reviewed", vec![request]),
+            Event::Submitted { request, .. } => ("asked for", vec![request]),
+            other => {
+                let told = stops.then(|| did_once(known, &other)).flatten();
+                tasks.extend(told.map(|did| format!("index {index}: {did}").into()));
+                continue;
+            }
+        };
+        for request in requests {
+            let is_open = matches!(
+                state(known, request)?,
+                State::Submitted { dead: false, .. } | State::Quorate { .. }
+            );
+            let short = short(&request);
+            if stops {
+                tasks.push(format!("index {index}: {did} {short}, and that stops counting").into());
+            } else if is_open {
+                tasks.push(format!("index {index}: {did} {short}, which is still open").into());
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+/// What somebody did that is about no request: what becomes of it when it was another one with their key.
+fn did_once(known: &mut Known, event: &Event) -> Option<String> {
+    let stays = "took effect and stays: look whether that was they";
+    Some(match event {
+        Event::Compensated { control, .. } => {
+            format!("vouched for the control {}, and that stops counting", short(control))
+        }
+        Event::FamilyChanged { change, .. } => {
+            format!("wanted the change {} of a family; it {stays}", short(change))
+        }
+        Event::Objected { .. } => format!("objected to a recovery; it {stays}"),
+        Event::Policy { policy, .. } => format!("wanted the policy {}; it {stays}", short(policy)),
+        Event::Recovery { policy, .. } => {
+            format!(
+                "wanted the policy {} as a recovery, and that stops counting while it waits",
+                short(policy)
+            )
+        }
+        Event::Revoked { revocation } => {
+            let what = match known.read_object::<Revocation>(*revocation).ok()?.revokes {
+                Revoked::Request(id) => short(&id),
+                Revoked::Key { spki_sha256, .. } => format!("the key {}", short(&spki_sha256)),
+                Revoked::Control(id) => format!("the control {}", short(&id)),
+            };
+            format!("took {what} back; it {stays}")
+        }
+        Event::Approved { .. }
+        | Event::Attempted { .. }
+        | Event::Denied { .. }
+        | Event::Published { .. }
+        | Event::Recovered { .. }
+        | Event::Reviewed { .. }
+        | Event::Signed { .. }
+        | Event::Submitted { .. } => return None,
+    })
+}
+
+/// Releases that count now, and would not if these keys were suspended from this index of the log on until then.
+pub(in crate::cli::release) fn falls(
+    known: &mut Known,
+    keys: &BTreeMap<ObjectId, CanonicalKey>,
+    (from, until): (u64, Timestamp),
+    by: &Name,
+) -> Result<Vec<(ObjectId, String)>, Failure> {
+    let before = known.catalogue()?;
+    let view = known.view.supposing(keys.values().cloned(), from, until, by);
+    let now = Now { clock: known.now, is_confirmed: true };
+    let after = Catalogue::load(&view, &known.objects, &Floors::new(), now, &known.limits);
+    let stays = |one: &Release| after.releases().any(|other| other.id() == one.id());
+    Ok(before.releases().filter(|one| !stays(one)).map(|one| (one.id(), release(one))).collect())
+}
+
+/// Some of them one by one, and how many more there are.
+pub(in crate::cli::release) fn listed(all: &[(ObjectId, String)], becomes: &str) -> Vec<String> {
+    let mut lines: Vec<String> =
+        all.iter().take(LISTED).map(|(_, release)| format!("{release} {becomes}")).collect();
+    let more = all.len().saturating_sub(LISTED);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+fn release(one: &Release) -> String {
+    let request = one.request();
+    let (id, index) = (short(&one.id()), one.published().index);
+    format!("release {} of {} ({id}, published at index {index})", request.version, request.family)
+}
+
+/// What the key of the HSM that is called so signed or is to sign, and what its change means where.
+pub(super) fn signed_with(
+    known: &mut Known,
+    called: &Name,
+    key: &SigningKey,
+    is_lost: bool,
+) -> Result<Vec<Task>, Failure> {
+    let mut tasks: Vec<Task> = Vec::new();
+    let requests: Vec<ObjectId> = known.said.requests().map(|(id, _)| *id).collect();
+    for id in requests {
+        if known.object(id)?.is_none() {
+            continue;
+        }
+        let names_it =
+            known.request(id).is_ok_and(|request| request.sign.iter().any(|sign| sign.key == *called));
+        if names_it
+            && matches!(state(known, id)?, State::Submitted { dead: false, .. } | State::Quorate { .. })
+        {
+            let short = short(&id);
+            tasks.push(
+                format!("{short} is open and to be signed with it: ask for it anew under the next policy")
+                    .into(),
+            );
+        }
+    }
+    let catalogue = known.catalogue()?;
+    let signed = catalogue.releases().filter(|one| one.request().sign.iter().any(|sign| sign.key == *called));
+    let signed: Vec<_> = signed.map(|one| (one.id(), release(one))).collect();
+    let goes_on =
+        "is signed with it, and goes on counting: for verifiers the log has its place and the people's word";
+    tasks.extend(listed(&signed, goes_on).into_iter().map(Task::from));
+    tasks.push(
+        "devices that check such signatures themselves (UEFI's db, a boot loader's key) believe the old key until it is taken out there: \
+         have what they are to run signed with the new one first"
+            .to_owned()
+            .into(),
+    );
+    if key.custody == Custody::Vendor {
+        tasks.push("it is kept by a vendor: the new public key comes from there".to_owned().into());
+    }
+    if is_lost {
+        tasks.push(
+            "now: nobody suspends it, and nothing that it signs counts for verifiers without people's word; stop the signer, and have \
+             `attest release monitor --seen` look at signatures that are found: nobody asked for those"
+                .to_owned()
+                .into(),
+        );
+        tasks.push("for good: a succession in which another key has its place".to_owned().into());
+    }
+    Ok(tasks)
+}
+
+/// Whose each key is, those of people whom families brought in among them.
+pub(in crate::cli::release) fn keys_of(known: &Known, who: &Name) -> BTreeMap<ObjectId, CanonicalKey> {
+    let policies = known.view.policy().into_iter().chain(known.view.changed(u64::MAX));
+    let own = policies.flat_map(Policy::keys).filter(|(_, of)| of.identity == *who);
+    own.map(|(key, _)| (ObjectId::of(&key.spki_der()), key.clone())).collect()
+}
+
+/// Families whose managers can take somebody out of its rules without a succession, and how.
+pub(super) fn managed(document: &PolicyDocument, who: &Name) -> Vec<Task> {
+    let managed = document.families.iter().filter(|(_, family)| family.managers.is_some());
+    let managed = managed.filter(|(name, family)| is_in(family, name, who));
+    let task = |(name, _): (&Name, &Family)| Task {
+        what: format!(
+            "family {name}: its managers can do that by themselves, `attest release family draft {name} --remove {who}`"
+        ),
+    };
+    managed.map(task).collect()
+}
+
+/// Whether this family, of this name, has somebody in its rules.
+pub(super) fn is_in(family: &Family, name: &Name, who: &Name) -> bool {
+    family.requesters.contains(who)
+        || family.revokers.contains(who)
+        || family.quorums(name).into_iter().any(|(_, quorum)| quorum.people().contains(who))
+}
