@@ -141,3 +141,27 @@ fn inv8_what_was_taken_from_them_by_then() {
         assert_eq!(code(holding(&history, &word, place)), "revocation_does_not_count", "{what}");
     }
 }
+
+/// What people are shown before they say so: as it would be, and nothing of it is so.
+#[test]
+fn what_a_suspension_would_take_is_only_supposed() {
+    let view = History::new().view().unwrap();
+    let key_of = |who: &str| {
+        let mut keys = view.policy().unwrap().keys();
+        keys.find(|(_, of)| of.identity.as_str() == who).unwrap().0.clone()
+    };
+    let (dave, carol) = (key_of("dave"), key_of("carol"));
+    let until = at(NOW + 9 * DAY);
+    let supposed = view.supposing([dave.clone()], 5, until, &name("alice"));
+    for (what, expected, key, index, now) in [
+        ("before it", false, &dave, 4, at(NOW)),
+        ("from there on", true, &dave, 5, at(NOW)),
+        ("its last second", true, &dave, 5, until),
+        ("afterwards", false, &dave, 5, until.plus(1)),
+        ("another's key", false, &carol, 5, at(NOW)),
+    ] {
+        assert_eq!(supposed.is_suspended(key, index, now), expected, "{what}");
+        assert!(!view.is_suspended(key, index, now), "{what}");
+    }
+    assert_eq!((supposed.head(), view.suspensions().len()), (view.head(), 0));
+}
