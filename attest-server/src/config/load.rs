@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use attest_core::toml_error::described;
 use toml::{Table, Value};
 
 use super::{Config, releases};
@@ -126,7 +127,7 @@ impl Config {
     ) -> Result<Self, Error> {
         let malformed = |error: toml::de::Error| Error::Malformed {
             origin: origin.to_owned(),
-            problem: error.to_string().trim_end().to_owned(),
+            problem: described(text, &error),
         };
         // The file by itself first: its errors then name its own lines.
         toml::from_str::<Self>(text).map_err(malformed)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use attest_core::release::ObjectId;
+use attest_core::toml_error::described;
 use serde::Deserialize;
 
 use super::{Names, Remote, Signing};
@@ -106,7 +107,7 @@ impl SignerConfig {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |why: String| ConfigError::File(path.to_owned(), why);
         let text = file::read_text(path, MOST_BYTES).map_err(|error| failed(error.to_string()))?;
-        let config: Self = toml::from_str(&text).map_err(|error| failed(error.message().to_owned()))?;
+        let config: Self = toml::from_str(&text).map_err(|error| failed(described(&text, &error)))?;
         config.pin()?;
         if config.hsm.is_some() == config.development.is_some() {
             return Err(ConfigError::Holder);

@@ -117,7 +117,7 @@ fn an_emergency_is_reviewed(desk: &Desk) {
     assert!(
         said.code == 0
             && said.out.contains("Was it right, carol? [type yes]")
-            && said.out.contains("confirmed at index "),
+            && said.out.contains("reviewed at index "),
         "{said:?}"
     );
     assert_eq!(desk.json(&review("carol", "--yes"))["already"].as_bool(), Some(true));

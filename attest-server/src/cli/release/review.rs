@@ -15,7 +15,7 @@ use super::home::Home;
 use super::known::Known;
 use super::people::{SUSPENSION, falls, keys_of, listed};
 use super::words::Change;
-use super::{Desk, answer, bytes, name, sign, words, write};
+use super::{Desk, answer, bytes, name, short, sign, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 /// Flags of `review`.
@@ -58,8 +58,9 @@ impl Review {
         if out.wants_json() {
             out.json(&json!({ "reviewed": id, "index": at.index, "already": at.already }));
         } else {
-            let done = out.paint(Style::Good, "confirmed");
-            out.line(format!("{done} at index {} of the log", at.index));
+            let done = out.paint(Style::Good, "reviewed");
+            let enough = format!("`attest release status {}` says whether that is enough", short(&id));
+            out.line(format!("{done} at index {} of the log; {enough}", at.index));
         }
         Ok(Exit::Good)
     }
@@ -206,7 +207,7 @@ impl Revoke {
         if let Some(folder) = &self.out {
             std::fs::create_dir_all(folder).map_err(|error| Failure::usage("file_unwritable", error))?;
             let delivery = bytes(&Delivery::new(encoded.clone(), request))?;
-            write(&folder.join(format!("{}.cbor", super::short(&id))), &delivery)?;
+            write(&folder.join(format!("{}.cbor", short(&id))), &delivery)?;
         }
         Ok(encoded)
     }

@@ -81,6 +81,15 @@ fn unknown_settings_are_named() {
 }
 
 #[test]
+fn what_is_wrong_in_the_file_is_told_in_one_line() {
+    let told = load("\n[listen]\ngprc = '[::1]:1'", &[], development()).unwrap_err().to_string();
+    assert!(
+        told.contains(": line 3, column 1: unknown field `gprc`, expected ") && !told.contains('\n'),
+        "{told}"
+    );
+}
+
+#[test]
 fn senseless_values_are_named() {
     for text in [
         "challenge.expires_seconds = 0",
