@@ -94,9 +94,11 @@ impl Offboard {
         tasks.extend(managed(&document, &self.who));
         tasks.extend(said(&mut known, &self.who, None)?);
         let (keys, who, size) = (keys_of(&known, &self.who).len(), &self.who, known.view.head().size);
-        let suspend = format!("attest release revoke --suspend {who} --from-index {size}");
-        let until = "for 14 days, until the succession; what they said before goes on counting";
-        tasks.push(Task { what: format!("{keys} key(s): `{suspend}` holds them {until}") });
+        if keys > 0 {
+            let suspend = format!("attest release revoke --suspend {who} --from-index {size}");
+            let until = "for 14 days, until the succession; what they said before goes on counting";
+            tasks.push(Task { what: format!("{keys} key(s): `{suspend}` holds them {until}") });
+        }
         if let Some(path) = &self.out {
             tasks.extend(draft(&known, path, Some(&self.who), |next| {
                 next.identities.remove(&self.who);

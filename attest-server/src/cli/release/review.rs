@@ -144,7 +144,7 @@ impl Revoke {
             falling = falls(&mut known, &keys, (self.from_index, until), &by)?;
             if !out.wants_json() {
                 let told = listed(&falling, "falls");
-                let none = "no release falls: enough others vouch for each".to_owned();
+                let none = "no release that counts now falls".to_owned();
                 for line in if told.is_empty() { vec![none] } else { told } {
                     out.line(format!("  {}", printable(&line)));
                 }

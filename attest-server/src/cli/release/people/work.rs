@@ -162,7 +162,7 @@ fn did_once(known: &mut Known, event: &Event) -> Option<String> {
                 Revoked::Key { spki_sha256, .. } => format!("the key {}", short(&spki_sha256)),
                 Revoked::Control(id) => format!("the control {}", short(&id)),
             };
-            format!("took {what} back; it {stays}")
+            format!("took {what} back; a key comes back by itself, all else {stays}")
         }
         Event::Approved { .. }
         | Event::Attempted { .. }
