@@ -8,11 +8,12 @@ use attest_core::release::assemble::{self, Said};
 use attest_core::release::bundle::Bundle;
 use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::evaluate::{self, Failure as Gate, Now, Quorate, Weighing};
+use attest_core::release::key::CanonicalKey;
 use attest_core::release::leaf::Leaf;
 use attest_core::release::object::{self, Object};
 use attest_core::release::request::Request;
 use attest_core::release::view::{self, LogView};
-use attest_core::release::{ObjectId, Policy};
+use attest_core::release::{Name, ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
 
 use super::home::Home;
@@ -72,6 +73,12 @@ impl Known {
     pub(super) fn policies(&self) -> Result<Vec<&Policy>, Failure> {
         let changed = self.view.changed(self.view.head().size);
         Ok(core::iter::once(self.policy()?).chain(changed).collect())
+    }
+
+    /// Whose this key is now, by any of them.
+    pub(super) fn whose(&self, key: &CanonicalKey) -> Option<Name> {
+        let policies = self.policies().ok()?;
+        policies.iter().find_map(|policy| policy.key(key).map(|of| of.identity.clone()))
     }
 
     /// An object, from the server if it was not asked for before.

@@ -195,11 +195,10 @@ fn standing(
 
 /// Whose key is suspended now, of those that spoke for it.
 fn suspended(known: &Known, spoke: &BTreeSet<Name>) -> Option<String> {
-    let policies = known.policies().ok()?;
-    let whose = |key| policies.iter().find_map(|policy| policy.key(key).map(|of| of.identity.clone()));
     let in_force = known.view.suspensions().iter().filter(|one| known.now <= one.until);
-    let (own, whose) =
-        in_force.filter_map(|one| Some((one, whose(&one.key)?))).find(|(_, whose)| spoke.contains(whose))?;
+    let (own, whose) = in_force
+        .filter_map(|one| Some((one, known.whose(&one.key)?)))
+        .find(|(_, whose)| spoke.contains(whose))?;
     Some(format!(
         "a key of `{whose}` until {}, by `{}` at index {}",
         own.until.utc(),

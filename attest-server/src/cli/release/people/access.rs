@@ -123,17 +123,10 @@ impl Suspended {
 
 /// Those that are not over.
 fn suspensions(known: &Known) -> Vec<Suspended> {
-    let of = |key| {
-        let policies = known.view.policy().into_iter().chain(known.view.changed(u64::MAX));
-        policies
-            .flat_map(|policy| policy.keys())
-            .find(|(one, _)| *one == key)
-            .map(|(_, of)| of.identity.clone())
-    };
     let all = known.view.suspensions().iter().filter(|one| known.now <= one.until);
     all.map(|one| Suspended {
         key: ObjectId::of(&one.key.spki_der()),
-        of: of(&one.key),
+        of: known.whose(&one.key),
         by: one.by.clone(),
         from: one.from_index,
         until: one.until.utc().to_string(),

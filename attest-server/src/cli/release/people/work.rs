@@ -156,14 +156,17 @@ fn did_once(known: &mut Known, event: &Event) -> Option<String> {
                 short(policy)
             )
         }
-        Event::Revoked { revocation } => {
-            let what = match known.read_object::<Revocation>(*revocation).ok()?.revokes {
-                Revoked::Request(id) => short(&id),
-                Revoked::Key { spki_sha256, .. } => format!("the key {}", short(&spki_sha256)),
-                Revoked::Control(id) => format!("the control {}", short(&id)),
-            };
-            format!("took {what} back; a key comes back by itself, all else {stays}")
-        }
+        Event::Revoked { revocation } => match known.read_object::<Revocation>(*revocation).ok()?.revokes {
+            Revoked::Control(id) => format!("took the control {} back; it {stays}", short(&id)),
+            Revoked::Key { spki_sha256, until, .. } => {
+                format!(
+                    "suspended the key {} until {}: look whether that was they",
+                    short(&spki_sha256),
+                    until.utc()
+                )
+            }
+            Revoked::Request(id) => format!("took {} back; it {stays}", short(&id)),
+        },
         Event::Approved { .. }
         | Event::Attempted { .. }
         | Event::Denied { .. }
