@@ -15,8 +15,7 @@ const EK_USAGE: [u64; 5] = [2, 23, 133, 8, 1];
 /// id-pe-authorityInfoAccess (RFC 5280, section 4.2.2.1).
 const AUTHORITY_INFO_ACCESS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 1];
 /// id-ad-ocsp and id-ad-caIssuers, as DER.
-const ACCESS_METHODS: [[u8; 10]; 2] =
-    [[6, 8, 43, 6, 1, 5, 5, 7, 48, 1], [6, 8, 43, 6, 1, 5, 5, 7, 48, 2]];
+const ACCESS_METHODS: [[u8; 10]; 2] = [[6, 8, 43, 6, 1, 5, 5, 7, 48, 1], [6, 8, 43, 6, 1, 5, 5, 7, 48, 2]];
 
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     assert!(content.len() < 128);
