@@ -9,11 +9,11 @@ pub struct SbatLevel {
     /// When the level was made: YYYYMMDDNN.
     pub date: u64,
     /// The oldest generation that may run, by component; `sbat` itself is one.
-    pub generations: BTreeMap<String, u32>,
+    pub generations: BTreeMap<String, u16>,
 }
 
 impl SbatLevel {
-    /// Reads a level to its last byte: each line ended, no component twice, numbers without leading zeros.
+    /// Reads a level to its last byte: each line ended, no component twice, numbers without leading zeros, generations of 16 bits.
     #[must_use]
     pub fn parse(data: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(data).ok()?.strip_suffix('\n')?;
@@ -23,12 +23,12 @@ impl SbatLevel {
     /// The same from lines without their ends.
     #[must_use]
     pub fn from_lines<'t>(mut lines: impl Iterator<Item = &'t str>) -> Option<Self> {
-        let (generation, date) = lines.next()?.strip_prefix("sbat,")?.split_once(',')?;
+        let (own, date) = lines.next()?.strip_prefix("sbat,")?.split_once(',')?;
         let mut level = Self { date: number(date)?, generations: BTreeMap::new() };
-        level.generations.insert("sbat".to_owned(), u32::try_from(number(generation)?).ok()?);
+        level.generations.insert("sbat".to_owned(), generation(own)?);
         for line in lines {
             let (component, generation) = line.split_once(',')?;
-            let generation = u32::try_from(number(generation)?).ok()?;
+            let generation = self::generation(generation)?;
             let is_name = !component.is_empty() && component.bytes().all(|byte| byte.is_ascii_graphic());
             if !is_name || level.generations.insert(component.to_owned(), generation).is_some() {
                 return None;
@@ -53,6 +53,11 @@ impl fmt::Display for SbatLevel {
     }
 }
 
+/// shim compares generations in 16 bits and drops what is above them (shim, sbat.c, `verify_single_entry`): 65538 allows what 2 does.
+fn generation(text: &str) -> Option<u16> {
+    number(text).and_then(|generation| u16::try_from(generation).ok())
+}
+
 /// A decimal number as it is written in one way only.
 fn number(text: &str) -> Option<u64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -71,6 +76,17 @@ mod tests {
             let again = level.lines();
             assert_eq!(SbatLevel::from_lines(again.iter().map(String::as_str)), Some(level));
         }
+    }
+
+    #[test]
+    fn a33_a_generation_that_shim_wraps_to_an_older_one_is_none() {
+        let level =
+            |generation: u64| SbatLevel::parse(format!("sbat,1,2025021800\nshim,{generation}\n").as_bytes());
+        assert_eq!(level(65_535).unwrap().generations["shim"], 65_535);
+        for wrapped in [65_536, 65_538, 131_071, 4_294_967_298] {
+            assert_eq!(level(wrapped), None, "{wrapped}");
+        }
+        assert_eq!(SbatLevel::parse(b"sbat,65537,2025021800\n"), None);
     }
 
     #[test]

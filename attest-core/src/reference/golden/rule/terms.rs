@@ -303,6 +303,6 @@ fn is_older(got: &Signatures, (application, version): (&Guid, &SecurityVersion))
 }
 
 /// Whether the component's generation is missing, or lower than this.
-fn is_behind(got: &SbatLevel, (component, generation): (&String, &u32)) -> bool {
+fn is_behind(got: &SbatLevel, (component, generation): (&String, &u16)) -> bool {
     got.generations.get(component).is_none_or(|got| got < generation)
 }
