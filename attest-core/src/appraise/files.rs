@@ -15,7 +15,7 @@ use crate::evidence::text::{Utf8, shortened};
 use crate::limits::Limits;
 use crate::reference::ReferenceSet;
 use crate::reference::files::{Asked, Batch, FileIndex};
-use crate::reference::golden::{ImaGolden, PathEffect, Response, Superseded};
+use crate::reference::golden::{ImaFile, ImaGolden, PathEffect, Response, Superseded};
 
 /// How many entries are looked up together.
 const AT_ONCE: usize = 64;
@@ -202,7 +202,10 @@ impl Files<'_> {
         }
         if !at_path.is_empty() {
             let other = asked.and_then(|asked| self.index.elsewhere(self.rules, asked));
-            let content = other.map(|other| format!(", but has the golden content of {}", other.path));
+            let content = match other {
+                Some(other) => format!(", but has the golden content of {}", other.path),
+                None => other_kind(told.kind == Some("verity"), at_path).to_owned(),
+            };
             return Err(Box::new(Reason {
                 explanation: other.map(|_| Explanation::GoldenElsewhere),
                 expected: at_path.iter().map(|file| file.digest.to_string()).collect(),
@@ -212,7 +215,7 @@ impl Files<'_> {
                     entry,
                     Code::FileChanged,
                     Severity::Refuse,
-                    format!("{} is not the golden file{}", shown(name), content.unwrap_or_default()),
+                    format!("{} is not the golden file{content}", shown(name)),
                 )
             }));
         }
@@ -315,6 +318,16 @@ fn asked_by<'e>(entry: &Entry<'e>) -> Option<Asked<'e>> {
     let told = entry.file_digest()?;
     let path = entry.name().unwrap_or_default();
     Some(Asked { path, digest: told.typed()?, verity: told.kind == Some("verity") })
+}
+
+/// What to say where no golden value is of the kind that was measured: fs-verity's digest is that of a tree, and never the content's own, so
+/// the two tell nothing of one another.
+fn other_kind(by_verity: bool, golden: &[ImaFile]) -> &'static str {
+    match (by_verity, golden.iter().all(|file| file.verity != by_verity)) {
+        (_, false) => "",
+        (true, true) => ": its fs-verity digest was measured, and that of its content is golden",
+        (false, true) => ": the digest of its content was measured, and its fs-verity digest is golden",
+    }
 }
 
 fn about(entry: &Entry<'_>, code: Code, severity: Severity, explain: String) -> Box<Reason> {

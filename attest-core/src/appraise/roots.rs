@@ -193,6 +193,10 @@ fn alternative(cause: Cause, difference: &Difference) -> Option<Cause> {
         (Cause::FirmwareUpdate, "firmware.code") if difference.hint == Hint::SingleVolume => {
             Some(Cause::HardwareChange)
         }
+        // One more than the firmware ends a PCR with: whoever ran later may have extended it, too.
+        (Cause::FirmwareUpdate, "separator") if difference.kind == Kind::Extra => {
+            Some(Cause::UnknownSoftware)
+        }
         (Cause::FirmwareUpdate, "separator") => Some(Cause::HardwareChange),
         // A CPU takes the microcode that fits it; the firmware brings several. Tables list parts and settings alike.
         (Cause::HardwareChange, "firmware.microcode") => Some(Cause::FirmwareUpdate),

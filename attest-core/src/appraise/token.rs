@@ -79,8 +79,13 @@ pub(super) fn judge(
     }
     for section in &golden.tokens {
         if out.judged.iter().all(|judged| judged.name != section.name) {
+            let of = section
+                .profile
+                .as_ref()
+                .map(|profile| format!(" of the profile {profile}"))
+                .unwrap_or_default();
             let explain =
-                format!("the golden values ask for the token `{}`, and there is none", section.name);
+                format!("the golden values ask for the token `{}`{of}, and there is none", section.name);
             let reason = Reason::new(Code::TokenMissing, Severity::Refuse, Part::Token, explain);
             out.reasons.push(Reason { token: Some(section.name.clone()), ..reason });
             out.judged.push(Judged {

@@ -221,8 +221,17 @@ fn a44_an_fs_verity_digest_is_no_digest_of_content() {
     let golden = golden_with_files(&[&measured(verity.clone())]);
     assert!(golden.ima.as_ref().unwrap().files.iter().any(|file| file.verity));
     assert_eq!(Golden::parse(&golden.to_toml(), &Limits::DEFAULT).unwrap(), golden);
-    affirmed(&judge(&measured(verity), &golden));
-    refused_only(&judge(&measured(plain), &golden), Code::FileChanged);
+    let of_content = golden_with_files(&[&measured(plain.clone())]);
+    affirmed(&judge(&measured(verity.clone()), &golden));
+    // The same bytes on both sides: what differs is of what they are the digest.
+    for (device, golden, differs) in [
+        (plain, &golden, "the digest of its content was measured, and its fs-verity digest is golden"),
+        (verity, &of_content, "its fs-verity digest was measured, and that of its content is golden"),
+    ] {
+        let verdict = judge(&measured(device), golden);
+        refused_only(&verdict, Code::FileChanged);
+        assert!(find(&verdict, Code::FileChanged)[0].explain.ends_with(differs), "{verdict:#?}");
+    }
 }
 
 #[test]

@@ -47,7 +47,9 @@ pub(super) fn print(verdict: &Verdict, out: &mut Output) {
         hanging(out, "passed ", 7, &governed.gates.join(" "));
     }
     for token in &verdict.tokens {
-        let profile = token.profile.unwrap_or("no profile");
+        // Only a token that is there proved a nonce.
+        let is_there = token.nonce.is_some();
+        let profile = if is_there { token.profile.unwrap_or("no profile") } else { "missing" };
         let status = part(&printable(&token.name), token.verdict.status, out);
         out.line(format!("token {status}  {profile}"));
     }

@@ -116,7 +116,7 @@ fn setup_mode_hides_what_became_of_the_keys() {
 fn causes_that_look_alike_name_each_other() {
     use Cause::{
         BootLoaderChanged, FirmwareSettings, FirmwareUpdate, HardwareChange, KernelChanged, LogIncomplete,
-        SecureBootKeysChanged, UnloggedExtension,
+        SecureBootKeysChanged, UnknownSoftware, UnloggedExtension,
     };
     let single = Difference { hint: Hint::SingleVolume, ..at(0, "firmware.code") };
     let cases = [
@@ -126,6 +126,7 @@ fn causes_that_look_alike_name_each_other() {
         (FirmwareUpdate, single, Some(HardwareChange)),
         (FirmwareUpdate, at(0, "firmware.code"), None),
         (FirmwareUpdate, at(7, "separator"), Some(HardwareChange)),
+        (FirmwareUpdate, Difference { kind: Kind::Extra, ..at(5, "separator") }, Some(UnknownSoftware)),
         (HardwareChange, at(1, "firmware.microcode"), Some(FirmwareUpdate)),
         (HardwareChange, at(1, "hardware.tables"), Some(FirmwareSettings)),
         (BootLoaderChanged, at(7, "secure_boot.authority"), Some(SecureBootKeysChanged)),

@@ -94,6 +94,9 @@ fn absence_refuses() {
     let golden = learned(&map(psa_claims()));
     assert_eq!(refusing(&judged(&golden, &[])), [Code::TokenMissing]);
     assert_eq!(judged(&golden, &[]).status, Status::Contraindicated);
+    let missing = &judged(&golden, &[]).reasons[0];
+    let of = "the token `psa` of the profile tag:psacertified.org,2023:psa#tfm, and there is none";
+    assert!(missing.explain.ends_with(of), "{}", missing.explain);
     let empty = learn_token::empty("sensor");
     assert_eq!(refusing(&judged(&empty, &[proven(&map(psa_claims()))])), [Code::GoldenMissing]);
     assert_eq!(judged(&empty, &[]).status, Status::Contraindicated);

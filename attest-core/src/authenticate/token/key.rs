@@ -18,7 +18,7 @@ mod pem;
 #[non_exhaustive]
 pub enum Error {
     /// The key's own `alg` is one that is refused, or not one for this kind of key.
-    #[error("the key is for `{alg}`, which no token here is signed with")]
+    #[error("the key says that it is for `{alg}`, and a key of its kind signs no token so")]
     AlgorithmUnsupported {
         /// What it says.
         alg: String,

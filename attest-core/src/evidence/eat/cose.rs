@@ -128,7 +128,8 @@ fn check_header(protected: &Entries<'_>, unprotected: &Entries<'_>) -> Result<Al
     }
     match get(protected, ALG) {
         Some(Value::Integer(number)) => Ok(Algorithm::from_cose(*number)),
-        Some(Value::Text(name)) => Ok(Algorithm::Other(cut(name, 64))),
+        // No algorithm here goes by a name in COSE (IANA "COSE Algorithms"): the words keep `ES256` from looking like the key's own.
+        Some(Value::Text(name)) => Ok(Algorithm::Other(format!("{} by name, not by number", cut(name, 64)))),
         Some(_) => Err(Error::HeaderMalformed { parameter: "alg", detail: "is neither an integer nor text" }),
         None => Err(Error::AlgorithmMissing),
     }

@@ -220,7 +220,7 @@ pub(super) fn parse(node: Node<'_>, profile: PsaProfile, claims: &mut Claims) ->
     }
     check_common(profile, claims)?;
     claims.bootseed = boot_seed(node, profile, keys)?;
-    let client_id = optional(node, &keys.client_id, "a 32-bit number, and not 0", |id| {
+    let client_id = optional(node, &keys.client_id, "a signed 32-bit number other than 0", |id| {
         i32::try_from(id.integer()?).ok().filter(|id| *id != 0)
     })?;
     claims.lifecycle = lifecycle(node, &keys.lifecycle)?;
@@ -318,23 +318,25 @@ fn components(node: Node<'_>, profile: PsaProfile, keys: &Keys) -> Result<Vec<Co
     } else {
         None
     };
-    let malformed =
-        Error::ClaimMalformed { claim: "psa-software-components", expected: "an array of components" };
+    let malformed = Error::ClaimMalformed {
+        claim: "psa-software-components",
+        expected: "an array of at least one component",
+    };
     match (node.get(&keys.components), nothing) {
         (None, Some(_)) => Ok(Vec::new()),
         (None, None) => Err(missing),
         (Some(_), Some(_)) => {
-            let expected = "there beside psa-software-components";
+            let expected = "to stand beside psa-software-components";
             Err(Error::ClaimMalformed { claim: "psa-no-sw-measurements", expected })
         }
         (Some(all), None) => {
             let all = all.items().filter(|all| !all.is_empty()).ok_or(malformed)?;
-            all.into_iter().map(component).collect()
+            all.into_iter().map(|node| component(node, profile)).collect()
         }
     }
 }
 
-fn component(node: Node<'_>) -> Result<Component, Error> {
+fn component(node: Node<'_>, profile: PsaProfile) -> Result<Component, Error> {
     const TYPE: Label = Label::new("measurement-type", 1);
     const VALUE: Label = Label::new("measurement-value", 2);
     const VERSION: Label = Label::new("version", 4);
@@ -346,7 +348,7 @@ fn component(node: Node<'_>) -> Result<Component, Error> {
         match value {
             Some(value) if is_hash(&value) => Ok(value),
             Some(value) => Err(Error::ClaimLength { claim, got: value.len(), expected: "32, 48 or 64" }),
-            None => Err(Error::ClaimMissing { claim, profile: "of every PSA token" }),
+            None => Err(Error::ClaimMissing { claim, profile: profile.name() }),
         }
     };
     Ok(Component {

@@ -196,6 +196,7 @@ impl fmt::Display for Decoded<'_> {
             Self::Separator(data) => match *data {
                 [0, 0, 0, 0] => f.write_str("end of the firmware's part"),
                 [0xff, 0xff, 0xff, 0xff] => f.write_str("end of the firmware's part (ffffffff)"),
+                [1, 0, 0, 0] => f.write_str("the firmware failed to measure (01000000)"),
                 b"WBCL" => f.write_str("Windows"),
                 data => write!(f, "{}", Hex(data)),
             },

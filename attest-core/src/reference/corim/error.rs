@@ -68,7 +68,7 @@ pub enum Error {
         mask: usize,
     },
     /// The signed form where the unsigned one is read.
-    #[error("the CoRIM is signed: its signature must be checked first")]
+    #[error("the CoRIM is signed: its signer's public key is wanted, to check the signature first")]
     Signed,
     /// Longer than the limit.
     #[error("{got} bytes, at most {limit}")]

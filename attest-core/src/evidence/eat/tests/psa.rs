@@ -89,6 +89,33 @@ fn psa_claims_that_must_be_absent() {
 }
 
 #[test]
+fn what_is_wrong_with_psa_claims_is_said_in_a_sentence() {
+    let told = |claims: &Value| cwt(claims).unwrap_err().to_string();
+    let unsigned = Value::Array(vec![map(vec![(2, bytes([1; 32]))])]);
+    let tfm = "tag:psacertified.org,2023:psa#tfm";
+    for (claims, text) in [
+        (
+            with(psa_claims(), 2394, Some(int(0))),
+            "psa-client-id is not a signed 32-bit number other than 0".to_owned(),
+        ),
+        (
+            with(psa_claims(), 2399, Some(Value::Array(vec![]))),
+            "psa-software-components is not an array of at least one component".to_owned(),
+        ),
+        (
+            with(psa_claims(), 2399, Some(unsigned)),
+            format!("signer-id is missing, the profile {tfm} demands it"),
+        ),
+        (
+            with(old_psa_claims(), -75_007, Some(int(1))),
+            "psa-no-sw-measurements is not to stand beside psa-software-components".to_owned(),
+        ),
+    ] {
+        assert_eq!(told(&claims), text);
+    }
+}
+
+#[test]
 fn psa_lengths_and_ranges() {
     let bad = |label, value| cwt(&with(psa_claims(), label, Some(value))).unwrap_err().code();
     let component = |entries: Vec<(i64, Value)>| Value::Array(vec![map(entries)]);

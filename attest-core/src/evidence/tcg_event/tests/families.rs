@@ -90,7 +90,7 @@ fn separators_and_what_is_not_extended_are_named() {
         (T::SEPARATOR, &[0; 4], "end of the firmware's part"),
         (T::SEPARATOR, &[0xff; 4], "end of the firmware's part (ffffffff)"),
         (T::SEPARATOR, b"WBCL", "Windows"),
-        (T::SEPARATOR, &[1, 0, 0, 0], "01000000"),
+        (T::SEPARATOR, &[1, 0, 0, 0], "the firmware failed to measure (01000000)"),
         (T::NO_ACTION, &manifest, "SP800-155 Event, 20 bytes"),
         (T::NO_ACTION, b"StartupLocality\0\x03\x04", "StartupLocality, 18 bytes"),
         (T::NO_ACTION, &[4, 0, 1, 0xc0, 9], "trust point of Windows, 5 bytes"),
