@@ -2,7 +2,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use attest_core::appraise::comparison::{Comparison, Relation, Side};
-use attest_core::appraise::{Context, Policy};
+use attest_core::appraise::{Context, Policy, TokenVerdict};
 use attest_core::reference::GoldenSource;
 
 use super::*;
@@ -53,6 +53,23 @@ fn phase(digest: &str) -> Reason {
         expected: vec![digest.to_owned()],
         ..reason
     }
+}
+
+/// A token that did not come has no profile to be without.
+#[test]
+fn a_token_that_is_missing_is_told_from_one_without_a_profile() {
+    let mut verdict = verdict(Vec::new(), Vec::new());
+    let token = |name: &str, nonce: Option<String>| TokenVerdict {
+        name: name.to_owned(),
+        profile: None,
+        nonce,
+        verdict: verdict.boot.clone(),
+    };
+    let tokens = vec![token("modem", None), token("plain", Some("00".repeat(32)))];
+    verdict.tokens = tokens;
+    let screen = shown(&verdict);
+    assert!(screen.contains("token modem contraindicated  missing\n"), "{screen}");
+    assert!(screen.contains("token plain contraindicated  no profile\n"), "{screen}");
 }
 
 /// Four of one name are missing in one PCR, and three of them only follow.
