@@ -63,7 +63,7 @@ fn a_token_that_is_missing_is_told_from_one_without_a_profile() {
         name: name.to_owned(),
         profile: None,
         nonce,
-        verdict: verdict.boot.clone(),
+        verdict: verdict.boot,
     };
     let tokens = vec![token("modem", None), token("plain", Some("00".repeat(32)))];
     verdict.tokens = tokens;
