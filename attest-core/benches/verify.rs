@@ -84,7 +84,6 @@ fn main() {
         }
     }
     before_the_signature(&embedded(false));
-    hostile(&embedded(false));
     nowhere(&embedded(false));
 }
 
@@ -118,84 +117,6 @@ fn before_the_signature(sample: &Sample) {
         micros(many),
         micros(many) / micros(few),
     );
-}
-
-/// What the worst 1 MiB of log costs, read, told and searched for findings, beside 1 MiB of real events: at most as much.
-fn hostile(sample: &Sample) {
-    const MIB: usize = 1 << 20;
-    let limits = Limits::DEFAULT;
-    let log = EventLog::parse(&sample.log, &limits).expect("a log");
-    let (header, events) = sample.log.split_at(log.events()[1].offset);
-    let honest = [header, &events.repeat(MIB / events.len())].concat();
-    let event = |pcr: u32, kind: u32, data: &[u8]| {
-        let mut out = [pcr, kind, 1].map(u32::to_le_bytes).concat();
-        out.extend([0x0b, 0]);
-        out.extend(HashAlg::Sha256.hash(&[data]).as_bytes());
-        out.extend(u32::try_from(data.len()).expect("short").to_le_bytes());
-        [out, data.to_vec()].concat()
-    };
-    // The header is an event, too.
-    let most = u64::try_from(limits.event_log_events).expect("few") - 1;
-    let made = |of: &dyn Fn(u64) -> Vec<u8>| {
-        let mut out = header.to_vec();
-        let mut nth = 0;
-        while out.len() < MIB && nth < most {
-            out.extend(of(nth));
-            nth += 1;
-        }
-        out
-    };
-    let variable = |name: usize, nth: u64| {
-        let units = [&[b'a', 0].repeat(name)[..], &nth.to_le_bytes()].concat();
-        let len = u64::try_from(units.len() / 2).expect("short");
-        [&[7; 16][..], &len.to_le_bytes(), &1_u64.to_le_bytes(), &units, &[1]].concat()
-    };
-    let nested = (0..9_000).fold(vec![], |inner: Vec<u8>, _| {
-        [
-            &0x4001_0001_u32.to_le_bytes()[..],
-            &u32::try_from(inner.len()).expect("short").to_le_bytes(),
-            &inner,
-        ]
-        .concat()
-    });
-    let shapes = [
-        ("real events", honest),
-        ("smallest events", made(&|_| [&[0; 12][..], &[0; 4]].concat())),
-        ("separators of other data", made(&|nth| event(4, 4, &nth.to_le_bytes()))),
-        ("long separators", made(&|nth| event(4, 4, &[&vec![0; 30_000][..], &nth.to_le_bytes()].concat()))),
-        ("variables of like names", made(&|nth| event(7, 0x8000_0001, &variable(2_000, nth)))),
-        ("variables", made(&|nth| event(7, 0x8000_0001, &variable(4, nth)))),
-        ("variables that fill it", made(&|nth| event(7, 0x8000_0001, &variable(85, nth)))),
-        ("separators that fill it", made(&|nth| event(4, 4, &[&[0; 200][..], &nth.to_le_bytes()].concat()))),
-        ("containers of Windows", made(&|_| event(12, 6, &nested))),
-        ("texts", made(&|_| event(8, 0xd, &vec![0x1b; 60_000]))),
-    ];
-    let cost = |bytes: &[u8]| {
-        let once = || {
-            let log = EventLog::parse(bytes, &limits).expect("within the limits");
-            black_box(attest_core::evidence::tcg_event::findings(&log));
-            for event in log.events() {
-                black_box(attest_core::evidence::tcg_event::summary(event));
-            }
-        };
-        fastest((0..5).map(|_| clock::time(once)).collect())
-    };
-    let parse = |bytes: &[u8]| {
-        let once = || drop(black_box(EventLog::parse(bytes, &limits)));
-        fastest((0..5).map(|_| clock::time(once)).collect())
-    };
-    let (whole, parsed) = (cost(&shapes[0].1), parse(&shapes[0].1));
-    for (name, bytes) in &shapes {
-        let (this, read) = (cost(bytes), parse(bytes));
-        println!(
-            "hostile log, {name:<26} {:>5} KB   parsed {:>7.0} us, ratio {:.2}   told and searched {:>8.0} us, ratio {:.2}",
-            bytes.len() / 1024,
-            micros(read),
-            micros(read) / micros(parsed),
-            micros(this),
-            micros(this) / micros(whole),
-        );
-    }
 }
 
 /// A log of as many events as may be that leads nowhere, from a device that sends no values: the whole search for them, and for why.

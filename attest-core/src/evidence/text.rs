@@ -3,7 +3,12 @@
 //! Whoever writes a log chooses its strings. Line breaks, escape sequences and characters that are invisible or that
 //! turn the direction of writing come out as `\u{1b}`, bytes that are no text as `\xff`.
 
+mod pieces;
+
 use core::fmt::{self, Write};
+
+pub(crate) use pieces::Pieces;
+use pieces::digits;
 
 /// Bytes meant as UTF-8 (ASCII, mostly), up to the first NUL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +29,9 @@ pub(crate) fn cut(text: &str, characters: usize) -> String {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_text(f, self.0)
+        let mut out = Pieces::new(f);
+        write_text(&mut out, self.0)?;
+        out.flush()
     }
 }
 
@@ -36,13 +43,21 @@ impl<'a> Utf8<'a> {
     }
 }
 
-impl fmt::Display for Utf8<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Utf8<'_> {
+    pub(crate) fn write(self, out: &mut Pieces<'_, '_>) -> fmt::Result {
         for chunk in self.bytes().utf8_chunks() {
-            write_text(f, chunk.valid())?;
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+            write_text(out, chunk.valid())?;
+            chunk.invalid().iter().try_for_each(|byte| write_byte(out, *byte))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Utf8<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Pieces::new(f);
+        self.write(&mut out)?;
+        out.flush()
     }
 }
 
@@ -62,7 +77,9 @@ impl Utf16<'_> {
     /// Whether it is exactly this text.
     #[must_use]
     pub fn is(&self, text: &str) -> bool {
-        self.units().eq(text.encode_utf16())
+        // Nearly every name that is asked for begins otherwise, and each event is asked for some ten.
+        let begins = self.units().next() == text.encode_utf16().next();
+        begins && self.units().eq(text.encode_utf16())
     }
 
     /// Whether it is whole code units, ends with a NUL and holds no other.
@@ -73,26 +90,73 @@ impl Utf16<'_> {
     }
 }
 
-impl fmt::Display for Utf16<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Most of it is ASCII, which is written a piece at a time.
-        let (mut piece, mut len, mut units) = ([0; 64], 0_usize, 0_usize);
-        for unit in char::decode_utf16(self.units().inspect(|_| units = units.saturating_add(1))) {
-            if let (Ok(char @ ' '..='~'), Some(slot)) = (&unit, piece.get_mut(len)) {
-                *slot = u8::try_from(*char).unwrap_or(b'?');
-                len = len.saturating_add(1);
+impl Utf16<'_> {
+    pub(crate) fn write(self, out: &mut Pieces<'_, '_>) -> fmt::Result {
+        let (pairs, odd) = self.0.as_chunks::<2>();
+        let mut rest = pairs;
+        // Most of it is ASCII, and a row of it is taken whole.
+        while let Some((row, after)) = rest.split_first_chunk::<ROW>() {
+            if row.iter().fold(true, |all, unit| all & is_plain(*unit)) {
+                out.few(row.map(|[low, _]| low))?;
+                rest = after;
                 continue;
             }
-            write_ascii(f, &piece, core::mem::take(&mut len))?;
-            match unit {
-                Ok(char) => write_char(f, char)?,
-                Err(lone) => write!(f, "\\u{{{:x}}}", lone.unpaired_surrogate())?,
+            let left = after.len();
+            while rest.len() > left {
+                let Some(after) = write_unit(out, rest)? else { return Ok(()) };
+                rest = after;
             }
         }
-        write_ascii(f, &piece, len)?;
-        let (pairs, odd) = self.0.as_chunks::<2>();
-        let terminated = units < pairs.len();
-        if terminated { Ok(()) } else { odd.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}")) }
+        while !rest.is_empty() {
+            let Some(after) = write_unit(out, rest)? else { return Ok(()) };
+            rest = after;
+        }
+        odd.iter().try_for_each(|byte| write_byte(out, *byte))
+    }
+}
+
+impl fmt::Display for Utf16<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Pieces::new(f);
+        self.write(&mut out)?;
+        out.flush()
+    }
+}
+
+/// Code units that are looked at together.
+const ROW: usize = 8;
+/// Text of fewer bytes is put together with what follows it.
+const SHORT: usize = 32;
+
+const fn is_plain([low, high]: [u8; 2]) -> bool {
+    (high == 0) & (low >= b' ') & (low <= b'~')
+}
+
+/// The first character of these code units; what follows it, or nothing behind a NUL.
+fn write_unit<'u>(
+    out: &mut Pieces<'_, '_>,
+    units: &'u [[u8; 2]],
+) -> Result<Option<&'u [[u8; 2]]>, fmt::Error> {
+    let Some(([low, high], after)) = units.split_first() else { return Ok(None) };
+    if is_plain([*low, *high]) {
+        out.few([*low])?;
+        return Ok(Some(after));
+    }
+    if [*low, *high] == [0, 0] {
+        return Ok(None);
+    }
+    // A character is one unit or two.
+    let both = units.iter().take(2).map(|pair| u16::from_le_bytes(*pair));
+    match char::decode_utf16(both).next() {
+        Some(Ok(char)) => {
+            write_char(out, char)?;
+            Ok(units.get(char.len_utf16()..))
+        }
+        Some(Err(lone)) => {
+            write_escape(out, lone.unpaired_surrogate().into())?;
+            Ok(Some(after))
+        }
+        None => Ok(None),
     }
 }
 
@@ -113,7 +177,8 @@ impl fmt::Display for Hex<'_> {
         let len = shown.len().saturating_mul(2);
         // It fails only for another length.
         let _ = hex::encode_to_slice(shown, digits.get_mut(..len).unwrap_or_default());
-        write_ascii(f, &digits, len)?;
+        let digits = digits.get(..len).and_then(|digits| core::str::from_utf8(digits).ok());
+        f.write_str(digits.unwrap_or_default())?;
         if self.0.len() > 32 { f.write_char('…') } else { Ok(()) }
     }
 }
@@ -129,13 +194,27 @@ pub fn shortened(text: impl fmt::Display, most: usize) -> String {
     }
     impl Write for Short {
         fn write_str(&mut self, text: &str) -> fmt::Result {
+            if text.len() > self.out.capacity().saturating_sub(self.out.len()) {
+                self.out.reserve(self.left);
+            }
             // As many bytes are no more characters.
             if text.len() <= self.left {
                 self.left = self.left.saturating_sub(text.chars().count());
                 self.out.push_str(text);
                 return Ok(());
             }
-            text.chars().try_for_each(|char| self.write_char(char))
+            match text.char_indices().nth(self.left) {
+                None => {
+                    self.left = self.left.saturating_sub(text.chars().count());
+                    self.out.push_str(text);
+                    Ok(())
+                }
+                Some((end, _)) => {
+                    self.left = 0;
+                    self.out.push_str(text.get(..end).unwrap_or_default());
+                    Err(fmt::Error)
+                }
+            }
         }
 
         fn write_char(&mut self, char: char) -> fmt::Result {
@@ -144,7 +223,7 @@ pub fn shortened(text: impl fmt::Display, most: usize) -> String {
             Ok(())
         }
     }
-    // Most are shorter, and get their memory once.
+    // Most are shorter, and get their memory once; others twice.
     let mut short = Short { out: String::with_capacity(most.min(64)), left: most };
     if write!(short, "{text}").is_err() {
         short.out.push('…');
@@ -153,29 +232,44 @@ pub fn shortened(text: impl fmt::Display, most: usize) -> String {
 }
 
 /// The text, its harmless ASCII as it stands.
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+fn write_text(out: &mut Pieces<'_, '_>, text: &str) -> fmt::Result {
     let mut rest = text;
     while !rest.is_empty() {
         let plain = rest.bytes().take_while(|byte| matches!(byte, b' '..=b'~')).count();
         let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, ""));
-        f.write_str(head)?;
+        if head.len() < SHORT {
+            out.ascii(head.as_bytes())?
+        } else {
+            out.text(head)?
+        }
         let mut chars = tail.chars();
         if let Some(char) = chars.next() {
-            write_char(f, char)?;
+            write_char(out, char)?;
         }
         rest = chars.as_str();
     }
     Ok(())
 }
 
-/// The first bytes of a piece, which are ASCII.
-fn write_ascii(f: &mut fmt::Formatter<'_>, piece: &[u8], len: usize) -> fmt::Result {
-    let ascii = piece.get(..len).and_then(|bytes| core::str::from_utf8(bytes).ok());
-    f.write_str(ascii.unwrap_or_default())
+fn write_char(out: &mut Pieces<'_, '_>, char: char) -> fmt::Result {
+    if is_harmless(char) { out.char(char) } else { write_escape(out, char.into()) }
 }
 
-fn write_char(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
-    if is_harmless(char) { f.write_char(char) } else { write!(f, "\\u{{{:x}}}", u32::from(char)) }
+/// `\u{1b}`
+fn write_escape(out: &mut Pieces<'_, '_>, code: u32) -> fmt::Result {
+    let [high, low] = u8::try_from(code).map(digits).unwrap_or_default();
+    if code >= 0x10 && code <= 0xff {
+        return out.few([b'\\', b'u', b'{', high, low, b'}']);
+    }
+    out.few(*b"\\u{")?;
+    out.hex(code.into(), 1)?;
+    out.few(*b"}")
+}
+
+/// `\xff`
+fn write_byte(out: &mut Pieces<'_, '_>, byte: u8) -> fmt::Result {
+    let [high, low] = digits(byte);
+    out.few([b'\\', b'x', high, low])
 }
 
 /// Whether a terminal shows this character as itself and nothing else happens.
@@ -223,6 +317,32 @@ mod tests {
         assert_eq!(Utf16(&[&utf16("ab\0")[..], b"c"].concat()).to_string(), "ab");
         for len in [0, 1, 31, 32] {
             assert_eq!(Hex(&vec![0x0f; len]).to_string(), "0f".repeat(len));
+        }
+    }
+
+    proptest::proptest! {
+        /// Rows and single units, characters of two units, lone halves and NULs: as a decoder of the whole text has them.
+        #[test]
+        fn utf16_is_shown_as_it_is_decoded(units in proptest::collection::vec(
+            proptest::prop_oneof![6 => 0x20..0x7f_u16, 1 => 0..0x20_u16, 1 => 0xd7f0..0xe010_u16, 1 => 0..=u16::MAX],
+            0..40,
+        )) {
+            let before_nul = units.iter().copied().take_while(|unit| *unit != 0);
+            let expected: String = char::decode_utf16(before_nul)
+                .map(|char| match char {
+                    Ok(char) if is_harmless(char) => char.to_string(),
+                    Ok(char) => format!("\\u{{{:x}}}", u32::from(char)),
+                    Err(lone) => format!("\\u{{{:x}}}", lone.unpaired_surrogate()),
+                })
+                .collect();
+            let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            proptest::prop_assert_eq!(Utf16(&bytes).to_string(), expected.clone());
+            let all = expected.chars().count();
+            for most in [0, 1, 5, 63, 64, 65, all] {
+                let cut: String = expected.chars().take(most).collect();
+                let end = if all > most { "…" } else { "" };
+                proptest::prop_assert_eq!(shortened(Utf16(&bytes), most), format!("{cut}{end}"));
+            }
         }
     }
 

@@ -62,19 +62,20 @@ impl Context {
                 _ => {}
             }
             if event.pcr == 8 && event.event_type == EventType::IPL {
-                context.command(&text(event.data));
+                context.command(event.data);
             }
         }
         context
     }
 
     /// Remembers the files that GRUB's commands name, to tell kernel and initrd among the files of PCR 9.
-    fn command(&mut self, line: &str) {
-        let mut words = line.strip_prefix("grub_cmd: ").unwrap_or_default().split(' ');
+    fn command(&mut self, data: &[u8]) {
+        let line = Utf8(data).bytes().strip_prefix(b"grub_cmd: ").unwrap_or_default();
+        let mut words = line.split(|byte| *byte == b' ');
         match words.next() {
-            Some("linux" | "linuxefi" | "linux16") => self.kernel_file = words.next().map(ToOwned::to_owned),
-            Some("initrd" | "initrdefi" | "initrd16") => {
-                self.initrd_files = words.take(INITRDS).map(ToOwned::to_owned).collect()
+            Some(b"linux" | b"linuxefi" | b"linux16") => self.kernel_file = words.next().map(text),
+            Some(b"initrd" | b"initrdefi" | b"initrd16") => {
+                self.initrd_files = words.take(INITRDS).map(text).collect()
             }
             _ => {}
         }
@@ -123,16 +124,9 @@ impl Context {
         let is_last_before =
             |stage: Option<u32>| stage.is_some_and(|stage| last_before(stage) == Some(&event.index));
         let after = |stage: Option<u32>| stage.is_some_and(|stage| event.index > stage);
-        let path = match decode(event) {
-            Decoded::Image(image) => {
-                image.device_path.file().map(|file| file.to_string()).unwrap_or_default()
-            }
-            _ => String::new(),
-        };
-        let path = path.to_ascii_lowercase();
         if is_last_before(self.first_mok) {
             "boot_loader.shim"
-        } else if path.contains("systemd-boot") {
+        } else if starts_systemd_boot(event) {
             "boot_loader.systemd_boot"
         } else if is_last_before(self.first_uki_section) {
             "uki"
@@ -177,6 +171,16 @@ impl Context {
     }
 }
 
+/// Whether the path of the image says that it is systemd-boot, in any case.
+fn starts_systemd_boot(event: &Event<'_>) -> bool {
+    const NAME: &[u8] = b"systemd-boot";
+    let Decoded::Image(image) = decode(event) else { return false };
+    let Some(file) = image.device_path.file() else { return false };
+    // What is no ASCII is no letter of it.
+    let path: Vec<u8> = file.units().map(|unit| u8::try_from(unit).unwrap_or(0)).collect();
+    path.windows(NAME.len()).any(|part| part.eq_ignore_ascii_case(NAME))
+}
+
 fn firmware(event: &Event<'_>) -> &'static str {
     match event.event_type {
         EventType::S_CRTM_VERSION => "firmware.version",
@@ -193,9 +197,9 @@ fn firmware(event: &Event<'_>) -> &'static str {
 
 fn platform_configuration(event: &Event<'_>) -> &'static str {
     match event.event_type {
-        EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match variable(event).as_str() {
-            "BootOrder" => "boot.order",
-            name if is_boot_entry(name) => "boot.entry",
+        EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match variable(event) {
+            Some(name) if name.is("BootOrder") => "boot.order",
+            Some(name) if is_boot_entry(name) => "boot.entry",
             _ => "boot.variable",
         },
         EventType::CPU_MICROCODE => "firmware.microcode",
@@ -207,8 +211,11 @@ fn platform_configuration(event: &Event<'_>) -> &'static str {
     }
 }
 
-fn is_boot_entry(name: &str) -> bool {
-    name.strip_prefix("Boot").is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_hexdigit()))
+fn is_boot_entry(name: Utf16<'_>) -> bool {
+    let name: Vec<u16> = name.units().take(9).collect();
+    let number = String::from_utf16(&name).ok();
+    let number = number.as_deref().and_then(|name| name.strip_prefix("Boot"));
+    number.is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn boot_configuration(event: &Event<'_>) -> &'static str {
@@ -221,34 +228,42 @@ fn boot_configuration(event: &Event<'_>) -> &'static str {
 }
 
 fn secure_boot(event: &Event<'_>) -> &'static str {
-    let variable = match event.event_type {
+    let name = match event.event_type {
         EventType::EFI_VARIABLE_DRIVER_CONFIG | EventType::EFI_VARIABLE_AUTHORITY => variable(event),
         EventType::EFI_ACTION => return "secure_boot.debug_mode",
         _ => return "secure_boot.other",
     };
     let configured = event.event_type == EventType::EFI_VARIABLE_DRIVER_CONFIG;
-    match (configured, variable.as_str()) {
-        (true, "SecureBoot") => "secure_boot.state",
-        (true, "PK") => "secure_boot.pk",
-        (true, "KEK") => "secure_boot.kek",
-        (true, "db") => "secure_boot.db",
-        (true, "dbx") => "secure_boot.dbx",
-        (true, "dbt" | "dbr" | "OsRecoveryOrder") => "secure_boot.recovery",
-        (true, "DeployedMode" | "AuditMode") => "secure_boot.mode",
-        (false, "SbatLevel") => "secure_boot.sbat_level",
-        (false, "MokSBState") => "mok.validation_state",
-        (false, _) => "secure_boot.authority",
-        (true, _) => "secure_boot.other",
-    }
+    let (known, other): (&[_], _) =
+        if configured { (&CONFIGURED, "secure_boot.other") } else { (&AUTHORITIES, "secure_boot.authority") };
+    let of_name = |(of, _): &&(&str, &'static str)| name.is_some_and(|name| name.is(of));
+    known.iter().find(of_name).map_or(other, |(_, component)| component)
 }
 
+/// The variables of PCR 7 that the firmware reads.
+const CONFIGURED: [(&str, &str); 10] = [
+    ("SecureBoot", "secure_boot.state"),
+    ("PK", "secure_boot.pk"),
+    ("KEK", "secure_boot.kek"),
+    ("db", "secure_boot.db"),
+    ("dbx", "secure_boot.dbx"),
+    ("dbt", "secure_boot.recovery"),
+    ("dbr", "secure_boot.recovery"),
+    ("OsRecoveryOrder", "secure_boot.recovery"),
+    ("DeployedMode", "secure_boot.mode"),
+    ("AuditMode", "secure_boot.mode"),
+];
+/// Those that shim measures as authorities, and that are none.
+const AUTHORITIES: [(&str, &str); 2] =
+    [("SbatLevel", "secure_boot.sbat_level"), ("MokSBState", "mok.validation_state")];
+
 fn grub_string(event: &Event<'_>) -> String {
-    let line = text(event.data);
-    if line.starts_with("kernel_cmdline: ") {
+    let line = Utf8(event.data).bytes();
+    if line.starts_with(b"kernel_cmdline: ") {
         "grub.kernel_cmdline".into()
-    } else if line.starts_with("module_cmdline: ") {
+    } else if line.starts_with(b"module_cmdline: ") {
         "grub.module_cmdline".into()
-    } else if line.starts_with("grub_cmd: ") {
+    } else if line.starts_with(b"grub_cmd: ") {
         "grub.command".into()
     } else {
         "boot_loader.string".into()
@@ -256,7 +271,10 @@ fn grub_string(event: &Event<'_>) -> String {
 }
 
 fn uki_section(event: &Event<'_>) -> String {
-    let name = Utf16(event.data).to_string();
+    // As many units as the longest name has, and one more: what is longer is none, whatever follows.
+    let name: Vec<u16> = Utf16(event.data).units().take(SECTION.saturating_add(1)).collect();
+    let is_odd = event.data.len() / 2 == name.len() && !event.data.len().is_multiple_of(2);
+    let name = if is_odd { String::new() } else { String::from_utf16(&name).unwrap_or_default() };
     let is_section =
         |s: &&str| !s.is_empty() && s.len() < SECTION && s.bytes().all(|b| b.is_ascii_alphanumeric());
     let section = name.strip_prefix('.').filter(is_section);
@@ -267,11 +285,11 @@ fn uki_section(event: &Event<'_>) -> String {
 }
 
 fn mok(event: &Event<'_>) -> &'static str {
-    match text(event.data).as_str() {
-        "MokList" => "mok.list",
-        "MokListX" => "mok.revoked",
-        "MokListTrusted" => "mok.trusted",
-        "MokSBState" => "mok.validation_state",
+    match Utf8(event.data).bytes() {
+        b"MokList" => "mok.list",
+        b"MokListX" => "mok.revoked",
+        b"MokListTrusted" => "mok.trusted",
+        b"MokSBState" => "mok.validation_state",
         _ => "mok.other",
     }
 }
@@ -333,11 +351,11 @@ pub fn about_extend(extend: Extend<'_, '_>) -> String {
     }
 }
 
-/// The name of the UEFI variable; empty if the event has none.
-fn variable(event: &Event<'_>) -> String {
+/// The name of the UEFI variable, if the event has one.
+fn variable<'a>(event: &Event<'a>) -> Option<Utf16<'a>> {
     match decode(event) {
-        Decoded::Variable(variable) | Decoded::Authority(variable) => variable.name.to_string(),
-        _ => String::new(),
+        Decoded::Variable(variable) | Decoded::Authority(variable) => Some(variable.name),
+        _ => None,
     }
 }
 

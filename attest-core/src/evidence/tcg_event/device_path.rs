@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::guid::Guid;
-use crate::evidence::text::{Hex, Utf8, Utf16};
+use crate::evidence::text::{Pieces, Utf8, Utf16};
 use crate::reader::{Reader, Truncated};
 
 /// A device path: nodes of type, subtype, length and data (UEFI 2.10, chapter 10).
@@ -44,21 +44,31 @@ impl<'a> DevicePath<'a> {
 /// In the style of UEFI's text representation (UEFI 2.10, 10.6); nodes unknown here as `Path(type,subtype,hex)`.
 impl fmt::Display for DevicePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
+        let mut out = Pieces::new(f);
+        let mut separator: &[u8] = b"";
         let mut len = 0_usize;
         for node in self.nodes() {
             len = len.saturating_add(node.data.len()).saturating_add(4);
             if node.kind == 0x7f {
-                separator = if node.subkind == 1 { "," } else { separator };
+                separator = if node.subkind == 1 { b"," } else { separator };
                 continue;
             }
-            write!(f, "{separator}")?;
-            if node.text(f).is_err() {
-                write!(f, "Path({},{},{})", node.kind, node.subkind, Hex(node.data))?;
+            out.ascii(separator)?;
+            if node.text(&mut out).is_err() {
+                out.few(*b"Path(")?;
+                out.decimal(node.kind.into())?;
+                out.few(*b",")?;
+                out.decimal(node.subkind.into())?;
+                out.few(*b",")?;
+                out.bytes(node.data)?;
+                out.few(*b")")?;
             }
-            separator = "/";
+            separator = b"/";
         }
-        if len == self.0.len() { Ok(()) } else { f.write_str("…") }
+        if len != self.0.len() {
+            out.char('…')?;
+        }
+        out.flush()
     }
 }
 
@@ -77,105 +87,153 @@ impl From<fmt::Error> for Unreadable {
     }
 }
 
+/// What stands between a node's brackets.
+enum Field<'a> {
+    Bytes(&'a [u8]),
+    Decimal(u64),
+    Guid(Guid),
+    /// With `0x` in front.
+    Hex(u64),
+    /// With `0x` in front and eight digits.
+    Id(u32),
+    /// In hexadecimal with so many digits.
+    Padded(u64, usize),
+    Word(&'static str),
+}
+
+/// `Name(field,field)`
+fn call(out: &mut Pieces<'_, '_>, name: &str, fields: &[Field<'_>]) -> fmt::Result {
+    out.ascii(name.as_bytes())?;
+    let mut separator = b"(";
+    for field in fields {
+        out.few(*separator)?;
+        separator = b",";
+        match field {
+            Field::Bytes(bytes) => out.bytes(bytes)?,
+            Field::Decimal(number) => out.decimal(*number)?,
+            Field::Guid(guid) => guid.write(out)?,
+            Field::Hex(number) => {
+                out.few(*b"0x")?;
+                out.hex(*number, 1)?;
+            }
+            Field::Id(number) => {
+                out.few(*b"0x")?;
+                out.hex((*number).into(), 8)?;
+            }
+            Field::Padded(number, digits) => out.hex(*number, *digits)?,
+            Field::Word(word) => out.ascii(word.as_bytes())?,
+        }
+    }
+    out.few(*b")")
+}
+
 impl Node<'_> {
-    fn text(&self, f: &mut fmt::Formatter<'_>) -> Result<(), Unreadable> {
+    fn text(&self, out: &mut Pieces<'_, '_>) -> Result<(), Unreadable> {
         let mut data = Reader::new(self.data);
         // Every field is read before anything is written, so that an unreadable node leaves no half of itself.
         match (self.kind, self.subkind) {
             (1, 1) => {
-                let [function, device] = data.array()?;
-                write!(f, "Pci({device:#x},{function:#x})")?;
+                let [function, device]: [u8; 2] = data.array()?;
+                call(out, "Pci", &[Field::Hex(device.into()), Field::Hex(function.into())])?;
             }
             (1, 3) => {
                 let (kind, start, end) = (data.u32_le()?, data.u64_le()?, data.u64_le()?);
-                write!(f, "MemoryMapped({kind:#x},{start:#x},{end:#x})")?;
+                call(out, "MemoryMapped", &[Field::Hex(kind.into()), Field::Hex(start), Field::Hex(end)])?;
             }
-            (1 | 3 | 4, 3 | 4 | 10) if matches!((self.kind, self.subkind), (1, 4) | (3, 10) | (4, 3)) => {
-                let guid = Guid(data.array()?);
-                let kind = match self.kind {
-                    1 => "Hw",
-                    3 => "Msg",
-                    _ => "Media",
-                };
-                write!(f, "Ven{kind}({guid}")?;
-                if !data.is_empty() {
-                    write!(f, ",{}", Hex(data.rest()))?;
-                }
-                write!(f, ")")?;
-            }
+            (1, 4) => vendor(out, "VenHw", data)?,
+            (3, 10) => vendor(out, "VenMsg", data)?,
+            (4, 3) => vendor(out, "VenMedia", data)?,
             (2, 1) => {
-                let (hid, uid) = (data.u32_le()?, data.u32_le()?);
+                let (hid, uid) = (data.u32_le()?, Field::Hex(data.u32_le()?.into()));
                 match hid {
-                    0x0a03_41d0 => write!(f, "PciRoot({uid:#x})")?,
-                    0x0a08_41d0 => write!(f, "PcieRoot({uid:#x})")?,
-                    _ => write!(f, "Acpi({hid:#010x},{uid:#x})")?,
+                    0x0a03_41d0 => call(out, "PciRoot", &[uid])?,
+                    0x0a08_41d0 => call(out, "PcieRoot", &[uid])?,
+                    _ => call(out, "Acpi", &[Field::Id(hid), uid])?,
                 }
             }
-            (3, _) => self.messaging(f, data)?,
-            (4, _) => self.media(f, data)?,
+            (3, _) => self.messaging(out, data)?,
+            (4, _) => self.media(out, data)?,
             _ => return Err(Unreadable),
         }
         Ok(())
     }
 
-    fn messaging(&self, f: &mut fmt::Formatter<'_>, mut data: Reader<'_>) -> Result<(), Unreadable> {
+    fn messaging(&self, out: &mut Pieces<'_, '_>, mut data: Reader<'_>) -> Result<(), Unreadable> {
+        use Field::{Bytes, Decimal, Hex, Padded};
         match self.subkind {
             1 => {
-                let ([primary, slave], lun) = (data.array()?, data.u16_le()?);
-                write!(f, "Ata({primary},{slave},{lun})")?;
+                let ([primary, slave], lun): ([u8; 2], u16) = (data.array()?, data.u16_le()?);
+                call(out, "Ata", &[Decimal(primary.into()), Decimal(slave.into()), Decimal(lun.into())])?;
             }
             2 => {
                 let (target, lun) = (data.u16_le()?, data.u16_le()?);
-                write!(f, "Scsi({target:#x},{lun:#x})")?;
+                call(out, "Scsi", &[Hex(target.into()), Hex(lun.into())])?;
             }
             5 => {
-                let [port, interface] = data.array()?;
-                write!(f, "USB({port:#x},{interface:#x})")?;
+                let [port, interface]: [u8; 2] = data.array()?;
+                call(out, "USB", &[Hex(port.into()), Hex(interface.into())])?;
             }
             11 => {
                 let (address, kind) = (data.bytes(32)?, *data.bytes(1)?.first().ok_or(Unreadable)?);
-                write!(f, "MAC({},{kind:#x})", Hex(address.get(..6).unwrap_or_default()))?;
+                call(out, "MAC", &[Bytes(address.get(..6).unwrap_or_default()), Hex(kind.into())])?;
             }
-            12 => write!(f, "IPv4({})", Hex(self.data))?,
-            13 => write!(f, "IPv6({})", Hex(self.data))?,
+            12 => call(out, "IPv4", &[Bytes(self.data)])?,
+            13 => call(out, "IPv6", &[Bytes(self.data)])?,
             18 => {
                 let (port, multiplier, lun) = (data.u16_le()?, data.u16_le()?, data.u16_le()?);
-                write!(f, "Sata({port:#x},{multiplier:#x},{lun:#x})")?;
+                call(out, "Sata", &[Hex(port.into()), Hex(multiplier.into()), Hex(lun.into())])?;
             }
             23 => {
                 let (namespace, id) = (data.u32_le()?, data.u64_be()?);
-                write!(f, "NVMe({namespace:#x},{id:016x})")?;
+                call(out, "NVMe", &[Hex(namespace.into()), Padded(id, 16)])?;
             }
-            24 => write!(f, "Uri({})", Utf8(self.data))?,
+            24 => {
+                out.few(*b"Uri(")?;
+                Utf8(self.data).write(out)?;
+                out.few(*b")")?;
+            }
             _ => return Err(Unreadable),
         }
         Ok(())
     }
 
-    fn media(&self, f: &mut fmt::Formatter<'_>, mut data: Reader<'_>) -> Result<(), Unreadable> {
+    fn media(&self, out: &mut Pieces<'_, '_>, mut data: Reader<'_>) -> Result<(), Unreadable> {
+        use Field::{Bytes, Decimal, Hex, Word};
         match self.subkind {
             1 => {
                 let (number, start, size) = (data.u32_le()?, data.u64_le()?, data.u64_le()?);
                 let signature: [u8; 16] = data.array()?;
-                let [_format, kind] = data.array()?;
-                match kind {
-                    2 => write!(f, "HD({number},GPT,{},{start:#x},{size:#x})", Guid(signature))?,
-                    _ => write!(f, "HD({number},MBR,{},{start:#x},{size:#x})", Hex(&signature))?,
-                }
+                let [_format, kind]: [u8; 2] = data.array()?;
+                let (style, id) = match kind {
+                    2 => ("GPT", Field::Guid(Guid(signature))),
+                    _ => ("MBR", Bytes(&signature)),
+                };
+                call(out, "HD", &[Decimal(number.into()), Word(style), id, Hex(start), Hex(size)])?;
             }
             2 => {
                 let (entry, start, size) = (data.u32_le()?, data.u64_le()?, data.u64_le()?);
-                write!(f, "CDROM({entry:#x},{start:#x},{size:#x})")?;
+                call(out, "CDROM", &[Hex(entry.into()), Hex(start), Hex(size)])?;
             }
-            4 => write!(f, "{}", Utf16(self.data))?,
-            6 => write!(f, "FvFile({})", Guid(data.array()?))?,
-            7 => write!(f, "Fv({})", Guid(data.array()?))?,
+            4 => Utf16(self.data).write(out)?,
+            6 => call(out, "FvFile", &[Field::Guid(Guid(data.array()?))])?,
+            7 => call(out, "Fv", &[Field::Guid(Guid(data.array()?))])?,
             8 => {
                 let (_reserved, start, end) = (data.u32_le()?, data.u64_le()?, data.u64_le()?);
-                write!(f, "Offset({start:#x},{end:#x})")?;
+                call(out, "Offset", &[Hex(start), Hex(end)])?;
             }
             _ => return Err(Unreadable),
         }
         Ok(())
     }
+}
+
+/// A vendor's own node: its GUID, and data where it has any.
+fn vendor(out: &mut Pieces<'_, '_>, name: &str, mut data: Reader<'_>) -> Result<(), Unreadable> {
+    let guid = Field::Guid(Guid(data.array()?));
+    if data.is_empty() {
+        call(out, name, &[guid])?;
+    } else {
+        call(out, name, &[guid, Field::Bytes(data.rest())])?;
+    }
+    Ok(())
 }

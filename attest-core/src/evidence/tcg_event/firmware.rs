@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::guid::Guid;
-use crate::evidence::text::{Hex, Utf8, Utf16};
+use crate::evidence::text::{Hex, Pieces, Utf8, Utf16};
 use crate::reader::Reader;
 
 /// A piece of firmware, told by where it lies (TCG PC Client Platform Firmware Profile, UEFI_PLATFORM_FIRMWARE_BLOB
@@ -90,7 +90,12 @@ impl fmt::Display for HandoffTables<'_> {
         if !self.description.bytes().is_empty() {
             write!(f, " {}", self.description)?;
         }
-        self.guids().try_for_each(|guid| write!(f, " {guid}"))
+        let mut out = Pieces::new(f);
+        for guid in self.guids() {
+            out.few(*b" ")?;
+            guid.write(&mut out)?;
+        }
+        out.flush()
     }
 }
 

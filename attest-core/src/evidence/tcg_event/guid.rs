@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::evidence::text::Pieces;
+
 /// An EFI_GUID: the first three fields little-endian (UEFI 2.10, appendix A).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Guid(pub [u8; 16]);
@@ -27,13 +29,27 @@ impl Guid {
     }
 }
 
+impl Guid {
+    pub(super) fn write(&self, out: &mut Pieces<'_, '_>) -> fmt::Result {
+        let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, e0, e1, e2, e3, e4, e5] = self.0;
+        let words = [[a3, a2], [a1, a0], [b1, b0], [c1, c0], [d0, d1], [e0, e1], [e2, e3], [e4, e5]];
+        let [a, aa, b, c, d, e, ee, eee] = words.map(u16::from_be_bytes);
+        out.word(a)?;
+        out.word(aa)?;
+        for word in [b, c, d, e] {
+            out.few(*b"-")?;
+            out.word(word)?;
+        }
+        out.word(ee)?;
+        out.word(eee)
+    }
+}
+
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, rest @ ..] = self.0;
-        write!(f, "{:08x}-", u32::from_le_bytes([a0, a1, a2, a3]))?;
-        write!(f, "{:04x}-{:04x}-", u16::from_le_bytes([b0, b1]), u16::from_le_bytes([c0, c1]))?;
-        write!(f, "{d0:02x}{d1:02x}-")?;
-        rest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut out = Pieces::new(f);
+        self.write(&mut out)?;
+        out.flush()
     }
 }
 

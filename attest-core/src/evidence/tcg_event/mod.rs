@@ -182,28 +182,28 @@ impl Decoded<'_> {
 impl fmt::Display for Decoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Action(text) | Self::GrubCommand(text) | Self::KernelCmdline(text) => write!(f, "{text}"),
-            Self::GrubFile(text) | Self::Mok(text) => write!(f, "{text}"),
-            Self::LoadOptions(text) | Self::StubSection(text) => write!(f, "{text}"),
+            Self::Action(text) | Self::GrubCommand(text) | Self::KernelCmdline(text) => text.fmt(f),
+            Self::GrubFile(text) | Self::Mok(text) => text.fmt(f),
+            Self::LoadOptions(text) | Self::StubSection(text) => text.fmt(f),
             Self::Authority(variable) => authority(f, variable),
-            Self::Blob(blob) => write!(f, "{blob}"),
-            Self::Device(device) => write!(f, "{device}"),
-            Self::HandoffTables(tables) => write!(f, "{tables}"),
-            Self::Image(image) => write!(f, "{image}"),
+            Self::Blob(blob) => blob.fmt(f),
+            Self::Device(device) => device.fmt(f),
+            Self::HandoffTables(tables) => tables.fmt(f),
+            Self::Image(image) => image.fmt(f),
             Self::NoAction(data) => no_action(f, data),
-            Self::PartitionTable(table) => write!(f, "{table}"),
-            Self::Raw(data) => write!(f, "{}", Hex(data)),
+            Self::PartitionTable(table) => table.fmt(f),
+            Self::Raw(data) => Hex(data).fmt(f),
             Self::Separator(data) => match *data {
                 [0, 0, 0, 0] => f.write_str("end of the firmware's part"),
                 [0xff, 0xff, 0xff, 0xff] => f.write_str("end of the firmware's part (ffffffff)"),
                 [1, 0, 0, 0] => f.write_str("the firmware failed to measure (01000000)"),
                 b"WBCL" => f.write_str("Windows"),
-                data => write!(f, "{}", Hex(data)),
+                data => Hex(data).fmt(f),
             },
-            Self::Tagged(tagged) => write!(f, "{tagged}"),
-            Self::Text(text) | Self::Version(text) => write!(f, "{text}"),
-            Self::Variable(variable) => write!(f, "{variable}"),
-            Self::Windows(windows) => write!(f, "{windows}"),
+            Self::Tagged(tagged) => tagged.fmt(f),
+            Self::Text(text) | Self::Version(text) => text.fmt(f),
+            Self::Variable(variable) => variable.fmt(f),
+            Self::Windows(windows) => windows.fmt(f),
         }
     }
 }

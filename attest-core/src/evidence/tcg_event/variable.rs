@@ -6,7 +6,7 @@ use super::boot::LoadOption;
 use super::der;
 use super::guid::Guid;
 use crate::digest::HashAlg;
-use crate::evidence::text::{Hex, Utf8, Utf16};
+use crate::evidence::text::{Hex, Pieces, Utf8, Utf16};
 use crate::reader::{Reader, len32};
 
 /// A measured variable (TCG PC Client Platform Firmware Profile, UEFI_VARIABLE_DATA).
@@ -80,7 +80,7 @@ impl<'a> Variable<'a> {
 /// What the variable holds, for people.
 impl fmt::Display for Variable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.name)?;
+        self.name.fmt(f)?;
         let switch = ["SecureBoot", "SetupMode", "AuditMode", "DeployedMode", "MokSBState", "VendorKeys"];
         match self.data {
             [] => f.write_str(", empty"),
@@ -88,8 +88,13 @@ impl fmt::Display for Variable<'_> {
             [1] if switch.iter().any(|name| self.name.is(name)) => f.write_str(" = on"),
             data if self.is(Guid::GLOBAL, "BootOrder") => {
                 let (options, _) = data.as_chunks::<2>();
-                f.write_str(":")?;
-                options.iter().try_for_each(|option| write!(f, " {:04x}", u16::from_le_bytes(*option)))
+                let mut out = Pieces::new(f);
+                out.few(*b":")?;
+                for option in options {
+                    out.few(*b" ")?;
+                    out.word(u16::from_le_bytes(*option))?;
+                }
+                out.flush()
             }
             data if self.is_boot_option() => match LoadOption::parse(data) {
                 Some(option) => write!(f, ": {option}"),
@@ -105,7 +110,10 @@ impl fmt::Display for Variable<'_> {
                 }
                 Ok(())
             }
-            data => write!(f, ": {}", Hex(data)),
+            data => {
+                f.write_str(": ")?;
+                Hex(data).fmt(f)
+            }
         }
     }
 }

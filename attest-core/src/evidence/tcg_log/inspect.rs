@@ -24,6 +24,8 @@ const ERROR_SEPARATOR: &[u8] = &[1, 0, 0, 0];
 /// Separators of one register whose digests are computed again, before any signature is checked: real ones carry up to five. And the
 /// variables of PCR 7 that are kept in mind: real machines measure up to twenty.
 const SEPARATORS_HASHED: u32 = 16;
+/// Bytes of separators' data that are hashed in all banks together: what is none of the firmware's is hashed once, and real data has four bytes.
+const SEPARATOR_BYTES_HASHED: usize = 4_096;
 const VARIABLES_KEPT: usize = 512;
 
 pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Inspected {
@@ -41,6 +43,7 @@ pub(super) fn inspect(log: &EventLog<'_>, pieces: usize, limits: &Limits) -> Ins
         missing: [0; PCRS_USIZE],
         variables: Vec::new(),
         hashes: Vec::new(),
+        bytes_left: SEPARATOR_BYTES_HASHED,
     };
     log.events.iter().for_each(|event| pass.event(event));
     pass.whole_log(pieces);
@@ -63,6 +66,8 @@ struct Pass<'a, 'l> {
     variables: Vec<&'a [u8]>,
     /// Digests already computed of separator data that is none of the firmware's.
     hashes: Vec<(&'a [u8], Digest)>,
+    /// Bytes that may still be hashed.
+    bytes_left: usize,
 }
 
 /// What a separator measures, and its digest in one bank.
@@ -173,14 +178,24 @@ impl<'a> Pass<'a, '_> {
         if at(&mut self.separators, event.pcr).is_some_and(|count| *count > SEPARATORS_HASHED) {
             return self.report(event, FindingKind::TooMany { code: "separator_digest" });
         }
-        let wrong = event.digests().find(|(alg, digest)| self.hash(*alg, event.data).as_bytes() != *digest);
+        let mut all_known = true;
+        let wrong = event.digests().find(|(alg, digest)| match self.hash(*alg, event.data) {
+            Some(hash) => hash.as_bytes() != *digest,
+            None => {
+                all_known = false;
+                false
+            }
+        });
         // The error separator's digest is that of 00000001, whatever its data explains.
         let fails = |(alg, digest): (HashAlg, &[u8])| alg.hash(&[ERROR_SEPARATOR]).as_bytes() == digest;
-        if event.data == ERROR_SEPARATOR || (wrong.is_some() && event.digests().any(fails)) {
+        let is_odd = wrong.is_some() || !all_known;
+        if event.data == ERROR_SEPARATOR || (is_odd && event.digests().any(fails)) {
             return self.report(event, FindingKind::SeparatorError);
         }
         if let Some((alg, _)) = wrong {
             self.report(event, FindingKind::SeparatorDigest { alg });
+        } else if !all_known {
+            self.report(event, FindingKind::TooMany { code: "separator_digest" });
         }
         // Windows ends PCR 12 to 14 with separators of its own ("WBCL").
         if event.pcr < FIRMWARE_PCRS && !SEPARATORS.contains(&event.data) {
@@ -204,17 +219,19 @@ impl<'a> Pass<'a, '_> {
         }
     }
 
-    fn hash(&mut self, alg: HashAlg, data: &'a [u8]) -> Digest {
+    /// `None` for more bytes than are hashed before any signature is checked.
+    fn hash(&mut self, alg: HashAlg, data: &'a [u8]) -> Option<Digest> {
         let mut known = MARKERS.0.iter().chain(&self.hashes);
         if let Some((_, digest)) = known.find(|(of, digest)| digest.alg() == alg && *of == data) {
-            return *digest;
+            return Some(*digest);
         }
+        self.bytes_left = self.bytes_left.checked_sub(data.len())?;
         let digest = alg.hash(&[data]);
         // A hostile log may give every separator other data; the few that Windows writes are worth keeping.
         if self.hashes.len() < 32 {
             self.hashes.push((data, digest));
         }
-        digest
+        Some(digest)
     }
 
     /// Firmware-type events after the separator, and variables measured twice.

@@ -50,21 +50,15 @@ impl WindowsEvent<'_> {
 
     /// In some `most` characters: what findings stand on first, and never cut; then the others in their order, and how many more there are.
     pub(super) fn summary(&self, most: usize) -> String {
-        let mut telling: Vec<Sipa<'_>> = Vec::new();
-        let mut others = self.measurements();
-        let (mut texts, mut more) = (Vec::new(), 0_usize);
-        for event in self.measurements().filter(Sipa::is_telling) {
-            let of_kind = telling.iter().filter(|known| known.kind == event.kind).count();
-            if of_kind < OF_A_KIND && !telling.contains(&event) {
-                telling.push(event);
-                texts.push(shortened(event, VALUE));
-            } else if of_kind == OF_A_KIND && !telling.contains(&event) {
-                more = more.saturating_add(1);
-            }
-        }
+        // A name and a value take two characters at least, and two stand between them.
+        let mut leaves = Leaves { most_others: most / 4, ..Leaves::default() };
+        let mut measurements = self.measurements();
+        measurements.by_ref().for_each(|event| leaves.take(event));
+        let mut texts: Vec<String> = leaves.telling.iter().map(|event| shortened(event, VALUE)).collect();
+        let (mut more, others) = (leaves.more, leaves.others);
         let told = texts.iter().map(|text| text.chars().count().saturating_add(2)).sum();
         let mut left = most.saturating_sub(told);
-        for event in others.by_ref().filter(|event| Self::tells(event) && !event.is_telling()) {
+        for event in others {
             let text = if left == 0 { String::new() } else { shortened(event, left) };
             left = left.saturating_sub(text.chars().count().saturating_add(2));
             if left == 0 {
@@ -73,11 +67,49 @@ impl WindowsEvent<'_> {
                 texts.push(text);
             }
         }
-        if others.is_malformed() {
+        if measurements.is_malformed() {
             texts.push("bytes that are no measurement".to_owned());
         }
         let all = texts.join(", ");
         if more == 0 { all } else { format!("{all} … and {more} more") }
+    }
+}
+
+/// What a summary is made of. An event may hold a hundred thousand measurements: each is looked at once, beside two others at most.
+#[derive(Default)]
+struct Leaves<'a> {
+    telling: Vec<Sipa<'a>>,
+    /// Where in `telling` the values of a kind stand.
+    kinds: [[Option<usize>; OF_A_KIND]; sipa::TELLING.len()],
+    others: Vec<Sipa<'a>>,
+    most_others: usize,
+    /// How many are in neither.
+    more: usize,
+}
+
+impl<'a> Leaves<'a> {
+    fn take(&mut self, event: Sipa<'a>) {
+        let Some(places) = event.nth_telling().and_then(|nth| self.kinds.get_mut(nth)) else {
+            if WindowsEvent::tells(&event) {
+                if self.others.len() < self.most_others {
+                    self.others.push(event);
+                } else {
+                    self.more = self.more.saturating_add(1);
+                }
+            }
+            return;
+        };
+        for place in places {
+            match place.and_then(|at| self.telling.get(at)) {
+                Some(known) if *known == event => return,
+                Some(_) => {}
+                None => {
+                    *place = Some(self.telling.len());
+                    return self.telling.push(event);
+                }
+            }
+        }
+        self.more = self.more.saturating_add(1);
     }
 }
 

@@ -120,26 +120,13 @@ impl<'a> Sipa<'a> {
 
     /// Whether a finding or what is said of the boot may stand on it.
     #[must_use]
-    pub const fn is_telling(&self) -> bool {
-        matches!(
-            self.kind,
-            BITLOCKER_UNLOCK
-                | BOOT_DEBUGGING
-                | BOOT_REVOCATION_LIST
-                | KERNEL_DEBUGGING
-                | CODE_INTEGRITY
-                | TEST_SIGNING
-                | DATA_EXECUTION_PREVENTION
-                | SAFE_MODE
-                | WINPE
-                | HYPERVISOR_LAUNCH_TYPE
-                | HYPERVISOR_DEBUGGING
-                | VSM_LAUNCH_TYPE
-                | OS_REVOCATION_LIST
-                | FLIGHT_SIGNING
-                | ELAM_DRIVER
-                | HVCI_POLICY
-        )
+    pub fn is_telling(&self) -> bool {
+        self.nth_telling().is_some()
+    }
+
+    /// Which of the kinds that tell something it is.
+    pub(super) fn nth_telling(&self) -> Option<usize> {
+        TELLING.iter().position(|kind| *kind == self.kind)
     }
 
     /// Whether it only holds others.
@@ -172,6 +159,26 @@ impl fmt::Display for Sipa<'_> {
         }
     }
 }
+
+/// The kinds of measurement that a finding or what is said of the boot stands on.
+pub(super) const TELLING: [u32; 16] = [
+    BITLOCKER_UNLOCK,
+    BOOT_DEBUGGING,
+    BOOT_REVOCATION_LIST,
+    KERNEL_DEBUGGING,
+    CODE_INTEGRITY,
+    TEST_SIGNING,
+    DATA_EXECUTION_PREVENTION,
+    SAFE_MODE,
+    WINPE,
+    HYPERVISOR_LAUNCH_TYPE,
+    HYPERVISOR_DEBUGGING,
+    VSM_LAUNCH_TYPE,
+    OS_REVOCATION_LIST,
+    FLIGHT_SIGNING,
+    ELAM_DRIVER,
+    HVCI_POLICY,
+];
 
 pub(super) const BOOT_COUNTER: u32 = 0x0002_0002;
 pub(super) const BITLOCKER_UNLOCK: u32 = 0x0002_0005;

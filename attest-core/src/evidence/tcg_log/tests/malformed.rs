@@ -212,3 +212,23 @@ fn a51_separators_and_variables_without_end_are_refused_and_not_hashed() {
     let unasked = findings(&log(&(0..512).chain([511]).map(made).collect::<Vec<_>>()));
     assert_eq!(unasked[0], ("too_many_findings", Some(513), Some(7)), "nobody looked, and it refuses");
 }
+
+#[test]
+fn a51_separators_too_long_to_hash_are_refused_and_not_hashed() {
+    let separator = |data: &[u8]| Made::new(12, EventType::SEPARATOR, data);
+    let (most, more) = (vec![7; 4_096], vec![7; 4_097]);
+    assert_eq!(findings(&log(&[separator(&most)])), []);
+    assert_eq!(findings(&log(&[separator(&more)])), [("too_many_findings", Some(1), Some(12))]);
+    // What is left counts for all registers and banks together.
+    let other = Made::new(13, EventType::SEPARATOR, b"WBCL");
+    let both = findings(&log(&[separator(&most), other]));
+    assert_eq!(both, [("too_many_findings", Some(2), Some(13))]);
+    let mut lying = separator(&more);
+    lying.data[0] = 8;
+    assert_eq!(findings(&log(&[lying])), [("too_many_findings", Some(1), Some(12))], "nobody looked");
+    // The firmware's own need no hash, and neither does its word that measuring failed.
+    let known = findings(&log(&[separator(&most), Made::separator(4)]));
+    assert_eq!(known, []);
+    let failed = Made { data: more, ..Made::new(4, EventType::SEPARATOR, &[1, 0, 0, 0]) };
+    assert_eq!(findings(&log(&[failed])), [("separator_error", Some(1), Some(4))]);
+}

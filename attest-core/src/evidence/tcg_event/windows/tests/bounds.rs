@@ -75,3 +75,22 @@ fn what_holds_others_or_nothing_is_told_by_its_name_alone() {
     let container = told(0x4001_0003, &[]);
     assert_eq!((told(0x4001_0003, &[1, 2, 3]), container.is_empty()), (container, false));
 }
+
+/// Of each kind two values in words, the rest as a number, however often they are told.
+#[test]
+fn a_hundred_thousand_switches_are_counted_and_not_told() {
+    let value = |value: u8| tag(sipa::HVCI_POLICY, &[value; 4]);
+    let many = [vec![value(1), value(1), value(2)], (0..9_000).map(|_| value(3)).collect()].concat();
+    let others = (0..9_000).map(|_| tag(0x0002_0001, &[1])).collect::<Vec<_>>();
+    let data = boundary(&[many, others].concat());
+    let made = log(&[Made::new(12, EventType::EVENT_TAG, &data)]);
+    let log = EventLog::parse(&made, &Limits::DEFAULT).unwrap();
+    let summary = crate::evidence::tcg_event::summary(log.events().last().unwrap());
+    let count = |text: &str| summary.matches(text).count();
+    assert_eq!(
+        (count("HVCI policy 16843009"), count("HVCI policy 33686018"), count("HVCI policy")),
+        (1, 1, 2)
+    );
+    let told = count("information on");
+    assert!(told > 0 && summary.ends_with(&format!(" … and {} more", 18_000 - told)), "{summary}");
+}
