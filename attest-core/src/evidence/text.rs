@@ -258,7 +258,7 @@ fn write_char(out: &mut Pieces<'_, '_>, char: char) -> fmt::Result {
 /// `\u{1b}`
 fn write_escape(out: &mut Pieces<'_, '_>, code: u32) -> fmt::Result {
     let [high, low] = u8::try_from(code).map(digits).unwrap_or_default();
-    if code >= 0x10 && code <= 0xff {
+    if (0x10..=0xff).contains(&code) {
         return out.few([b'\\', b'u', b'{', high, low, b'}']);
     }
     out.few(*b"\\u{")?;
