@@ -221,6 +221,13 @@ impl LogView {
         self.policies.last().map(|(_, policy)| policy)
     }
 
+    /// Where the place of this policy was taken by another one: the index of that one's leaf. Nothing while it is followed, or if it never was.
+    #[must_use]
+    pub fn followed_until(&self, id: ObjectId) -> Option<u64> {
+        let mut from = self.policies.iter().skip_while(|(_, policy)| policy.id() != id);
+        from.nth(1).map(|(index, _)| *index)
+    }
+
     /// Every policy that was ever followed, the first one first.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.policies.iter().map(|(_, policy)| policy)

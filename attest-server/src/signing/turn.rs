@@ -294,7 +294,8 @@ fn over(request: &Request, view: &LogView, now: Timestamp) -> Vec<Failure> {
     let mut failures = Vec::new();
     let followed = view.policy();
     if followed.map(Policy::id) != Some(request.policy) {
-        failures.push(Failure::PolicyNotFollowed { index: view.head().size });
+        let index = view.followed_until(request.policy).unwrap_or(view.head().size);
+        failures.push(Failure::PolicyNotFollowed { index });
     }
     if let Some(expired) = followed.map(|policy| policy.document().expires).filter(|last| now > *last) {
         failures.push(Failure::PolicyExpired { expired, at: now });

@@ -185,10 +185,12 @@ pub enum Failure {
         /// When the attempt was made.
         at: Timestamp,
     },
-    /// Another policy was followed by then.
-    #[error("at index {index} of the log another policy than the request's was followed")]
+    /// Another policy was followed by then, or others stood in the family's rules.
+    #[error(
+        "from index {index} of the log on another policy than the request's was followed, or others stood in the family's rules"
+    )]
     PolicyNotFollowed {
-        /// Where.
+        /// The leaf that decided it: by it the other policy came.
         index: u64,
     },
     /// A policy that was never followed.

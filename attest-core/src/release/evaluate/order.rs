@@ -1,5 +1,7 @@
 //! Each step stands in the log after the one before it, in the request's time, under the request's policy.
 
+use std::collections::BTreeSet;
+
 use super::super::view::{Mark, Place};
 use super::Failure;
 use super::case::{Case, Stage};
@@ -51,12 +53,17 @@ impl Case<'_> {
             |index| self.by().view.policy_of(family, index).is_some_and(|policy| policy.is(opened.policy));
         let attempt = self.attempted();
         let places = [self.submitted(), attempt].into_iter().flatten().map(|place| place.index);
-        let mut broken: Vec<u64> = places.filter(|index| !followed(*index)).collect();
+        let mut asked: Vec<u64> = places.collect();
         // Who has not made the attempt makes it now.
-        let head = self.by().view.head().size;
-        if attempt.is_none() && self.stage() == Stage::Signing && !followed(head) {
-            broken.push(head);
+        if attempt.is_none() && self.stage() == Stage::Signing {
+            asked.push(self.by().view.head().size);
         }
+        let first = asked.first().copied().unwrap_or_default();
+        let broken: BTreeSet<u64> = asked
+            .into_iter()
+            .filter(|index| !followed(*index))
+            .map(|index| self.by().view.left(family, opened.policy, first, index).unwrap_or(index))
+            .collect();
         for index in broken {
             self.fail(Failure::PolicyNotFollowed { index });
         }

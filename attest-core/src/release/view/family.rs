@@ -51,6 +51,20 @@ impl LogView {
         Some(own.map_or(policy, |one| one.policy()))
     }
 
+    /// Why not this policy, but another one, is followed for this family at the index `until`: the index of the leaf that decided it. That is the
+    /// first one from `from` on by which the policy was left, or, where it was not followed at `from` either, the one that the policy there came by.
+    #[must_use]
+    pub fn left(&self, family: &Name, policy: &Policy, from: u64, until: u64) -> Option<u64> {
+        let at = |index: u64| self.policy_of(family, index).is_some_and(|followed| followed.is(policy));
+        let policies = self.policies.iter().map(|(index, _)| *index);
+        let steps = policies.chain(self.changes_of(family).iter().map(|one| one.place.index));
+        if at(from) {
+            let later = steps.filter(|index| (from..until).contains(index));
+            return later.filter(|index| !at(index.saturating_add(1))).min();
+        }
+        steps.filter(|index| *index < from).max()
+    }
+
     /// The same now.
     #[must_use]
     pub fn policy_of_now(&self, family: &Name) -> Option<&Policy> {
