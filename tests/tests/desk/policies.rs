@@ -160,6 +160,7 @@ fn one_follows_another(desk: &Desk) {
         &format!("  bob.other: `bob`, {}: it is about sha256:", bob.trim()),
         "  dave.next: `dave`, SHA256:",
         ": they are not in the root quorum of version 1\n",
+        ": it counts in the root quorum of version 1\n",
         "  alice.next: `alice`, SHA256:",
         ": said the same in alice.next, and each person counts once\n",
         "  the root quorum of version 1, of alice, bob, carol, has 1 of 2 in the group root",
@@ -274,11 +275,28 @@ fn the_root_is_lost(desk: &Desk) {
             "attest release policy succeed --home dave recovered.cbor --recovery --checkpoint seen.note {statements}"
         )
     };
-    desk.refused(
-        1,
-        "dave said so, and that is not enough [recovery_quorum_not_met]",
-        &recover("--statement dave.cbor --statement alice.cbor"),
-    );
+    let few =
+        recover("--statement dave.cbor --statement alice.cbor --statement alice.next --statement dave.cbor");
+    desk.refused(1, "alice.next: [object_format]", &few);
+    desk.good("attest release policy sign other.cbor --recovery --yes --home erin --out erin.other --before policy/policy.cbor");
+    let few =
+        recover("--statement dave.cbor --statement alice.cbor --statement erin.other --statement dave.cbor");
+    desk.refused(1, "dave said so, and that is not enough [recovery_quorum_not_met]", &few);
+    let said = desk.said(&few).err;
+    let dave = desk.good("ssh-keygen -lf dave.ssh.pub | cut -d' ' -f2");
+    let dave = dave.trim();
+    for told in [
+        &format!("  dave.cbor: `dave`, {dave}: it counts in the recovery quorum of version 2\n"),
+        &format!("  dave.cbor: `dave`, {dave}: it counts in the root quorum of version 3\n"),
+        &format!("  dave.cbor: `dave`, {dave}: said the same in dave.cbor, and each person counts once\n"),
+        ": they are not in the recovery quorum of version 2\n",
+        "  erin.other: `erin`, SHA256:",
+        ": it is about sha256:",
+        "  the recovery quorum of version 2, of dave, erin, has 1 of 2 in the group recovery",
+    ] {
+        assert!(said.contains(told), "{told} is missing in\n{said}");
+    }
+    assert!(!said.contains("the root quorum of version 3, of"), "that one is met: {said}");
     desk.unusable(
         "--checkpoint <FILE>",
         "attest release policy succeed --home dave recovered.cbor --recovery --statement dave.cbor",

@@ -4,6 +4,7 @@ mod carried;
 mod differs;
 mod next;
 mod succeed;
+mod why;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use attest_core::Limits;
 use attest_core::release::Name;
 use attest_core::release::object;
 use attest_core::release::policy::{Error, Policy as Checked, PolicyDocument};
-use attest_core::release::statement::{Recovery, Succession, Text};
+use attest_core::release::statement::{Succession, Text};
 use attest_core::toml_error::described;
 use clap::Subcommand;
 use serde_json::json;
@@ -143,15 +144,13 @@ impl Policy {
             }
             Self::Succeed { file, statements, recovery: _, checkpoint: Some(checkpoint) } => {
                 let policy = read(&file, &limits)?;
-                let statements = super::statements::<Recovery>(&statements, "policy")?;
-                let remote = super::remote::Remote::connect(&desk.home()?)?;
-                let encoded = input::read_file(&file, limits.release_object_bytes)?;
-                return recovery::hand_in(&remote, &policy, encoded, statements, &checkpoint, out);
+                return recovery::hand_in(desk, (&file, &policy), &statements, &checkpoint, out);
             }
             Self::Recovered { file, checkpoint } => {
-                let id = read(&file, &limits)?.id();
-                let remote = super::remote::Remote::connect(&desk.home()?)?;
-                let at = remote.recovered(&id, input::read_file(&checkpoint, limits.note_bytes)?)?;
+                let policy = read(&file, &limits)?;
+                let id = policy.id();
+                let note = input::read_file(&checkpoint, limits.note_bytes)?;
+                let at = recovery::end(desk, &policy, note)?;
                 let line = format!("{id} is followed from index {} of the log on", at.index);
                 answer(out, json!({ "policy": id, "index": at.index, "already": at.already }), line);
             }
@@ -173,6 +172,8 @@ fn succession(policies: &[&Checked; 2], by: &Name, key: &Path) -> Result<Vec<u8>
     statement.signature = sign::sign_as::<Succession>(policies, by, key, &text)?;
     bytes(&statement)
 }
+
+pub(super) use self::why::{for_recovery, pending};
 
 pub(super) fn answer(out: &mut Output, json: serde_json::Value, line: String) {
     if out.wants_json() { out.json(&json) } else { out.line(line) }

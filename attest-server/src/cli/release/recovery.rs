@@ -14,10 +14,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::home::Home;
-use super::policy::answer;
-use super::remote::Remote;
+use super::known::Known;
+use super::policy::{answer, for_recovery, pending};
+use super::remote::{Recorded, Remote};
 use super::{Desk, bytes, sign, words, write};
-use crate::cli::{Exit, Failure, Output, Style};
+use crate::cli::{Exit, Failure, Output, Style, input};
 
 /// How long witnesses may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -96,16 +97,21 @@ pub(super) fn statement(
 
 /// Hands a policy in that is to wait, and keeps the first checkpoint by which witnesses saw that.
 pub(super) fn hand_in(
-    remote: &Remote,
-    policy: &Policy,
-    encoded: Vec<u8>,
-    statements: Vec<Vec<u8>>,
+    desk: &Desk,
+    (file, policy): (&Path, &Policy),
+    files: &[PathBuf],
     to: &Path,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let at = remote.recover(encoded, statements)?;
+    let statements = super::statements::<Recovery>(files, "policy")?;
+    let remote = Remote::connect(&desk.home()?)?;
+    let encoded = input::read_file(file, Limits::DEFAULT.release_object_bytes)?;
+    let handed_in = remote.recover(encoded, statements.clone());
+    let at = handed_in.map_err(|failure| {
+        explained(desk, failure, |known| for_recovery(known, policy, files, &statements))
+    })?;
     let id = policy.id();
-    let seen = seen(remote, at.index)?;
+    let seen = seen(&remote, at.index)?;
     write(to, &seen)?;
     let line = format!(
         "{id} waits from index {} of the log on. Keep {}: seven days after it, `attest release policy recovered`",
@@ -116,6 +122,27 @@ pub(super) fn hand_in(
     let json = json!({ "policy": id, "index": at.index, "already": at.already, "checkpoint": checkpoint });
     answer(out, json, line);
     Ok(Exit::Good)
+}
+
+/// What the recovery quorum wanted takes effect, by the checkpoint from which its days are counted.
+pub(super) fn end(desk: &Desk, policy: &Policy, note: Vec<u8>) -> Result<Recorded, Failure> {
+    let ended = Remote::connect(&desk.home()?)?.recovered(&policy.id(), note);
+    ended.map_err(|failure| {
+        // What is too early, or is no checkpoint of it, is told already.
+        let is_quorum = failure.to_json()["error"]["code"] == "recovery_quorum_not_met";
+        if is_quorum { explained(desk, failure, |known| pending(known, policy)) } else { failure }
+    })
+}
+
+/// A refusal, with what the log says about it. It is read for the words alone: what the server said stays.
+fn explained(desk: &Desk, failure: Failure, why: impl FnOnce(&mut Known) -> Vec<String>) -> Failure {
+    if failure.exit() != Exit::Refused {
+        return failure;
+    }
+    match desk.known() {
+        Ok(mut known) => failure.with_lines(why(&mut known)),
+        Err(_) => failure,
+    }
 }
 
 /// A published checkpoint that has this leaf in it.
