@@ -97,6 +97,12 @@ pub(crate) enum Refusal {
     /// No log of releases is known yet.
     #[error("the log of releases cannot be read, so there is nothing to judge by; try again later")]
     ReleasesUnavailable,
+    /// No log of releases is known yet, so nobody knows who may revoke: the pin is the digest of a policy, and not the policy.
+    #[error(
+        "no log of releases was read here since the start, so it is not known who may revoke, and the revocation is not kept; \
+         no device is judged by a release here meanwhile. Deliver it again once `attest.releases` of the health service is serving"
+    )]
+    RevocationUnweighed,
     /// The server could not do its part. What it was stands in its log.
     #[error("the server could not do its part")]
     ServerFault {
@@ -152,7 +158,7 @@ impl Refusal {
             Self::EnrollmentUnknown => "enrollment_unknown",
             Self::FamilyUnknown => "family_unknown",
             Self::Overloaded => "overloaded",
-            Self::ReleasesUnavailable => "releases_unavailable",
+            Self::ReleasesUnavailable | Self::RevocationUnweighed => "releases_unavailable",
             Self::TooManyAnswers => "too_many_answers",
             Self::TooManyEnrollments => "too_many_enrollments",
             Self::VerdictNone => "verdict_none",
@@ -188,7 +194,7 @@ impl Refusal {
             | Self::VerdictNone => Code::NotFound,
             Self::Conflict { .. } => Code::AlreadyExists,
             Self::DeviceIdMalformed | Self::Malformed { .. } => Code::InvalidArgument,
-            Self::Overloaded | Self::ReleasesUnavailable => Code::Unavailable,
+            Self::Overloaded | Self::ReleasesUnavailable | Self::RevocationUnweighed => Code::Unavailable,
             Self::ServerFault { .. } => Code::Internal,
             Self::TooManyAnswers | Self::TooManyEnrollments => Code::ResourceExhausted,
         }
@@ -226,7 +232,7 @@ impl From<releases::Error> for Refusal {
             releases::Error::RequestUnknown
             | releases::Error::RevocationsFull { .. }
             | releases::Error::View(_) => Self::NotHeld { code: error.code(), detail: error.to_string() },
-            releases::Error::CheckpointMissing => Self::ReleasesUnavailable,
+            releases::Error::CheckpointMissing => Self::RevocationUnweighed,
             error => {
                 tracing::error!(%error, "a revocation could not be taken");
                 Self::ServerFault { code: error.code() }

@@ -65,3 +65,32 @@ async fn a67b_a_revocation_of_what_is_out_of_force_for_another_reason() {
     fleet.until("it is weighed", async |fleet| fleet.state().await.releases[FAMILY] == 1).await;
     assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
 }
+
+#[tokio::test]
+async fn a67b_a_revocation_that_cannot_be_weighed_is_not_said_to_be_kept() {
+    let mut id = None;
+    let mut fleet = Fleet::new(|organisation| id = Some(organisation.release(&golden(true), "stable"))).await;
+    let id = id.unwrap();
+    let statement = fleet.organisation.revocation("dave", id);
+    let request = std::fs::read(fleet.organisation.object(id)).unwrap();
+    // It just started, and the log cannot be had: the pin is a digest, so who may revoke is not known, be it dave or anybody.
+    let checkpoint = fleet.log.join("checkpoint");
+    let served = std::fs::read(&checkpoint).unwrap();
+    std::fs::remove_file(&checkpoint).unwrap();
+    let mut fleet = fleet.restart().await;
+    let stranger = fleet.organisation.revocation("alice", id);
+    for statement in [statement.clone(), stranger] {
+        let refused = fleet.hold_with(statement, request.clone()).await.unwrap_err();
+        for words in ["who may revoke", "is not kept", "Deliver it again once `attest.releases`"] {
+            assert!(refused.message().contains(words), "{words}: {}", refused.message());
+        }
+        assert_eq!(refusal::<()>(Err(refused)), (Code::Unavailable, "releases_unavailable".to_owned()));
+    }
+    // Meanwhile no device is judged by what was to be revoked.
+    let refused = fleet.clients.attest(&fleet.device, &fleet.tpm).await;
+    assert_eq!(refusal(refused), (Code::Unavailable, "releases_unavailable".to_owned()));
+    std::fs::write(&checkpoint, served).unwrap();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves > 0).await;
+    fleet.hold_with(statement, request).await.unwrap();
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+}
