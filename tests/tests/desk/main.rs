@@ -6,3 +6,4 @@ mod people;
 mod policies;
 mod releasing;
 mod stage;
+mod standings;

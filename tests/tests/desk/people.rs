@@ -27,6 +27,7 @@ fn who_may_do_what(desk: &Desk) {
         "ci (service, ci): keys until ",
         "hermetic (builder, hermetic): keys until ",
         "  recovery quorum",
+        "hermetic builds for family sim-debian, channel stable, as https://",
     ] {
         assert!(said.contains(line), "{line} is missing in\n{said}");
     }
@@ -141,8 +142,8 @@ fn a_key_is_lost(desk: &Desk, id: &str) {
     // And one more time, which she may not alone.
     desk.refused(
         1,
-        "it does not count: suspension_renewed_alone [suspension_renewed_alone]",
-        "attest release revoke --home carol --suspend bob --reason 'Still gone' --yes",
+        "One person suspends a key once [suspension_renewed_alone]",
+        "attest release revoke --home carol --suspend bob --reason 'Still gone' --key none",
     );
 }
 

@@ -190,8 +190,33 @@ impl Rotate {
             let suspend = format!("attest release revoke --suspend {who} --from-index {from}");
             tasks.push(Task { what: format!("now: `{suspend}` holds for 14 days") });
         }
+        if self.compromised_from.is_none() && !keys.is_empty() {
+            tasks.extend(at_worst(known, &keys, who)?);
+        }
         Ok((tasks, keys))
     }
+}
+
+/// What nobody said is so: what falls if these keys were in other hands ever since they were enrolled. Before that nothing counts by them, so that
+/// is from the first leaf on.
+fn at_worst(
+    known: &mut Known,
+    keys: &BTreeMap<ObjectId, CanonicalKey>,
+    who: &Name,
+) -> Result<Vec<Task>, Failure> {
+    let until = known.now.plus(SUSPENSION);
+    let falls = falls(known, keys, (0, until), who)?;
+    if falls.is_empty() {
+        let what = "at worst, a key in other hands since its enrolment: no release that counts now falls";
+        return Ok(vec![Task::from(what.to_owned())]);
+    }
+    let told = listed(&falls, "falls").into_iter();
+    let mut tasks: Vec<Task> = told
+        .map(|line| Task { what: format!("at worst, a key in other hands since its enrolment: {line}") })
+        .collect();
+    let what = "if it may be in other hands: `--compromised-from INDEX` says what falls from there on; 0 where nobody knows since when";
+    tasks.push(Task::from(what.to_owned()));
+    Ok(tasks)
 }
 
 /// Inv.: no standing right to sign. What can be signed now, requests grant.

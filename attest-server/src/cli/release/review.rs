@@ -1,13 +1,15 @@
 //! `attest release review` and `attest release revoke`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use attest_core::Limits;
 use attest_core::release::delivery::Delivery;
+use attest_core::release::key::CanonicalKey;
 use attest_core::release::object::Object as _;
 use attest_core::release::request::Request;
 use attest_core::release::statement::{Described, ReviewStatement, Revocation, Revoked, Text};
 use attest_core::release::{Name, ObjectId, Words};
+use attest_core::{Limits, Timestamp};
 use clap::Args;
 use serde_json::json;
 
@@ -126,12 +128,24 @@ impl Revoke {
         if let Some(suspended) = &self.suspend {
             let until = known.now.plus(SUSPENSION);
             super::in_log(&known, "--from-index", self.from_index)?;
-            let keys = keys_of(&known, suspended);
+            let mut keys = keys_of(&known, suspended);
+            if keys.is_empty() {
+                return Err(Failure::usage("identity_unknown", format!("`{suspended}` has no key")));
+            }
+            let before = suspended_before(&known, &keys, self.from_index, &by)?;
+            if !out.wants_json() {
+                before.iter().for_each(|one| out.line(one.words()));
+            }
+            keys.retain(|key, _| !before.iter().any(|one| one.key == *key));
+            if keys.is_empty() {
+                let indices: Vec<u64> = before.iter().map(|one| one.index).collect();
+                if out.wants_json() {
+                    out.json(&json!({ "indices": indices, "by": by, "already": true }));
+                }
+                return Ok(Exit::Good);
+            }
             for spki_sha256 in keys.keys().copied() {
                 what.push((spki_sha256, Revoked::Key { spki_sha256, from_index: self.from_index, until }));
-            }
-            if what.is_empty() {
-                return Err(Failure::usage("identity_unknown", format!("`{suspended}` has no key")));
             }
             if !out.wants_json() {
                 let (count, from) = (what.len(), self.from_index);
@@ -254,4 +268,46 @@ impl Revoke {
         super::policy::answer(out, json, line);
         Ok(Exit::Good)
     }
+}
+
+/// A key that the same person suspended before.
+struct Before {
+    key: ObjectId,
+    index: u64,
+    from: u64,
+    until: Timestamp,
+}
+
+impl Before {
+    fn words(&self) -> String {
+        let (key, index, from, until) = (short(&self.key), self.index, self.from, self.until.utc());
+        format!(
+            "the key {key}: you already did, at index {index} of the log, from index {from} on, until {until}"
+        )
+    }
+}
+
+/// Which of these keys this person suspended already, as far as is asked now. One person suspends a key once: who wants more is told so before
+/// anything is signed.
+fn suspended_before(
+    known: &Known,
+    keys: &BTreeMap<ObjectId, CanonicalKey>,
+    from: u64,
+    by: &Name,
+) -> Result<Vec<Before>, Failure> {
+    let mut before = Vec::new();
+    for (id, key) in keys {
+        let own = known.view.suspensions().iter().find(|one| one.by == *by && one.key == *key);
+        let Some(own) = own else { continue };
+        let one = Before { key: *id, index: own.place.index, from: own.from_index, until: own.until };
+        if known.now > own.until || from < own.from_index {
+            let detail = format!(
+                "{}. One person suspends a key once: another one who revokes may, and a succession takes it out for good",
+                one.words()
+            );
+            return Err(Failure::malformed("suspension_renewed_alone", detail));
+        }
+        before.push(one);
+    }
+    Ok(before)
 }

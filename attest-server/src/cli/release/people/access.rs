@@ -69,7 +69,10 @@ pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> R
             })
             .collect();
         let suspended: Vec<Value> = suspensions(&known).iter().map(Suspended::json).collect();
-        out.json(&json!({ "policy": policy, "identities": rows, "suspensions": suspended, "builders": builders(&document) }));
+        let built: Vec<Value> = builders(&document).iter().map(Builds::json).collect();
+        out.json(
+            &json!({ "policy": policy, "identities": rows, "suspensions": suspended, "builders": built }),
+        );
         return Ok(Exit::Good);
     }
     for (who, identity, until, roles, last) in rows {
@@ -88,6 +91,9 @@ pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> R
         for role in roles {
             out.line(format!("  {role}"));
         }
+    }
+    for one in builders(&document) {
+        out.line(printable(&one.words()));
     }
     for one in suspensions(&known) {
         let line = out.paint(Style::Warn, printable(&one.words()));
@@ -135,17 +141,36 @@ fn suspensions(known: &Known) -> Vec<Suspended> {
     .collect()
 }
 
+/// Who builds for a channel.
+struct Builds<'d> {
+    family: &'d Name,
+    channel: &'d Name,
+    builder: &'d Name,
+    /// How it is called in provenance.
+    id: String,
+}
+
+impl Builds<'_> {
+    fn words(&self) -> String {
+        let Self { family, channel, builder, id } = self;
+        format!("{builder} builds for family {family}, channel {channel}, as {id}")
+    }
+
+    fn json(&self) -> Value {
+        json!({ "family": self.family, "channel": self.channel, "builder": self.builder, "id": self.id })
+    }
+}
+
 /// Who builds for which channel, and how they are called in provenance.
-fn builders(document: &PolicyDocument) -> Vec<Value> {
+fn builders(document: &PolicyDocument) -> Vec<Builds<'_>> {
     let channels = document.families.iter().flat_map(|(family, rules)| {
         rules.channels.iter().map(move |(channel, rules)| (family, channel, rules))
     });
     let demands =
         channels.filter_map(|(family, channel, rules)| Some((family, channel, rules.provenance.as_ref()?)));
     let told = demands.flat_map(|(family, channel, demand)| {
-        demand.builders.iter().map(move |(builder, id)| {
-            json!({ "family": family, "channel": channel, "builder": builder, "id": id })
-        })
+        let builders = demand.builders.iter();
+        builders.map(move |(builder, id)| Builds { family, channel, builder, id: id.to_string() })
     });
     told.collect()
 }

@@ -9,6 +9,7 @@ use attest_core::release::key::CanonicalKey;
 use attest_core::release::leaf::Event;
 use attest_core::release::policy::{Channel, Custody, Family, Policy, PolicyDocument, SigningKey};
 use attest_core::release::statement::{Revocation, Revoked};
+use attest_core::release::view::Withdrawn;
 use attest_core::release::{Name, ObjectId, Quorum};
 use serde_json::json;
 
@@ -117,25 +118,70 @@ pub(super) fn said(known: &mut Known, who: &Name, from: Option<u64>) -> Result<V
             Event::Reviewed { request, .. } => ("reviewed", vec![request]),
             Event::Submitted { request, .. } => ("asked for", vec![request]),
             other => {
-                let told = stops.then(|| did_once(known, &other)).flatten();
+                let told = if stops { did_once(known, &other) } else { holds_on(known, index, &other) };
                 tasks.extend(told.map(|did| format!("index {index}: {did}").into()));
                 continue;
             }
         };
         for request in requests {
-            let is_open = matches!(
-                state(known, request)?,
-                State::Submitted { dead: false, .. } | State::Quorate { .. }
-            );
             let short = short(&request);
-            if stops {
-                tasks.push(format!("index {index}: {did} {short}, and that stops counting").into());
-            } else if is_open {
-                tasks.push(format!("index {index}: {did} {short}, which is still open").into());
-            }
+            let becomes = match state(known, request)? {
+                _ if stops => "and that stops counting".to_owned(),
+                State::Submitted { dead: false, .. } | State::Quorate { .. } => {
+                    "which is still open".to_owned()
+                }
+                State::Provisional { until } => {
+                    format!("which counts until {until}, and no longer unless it is reviewed")
+                }
+                _ => continue,
+            };
+            tasks.push(format!("index {index}: {did} {short}, {becomes}").into());
         }
     }
     Ok(tasks)
+}
+
+/// What somebody did that is about no request, and goes on when they leave: whoever takes their place looks after it.
+fn holds_on(known: &mut Known, index: u64, event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Compensated { control, .. } => {
+            let now = known.now.max(known.view.time());
+            let (one, _) =
+                known.view.compensations(now).find(|(one, stands)| *stands && one.id() == *control)?;
+            let until = one.control().not_after.utc();
+            format!("vouched for the control {}, which stands until {until}", short(control))
+        }
+        Event::FamilyChanged { change, .. } => {
+            let now = known.view.changed(u64::MAX).any(|policy| policy.change() == Some(*change));
+            now.then(|| format!("wanted the change {} of a family, which is in force", short(change)))?
+        }
+        Event::Policy { policy, .. } => {
+            let is_followed = known.view.policy().is_some_and(|followed| followed.id() == *policy);
+            is_followed.then(|| format!("wanted the policy {}, which is followed now", short(policy)))?
+        }
+        Event::Recovery { policy, .. } => {
+            let pending = known.view.recovery().filter(|pending| pending.place().index == index)?;
+            let from = pending.earliest().utc();
+            format!("wanted the policy {} as a recovery, which waits until {from}", short(policy))
+        }
+        Event::Revoked { revocation } => {
+            let takes =
+                |withdrawn: Option<&Withdrawn>| withdrawn.is_some_and(|one| one.revocation == *revocation);
+            match known.read_object::<Revocation>(*revocation).ok()?.revokes {
+                Revoked::Control(id) => takes(known.view.revoked(&id))
+                    .then(|| format!("took the control {} back, and that stays", short(&id)))?,
+                Revoked::Key { spki_sha256, .. } => {
+                    let mut all = known.view.suspensions().iter();
+                    let one = all.find(|one| one.place.index == index && known.now <= one.until)?;
+                    let (key, until) = (short(&spki_sha256), one.until.utc());
+                    format!("suspended the key {key}, which holds until {until}")
+                }
+                Revoked::Request(id) => takes(known.view.revoked(&id))
+                    .then(|| format!("took {} back, and that stays", short(&id)))?,
+            }
+        }
+        _ => return None,
+    })
 }
 
 /// What somebody did that is about no request: what becomes of it when it was another one with their key.
