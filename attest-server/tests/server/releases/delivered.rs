@@ -69,7 +69,7 @@ async fn a67b_a_revocation_of_what_is_out_of_force_for_another_reason() {
 #[tokio::test]
 async fn a67b_a_revocation_that_cannot_be_weighed_is_not_said_to_be_kept() {
     let mut id = None;
-    let mut fleet = Fleet::new(|organisation| id = Some(organisation.release(&golden(true), "stable"))).await;
+    let fleet = Fleet::new(|organisation| id = Some(organisation.release(&golden(true), "stable"))).await;
     let id = id.unwrap();
     let statement = fleet.organisation.revocation("dave", id);
     let request = std::fs::read(fleet.organisation.object(id)).unwrap();
