@@ -1,4 +1,5 @@
-//! Where a release stands when it is in force no more though nobody took it back: a suspended key, a lost one. And what whoever suspends a key is shown before.
+//! Where a release stands when it is in force no more though nobody took it back: a suspended key, a lost one. And
+//! what whoever suspends a key is shown before.
 
 use crate::stage::{Desk, asked};
 
