@@ -100,6 +100,11 @@ impl TryFrom<String> for Words {
             ' ' => is_inside(at),
             _ => crate::evidence::text::is_harmless(char) && !char.is_whitespace(),
         })?;
+        // A58: with blanks enough, words go on where a terminal's next line begins, and look like a line of ours.
+        let mut blanks = text.chars().zip(text.chars().skip(1)).enumerate();
+        if let Some((at, _)) = blanks.find(|(_, pair)| *pair == (' ', ' ')) {
+            return Err(Error::Character { at: at.saturating_add(1), char: ' ' });
+        }
         Ok(Self(text))
     }
 }
@@ -197,6 +202,11 @@ mod tests {
         }
         assert_eq!(Words::try_from(" a"), Err(Error::Character { at: 0, char: ' ' }));
         assert_eq!(Words::try_from("a "), Err(Error::Character { at: 1, char: ' ' }));
+        assert_eq!(
+            Words::try_from("a  b"),
+            Err(Error::Character { at: 2, char: ' ' }),
+            "to the next line's begin"
+        );
         assert_eq!(Words::try_from(""), Err(Error::Length { chars: 0, most: 500 }));
         assert_eq!(Words::try_from("ü".repeat(501)), Err(Error::Length { chars: 501, most: 500 }));
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{Name, Words};
 use super::object::{self, Object, ObjectId, moment};
-use super::policy::Purpose;
+use super::policy::{Purpose, Tier};
 use crate::{Limits, Timestamp};
 
 /// What is asked for. Its id is what people approve.
@@ -66,6 +66,19 @@ pub enum Kind {
     Normal,
     /// One named earlier release again; it lowers no floor.
     Rollback,
+}
+
+impl Kind {
+    /// Whether a channel of this tier takes such requests.
+    #[must_use]
+    pub fn comes_by(self, tier: Tier) -> bool {
+        match self {
+            Kind::Emergency => tier == Tier::Emergency,
+            Kind::Normal => tier != Tier::Emergency,
+            // A62: what was superseded comes back by people's word only.
+            Kind::Rollback => tier == Tier::Production,
+        }
+    }
 }
 
 /// One thing that is released.

@@ -98,10 +98,8 @@ impl Run {
         let mut signing = config.open().map_err(|error| failure(&error))?;
         let mut told = BTreeMap::new();
         if self.once {
-            return match until_nothing_moves(&mut signing, out, &mut told) {
-                Ok(()) => Ok(Exit::Good),
-                Err(error) => Err(failure(&error)),
-            };
+            let last = until_nothing_moves(&mut signing, out, &mut told).map_err(|error| failure(&error))?;
+            return done(&last);
         }
         let ended = end_by_signal()?;
         if out.wants_json() {
@@ -127,23 +125,37 @@ impl Run {
     }
 }
 
-/// Turns until one says nothing new; witnesses take a moment, so after an attempt it looks again for a while.
+/// Whoever runs it from a script learns by the exit code that what people approved was not signed.
+fn done(last: &[Report]) -> Result<Exit, Failure> {
+    let failed = |report: &Report| match report {
+        Report::Failed { request, error } => Some(format!("{request}: {error} [{}]", error.code())),
+        _ => None,
+    };
+    let failed: Vec<String> = last.iter().filter_map(failed).collect();
+    if failed.is_empty() {
+        return Ok(Exit::Good);
+    }
+    Err(Failure::fault("signer_not_signed", format!("not signed, {}", failed.join("; "))))
+}
+
+/// Turns until one says nothing new; witnesses take a moment, so after an attempt it looks again for a while. The last turn's reports.
 fn until_nothing_moves(
     signing: &mut Signing<Remote>,
     out: &mut Output,
     told: &mut BTreeMap<ObjectId, Value>,
-) -> Result<(), Error> {
+) -> Result<Vec<Report>, Error> {
     const LOOKS: u32 = 100;
+    let mut reports = Vec::new();
     for _ in 0..LOOKS {
-        let reports = signing.turn()?;
+        reports = signing.turn()?;
         tell(&reports, out, told);
         out.flush();
         if !reports.iter().any(|report| matches!(report, Report::Attempted { .. })) {
-            return Ok(());
+            break;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Ok(())
+    Ok(reports)
 }
 
 /// Why something is not done. A monitor reads lines with `alert`.

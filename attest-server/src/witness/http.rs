@@ -8,7 +8,7 @@ use std::time::Duration;
 use attest_core::Limits;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -135,6 +135,10 @@ fn respond(answer: &Answer) -> Response<Full<Bytes>> {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    // Only a log keeps its place: who asks for anything else makes room for others.
+    if !matches!(answer.status, 200 | 409) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if answer.status == 405 {
         headers.insert(ALLOW, HeaderValue::from_static("POST"));
     }

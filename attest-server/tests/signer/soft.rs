@@ -116,6 +116,13 @@ impl Soft {
         TokenFiles(files(&self.path("tokens")).into_iter().map(read).collect())
     }
 
+    /// The same where the token is not plugged in.
+    pub(crate) async fn without_token(&self, stage: &Stage) -> std::process::Output {
+        let mut command = self.attest(&self.config(Some((&stage.site, &stage.url()))), &["run", "--once"]);
+        command.env("SOFTHSM2_CONF", "/nonexistent");
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
     /// Takes everything as far as it goes, and ends.
     pub(crate) async fn once(&self, stage: &Stage) -> String {
         let mut command = self.attest(&self.config(Some((&stage.site, &stage.url()))), &["run", "--once"]);

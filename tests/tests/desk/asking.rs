@@ -11,6 +11,7 @@ fn requests_and_approvals() {
     a_request_in_a_folder(&desk);
     let id = desk.request("2026.11.1", "stable", "");
     what_is_shown(&desk, &id);
+    a58_what_is_shown_beside_it_was_released(&desk, &id);
     approvals_that_are_refused(&desk, &id);
     a_yes_in_the_terminal(&desk, &id);
     what_cannot_count(&desk);
@@ -43,6 +44,20 @@ fn requests_that_are_refused(desk: &Desk) {
     desk.refused(2, "no request begins with `12` [request_unknown]", &format!("{good} --replaces 12"));
     desk.unusable("expected NAME=FILE", &good.replace("image.bin=image.bin", "image.bin"));
     desk.unusable("character 0 ('S') cannot stand there", &good.replace("sim-debian", "Sim"));
+    // What nothing mends is not asked for.
+    desk.refused(
+        2,
+        "--kind, --channel stable: a request of kind `emergency` does not fit a channel of tier production [release_kind_unfit]",
+        &format!("{good} --kind emergency"),
+    );
+    desk.good("sed 's/^family = .*/family = \"another\"/' golden.toml > another.toml");
+    let said = desk.said(&good.replace("--golden golden.toml", "--golden another.toml"));
+    assert!(
+        said.code == 2
+            && said.err.contains("another.toml: --golden, --family sim-debian: ")
+            && said.err.contains("[release_golden_family_mismatch]"),
+        "{said:?}"
+    );
     // Another one's key; somebody who may not ask; a home that is none.
     let stolen = "bob.ssh: the key is `bob`'s, and one of `ci` is needed [statement_key_mismatch]";
     desk.refused(2, stolen, &format!("{good} --key bob.ssh"));
@@ -131,6 +146,25 @@ fn what_is_shown(desk: &Desk, id: &str) {
     );
     fits(&status);
     assert!(status.contains("rejected: Only to try it"), "{status}");
+}
+
+/// Whoever asks names what it takes the place of, and may name what was never released, so that nothing seems to change.
+fn a58_what_is_shown_beside_it_was_released(desk: &Desk, id: &str) {
+    let other = desk.request("2026.11.1b", "stable", &format!("--replaces {id}"));
+    let shown = desk.good(&format!("attest release show --home alice {other}"));
+    for line in [
+        "  golden       the first values",
+        "  compared to  nothing: the family had no release when it was asked for",
+        "which is no earlier release of the family [request_replaces_no_release]",
+    ] {
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        let wanted: Vec<&str> = line.split_whitespace().collect();
+        assert!(words.windows(wanted.len()).any(|window| window == wanted), "{line} is missing in\n{shown}");
+    }
+    let said = desk.said(&format!("attest release approve --home alice {other} --recomputed --yes"));
+    assert!(said.code == 1 && said.err.contains("[request_replaces_no_release]"), "{said:?}");
+    desk.good(&format!("attest release revoke --home bob {other} --reason 'Only to try it' --yes"));
+    desk.until(&other, "rejected");
 }
 
 fn approvals_that_are_refused(desk: &Desk, id: &str) {

@@ -187,13 +187,7 @@ impl<'c> Case<'c> {
     pub(super) fn request(&mut self) {
         let (request, channel) = (&self.opened.request, self.opened.channel);
         let (kind, tier) = (request.kind, channel.tier);
-        let fits = match kind {
-            Kind::Emergency => tier == Tier::Emergency,
-            Kind::Normal => tier != Tier::Emergency,
-            // A62: what was superseded comes back by people's word only.
-            Kind::Rollback => tier == Tier::Production,
-        };
-        if !fits {
+        if !kind.comes_by(tier) {
             self.fail(Failure::KindUnfit { kind, tier });
         }
         let seconds = request.not_after.unix().saturating_sub(request.not_before.unix());

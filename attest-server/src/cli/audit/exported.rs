@@ -13,7 +13,7 @@ use serde_json::json;
 use super::verify::{Reader, Unread};
 use crate::cli::input::read_file;
 use crate::cli::layout::hanging;
-use crate::cli::{Failure, Output, Style, printable};
+use crate::cli::{Exit, Failure, Output, Style, printable};
 use crate::clock;
 
 const LIMITS: &Limits = &Limits::DEFAULT;
@@ -27,6 +27,11 @@ pub(super) struct Release {
 }
 
 impl Release {
+    /// Good only where it counts: the log may be as it should be, and the release in it taken back.
+    pub(super) fn exit(&self) -> Exit {
+        if self.standing == "counts" { Exit::Good } else { Exit::Refused }
+    }
+
     /// Weighs what the folder calls the release: its request must stand in the log, and its bundle must be the one that was published.
     pub(super) fn weigh(
         folder: &Path,

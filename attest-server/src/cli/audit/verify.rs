@@ -31,7 +31,7 @@ pub(super) struct Verify {
     /// Where the log is served, or a copy of it: the address before `/checkpoint`.
     #[arg(long, conflicts_with = "folder", required_unless_present = "folder")]
     url: Option<String>,
-    /// The log's folder, or a copy of it; or what `attest release export` wrote, whose release is weighed then, too.
+    /// The log's folder, or a copy of it; or what `attest release export` wrote, whose release is weighed then, too: 1 where it does not count.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// PEM: the roots of an https address.
@@ -119,7 +119,10 @@ impl Verify {
 
     fn reader(&self) -> Result<Reader, Failure> {
         let source = match (&self.folder, &self.url) {
-            (Some(folder), _) => Source::folder(folder),
+            (Some(folder), _) => {
+                is_log(folder)?;
+                Source::folder(folder)
+            }
             (None, Some(url)) => {
                 let fetcher = Fetcher::new(self.ca.as_deref());
                 Source::site(url, fetcher.map_err(|error| Failure::usage("roots_unusable", error))?)
@@ -128,6 +131,27 @@ impl Verify {
         };
         Reader::new(source)
     }
+}
+
+/// Whether a log may be in there: who names the wrong folder learns it in words about folders.
+fn is_log(folder: &Path) -> Result<(), Failure> {
+    is_folder(folder)?;
+    if folder.join("checkpoint").is_file() {
+        return Ok(());
+    }
+    let detail =
+        "holds no log (no `checkpoint`); expected the log's folder, or what `attest release export` wrote";
+    Err(Failure::usage("log_unreadable", format!("{}: {detail}", folder.display())))
+}
+
+pub(in crate::cli) fn is_folder(path: &Path) -> Result<(), Failure> {
+    let detail = match path.metadata() {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => "is a file, expected a folder".to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::usage("log_unreadable", format!("{}: {detail}", path.display())))
 }
 
 /// The leaves that the checkpoint says there are. Whether anybody signed it is asked once they were replayed: the policy says who must have.
@@ -212,6 +236,7 @@ fn tell(
                 .map_err(|error| Failure::malformed(error.code(), error))
         })?;
     let head = view.head();
+    let exit = release.map_or(Exit::Good, Release::exit);
     if out.wants_json() {
         out.json(&json!({
             "authority": view.authority().to_string(),
@@ -244,7 +269,7 @@ fn tell(
             })).collect::<Vec<_>>(),
             "release": release.map(Release::to_json),
         }));
-        return Ok(Exit::Good);
+        return Ok(exit);
     }
     out.line(out.paint(Style::Strong, log.origin()));
     out.line(format_args!("authority   {}", view.authority()));
@@ -277,5 +302,24 @@ fn tell(
     if let Some(release) = release {
         release.tell(out);
     }
-    Ok(Exit::Good)
+    Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_folder_is_told_in_words_about_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), b"").unwrap();
+        let told = |name: &str| is_log(&at(name)).unwrap_err().to_json().to_string();
+        assert!(told("none").contains("none: no such folder"));
+        assert!(told("file").contains("file: is a file, expected a folder"));
+        assert!(told("").contains("holds no log (no `checkpoint`)"));
+        std::fs::write(at("checkpoint"), b"").unwrap();
+        assert!(is_log(folder.path()).is_ok());
+        assert!(is_folder(&at("none")).is_err());
+    }
 }

@@ -322,7 +322,7 @@ fn diff(old: &Document, new: &Document, out: &mut Output) {
     }
 }
 
-const fn kind(kind: ChangeKind) -> &'static str {
+pub(super) const fn kind(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Added => "added",
         ChangeKind::Changed => "changed",

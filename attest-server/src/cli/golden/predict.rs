@@ -152,6 +152,11 @@ fn value(new: &str, limits: &Limits) -> Result<New, Failure> {
     }
     let path = new.strip_prefix(FILE).unwrap_or(new);
     let bytes = read_file(Path::new(path), limits.image_bytes)?;
+    if bytes.is_empty() {
+        // No boot loader loads nothing, and a copy that failed looks like this.
+        let detail = format!("--replace {path}: the file is empty, and no boot loads nothing");
+        return Err(Failure::usage("replacement_empty", detail));
+    }
     Ok(New::File(path.to_owned(), bytes))
 }
 

@@ -26,6 +26,9 @@ impl Publish {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let mut known = desk.known()?;
         let id = known.find(&self.id)?;
+        if known.view.place(Mark::Signed, &id).is_none() {
+            return unsigned(&mut known, id, out);
+        }
         let bundle = bytes(&known.bundle(id)?)?;
         let failures = weigh(&mut known, id, &bundle)?.err().unwrap_or_default();
         // All but what comes of publishing it is asked before.
@@ -45,6 +48,17 @@ impl Publish {
         }
         Ok(Exit::Good)
     }
+}
+
+/// Why there is nothing to publish yet: what the signer waits for, or that it has not run.
+fn unsigned(known: &mut Known, id: ObjectId, out: &mut Output) -> Result<Exit, Failure> {
+    let failures = known.quorate(id)?.err().unwrap_or_default();
+    if failures.is_empty() {
+        let detail = format!("{}: approved and not signed yet: the signer has not run", short(&id));
+        return Err(Failure::malformed("release_not_signed", detail));
+    }
+    tell(&failures.iter().collect::<Vec<_>>(), out);
+    Ok(Exit::Refused)
 }
 
 /// Flags of `verify`.

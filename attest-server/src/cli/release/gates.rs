@@ -169,6 +169,11 @@ impl Told {
         }
     }
 
+    /// What people could not see as it is, so that nobody says yes to it unseen.
+    pub(super) fn shown(code: &str, detail: String) -> Self {
+        Self { gate: "request".to_owned(), code: code.to_owned(), detail, for_good: false }
+    }
+
     fn unreadable(failure: &Failure) -> Self {
         let told = failure.to_json();
         let text = |name: &str| told["error"][name].as_str().unwrap_or_default().to_owned();

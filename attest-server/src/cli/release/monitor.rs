@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Desk, named};
+use crate::cli::audit::verify::is_folder;
 use crate::cli::{Exit, Failure, Output, Style, printable, signer};
 use crate::clock;
 use crate::fetch::Fetcher;
@@ -132,6 +133,10 @@ impl Watch {
             (None, Some(url)) => {
                 let fetcher = Fetcher::new(self.ca.as_deref());
                 Source::site(url, fetcher.map_err(|error| Failure::usage("roots_unusable", error))?)
+            }
+            (Some(folder), _) => {
+                is_folder(folder)?;
+                Source::folder(folder)
             }
             (folder, _) => Source::folder(folder.as_deref().unwrap_or(&self.state)),
         };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
-use attest_core::reference::corim::{is_cbor, profile};
+use attest_core::reference::corim::{Corim, is_cbor, profile};
 use attest_core::release::built::{Built, NotBuilt};
+use attest_core::release::evaluate::Failure as Gate;
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::object::Object as _;
 use attest_core::release::policy::{Policy, Purpose};
@@ -80,6 +81,16 @@ enum Way {
     Emergency,
     Normal,
     Rollback,
+}
+
+impl Way {
+    const fn kind(self) -> Kind {
+        match self {
+            Way::Emergency => Kind::Emergency,
+            Way::Normal => Kind::Normal,
+            Way::Rollback => Kind::Rollback,
+        }
+    }
 }
 
 fn artifact(text: &str) -> Result<(Words, PathBuf), String> {
@@ -177,6 +188,12 @@ impl Request {
             Failure::usage("channel_unknown", format!("no channel `{}` of `{}`", self.channel, self.family))
         };
         let channel = policy.channel(&self.family, &self.channel).ok_or_else(unknown)?;
+        let kind = self.kind.kind();
+        if !kind.comes_by(channel.tier) {
+            let gate = Gate::KindUnfit { kind, tier: channel.tier };
+            let detail = format!("--kind, --channel {}: {gate}", self.channel);
+            return Err(Failure::usage(gate.code(), detail));
+        }
         let now = clock::now();
         let seconds = self.hours.map_or(channel.request_seconds, |hours| hours.saturating_mul(HOUR));
         if seconds == 0 || seconds > channel.request_seconds {
@@ -190,11 +207,7 @@ impl Request {
             policy: policy.id(),
             family: self.family.clone(),
             channel: self.channel.clone(),
-            kind: match self.kind {
-                Way::Emergency => Kind::Emergency,
-                Way::Normal => Kind::Normal,
-                Way::Rollback => Kind::Rollback,
-            },
+            kind,
             version: self.release.clone(),
             security_version: self.security_version,
             artifacts: Vec::new(),
@@ -212,7 +225,7 @@ impl Request {
             request.provenance.push(parcel.add(input::read_file(path, limits.provenance_bytes)?));
         }
         if let Some(path) = &self.golden {
-            let corim = corim(path, limits)?;
+            let corim = corim(path, &self.family, limits)?;
             let (called, key) = self.key(policy, Purpose::Corim)?;
             let draft = form::corim::Draft { signer: self.family.as_str(), validity: None, corim: &corim };
             let signed = draft.to_be_signed(&key, limits);
@@ -305,15 +318,24 @@ fn unbuilt(policy: &Policy, request: &Object, parcel: &Parcel, limits: &Limits) 
     Built::of(policy, demand, request, envelopes, &builders, limits).failures
 }
 
-/// The unsigned CoRIM in this file, or of the golden document in it.
-fn corim(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+/// The unsigned CoRIM in this file, or of the golden document in it, if it is of this family: what can never count is not asked for.
+fn corim(path: &Path, family: &Name, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let unfit = |code: &str, error: &dyn std::fmt::Display| Failure::usage(code, error).about(path);
     let file = input::read_file(path, limits.golden_bytes)?;
-    if is_cbor(&file) {
-        return Ok(file);
+    let file = if is_cbor(&file) {
+        file
+    } else {
+        let document = read_document(path, limits)?;
+        profile::write(document.golden(), &profile::Edition::default())
+            .map_err(|error| unfit(error.code(), &error))?
+    };
+    let corim = Corim::parse(&file, limits).map_err(|error| unfit(error.code(), &error))?;
+    let golden = profile::read(&corim).map_err(|error| unfit(error.code(), &error))?;
+    if golden.family != family.as_str() {
+        let gate = Gate::GoldenFamilyMismatch { got: golden.family };
+        return Err(unfit(gate.code(), &format!("--golden, --family {family}: {gate}")));
     }
-    let document = read_document(path, limits)?;
-    profile::write(document.golden(), &profile::Edition::default())
-        .map_err(|error| Failure::usage(error.code(), error).about(path))
+    Ok(file)
 }
 
 fn keep(folder: &Path, request: &[u8], submission: &[u8], parcel: &Parcel) -> Result<(), Failure> {

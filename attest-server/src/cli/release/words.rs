@@ -10,9 +10,10 @@ use attest_core::release::view::Mark;
 use attest_core::release::{CanonicalKey, ObjectId};
 use attest_core::{Digest, HashAlg};
 
-use super::gates::{self, Outlook};
+use super::gates::{self, Outlook, Told};
 use super::known::Known;
 use super::short;
+use crate::cli::golden::kind as golden_change;
 use crate::cli::layout::hanging;
 use crate::cli::{Failure, Output, Style, printable};
 
@@ -25,6 +26,8 @@ pub(super) struct Change {
     pub(super) before: Option<Box<Change>>,
     /// Why it is compared with that one.
     compared: Compared,
+    /// What it is to be compared with, and cannot be read, and why.
+    unread: Option<(ObjectId, String)>,
     /// The newest release of the family that was published after it was asked for.
     since: Option<Since>,
     pub(super) outlook: Outlook,
@@ -54,16 +57,61 @@ impl Change {
     /// Reads it, what is to be compared with, and what the gates say of it.
     pub(super) fn read(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
         let mut change = Self::alone(known, id)?;
-        let (before, since) = Self::neighbours(known, id, &change.request)?;
-        let (before, compared) = match change.request.replaces {
-            Some(replaced) => (Some(replaced), Compared::Replaced),
-            None => (before, Compared::Newest),
+        let (newest, since) = Self::neighbours(known, id, &change.request)?;
+        let replaces = change.request.replaces;
+        let is_release = match replaces {
+            Some(replaced) => Self::was_released(known, replaced, id, &change.request)?,
+            None => false,
         };
-        change.before = before.and_then(|id| Self::alone(known, id).ok()).map(Box::new);
+        // Whoever asks says what it takes the place of, and could say anything: what people are shown it beside was released.
+        let (before, compared) = match replaces.filter(|_| is_release) {
+            Some(replaced) => (Some(replaced), Compared::Replaced),
+            None => (newest, Compared::Newest),
+        };
+        change.outlook = gates::outlook(known, id)?;
+        if let Some(named) = replaces.filter(|_| !is_release) {
+            let detail = format!(
+                "it says that it takes the place of {named}, which is no earlier release of the family"
+            );
+            change.outlook.failing.push(Told::shown("request_replaces_no_release", detail));
+        }
+        match before.map(|before| (before, Self::base(known, before))) {
+            Some((_, Ok(base))) => change.before = Some(Box::new(base)),
+            Some((named, Err(failure))) => {
+                let because = failure.to_json()["error"]["detail"].as_str().unwrap_or_default().to_owned();
+                let detail = format!("what it is to be compared with, {named}, cannot be read: {because}");
+                change.outlook.failing.push(Told::shown("request_base_missing", detail));
+                change.unread = Some((named, because));
+            }
+            None => {}
+        }
         change.compared = compared;
         change.since = since.filter(|(since, ..)| Some(*since) != before);
-        change.outlook = gates::outlook(known, id)?;
         Ok(change)
+    }
+
+    /// Whether this was a release of the same family before that was asked for, be it in force or not by now.
+    fn was_released(
+        known: &mut Known,
+        named: ObjectId,
+        id: ObjectId,
+        request: &Request,
+    ) -> Result<bool, Failure> {
+        let asked =
+            known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index);
+        let catalogue = known.catalogue()?;
+        let withdrawn = catalogue.withdrawn(&request.family).iter().map(|(release, _)| release);
+        let mut all = catalogue.family(&request.family).iter().chain(withdrawn);
+        Ok(all.any(|one| one.id() == named && one.published().index < asked))
+    }
+
+    /// What it is compared with, whole: of values that somebody holds back nobody may think that there were none.
+    fn base(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
+        let base = Self::alone(known, id)?;
+        if base.golden.is_none() && base.request.measurements.is_some() {
+            return Err(Failure::malformed("object_missing", "its golden values are not at hand"));
+        }
+        Ok(base)
     }
 
     /// The newest release of the family when this was asked for, and the newest that came after it. What somebody took back is neither.
@@ -103,7 +151,7 @@ impl Change {
         }
         let golden = Self::golden(known, &request)?;
         let (compared, outlook) = (Compared::Newest, Outlook::default());
-        Ok(Self { id, request, golden, source, before: None, compared, since: None, outlook })
+        Ok(Self { id, request, golden, source, before: None, compared, unread: None, since: None, outlook })
     }
 
     /// What its channel wants of a build, and the keys of builders that count.
@@ -159,8 +207,10 @@ impl Change {
         let Self { id, request, before, .. } = self;
         let was = before.as_deref();
         let title = format!("{} of {}, {}", request.version, request.family, request.kind.name());
-        let title = out.paint(Style::Strong, printable(&title));
-        out.line(format!("{title}  {}", short(id)));
+        // What people wrote stands below itself where it is long, so that none of it stands where a line of ours begins.
+        hanging(out, "", 4, &format!("{}  {}", printable(&title), short(id)));
+        out.line(format!("  request      {}", whole(id)));
+        out.line(format!("  kind         {}", request.kind.name()));
         out.line(format!("  channel      {}", request.channel));
         let before = was.map(|was| format!(" (was {})", was.request.security_version)).unwrap_or_default();
         out.line(format!("  security     {}{before}", request.security_version));
@@ -173,11 +223,9 @@ impl Change {
                 Some(old) => format!("was {} {}", printable(old.version.as_str()), short(&old.sha256)),
             };
             let called = printable(artifact.name.as_str());
-            out.line(format!(
-                "  artifact     {called} {} {} bytes, {change}",
-                short(&artifact.sha256),
-                artifact.size
-            ));
+            let words = format!("{called} {} bytes, {change}", artifact.size);
+            hanging(out, "  artifact     ", 15, &words);
+            out.line(format!("               {}", whole(&artifact.sha256)));
         }
         self.tell_golden(was, out);
         self.tell_source(out);
@@ -186,11 +234,16 @@ impl Change {
             out.line(format!("  to sign      {} bytes with {} for {purpose}", sign.size, sign.key));
         }
         out.line(format!("  until        {}", request.not_after.utc()));
-        out.line(format!("  asked by     {}: {}", request.requester, printable(request.reason.as_str())));
+        let words = format!("{}: {}", request.requester, printable(request.reason.as_str()));
+        hanging(out, "  asked by     ", 15, &words);
         self.outlook.tell(out);
     }
 
     fn tell_compared(&self, out: &mut Output) {
+        if let Some((named, because)) = &self.unread {
+            let words = format!("{named}, which cannot be read: {}", printable(because));
+            return hanging(out, &out.paint(Style::Bad, "  compared to  "), 15, &words);
+        }
         let Some(was) = self.before.as_deref() else {
             out.line("  compared to  nothing: the family had no release when it was asked for");
             return;
@@ -199,15 +252,15 @@ impl Change {
             Compared::Replaced => "which it takes the place of",
             Compared::Newest => "the newest release when it was asked for",
         };
-        out.line(format!("  compared to  {} {}", printable(was.request.version.as_str()), short(&was.id)));
+        let words = format!("{} {}", printable(was.request.version.as_str()), short(&was.id));
+        hanging(out, "  compared to  ", 15, &words);
         out.line(format!("               {why}"));
         if was.request.security_version > self.request.security_version {
             out.line(out.paint(Style::Warn, "               that one is newer: this goes back"));
         }
         if let Some((id, version, index)) = &self.since {
-            let line =
-                format!("  since then   {} {} was published at index {index}", printable(version), short(id));
-            out.line(out.paint(Style::Warn, line));
+            let words = format!("{} {} was published at index {index}", printable(version), short(id));
+            hanging(out, &out.paint(Style::Warn, "  since then   "), 15, &words);
         }
     }
 
@@ -248,12 +301,22 @@ impl Change {
     fn tell_golden(&self, was: Option<&Self>, out: &mut Output) {
         match (&self.golden, was.and_then(|was| was.golden.as_ref())) {
             (None, _) => out.line("  golden       none"),
+            (Some(_), None) if self.unread.is_some() => {
+                out.line("  golden       nobody can say what changes");
+            }
             (Some(_), None) => out.line("  golden       the first values"),
             (Some(new), Some(old)) => {
                 let changes = old.diff(new);
                 out.line(format!("  golden       {} change(s)", changes.len()));
                 for change in changes {
-                    out.line(format!("    {}", printable(&change.place)));
+                    let sides = [&change.old, &change.new].map(|side| side.as_deref().map(printable));
+                    let words = match sides {
+                        [Some(old), Some(new)] => format!(": {old} -> {new}"),
+                        [Some(one), None] | [None, Some(one)] => format!(": {one}"),
+                        [None, None] => String::new(),
+                    };
+                    let head = format!("    {:<9} ", golden_change(change.kind));
+                    hanging(out, &head, 14, &format!("{}{words}", printable(&change.place)));
                 }
             }
         }
@@ -262,7 +325,12 @@ impl Change {
     /// For programs.
     pub(super) fn to_json(&self) -> serde_json::Value {
         let places = |golden: &Golden, new: &Golden| {
-            golden.diff(new).into_iter().map(|change| change.place).collect::<Vec<_>>()
+            let changes = golden.diff(new).into_iter();
+            let told = changes.map(|one| {
+                let kind = golden_change(one.kind);
+                serde_json::json!({ "kind": kind, "place": one.place, "old": one.old, "new": one.new })
+            });
+            told.collect::<Vec<_>>()
         };
         let before = self.before.as_deref();
         let changes = match (&self.golden, before.and_then(|before| before.golden.as_ref())) {
@@ -278,6 +346,7 @@ impl Change {
         });
         serde_json::json!({
             "request": self.id, "content": self.request, "compared_to": before.map(|before| before.id),
+            "not_compared": self.unread.as_ref().map(|(id, _)| id),
             "golden_changes": changes, "source": source.collect::<Vec<_>>(), "not_built": self.not_built(),
             "compared_because": before.map(|_| match self.compared {
                 Compared::Replaced => "replaced",
@@ -286,6 +355,11 @@ impl Change {
             "since": self.since.as_ref().map(|(id, ..)| id), "gates": self.outlook.to_json(),
         })
     }
+}
+
+/// All of a digest, so that nobody who compares it is led by its beginning; it fits into a line.
+fn whole(id: &ObjectId) -> String {
+    id.to_string().trim_start_matches("sha256:").to_owned()
 }
 
 /// The request's artifacts that this build made: digests decide, names do not.

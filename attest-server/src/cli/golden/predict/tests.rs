@@ -126,6 +126,7 @@ fn a_selector_may_hold_an_equals_sign() {
 fn what_is_typed_wrongly_is_wrong_usage() {
     let folder = folder();
     let hex = format!("initrd=sha256:{}", &ZEROS[1..]);
+    fs::write(folder.path().join("empty"), b"").unwrap();
     for (args, code) in [
         (&["--replace", "initrd"][..], "replacement_malformed"),
         (&["--replace", "=sha256:00"], "replacement_malformed"),
@@ -133,6 +134,8 @@ fn what_is_typed_wrongly_is_wrong_usage() {
         (&["--replace", &hex], "digest_malformed"),
         (&["--replace", "initrd=sha256:zz,sha384:zz"], "digest_malformed"),
         (&["--replace", "initrd={}/missing"], "file_unreadable"),
+        (&["--replace", "initrd={}/empty"], "replacement_empty"),
+        (&["--replace", "kernel={}/empty"], "replacement_empty"),
         (&["--replace", "initrd={}"], "file_unreadable"),
         (&["--rename", "old"], "rename_malformed"),
         (&["--rename", "=new"], "rename_malformed"),
@@ -150,11 +153,9 @@ fn what_is_typed_wrongly_is_wrong_usage() {
 #[test]
 fn what_cannot_be_predicted_is_refused() {
     let folder = folder();
-    fs::write(folder.path().join("empty"), b"").unwrap();
     let sha384 = format!("initrd=sha384:{ZEROS}{}", &ZEROS[..32]);
     for (args, code) in [
-        (&["--replace", "kernel={}/empty"][..], "pe_not_an_image"),
-        (&["--replace", "kernel={}/base.toml"], "pe_not_an_image"),
+        (&["--replace", "kernel={}/base.toml"][..], "pe_not_an_image"),
         (&["--replace", &sha384], "predict_bank_missing"),
         (&["--replace", "kernel_cmdline=string:quiet"], "predict_also_needed"),
         (&["--replace", "secure_boot.dbx={}/base.toml"], "predict_variable"),
