@@ -170,7 +170,10 @@ impl<'c> Case<'c> {
 
     /// Where this bundle's submission was handed in; the request may have another one that stands before it.
     pub(super) fn submitted(&self) -> Option<Place> {
-        self.by.view.place(Mark::Submitted, &self.opened.submission_id)
+        let said = self.by.view.place(Mark::Submitted, &self.opened.submission_id)?;
+        // Inv. 11: the log's keeper writes the leaf, and may name another request in it, so that this one was never asked for and its time
+        // never begins, or begins late.
+        self.place(Mark::Submitted).filter(|own| own.index <= said.index).map(|_| said)
     }
 
     /// The family in the policy that is followed now.

@@ -49,8 +49,8 @@ impl LogView {
         let then = Replay { objects: &objects, limits, view: &mut before, last: &mut last, tree: &tree };
         let effect = then.revokes(place, id)?;
         match effect {
-            // What the log has of this person counts, wherever it stands.
-            Effect::Suspended(one) if self.has_suspended(&one.by, &one.key) => {}
+            // What the log has of this person counts, wherever it stands; A67b: but no lesser word of theirs that the log's keeper had left.
+            Effect::Suspended(one) if self.covers(&one) => {}
             effect => self.take(effect),
         }
         Ok(())

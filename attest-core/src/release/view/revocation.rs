@@ -45,6 +45,13 @@ impl LogView {
     pub(super) fn has_suspended(&self, by: &Name, key: &CanonicalKey) -> bool {
         self.suspended.iter().any(|other| other.key == *key && other.by == *by)
     }
+
+    /// Whether what the log has of the same person takes all that this one takes.
+    pub(super) fn covers(&self, one: &Suspension) -> bool {
+        let same = |other: &&Suspension| other.key == one.key && other.by == one.by;
+        let mut all = self.suspended.iter().filter(same);
+        all.any(|other| other.from_index <= one.from_index && other.until >= one.until)
+    }
 }
 
 impl Replay<'_> {
@@ -111,10 +118,12 @@ impl Replay<'_> {
         revocation.authority == self.view.authority && is_revoker && is_signed()
     }
 
-    /// A key of somebody whom the policy names, or whom a family ever brought in.
+    /// A key of somebody whom a policy ever named, or whom a family ever brought in.
     fn known_key(&self, spki_sha256: ObjectId) -> Option<CanonicalKey> {
         let changed = self.view.families.values().flatten().map(|one| one.policy());
-        let mut keys = self.view.policy().into_iter().chain(changed).flat_map(Policy::keys);
+        // Inv. 10: a key that was lost before its holder left is lost as well.
+        let ever = self.view.policies.iter().map(|(_, policy)| policy);
+        let mut keys = ever.chain(changed).flat_map(Policy::keys);
         keys.find(|(key, _)| ObjectId::of(&key.spki_der()) == spki_sha256).map(|(key, _)| key.clone())
     }
 
@@ -130,6 +139,10 @@ impl Replay<'_> {
         let key = self.known_key(spki_sha256).ok_or("suspension_of_no_key")?;
         if self.view.has_suspended(&by, &key) {
             return Err("suspension_renewed_alone");
+        }
+        if until < place.at {
+            // A67b: an old word that was kept back takes nothing from a new one.
+            return Err("suspension_over");
         }
         let until = until.min(place.at.plus(SUSPENSION));
         Ok(Effect::Suspended(Suspension { key, from_index, until, place, by }))

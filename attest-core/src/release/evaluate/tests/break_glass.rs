@@ -39,6 +39,29 @@ fn inv11_asking_again_gives_no_more_time() {
     assert_eq!(until, at(NOW + 2 + 2 * DAY));
 }
 
+/// The log's keeper writes the leaf: it names the submission, and another request.
+#[test]
+fn inv11_a_submission_that_is_logged_for_another_request() {
+    for is_told_later in [false, true] {
+        let mut play = Play::new(History::new()).emergency();
+        play.bundle.request = Blob(bytes(&play.request));
+        let submission = play.submission("ci");
+        play.bundle.submission = Blob(bytes(&submission));
+        play.history.keep(&play.request);
+        let submission = play.history.keep(&submission);
+        play.history.write(Event::Submitted { submission, request: id("another") });
+        play.approve("alice");
+        play.approve("bob");
+        assert!(play.quorate().unwrap_err().contains(&Failure::NotLogged { mark: Mark::Submitted }));
+        if is_told_later {
+            play.history.write(Event::Submitted { submission, request: play.id() });
+        }
+        play.finish();
+        let wrong = play.weighed().unwrap_err();
+        assert!(wrong.contains(&Failure::NotLogged { mark: Mark::Submitted }), "{wrong:?}");
+    }
+}
+
 #[test]
 fn inv12_reviews_that_do_not_count() {
     let reviewed = |change: &dyn Fn(&mut Play)| {

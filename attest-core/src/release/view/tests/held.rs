@@ -121,6 +121,46 @@ fn inv8_a_suspension_that_is_held_ends_and_is_one() {
     assert_eq!(places, [index]);
 }
 
+/// The log's keeper kept a lesser word of the same person back, and writes it down once the whole one is handed in.
+#[test]
+fn a67b_a_lesser_suspension_in_the_log_undoes_none_that_is_held() {
+    let bob = signer("bob").public().canonical().clone();
+    for lesser in [suspension("dave", "bob", 500, NOW + 60 * DAY), suspension("dave", "bob", 0, NOW + DAY)] {
+        let mut history = History::new();
+        let place = history.view().unwrap().next_place();
+        let word = suspension("dave", "bob", 0, NOW + 60 * DAY);
+        history.revoke(&lesser);
+        let held = holding(&history, &word, place).unwrap();
+        assert!(held.is_suspended(&bob, 0, place.at.plus(14 * DAY)));
+    }
+}
+
+/// A word whose time is over is nobody's word by now: else it would stand where a new one of theirs comes too late.
+#[test]
+fn a67b_a_suspension_that_is_over_keeps_no_new_one_away() {
+    let mut history = History::new();
+    let bob = signer("bob").public().canonical().clone();
+    history.clock += 2 * DAY;
+    let old = history.revoke(&suspension("dave", "bob", 0, NOW + DAY));
+    assert_eq!(passed_over(&history), [(old, "suspension_over")]);
+    history.revoke(&suspension("dave", "bob", 0, NOW + 60 * DAY));
+    let view = history.view().unwrap();
+    assert!(view.is_suspended(&bob, 0, at(history.clock)));
+}
+
+#[test]
+fn inv10_a_key_that_the_policy_names_no_more() {
+    let mut history = History::new();
+    next(&mut history, |policy| {
+        policy.identities.insert(name("carol"), newcomer("gateway.zoe").1);
+    });
+    assert!(passed_over(&history).is_empty());
+    let place = history.view().unwrap().next_place();
+    let carol = signer("carol").public().canonical().clone();
+    let held = holding(&history, &suspension("dave", "carol", 0, NOW + DAY), place).unwrap();
+    assert!(held.is_suspended(&carol, 0, place.at));
+}
+
 #[test]
 fn inv8_what_was_taken_from_them_by_then() {
     let taken: [(&str, Later); 2] = [
