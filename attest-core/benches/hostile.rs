@@ -8,6 +8,7 @@
     reason = "a benchmark reads the clock"
 )]
 
+mod boot;
 mod clock;
 mod machine;
 mod shapes;
@@ -21,10 +22,10 @@ use attest_core::authenticate::AuthenticEvidence;
 use attest_core::evidence::tcg_event;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::evidence::{Bundle, Evidence};
-use attest_core::reference::learn::{Boot, Choices, learn};
-use attest_core::reference::{ReferenceSet, golden};
+use attest_core::reference::ReferenceSet;
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
 
+use boot::references;
 use machine::Machine;
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -102,18 +103,6 @@ fn judged(machine: &Machine, bytes: &[u8], references: &ReferenceSet) -> Duratio
         assert_eq!(verdict.status.as_str(), "contraindicated", "no shape is a good boot");
         black_box(verdict);
     })
-}
-
-/// Golden values of the real boot.
-fn references(log: &EventLog<'_>) -> ReferenceSet {
-    let boot = Boot { name: "bench", log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
-    let accepted =
-        |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
-    let choices = Choices {
-        accepted: ["secure_boot_off", "test_keys", "shim_validation_off"].map(accepted).into(),
-        ..Choices::default()
-    };
-    ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits")
 }
 
 fn fastest(run: impl Fn()) -> Duration {

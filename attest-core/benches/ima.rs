@@ -11,22 +11,21 @@
 )]
 
 mod clock;
+mod machine;
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use attest_core::appraise::{Context, Policy, Verdict};
-use attest_core::authenticate::{
-    AttestationKey, AuthenticEvidence, Challenge, ImaCheckpoint, Nonce, ima::prefix_of_pcr_10,
-};
+use attest_core::authenticate::{AuthenticEvidence, ImaCheckpoint, ima::prefix_of_pcr_10};
 use attest_core::evidence::ima_log::ImaLog;
 use attest_core::evidence::{Bundle, Evidence, PcrValues};
 use attest_core::reference::{Golden, ReferenceSet};
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use sha2::{Digest as _, Sha256};
 
 use clock::{fastest, time};
+use machine::Machine;
 
 const ENTRIES: usize = 100_000;
 const NEW: usize = 100;
@@ -37,17 +36,17 @@ fn main() {
     let machine = Machine::new();
     let references = ReferenceSet::development(golden()).expect("fits");
     let whole = list(ENTRIES + NEW, path);
-    let sent = machine.evidence(&whole);
+    let sent = evidence(&machine, &whole);
     let moved = list(ENTRIES + NEW, elsewhere);
-    let sent_moved = machine.evidence(&moved);
+    let sent_moved = evidence(&machine, &moved);
     let checkpoint = {
         let first = list(ENTRIES, path);
-        let verdict = machine.verdict(&machine.evidence(&first), &first, None, &references);
-        verdict.ima_checkpoint.expect("a good list")
+        let judged = verdict(&machine, &evidence(&machine, &first), &first, None, &references);
+        judged.ima_checkpoint.expect("a good list")
     };
     let after = usize::try_from(checkpoint.position().bytes).expect("small");
     let data: Vec<(usize, usize)> = extents(&whole);
-    let (mut floor, mut parse, mut replay, mut verdict, mut derived, mut part, mut other) =
+    let (mut floor, mut parse, mut replay, mut whole_verdict, mut derived, mut part, mut other) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         floor.push(time(|| bare(&whole, &data)));
@@ -56,16 +55,16 @@ fn main() {
         replay.push(time(|| {
             black_box(prefix_of_pcr_10(&log, SHA256, &sent.pcr_10).expect("replays"));
         }));
-        verdict.push(time(|| drop(black_box(machine.verdict(&sent, &whole, None, &references)))));
+        whole_verdict.push(time(|| drop(black_box(verdict(&machine, &sent, &whole, None, &references)))));
         let blind = Sent { values: None, ..sent.clone() };
-        derived.push(time(|| drop(black_box(machine.verdict(&blind, &whole, None, &references)))));
-        other.push(time(|| drop(black_box(machine.verdict(&sent_moved, &moved, None, &references)))));
+        derived.push(time(|| drop(black_box(verdict(&machine, &blind, &whole, None, &references)))));
+        other.push(time(|| drop(black_box(verdict(&machine, &sent_moved, &moved, None, &references)))));
         part.push(time(|| {
-            let judged = machine.verdict(&sent, &whole[after..], Some(&checkpoint), &references);
+            let judged = verdict(&machine, &sent, &whole[after..], Some(&checkpoint), &references);
             assert!(judged.ima_checkpoint.is_some(), "the part is good");
         }));
     }
-    let judged = machine.verdict(&sent, &whole, None, &references);
+    let judged = verdict(&machine, &sent, &whole, None, &references);
     let runtime = judged.reasons.iter().filter(|reason| reason.component.as_deref() == Some("ima.files"));
     assert_eq!(runtime.count(), 0, "every file is golden");
     let floor = fastest(floor);
@@ -75,7 +74,7 @@ fn main() {
     };
     told("parse", fastest(parse));
     told("replay to the quoted PCR 10", fastest(replay));
-    told("bytes to verdict, all files golden", fastest(verdict));
+    told("bytes to verdict, all files golden", fastest(whole_verdict));
     told("the same without PCR values", fastest(derived));
     told("bytes to verdict, all files golden elsewhere", fastest(other));
     told("bytes to verdict, the last 100 entries alone", fastest(part));
@@ -157,73 +156,41 @@ struct Sent {
     values: Option<PcrValues>,
 }
 
-/// A TPM's key without a TPM.
-struct Machine {
-    key: EcdsaKeyPair,
-    public: AttestationKey,
-    random: ring::rand::SystemRandom,
+/// Evidence of a list, over PCR 10 of the SHA-256 bank.
+fn evidence(machine: &Machine, list: &[u8]) -> Sent {
+    let mut value = Digest::zero(SHA256);
+    for (at, end) in extents(list) {
+        value = value.extended(SHA256.hash(&[&list[at..end]]).as_bytes());
+    }
+    let (attest, signature) = machine.quote([0, 4, 0], &[value]);
+    let values = Some([(10, value)].into_iter().collect());
+    Sent { attest, signature, pcr_10: value, values }
 }
 
-const NONCE: [u8; 32] = [0x5a; 32];
-
-impl Machine {
-    fn new() -> Self {
-        let random = ring::rand::SystemRandom::new();
-        let alg = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(alg, &random).expect("a key");
-        let key = EcdsaKeyPair::from_pkcs8(alg, pkcs8.as_ref(), &random).expect("a key");
-        // TPMT_PUBLIC: ECC, SHA-256, an attestation key's attributes, no policy, ECDSA with SHA-256 on P-256.
-        let mut public =
-            vec![0, 0x23, 0, 0x0b, 0, 5, 0, 0x72, 0, 0, 0, 0x10, 0, 0x18, 0, 0x0b, 0, 3, 0, 0x10];
-        for half in key.public_key().as_ref()[1..].chunks(32) {
-            public.extend([&[0, 32], half].concat());
-        }
-        let public = AttestationKey::vouched_tpm(&public, &Limits::DEFAULT).expect("a key");
-        Self { key, public, random }
-    }
-
-    /// A quote over PCR 10 of the SHA-256 bank.
-    fn evidence(&self, list: &[u8]) -> Sent {
-        let mut value = Digest::zero(SHA256);
-        for (at, end) in extents(list) {
-            value = value.extended(SHA256.hash(&[&list[at..end]]).as_bytes());
-        }
-        let mut attest = b"\xff\x54\x43\x47\x80\x18\x00\x22\x00\x0b".to_vec();
-        attest.extend([0x5a; 32]);
-        attest.extend([&[0, 32][..], &NONCE].concat());
-        attest.extend([0, 0, 0, 0, 0, 0, 3, 0xe8, 0, 0, 0, 7, 0, 0, 0, 3, 1, 1, 2, 3, 4, 5, 6, 7, 8]);
-        attest.extend([0, 0, 0, 1, 0, 0x0b, 3, 0, 4, 0, 0, 32]);
-        attest.extend(SHA256.hash(&[value.as_bytes()]).as_bytes());
-        let signed = self.key.sign(&self.random, &attest).expect("signed");
-        let mut signature = vec![0, 0x18, 0, 0x0b];
-        for half in signed.as_ref().chunks(32) {
-            signature.extend([&[0, 32], half].concat());
-        }
-        let values = Some([(10, value)].into_iter().collect());
-        Sent { attest, signature, pcr_10: value, values }
-    }
-
-    fn verdict(
-        &self,
-        sent: &Sent,
-        list: &[u8],
-        checkpoint: Option<&ImaCheckpoint>,
-        references: &ReferenceSet,
-    ) -> Verdict {
-        let evidence = Evidence {
-            attest: &sent.attest,
-            signature: &sent.signature,
-            ima: Some(list),
-            ima_after: checkpoint.map(ImaCheckpoint::position),
-            pcrs: sent.values.clone(),
-            ..Evidence::default()
-        };
-        let bundle = Bundle::parse(evidence, &Limits::DEFAULT).expect("well-formed");
-        let challenge = Challenge::offline(Nonce::new(&NONCE).expect("a nonce"));
-        let now = Timestamp::from_unix(0);
-        let proven =
-            AuthenticEvidence::authenticate_after(bundle, checkpoint.cloned(), &self.public, challenge, now);
-        let context = Context { family: "bench".into(), ..Context::default() };
-        Policy::default().appraise(&proven.expect("authentic"), references, &context)
-    }
+fn verdict(
+    machine: &Machine,
+    sent: &Sent,
+    list: &[u8],
+    checkpoint: Option<&ImaCheckpoint>,
+    references: &ReferenceSet,
+) -> Verdict {
+    let evidence = Evidence {
+        attest: &sent.attest,
+        signature: &sent.signature,
+        ima: Some(list),
+        ima_after: checkpoint.map(ImaCheckpoint::position),
+        pcrs: sent.values.clone(),
+        ..Evidence::default()
+    };
+    let bundle = Bundle::parse(evidence, &Limits::DEFAULT).expect("well-formed");
+    let now = Timestamp::from_unix(0);
+    let proven = AuthenticEvidence::authenticate_after(
+        bundle,
+        checkpoint.cloned(),
+        &machine.public,
+        Machine::challenge(),
+        now,
+    );
+    let context = Context { family: "bench".into(), ..Context::default() };
+    Policy::default().appraise(&proven.expect("authentic"), references, &context)
 }

@@ -11,6 +11,7 @@
     reason = "a benchmark reads the clock"
 )]
 
+mod boot;
 mod clock;
 
 use std::hint::black_box;
@@ -21,11 +22,10 @@ use attest_core::appraise::{Context, Policy};
 use attest_core::authenticate::{AttestationKey, AuthenticEvidence, Challenge, Nonce};
 use attest_core::evidence::tcg_log::{Event, EventLog, EventType};
 use attest_core::evidence::{Bundle, Evidence, PcrValues};
-use attest_core::reference::learn::{Boot, Choices, learn};
-use attest_core::reference::{ReferenceSet, golden};
 use attest_core::{Digest, HashAlg, Limits, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use boot::references;
 use clock::fastest;
 
 const ROUNDS: usize = 40;
@@ -163,18 +163,6 @@ fn nowhere(sample: &Sample) {
             micros(whole)
         );
     }
-}
-
-/// Golden values of this boot.
-fn references(log: &EventLog<'_>) -> ReferenceSet {
-    let boot = Boot { name: "bench", log, userspace: None, evidence: golden::Evidence::Quoted, files: None };
-    let accepted =
-        |weakness: &str| golden::Accepted { weakness: weakness.into(), reason: "a benchmark".into() };
-    let choices = Choices {
-        accepted: ["secure_boot_off", "test_keys", "shim_validation_off"].map(accepted).into(),
-        ..Choices::default()
-    };
-    ReferenceSet::development(learn("bench", &[boot], &choices).expect("golden")).expect("fits")
 }
 
 fn measure(sample: &Sample) {

@@ -36,7 +36,7 @@ pub(super) fn id(bytes: &[u8]) -> Result<ObjectId, Refusal> {
 }
 
 /// Sends what `next` makes of the log from `from` on, whenever more is written or published, until somebody ends it. The caller's right to
-/// read is asked again each time.
+/// read is asked again before anything is sent.
 pub(super) fn watch<T, F, Fut>(
     authority: &Arc<Authority>,
     who: Who,
@@ -59,11 +59,12 @@ where
         loop {
             written.mark_unchanged();
             published.mark_unchanged();
+            let Some((answers, then)) = next(Arc::clone(&authority), at).await else { return };
+            // After the reading: what was read may be the very policy that names the caller no more.
             if let Err(denied) = authority.check(who.clone(), Call::Read).await {
                 let _ = sender.send(Err(Refusal::from(denied).into())).await;
                 return;
             }
-            let Some((answers, then)) = next(Arc::clone(&authority), at).await else { return };
             let is_more = then > at;
             at = then;
             for answer in answers {
