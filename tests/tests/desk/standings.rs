@@ -15,7 +15,8 @@ fn releases_that_are_in_force_no_more() {
     suspended_once(&desk);
     another_policy(&desk);
     refused(&desk, &ids[0]);
-    left_behind(&desk);
+    let emergency = left_behind(&desk);
+    lapsed(&desk, &emergency);
 }
 
 /// So many releases that are in force together, asked for, approved and signed in one go.
@@ -126,7 +127,7 @@ fn refused(desk: &Desk, id: &str) {
 }
 
 /// An emergency that waits for its review is work for whoever takes the place of one who approved it.
-fn left_behind(desk: &Desk) {
+fn left_behind(desk: &Desk) -> String {
     let id = desk.request("2026.12.1", "urgent", "--kind emergency");
     desk.good(&format!("attest release approve --home bob {id} --recomputed --yes"));
     desk.good(&format!("attest release approve --home alice --key alice.new {id} --recomputed --yes"));
@@ -138,11 +139,28 @@ fn left_behind(desk: &Desk) {
     desk.until(&id, "provisional");
     let said = desk.good("attest release offboard --home carol bob");
     assert!(said.contains(&format!("approved {short}, which counts until ")), "{said}");
+    id
+}
+
+/// Three days later, a day after the review's time: nobody's message was needed for that.
+fn lapsed(desk: &Desk, id: &str) {
+    if desk.said("faketime -f +3d true").code != 0 {
+        eprintln!("SKIPPED: no faketime");
+        return;
+    }
+    let said = exported(desk, "faketime -f +3d ", id, "lapsed");
+    assert_eq!(said, "NOT in force, lapsed: nobody reviewed it in time");
+    assert!(desk.text("lapsed/README.md").contains("**not met**: "), "what its controls say");
 }
 
 /// What the export says first, on the terminal, for programs and in the folder.
 fn standing(desk: &Desk, id: &str, folder: &str) -> String {
-    let told = desk.json(&format!("attest release export --home carol {id} --out {folder}"));
+    exported(desk, "", id, folder)
+}
+
+/// The same at another time.
+fn exported(desk: &Desk, at: &str, id: &str, folder: &str) -> String {
+    let told = desk.json(&format!("{at}attest release export --home carol {id} --out {folder}"));
     let standing = told["standing"].as_str().expect("a standing").to_owned();
     assert_eq!(told["revoked"].as_bool(), Some(false), "{told}");
     let guide = desk.text(&format!("{folder}/README.md"));
