@@ -13,7 +13,7 @@ use crate::{
     judge::SentEvidence,
     releases::Snapshot,
     service::Refusal,
-    store::{Device, StoredVerdict},
+    store::{Device, LastVerdict, StoredVerdict},
 };
 
 /// 24 PCRs in each of the 16 banks that a TPM may have.
@@ -102,13 +102,34 @@ pub(crate) fn challenge(
     }
 }
 
+/// The one field of a verdict that says by which release it was made; the others are not decoded.
+#[derive(Clone, PartialEq, prost::Message)]
+struct MadeBy {
+    #[prost(message, optional, tag = "6")]
+    golden: Option<v1::Golden>,
+    #[prost(string, tag = "11")]
+    family: String,
+}
+
+/// Whether the values that a stored verdict stands on count no more: they were a release's, which was withdrawn since, or is not known to count.
+/// A refusal stays one.
+fn is_withdrawn(status: &str, body: &[u8], snapshot: Option<&Snapshot>, now: Timestamp) -> bool {
+    if status_named(status) == v1::Status::Contraindicated {
+        return false;
+    }
+    let Ok(made_by) = MadeBy::decode(body) else { return true };
+    let Some(golden) = made_by.golden.filter(|golden| golden.governed.is_some()) else { return false };
+    !snapshot.is_some_and(|snapshot| snapshot.is_in_force(&made_by.family, &golden.release, now))
+}
+
 /// A device as operators see it.
-pub(crate) fn device(device: Device, now: Timestamp) -> v1::Device {
+pub(crate) fn device(device: Device, snapshot: Option<&Snapshot>, now: Timestamp) -> v1::Device {
     let is_revoked = device.revoked.is_some();
     let (revoked_at, revoked_because) = device.revoked.unzip();
     let (last_status, last_judged_at, stale) = match device.last {
-        Some((status, judged_at, expires_at)) => {
-            (status_named(&status), Some(judged_at), is_revoked || now > expires_at)
+        Some(LastVerdict { status, judged_at, expires_at, body }) => {
+            let stale = is_revoked || now > expires_at || is_withdrawn(&status, &body, snapshot, now);
+            (status_named(&status), Some(judged_at), stale)
         }
         None => (v1::Status::Unspecified, None, false),
     };
@@ -132,14 +153,17 @@ pub(crate) fn device(device: Device, now: Timestamp) -> v1::Device {
 pub(crate) fn last_verdict(
     stored: StoredVerdict,
     is_revoked: bool,
+    snapshot: Option<&Snapshot>,
     now: Timestamp,
 ) -> Option<v1::LastVerdictResponse> {
+    let withdrawn = is_withdrawn(&stored.status, &stored.body, snapshot, now);
+    let stale = is_revoked || now > stored.expires_at || withdrawn;
     Some(v1::LastVerdictResponse {
         verdict: Some(v1::Verdict::decode(stored.body.as_slice()).ok()?),
         ear_jwt: stored.ear_jwt,
         ear_cwt: stored.ear_cwt,
         expires_at: Some(timestamp(stored.expires_at)),
-        stale: is_revoked || now > stored.expires_at,
+        stale,
     })
 }
 

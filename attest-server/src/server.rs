@@ -306,7 +306,7 @@ async fn routes(
         .max_decoding_message_size(limits.message_bytes);
     let verifier = VerifierServer::new(VerifierService::new(Arc::clone(shared)))
         .max_decoding_message_size(limits.evidence_message_bytes);
-    let devices = DevicesServer::new(DevicesService::new(Arc::clone(shared)))
+    let devices = DevicesServer::new(DevicesService::new(Arc::clone(shared), releases.clone()))
         .max_decoding_message_size(limits.message_bytes);
     let mut routes = Routes::new(health_service)
         .add_service(reflection)

@@ -166,6 +166,8 @@ names! {
         ReleaseControlMissing = "release_control_missing",
         /// Two histories of the log of releases were witnessed.
         ReleaseLogForked = "release_log_forked",
+        /// A release that nobody had to approve: tier dev or delegated.
+        ReleaseLowAssurance = "release_low_assurance",
         /// No release of the family counts.
         ReleaseMissing = "release_missing",
         /// The release came by a way that is not accepted here.

@@ -9,7 +9,7 @@ use crate::authenticate::{AuthenticEvidence, AuthenticToken, Guesses, NoGuesses}
 use crate::reference::{GoldenSource, ReferenceSet};
 use crate::release::choice::{Choice, Offer};
 use crate::release::evaluate::{Now, Standing};
-use crate::release::policy::{Capability, Freshness};
+use crate::release::policy::{Capability, Freshness, Tier};
 use crate::release::view::LogView;
 use crate::{Limits, Timestamp};
 
@@ -192,6 +192,10 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
         let explain =
             format!("{} is of tier `{}`, which is not accepted here", named(), release.tier().name());
         add(Code::ReleaseTierNotAccepted, Severity::Refuse, None, explain);
+    }
+    if offer.is_accepted() && matches!(release.tier(), Tier::Dev | Tier::Delegated) {
+        let explain = format!("{} is of tier `{}`: nobody had to approve it", named(), release.tier().name());
+        add(Code::ReleaseLowAssurance, Severity::Warn, None, explain);
     }
     let stale = match by.view.freshness(by.time()) {
         Freshness::Fresh => None,

@@ -12,6 +12,7 @@ use super::index::{Index, SequenceId};
 use super::overlay::{self, Home, Overlay, OverlaySlot};
 use crate::Timestamp;
 use crate::digest::Digest;
+use crate::release::policy::Tier;
 
 /// Where the golden values came from. Development values mark every verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +50,13 @@ impl GoldenSource {
             overlay_sha256: None,
             governed: None,
         }
+    }
+
+    /// Whether no access system accepts them by default: a document that nobody released, or a release of tier `dev`, which nobody had to
+    /// approve, whatever a verifier's configuration lets in.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.source != "release" || self.tier.as_deref() == Some(Tier::Dev.name())
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn verdict(verdict: &Verdict, judged_at: Timestamp, development: bool
         reasons: verdict.reasons.iter().map(reason).collect(),
         causes: verdict.causes.iter().map(cause).collect(),
         golden: Some(golden(&verdict.golden)),
-        development: development || verdict.golden.source != "release",
+        development: development || verdict.golden.is_development(),
         judged_at: Some(timestamp(judged_at)),
         boot: Some(part(&verdict.boot)),
         runtime: Some(part(&verdict.runtime)),

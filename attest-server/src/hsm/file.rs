@@ -1,4 +1,5 @@
-//! Keys in files, for development: whoever runs the machine can copy them, and every release that they sign is marked.
+//! Keys in files, for development: whoever runs the machine can copy them. Nothing in a release tells them from keys in an HSM but the custody
+//! that the policy says of each key.
 
 use std::path::PathBuf;
 

@@ -18,9 +18,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use attest_core::Timestamp;
 use attest_core::appraise;
-use attest_core::release::choice::Choice;
+use attest_core::release::choice::{Choice, Offer};
 use attest_core::release::delivery::Delivery;
 use attest_core::release::evaluate::Now;
+use attest_core::release::policy::Freshness;
 use attest_core::release::view::LogView;
 use tokio::sync::{mpsc, oneshot};
 
@@ -93,6 +94,18 @@ impl Snapshot {
         let (view, family) = (self.view.as_deref()?, self.families.get(family)?);
         let now = Now { clock, is_confirmed: self.is_confirmed };
         Some(appraise::Releases { choice: &family.choice, view, now, is_forked: self.is_forked })
+    }
+
+    /// Whether a verdict that stands on this release could be made now: it counts, its tier is accepted, and the log is not too old.
+    pub(crate) fn is_in_force(&self, family: &str, release: &str, clock: Timestamp) -> bool {
+        let Some(by) = self.of(family, clock) else { return false };
+        let is_too_old = by.view.freshness(clock.max(by.view.time())) == Freshness::TooOld;
+        let counts = |offer: &Offer| {
+            offer.release().id().to_string() == release
+                && offer.is_accepted()
+                && offer.not_now(by.view, by.now).is_none()
+        };
+        !by.is_forked && !is_too_old && by.choice.offers().iter().any(counts)
     }
 
     /// The log, if it is known.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use attest_core::{Limits, authenticate::TokenKey};
 use attest_proto::v1::{
-    EnrollTokenKeyRequest, EnrollTokenKeyResponse, GetRequest, GetResponse, LastVerdictRequest,
+    self, EnrollTokenKeyRequest, EnrollTokenKeyResponse, GetRequest, GetResponse, LastVerdictRequest,
     LastVerdictResponse, ListRequest, ListResponse, RevokeRequest, RevokeResponse, devices_server::Devices,
 };
 use tonic::{Request, Response, Status};
 
 use super::{Refusal, Shared, check_admin, device_id};
-use crate::{clock, convert, store::TokenKeyStanding};
+use crate::releases::Releases;
+use crate::store::{Device, TokenKeyStanding};
+use crate::{clock, convert};
 
 const PAGE: u32 = 100;
 const PAGE_MOST: u32 = 1_000;
@@ -20,11 +22,19 @@ const BECAUSE: usize = 500;
 
 pub(crate) struct DevicesService {
     shared: Arc<Shared>,
+    /// Where devices are judged by releases.
+    releases: Option<Arc<Releases>>,
 }
 
 impl DevicesService {
-    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) const fn new(shared: Arc<Shared>, releases: Option<Arc<Releases>>) -> Self {
+        Self { shared, releases }
+    }
+
+    /// The device, as it stands now.
+    fn shown(&self, device: Device) -> v1::Device {
+        let snapshot = self.releases.as_ref().map(|releases| releases.now());
+        convert::device(device, snapshot.as_deref(), clock::now())
     }
 
     async fn list(&self, request: ListRequest) -> Result<ListResponse, Refusal> {
@@ -46,9 +56,8 @@ impl DevicesService {
         let is_full = u32::try_from(devices.len()) == Ok(limit);
         let next_page_token =
             devices.last().filter(|_| is_full).map(|device| device.id.clone()).unwrap_or_default();
-        let now = clock::now();
         Ok(ListResponse {
-            devices: devices.into_iter().map(|device| convert::device(device, now)).collect(),
+            devices: devices.into_iter().map(|device| self.shown(device)).collect(),
             next_page_token,
         })
     }
@@ -57,7 +66,8 @@ impl DevicesService {
         let id = device_id(request.device_id)?;
         let device = self.shared.store.device(id.clone()).await?.ok_or(Refusal::DeviceUnknown)?;
         let verdict = self.shared.store.last_verdict(id).await?.ok_or(Refusal::VerdictNone)?;
-        convert::last_verdict(verdict, device.revoked.is_some(), clock::now())
+        let snapshot = self.releases.as_ref().map(|releases| releases.now());
+        convert::last_verdict(verdict, device.revoked.is_some(), snapshot.as_deref(), clock::now())
             .ok_or(Refusal::ServerFault { code: "stored_verdict_damaged" })
     }
 
@@ -71,7 +81,7 @@ impl DevicesService {
         let device = self.shared.store.revoke(id.clone(), request.because, now).await?;
         let device = device.ok_or(Refusal::DeviceUnknown)?;
         tracing::warn!(device_id = id, "device revoked");
-        Ok(RevokeResponse { device: Some(convert::device(device, now)) })
+        Ok(RevokeResponse { device: Some(self.shown(device)) })
     }
 }
 
@@ -113,7 +123,7 @@ impl Devices for DevicesService {
         let id = device_id(request.into_inner().device_id)?;
         let device = self.shared.store.device(id).await.map_err(Refusal::from)?;
         let device = device.ok_or(Refusal::DeviceUnknown)?;
-        Ok(Response::new(GetResponse { device: Some(convert::device(device, clock::now())) }))
+        Ok(Response::new(GetResponse { device: Some(self.shown(device)) }))
     }
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {

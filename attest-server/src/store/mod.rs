@@ -254,8 +254,21 @@ pub struct Device {
     pub revoked: Option<(Timestamp, String)>,
     /// Attempts to enrol a part of it with another partner.
     pub refused_registrations: u64,
-    /// Status, time and expiry of the newest verdict.
-    pub last: Option<(String, Timestamp, Timestamp)>,
+    /// The newest verdict.
+    pub last: Option<LastVerdict>,
+}
+
+/// A device's newest verdict, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastVerdict {
+    /// EAR's name of the status.
+    pub status: String,
+    /// When it was judged.
+    pub judged_at: Timestamp,
+    /// When it stops counting.
+    pub expires_at: Timestamp,
+    /// The verdict, as it was given to the store.
+    pub body: Vec<u8>,
 }
 
 /// A verdict as it was given.

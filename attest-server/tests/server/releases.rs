@@ -58,7 +58,12 @@ pub(crate) struct Fleet {
     device: String,
 }
 
-fn by_releases(config: &mut Config, authority: String, folder: Option<&Path>, url: Option<String>) {
+pub(crate) fn by_releases(
+    config: &mut Config,
+    authority: String,
+    folder: Option<&Path>,
+    url: Option<String>,
+) {
     config.releases = Some(Releases {
         authority,
         folder: folder.map(Path::to_owned),
@@ -123,6 +128,17 @@ impl Fleet {
 
     async fn releases(&self) -> ReleasesClient<Channel> {
         ReleasesClient::new(self.channel().await)
+    }
+
+    /// Whether its last verdict holds no longer, by each of the three calls that tell it.
+    async fn stale(&self) -> [bool; 3] {
+        let mut devices = self.clients.devices.clone();
+        let device_id = self.device.clone();
+        let last = v1::LastVerdictRequest { device_id: device_id.clone() };
+        let last = devices.last_verdict(last).await.unwrap().into_inner();
+        let one = devices.get(v1::GetRequest { device_id }).await.unwrap().into_inner();
+        let all = devices.list(v1::ListRequest::default()).await.unwrap().into_inner();
+        [last.stale, one.device.unwrap().stale, all.devices[0].stale]
     }
 
     async fn state(&self) -> v1::GetStateResponse {
@@ -292,6 +308,27 @@ async fn inv16_a_development_release_is_not_production_s() {
     let verdict = fleet.verdict().await;
     assert_eq!(verdict.status(), v1::Status::Affirming, "{:?}", refusing(&verdict));
     assert_eq!(verdict.golden.unwrap().tier, "dev");
+    assert!(verdict.development && verdict.reasons.iter().any(|one| one.code == "release_low_assurance"));
+    // What this verifier lets in no access system does, unless it says so itself.
+    let ear = fleet.attest().await.ear_jwt;
+    let claims = URL_SAFE_NO_PAD.decode(ear.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["attest_development"], true, "{claims}");
+}
+
+/// What was affirmed stays readable, and says that it no longer holds, to whoever asks after the device.
+#[tokio::test]
+async fn a54_a_good_verdict_is_stale_once_its_release_is_revoked() {
+    let mut id = None;
+    let mut fleet = Fleet::new(|organisation| id = Some(organisation.release(&golden(true), "stable"))).await;
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+    assert_eq!(fleet.stale().await, [false; 3]);
+    fleet.organisation.revoke("dave", id.unwrap());
+    fleet.organisation.publish();
+    fleet.until("the revocation counts", async |fleet| fleet.stale().await == [true; 3]).await;
+    // What is refused now is refused now.
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+    assert_eq!(fleet.stale().await, [false; 3]);
 }
 
 #[tokio::test]

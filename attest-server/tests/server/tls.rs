@@ -1,6 +1,6 @@
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
-use attest_proto::v1;
+use attest_proto::v1::{self, releases_client::ReleasesClient};
 use attest_server::{
     config::{Config, Tls},
     server::{self, Running},
@@ -13,8 +13,10 @@ use tonic::{
 };
 
 use crate::{
-    harness::{Clients, config_in, refusal, sha256},
+    harness::{Clients, FAMILY, config_in, refusal, sha256},
     incremental::{Boot, attest, judge_files, wanted},
+    organisation::Organisation,
+    releases::by_releases,
     soft_tpm::{Maker, SoftTpm},
 };
 
@@ -162,6 +164,34 @@ async fn devices_are_for_listed_administrators() {
     assert!(list(server.connect(Some(&admin)).await.unwrap()).await.is_ok());
     let result = list(server.connect(Some(&device)).await.unwrap()).await;
     assert_eq!(refusal(result), (Code::PermissionDenied, "admin_required".to_owned()));
+}
+
+#[tokio::test]
+async fn a56_every_call_of_administrators_by_anybody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = start(|config, _, _| {
+        let organisation = Organisation::begin(&log, FAMILY, 0);
+        organisation.publish();
+        by_releases(config, organisation.authority(), Some(&log), None);
+    })
+    .await;
+    let device = server.clients.leaf(ExtendedKeyUsagePurpose::ClientAuth);
+    let channel = server.connect(Some(&device)).await.unwrap();
+    let (mut devices, mut releases) =
+        (Clients::on(channel.clone()).devices, ReleasesClient::new(channel.clone()));
+    let refused = [
+        refusal(devices.get(v1::GetRequest::default()).await),
+        refusal(devices.list(v1::ListRequest::default()).await),
+        refusal(devices.last_verdict(v1::LastVerdictRequest::default()).await),
+        refusal(devices.revoke(v1::RevokeRequest::default()).await),
+        refusal(devices.enroll_token_key(v1::EnrollTokenKeyRequest::default()).await),
+        refusal(releases.get_state(v1::GetStateRequest::default()).await),
+        refusal(releases.hold_revocation(v1::HoldRevocationRequest::default()).await),
+    ];
+    for (at, refused) in refused.into_iter().enumerate() {
+        assert_eq!(refused, (Code::PermissionDenied, "admin_required".to_owned()), "{at}");
+    }
 }
 
 #[tokio::test]

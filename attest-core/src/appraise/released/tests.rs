@@ -194,7 +194,9 @@ fn inv16_values_of_a_lower_tier_are_not_production_s() {
         assert!(of_release(&verdict, id), "it is said which one was booted");
         let asked = Asked::accepting(&history, &[tier].into_iter().collect());
         let verdict = asked.verdict();
-        assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, vec![]));
+        let told = vec!["release_low_assurance"];
+        assert_eq!((verdict.status, found(&verdict)), (Status::Affirming, told), "nobody had to approve it");
+        assert_eq!(verdict.golden.is_development(), tier == Tier::Dev);
         assert_eq!(verdict.golden.tier.as_deref(), Some(tier.name()));
     }
     let mut history = History::new();

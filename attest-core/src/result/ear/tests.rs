@@ -209,3 +209,17 @@ fn golden_values_that_nobody_released_mark_the_result() {
     let context = ResultContext { development: true, ..context() };
     assert_eq!(Ear::new(&good(), &context).to_json()["attest_development"], true);
 }
+
+/// Whatever a verifier's configuration lets in.
+#[test]
+fn inv16_values_of_tier_dev_mark_the_result() {
+    for (tier, is_development) in
+        [("dev", true), ("delegated", false), ("emergency", false), ("production", false)]
+    {
+        let mut verdict = good();
+        verdict.golden.tier = Some(tier.to_owned());
+        let claims = Ear::new(&verdict, &context()).to_json();
+        assert_eq!(claims["attest_development"], is_development, "{tier}");
+        assert_eq!(claims["attest_golden"]["tier"], tier);
+    }
+}

@@ -4,13 +4,13 @@ use attest_core::{Timestamp, appraise::Status};
 use sqlx::{Row as _, SqliteConnection, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
 
 use super::{
-    Device, Error, StoredCheckpoint, StoredVerdict, TpmClock, identity, leases, seconds, time, unsigned,
-    writer::Change,
+    Device, Error, LastVerdict, StoredCheckpoint, StoredVerdict, TpmClock, identity, leases, seconds, time,
+    unsigned, writer::Change,
 };
 
 pub(super) async fn one(executor: impl SqliteExecutor<'_>, id: &str) -> Result<Option<Device>, Error> {
     let row = sqlx::query(
-        "SELECT device.*, verdict.status, verdict.judged_at, verdict.expires_at FROM device \
+        "SELECT device.*, verdict.status, verdict.judged_at, verdict.expires_at, verdict.body FROM device \
          LEFT JOIN verdict ON verdict.device_id = device.id WHERE device.id = ?",
     )
     .bind(id)
@@ -26,7 +26,7 @@ pub(super) async fn page(
     limit: u32,
 ) -> Result<Vec<Device>, Error> {
     let rows = sqlx::query(
-        "SELECT device.*, verdict.status, verdict.judged_at, verdict.expires_at FROM device \
+        "SELECT device.*, verdict.status, verdict.judged_at, verdict.expires_at, verdict.body FROM device \
          LEFT JOIN verdict ON verdict.device_id = device.id \
          WHERE device.id > ?1 AND (?2 IS NULL OR device.family = ?2) ORDER BY device.id LIMIT ?3",
     )
@@ -206,7 +206,12 @@ fn device(row: &SqliteRow) -> Result<Device, Error> {
         None => None,
     };
     let last = match row.try_get::<Option<String>, _>("status")? {
-        Some(status) => Some((status, time(row, "judged_at")?, time(row, "expires_at")?)),
+        Some(status) => Some(LastVerdict {
+            status,
+            judged_at: time(row, "judged_at")?,
+            expires_at: time(row, "expires_at")?,
+            body: row.try_get("body")?,
+        }),
         None => None,
     };
     Ok(Device {

@@ -18,8 +18,8 @@ use sqlx::{
 };
 
 use super::{
-    Device, Error, HeldRevocation, Identity, Lease, PendingEnrollment, ReleaseMark, Spending, Standing,
-    Store, StoredCheckpoint, StoredVerdict, TokenKeyStanding, TpmClock,
+    Device, Error, HeldRevocation, Identity, LastVerdict, Lease, PendingEnrollment, ReleaseMark, Spending,
+    Standing, Store, StoredCheckpoint, StoredVerdict, TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 

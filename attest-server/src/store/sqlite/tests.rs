@@ -174,7 +174,8 @@ async fn the_newest_verdict_and_the_latest_clock_stay() {
     store.record_verdict(id(), verdict(newer), Some(clock(3, 0))).await.unwrap();
     assert_eq!(store.clock(id()).await.unwrap(), Some(clock(3, 0)));
     let device = store.device(id()).await.unwrap().unwrap();
-    assert_eq!(device.last, Some(("affirming".to_owned(), newer, newer.plus(60))));
+    let StoredVerdict { status, judged_at, expires_at, body, .. } = verdict(newer);
+    assert_eq!(device.last, Some(LastVerdict { status, judged_at, expires_at, body }));
 }
 
 /// The device is revoked between the look at it and the end of judging.

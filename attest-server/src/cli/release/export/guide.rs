@@ -227,7 +227,7 @@ struct Control {
     wants_signature: bool,
 }
 
-const CONTROLS: [Control; 6] = [
+const CONTROLS: [Control; 8] = [
     Control {
         name: "OWASP NHI 2025, NHI1 improper offboarding",
         evidence: "policy.toml: each key has a last second; leaves: suspensions and successions",
@@ -271,6 +271,18 @@ const CONTROLS: [Control; 6] = [
             Gate::Freshness,
         ],
         wants_signature: true,
+    },
+    Control {
+        name: "NIST AI RMF 1.0, GOVERN (who answers for what)",
+        evidence: "policy.toml: people, their parts and quorums; approval-*.txt with signatures",
+        gates: &[Gate::Policy, Gate::Requester, Gate::Quorum],
+        wants_signature: false,
+    },
+    Control {
+        name: "PCI DSS v4.0, access by need to know, and each use of it traced to a person",
+        evidence: "policy.toml: keys of one person each; leaves and checkpoint: what was said, when and by whom",
+        gates: &[Gate::Policy, Gate::Requester, Gate::Quorum, Gate::Order],
+        wants_signature: false,
     },
 ];
 
