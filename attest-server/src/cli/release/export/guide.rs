@@ -314,7 +314,7 @@ mod tests {
         }
         let nobody = vec![(Gate::Quorum, "the channel asks nobody to approve")];
         let said = met(&guide(Vec::new(), nobody, State::Published));
-        assert_eq!(said.iter().filter(|met| met.contains("asks nobody to approve")).count(), 3, "{said:?}");
+        assert_eq!(said.iter().filter(|met| met.contains("asks nobody to approve")).count(), 5, "{said:?}");
     }
 
     #[test]
