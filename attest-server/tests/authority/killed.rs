@@ -143,7 +143,7 @@ async fn nothing_that_was_told_is_lost_and_nothing_is_written_twice() {
 }
 
 /// A history of a log: the same three entries, and then others.
-struct History {
+pub(crate) struct History {
     key: NoteKey,
     nodes: Vec<(Node, Hash)>,
     heads: Vec<TreeHead>,
@@ -159,7 +159,7 @@ impl HashReader for Nodes<'_> {
 }
 
 impl History {
-    fn new(site: &Site, called: &str) -> Self {
+    pub(crate) fn new(site: &Site, called: &str) -> Self {
         let mut frontier = Frontier::new();
         let (mut nodes, mut heads) = (Vec::new(), vec![TreeHead::empty()]);
         for number in 0..40 {
@@ -173,7 +173,8 @@ impl History {
         Self { key, nodes, heads }
     }
 
-    fn ask(&self, address: SocketAddr, old: usize, new: usize) -> Option<(u16, String)> {
+    /// What a log asks of a witness: to sign so many leaves, after so many that it signed before.
+    pub(crate) fn asks(&self, old: usize, new: usize) -> Vec<u8> {
         let proof = if old <= new {
             consistency_proof(old as u64, new as u64, &mut Nodes(&self.nodes)).unwrap()
         } else {
@@ -181,7 +182,11 @@ impl History {
         };
         let note =
             Checkpoint::new(ORIGIN, self.heads[new], &Limits::DEFAULT).unwrap().sign(&self.key).unwrap();
-        let body = AddCheckpoint { old: old as u64, proof, note: note.as_bytes() }.to_bytes();
+        AddCheckpoint { old: old as u64, proof, note: note.as_bytes() }.to_bytes()
+    }
+
+    fn ask(&self, address: SocketAddr, old: usize, new: usize) -> Option<(u16, String)> {
+        let body = self.asks(old, new);
         let mut stream = TcpStream::connect(address).ok()?;
         let head = format!(
             "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",

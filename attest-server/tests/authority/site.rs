@@ -234,3 +234,18 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
+/// What sets a program's clock; nothing where it is not installed.
+pub(crate) fn faketime() -> Option<PathBuf> {
+    let places = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/faketime/libfaketime.so.1",
+    ];
+    let found = places.into_iter().map(PathBuf::from).find(|place| place.exists());
+    if found.is_none() {
+        assert!(std::env::var_os("ATTEST_REQUIRE_FAKETIME").is_none(), "no libfaketime (Debian: faketime)");
+        eprintln!("SKIPPED: no libfaketime (Debian: faketime)");
+    }
+    found
+}

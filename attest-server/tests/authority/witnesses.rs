@@ -12,10 +12,11 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 use crate::client::{Client, refusal};
+use crate::killed::History;
 use crate::organisation::bytes;
 use crate::site::Site;
 use crate::watched::published;
@@ -206,4 +207,50 @@ async fn a_witness_over_https_is_the_one_that_its_certificate_names() {
     ] {
         assert!(!is_published_over(scheme, host, roots, short).await, "{why}");
     }
+}
+
+/// Asks on a connection that is kept: the answer's status, or nothing where the witness closed it.
+async fn asked_on(stream: &mut TcpStream, line: &str, body: &[u8]) -> Option<u16> {
+    let head = format!("{line} HTTP/1.1\r\nHost: w\r\nContent-Length: {}\r\n\r\n", body.len());
+    // What was closed meanwhile may take it or not.
+    let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
+    let mut answer = Vec::new();
+    let (head, length) = loop {
+        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            break (head.to_owned(), head.len() + 4 + length.parse::<usize>().unwrap());
+        }
+        if stream.read_buf(&mut answer).await.unwrap_or(0) == 0 {
+            return None;
+        }
+    };
+    while answer.len() < length {
+        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "{head}");
+    }
+    head.get(9..12).unwrap().parse().ok()
+}
+
+#[tokio::test]
+async fn a53_who_is_no_log_keeps_no_place_at_a_witness() {
+    let site = Site::new(1, 1);
+    let witness = site.witness(1).await;
+    let log = History::new(&site, "one");
+    let add = "POST /add-checkpoint";
+    for (line, body, status) in [
+        (add, b"old".to_vec(), 400),
+        ("POST /", Vec::new(), 404),
+        ("GET /add-checkpoint", Vec::new(), 405),
+        (add, vec![b'x'; 1 << 20], 413),
+    ] {
+        let mut stream = TcpStream::connect(witness.address()).await.unwrap();
+        // A log asks again and again, and keeps its place, also where it forgot how far it was.
+        let first = asked_on(&mut stream, add, &log.asks(0, 3)).await.unwrap();
+        assert!(matches!(first, 200 | 409), "{first}");
+        assert_eq!(asked_on(&mut stream, add, &log.asks(2, 3)).await, Some(409));
+        assert_eq!(asked_on(&mut stream, add, &log.asks(3, 3)).await, Some(200));
+        assert_eq!(asked_on(&mut stream, line, &body).await, Some(status), "{line}");
+        assert_eq!(asked_on(&mut stream, add, &log.asks(3, 3)).await, None, "{line}: it makes room for others");
+    }
+    witness.stop().await;
 }

@@ -8,6 +8,8 @@ use attest_core::release::policy::{PolicyDocument, Purpose};
 use attest_core::release::request::ToSign;
 
 use crate::organisation::{bytes, id_of, now, revocation, succession};
+use crate::site::faketime;
+use crate::soft::Soft;
 use crate::stage::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +70,42 @@ async fn a69_an_attempt_is_no_right_to_sign_for_good() {
         assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), told);
         assert_eq!(token.calls(), 0);
     }
+}
+
+/// By a clock that went back the request's time is not over; by what witnesses signed since, it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_a_clock_that_went_back_opens_no_time_again() {
+    let (Some(soft), Some(library)) = (Soft::new(), faketime()) else { return };
+    let spki = soft.make();
+    let stage = Stage::new(&spki, |_| ()).await;
+    for lasts in LASTS {
+        let (mut request, objects) = stage.request(&format!("late-{lasts}"), &release_key(&spki));
+        let until = now() + lasts;
+        request.not_after = Timestamp::from_unix(until);
+        let asked = stage.ask_in_time(&request, objects, &["alice", "bob"]).await;
+        let attempted = stage.client("signer").await.attempt(&request, 1).await;
+        if now() >= until {
+            continue;
+        }
+        asked.unwrap();
+        attempted.unwrap();
+        sleep_until_after(until).await;
+        let (later, objects) = stage.request("later", &release_key(&spki));
+        stage.ask(&later, objects, &[]).await;
+        let back = [
+            ("LD_PRELOAD", library.to_str().unwrap()),
+            ("FAKETIME", "-60"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("DONT_FAKE_MONOTONIC", "1"),
+        ];
+        let told = soft.once_with(&stage, &back).await;
+        let id = id_of(&request).to_string();
+        let told = told.lines().find(|line| line.contains(&id)).unwrap_or_else(|| panic!("{told}"));
+        assert!(told.contains("\"not_quorate\":[\"release_window\"]"), "{told}");
+        assert_eq!(stage.logged(&request).await.0, 1, "no more attempts");
+        return;
+    }
+    panic!("it was over before it was attempted");
 }
 
 /// A request that was attempted, and the last second of it or of its policy; nothing where that was over before.

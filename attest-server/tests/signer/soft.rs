@@ -125,7 +125,13 @@ impl Soft {
 
     /// Takes everything as far as it goes, and ends.
     pub(crate) async fn once(&self, stage: &Stage) -> String {
+        self.once_with(stage, &[]).await
+    }
+
+    /// The same with this in its environment.
+    pub(crate) async fn once_with(&self, stage: &Stage, environment: &[(&str, &str)]) -> String {
         let mut command = self.attest(&self.config(Some((&stage.site, &stage.url()))), &["run", "--once"]);
+        command.envs(environment.iter().copied());
         let ran = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         assert!(ran.status.success(), "{ran:?}");
         String::from_utf8(ran.stdout).unwrap()

@@ -1,6 +1,6 @@
 //! `publish`, `verify`, `review`, `revoke`, `export`, `control`.
 
-use crate::stage::Desk;
+use crate::stage::{Desk, asked};
 
 #[test]
 fn releases_and_what_becomes_of_them() {
@@ -11,6 +11,7 @@ fn releases_and_what_becomes_of_them() {
     published_and_verified(&desk, &id);
     an_emergency_is_reviewed(&desk);
     others_verify_what_is_exported(&desk, &id);
+    a58_what_it_is_compared_with_is_held_back(&desk, &id);
     taken_back(&desk, &id);
     controls(&desk);
 }
@@ -219,6 +220,40 @@ fn offline(desk: &Desk, folder: &str, standing: &str) {
     assert!(desk.said(&format!("cd lied && {line}")).err.contains("[request_not_submitted]"));
     desk.good(&format!("rm -rf lied && cp -r {folder} lied && cp lied/request.cbor lied/bundle.cbor"));
     assert!(desk.said(&format!("cd lied && {line}")).err.contains("[release_bundle_not_published]"));
+}
+
+/// Of values that somebody holds back nobody may think that there were none.
+fn a58_what_it_is_compared_with_is_held_back(desk: &Desk, base: &str) {
+    desk.good("sed 's/^name = \"good\"/name = \"better\"/' golden.toml > better.toml");
+    let ask = asked("2026.11.3", "stable").replace("--golden golden.toml", "--golden better.toml");
+    let id = desk.json(&format!("{ask} --replaces {base}"))["request"].as_str().unwrap().to_owned();
+    desk.until(&id, "submitted");
+    let show = |who: &str, id: &str| desk.json(&format!("attest release show --home {who} {id}"));
+    let golden =
+        |told: &serde_json::Value| told["content"]["sign"][0]["sha256"].as_str().unwrap().to_owned();
+    let (new, old) = (golden(&show("alice", &id)), golden(&show("alice", base)));
+    assert_ne!(new, old, "other values");
+    let object = format!("data/log/object/{}", old.strip_prefix("sha256:").unwrap());
+    desk.good(&format!("mv {object} held-back"));
+    let shown = desk.good(&format!("attest release show --home alice {id}"));
+    // A digest is broken where the line ends.
+    let joined = |text: &str| text.split_whitespace().collect::<String>();
+    for line in [
+        &format!("compared to {base}, which cannot be read: its golden values are not at hand"),
+        "golden nobody can say what changes",
+        "[request_base_missing]",
+    ] {
+        assert!(joined(&shown).contains(&joined(line)), "{line} is missing in\n{shown}");
+    }
+    let told = show("alice", &id);
+    assert_eq!((told["not_compared"].as_str(), &told["golden_changes"]), (Some(base), &serde_json::Value::Null));
+    let approve = format!("attest release approve --home alice {id} --recomputed --yes");
+    let said = desk.said(&approve);
+    assert!(said.code == 1 && said.err.contains("[request_base_missing]"), "{said:?}");
+    desk.good(&format!("mv held-back {object}"));
+    desk.good(&approve);
+    desk.good(&format!("attest release revoke --home bob {id} --reason 'Only to try it' --yes"));
+    desk.until(&id, "rejected");
 }
 
 fn taken_back(desk: &Desk, id: &str) {
