@@ -1,4 +1,8 @@
-//! Accepting connections: bounded in number, and no handshake waits for another.
+//! Accepting connections: bounded in number, in all and from one address, and no handshake waits for another.
+
+mod share;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,
@@ -21,6 +25,8 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::transport::server::Connected;
 
+use self::share::{Share, Shares};
+
 /// Connections that are ready and wait for the server to take them.
 const READY: usize = 64;
 
@@ -38,6 +44,9 @@ pub(crate) struct Door {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Connections at a time.
     pub(crate) connections: usize,
+    /// How many of them one address may have: else whoever opens as many as there are, and says a word on each now and then, keeps everybody
+    /// else out.
+    pub(crate) per_address: usize,
     /// For the TLS handshake and the opening together.
     pub(crate) patience: Duration,
     /// Bytes that a client must send before it may be silent.
@@ -46,11 +55,17 @@ pub(crate) struct Door {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
+/// One address's part of so many connections: a quarter. Devices behind one router, or a proxy before the server, have no more together.
+pub(crate) const fn quarter(connections: usize) -> usize {
+    connections.div_ceil(4)
+}
+
 /// A bound address.
 pub(crate) struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
     places: Arc<Semaphore>,
+    shares: Arc<Shares>,
     door: Door,
 }
 
@@ -58,7 +73,8 @@ impl Listener {
     pub(crate) async fn bind(address: SocketAddr, mut door: Door) -> io::Result<Self> {
         let tcp = TcpListener::bind(address).await?;
         let tls = door.tls.take().map(TlsAcceptor::from);
-        Ok(Self { tcp, tls, places: Arc::new(Semaphore::new(door.connections)), door })
+        let (places, shares) = (Arc::new(Semaphore::new(door.connections)), Arc::default());
+        Ok(Self { tcp, tls, places, shares, door })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
@@ -88,8 +104,13 @@ impl Listener {
                     continue;
                 }
             };
+            // Before a byte of TLS is read: it ends here, and costs its peer more than this server.
+            let Some(share) = self.shares.take(peer.ip(), self.door.per_address) else {
+                tracing::debug!(%peer, "this address has as many connections as one may have");
+                continue;
+            };
             let opening = Opening::begin(&self.door);
-            let handshake = handshake(stream, peer, self.tls.clone(), opening, place);
+            let handshake = handshake(stream, peer, self.tls.clone(), opening, Held { _place: place, _share: share });
             let ready = ready.clone();
             // A task of its own: a client that says nothing holds up nobody but itself.
             tokio::spawn(async move {
@@ -106,7 +127,7 @@ async fn handshake(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     mut opening: Opening,
-    place: OwnedSemaphorePermit,
+    held: Held,
 ) -> Option<Connection> {
     // Without it, small answers would wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
@@ -116,7 +137,7 @@ async fn handshake(
             stream: Stream::Plain(stream),
             peer,
             opening: Some(opening),
-            _place: place,
+            _held: held,
         });
     };
     let shaken = tokio::select! {
@@ -133,7 +154,7 @@ async fn handshake(
                 stream: Stream::Tls(Box::new(stream)),
                 peer,
                 opening: Some(opening),
-                _place: place,
+                _held: held,
             })
         }
         Some(Err(error)) => {
@@ -176,7 +197,13 @@ pub(crate) struct Connection {
     peer: Peer,
     /// Until the client has said enough to be taken for one.
     opening: Option<Opening>,
+    _held: Held,
+}
+
+/// A connection's place among all, and among those of its address.
+struct Held {
     _place: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 /// A client's first bytes, and until when they may come. It begins with the connection, TLS included.

@@ -28,7 +28,7 @@ use crate::{
     http::{self, Documents},
     intake::Intake,
     judge::{self, Judge},
-    listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener},
+    listener::{Door, HTTP1_OPENING, HTTP2_OPENING, Listener, quarter},
     log::Site,
     releases::{self, Follower, Releases},
     secret_file,
@@ -156,6 +156,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         let door = Door {
             tls,
             connections: config.limits.connections,
+            per_address: quarter(config.limits.connections),
             patience: Duration::from_secs(config.limits.handshake_seconds),
             opening,
             stop: stopped.clone(),

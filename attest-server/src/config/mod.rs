@@ -181,7 +181,7 @@ pub struct Limits {
     pub request_seconds: u64,
     /// For the TLS handshake.
     pub handshake_seconds: u64,
-    /// Connections at a time, each listener.
+    /// Connections at a time, each listener; a quarter of them from one address (of IPv6: from one /64), so that nobody keeps all others out.
     pub connections: usize,
     /// Requests at a time on one connection.
     pub requests_per_connection: u32,

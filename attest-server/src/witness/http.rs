@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::{Answer, Error, Witness};
 use crate::clock;
-use crate::listener::{Connection, Door, HTTP1_OPENING, Listener};
+use crate::listener::{Connection, Door, HTTP1_OPENING, Listener, quarter};
 
 /// Connections at a time: logs and their retries.
 const CONNECTIONS: usize = 256;
@@ -67,6 +67,7 @@ pub async fn start(
     let door = Door {
         tls,
         connections: CONNECTIONS,
+        per_address: quarter(CONNECTIONS),
         patience: PATIENCE,
         opening: HTTP1_OPENING,
         stop: stopped.clone(),
