@@ -1,6 +1,7 @@
 //! How much of what is turned away becomes a leaf: nobody fills the log with what does not count.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use attest_core::Timestamp;
 
@@ -15,6 +16,11 @@ const CALLERS: usize = 4_096;
 pub(super) struct Denials {
     per_hour: u32,
     used: HashMap<Who, (u32, Timestamp)>,
+}
+
+/// [`Denials::take`], of those that are shared.
+pub(super) fn take(denials: &Mutex<Denials>, who: &Who, now: Timestamp) -> bool {
+    denials.lock().unwrap_or_else(PoisonError::into_inner).take(who, now)
 }
 
 impl Denials {

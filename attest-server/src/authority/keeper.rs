@@ -1,6 +1,6 @@
 //! The one thread that writes: what is handed in while it waits for the disk is written together.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use attest_core::Limits;
 use attest_core::audit::checkpoint::SignedCheckpoint;
@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::admit::{Admission, Admitted};
 use super::clocks::Clocks;
-use super::denials::Denials;
+use super::denials::{self, Denials};
+use super::role::Roles;
 use super::{Ask, Denied, Fault, Recorded, State, Who, not_before, role, state};
 use crate::clock;
 use crate::log::{Files, Published, Writer};
@@ -29,6 +30,8 @@ pub(super) enum Job {
         reply: oneshot::Sender<Result<Recorded, Denied>>,
         _weight: OwnedSemaphorePermit,
     },
+    /// Somebody whom the policy names may not hand this in.
+    Denied { object: ObjectId, denied: Denied, reply: oneshot::Sender<Result<Recorded, Denied>> },
     /// Enough witnesses signed.
     Publish { note: String },
     /// The server stops.
@@ -41,8 +44,12 @@ pub(super) struct Keeper {
     pub(super) state: Arc<RwLock<State>>,
     pub(super) clocks: Arc<Clocks>,
     pub(super) files: Files,
-    pub(super) denials: Denials,
+    pub(super) denials: Arc<Mutex<Denials>>,
     pub(super) signer_name: Option<Name>,
+    /// By the log as it is in memory.
+    pub(super) roles: Roles,
+    /// By the log as it is on the disk.
+    pub(super) written_roles: watch::Sender<Arc<Roles>>,
     pub(super) written: watch::Sender<SignedCheckpoint>,
     pub(super) published: watch::Sender<Option<Published>>,
     /// Memory and disk differ, and only a new start brings them together.
@@ -81,7 +88,16 @@ impl Keeper {
             match job {
                 Job::Stop => stop = true,
                 Job::Publish { note } => self.publish(&note),
-                Job::Ask { reply, .. } if failed => answers.push((reply, Err(Denied::log_failed()), None)),
+                Job::Ask { reply, .. } | Job::Denied { reply, .. } if failed => {
+                    answers.push((reply, Err(Denied::log_failed()), None));
+                }
+                Job::Denied { object, denied, reply } => {
+                    if let Err(error) = self.deny(&mut state, object, &denied) {
+                        tracing::error!(%error, "what was turned away cannot be written");
+                        failed = true;
+                    }
+                    answers.push((reply, Err(denied), None));
+                }
                 Job::Ask { who, ask, reply, _weight } => {
                     let answer = self.weigh(&mut state, &who, &ask).unwrap_or_else(|error| {
                         tracing::error!(%error, "what was handed in cannot be written");
@@ -98,6 +114,10 @@ impl Keeper {
             for answer in &mut answers {
                 answer.1 = Err(Denied::log_failed());
             }
+        }
+        // While nobody reads: what the policy that is followed says is told to those alone whom it names.
+        if !self.written_roles.borrow().is_of(&state) {
+            self.written_roles.send_replace(Arc::new(Roles::of(&state, self.signer_name.clone())));
         }
         drop(state);
         if !entries.is_empty() {
@@ -163,9 +183,11 @@ impl Keeper {
         let at = not_before(now, state.ledger().last_at());
         let leaf =
             |event: &Event| object::write(&Leaf::new(at, event.clone())).map_err(|_| Denied::log_failed());
+        // The leaf before this one may have changed who may do what since it came in.
+        self.roles.follow(state);
         let admission = Admission { state, log: self.writer.identity(), now, at, leaf: &leaf };
         let signer = self.signer_name.as_ref();
-        let admitted = role::check(who, ask.call(), state, signer)
+        let admitted = role::check(who, ask.call(), &self.roles)
             .and_then(|()| role::check_family(who, ask, state, signer))
             .and_then(|()| admission.admit(ask));
         let admitted = match admitted {
@@ -189,30 +211,38 @@ impl Keeper {
             }
             Err(denied) => {
                 tracing::info!(?who, call = ?ask.call(), code = denied.code, "turned away");
-                self.write_down(state, who, ask.subject(), &denied, &leaf)?;
+                let has_one = || denials::take(&self.denials, who, now);
+                write_down(state, ask.subject(), &denied, has_one)?;
                 Ok(Err(denied))
             }
         }
     }
 
-    /// A leaf about what was turned away, if there is none yet and the caller has one left.
-    fn write_down(
-        &mut self,
-        state: &mut State,
-        who: &Who,
-        object: ObjectId,
-        denied: &Denied,
-        leaf: &dyn Fn(&Event) -> Result<Vec<u8>, Denied>,
-    ) -> Result<(), state::Error> {
-        let Ok(because) = Name::try_from(denied.code) else { return Ok(()) };
-        let (now, last) = (clock::now(), state.ledger().last_at());
-        if denied.fault == Fault::Log || state.is_denied(object, &because) || !self.denials.take(who, now) {
-            return Ok(());
-        }
-        match leaf(&Event::Denied { object, because }) {
-            Ok(entry) => write(state, &entry, not_before(now, last)).map(|_| ()),
+    /// The same for what was turned away before anybody looked at it.
+    fn deny(&self, state: &mut State, object: ObjectId, denied: &Denied) -> Result<(), state::Error> {
+        let now = clock::now();
+        match self.clocks.check(now, not_before(now, state.ledger().last_at())) {
+            Ok(()) => write_down(state, object, denied, || true),
             Err(_) => Ok(()),
         }
+    }
+}
+
+/// A leaf about what was turned away, if there is none yet and the caller has one left.
+fn write_down(
+    state: &mut State,
+    object: ObjectId,
+    denied: &Denied,
+    has_one: impl FnOnce() -> bool,
+) -> Result<(), state::Error> {
+    let Ok(because) = Name::try_from(denied.code) else { return Ok(()) };
+    if denied.fault == Fault::Log || state.is_denied(object, &because) || !has_one() {
+        return Ok(());
+    }
+    let at = not_before(clock::now(), state.ledger().last_at());
+    match object::write(&Leaf::new(at, Event::Denied { object, because })) {
+        Ok(entry) => write(state, &entry, at).map(|_| ()),
+        Err(_) => Ok(()),
     }
 }
 

@@ -23,9 +23,11 @@ mod keeper;
 mod open;
 mod role;
 mod state;
+#[cfg(test)]
+mod tests;
 mod words;
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use attest_core::Timestamp;
 use attest_core::audit::checkpoint::SignedCheckpoint;
@@ -38,9 +40,12 @@ pub(crate) use open::{Tasks, open};
 pub(crate) use role::{Call, Who};
 pub(crate) use state::{Known, State, Told};
 
+use crate::clock;
 use crate::log::{Files, Published};
 use clocks::Clocks;
+use denials::Denials;
 use keeper::Job;
+use role::Roles;
 
 /// The authority as the services know it.
 pub(crate) struct Authority {
@@ -48,12 +53,13 @@ pub(crate) struct Authority {
     /// Bytes that wait to be written.
     budget: Arc<Semaphore>,
     state: Arc<RwLock<State>>,
+    roles: watch::Receiver<Arc<Roles>>,
+    denials: Arc<Mutex<Denials>>,
     clocks: Arc<Clocks>,
     files: Files,
     /// The log's own newest checkpoint: how far the log is written.
     written: watch::Receiver<SignedCheckpoint>,
     published: watch::Receiver<Option<Published>>,
-    signer_name: Option<attest_core::release::Name>,
     watchers: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
@@ -105,14 +111,31 @@ impl Denied {
 impl Authority {
     /// Hands something in. When this returns, it stands in the log, or does not.
     pub(crate) async fn hand_in(&self, who: Who, ask: Ask) -> Result<Recorded, Denied> {
-        let overloaded = || Denied::new(Fault::Overloaded, "overloaded", "too much waits to be written");
-        let bytes = u32::try_from(ask.len()).map_err(|_| overloaded())?;
-        let weight = Arc::clone(&self.budget).try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
-        self.clocks.first_answer().await;
         let (reply, answer) = oneshot::channel();
-        let job = Job::Ask { who, ask, reply, _weight: weight };
+        let job = self.job(who, ask, reply)?;
+        self.clocks.first_answer().await;
         self.jobs.try_send(job).map_err(|_| overloaded())?;
         answer.await.map_err(|_| Denied::log_failed())?
+    }
+
+    /// Whoever may not hand it in takes no room of those who may. That is written down of somebody whom the policy names, for as often as may be:
+    /// with any certificate of the authority's anybody else could fill the log.
+    fn job(
+        &self,
+        who: Who,
+        ask: Ask,
+        reply: oneshot::Sender<Result<Recorded, Denied>>,
+    ) -> Result<Job, Denied> {
+        if let Err(denied) = self.check(&who, ask.call()) {
+            tracing::info!(?who, call = ?ask.call(), code = denied.code, "turned away");
+            if denied.code == role::UNKNOWN || !denials::take(&self.denials, &who, clock::now()) {
+                return Err(denied);
+            }
+            return Ok(Job::Denied { object: ask.subject(), denied, reply });
+        }
+        let bytes = u32::try_from(ask.len()).map_err(|_| overloaded())?;
+        let weight = Arc::clone(&self.budget).try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
+        Ok(Job::Ask { who, ask, reply, _weight: weight })
     }
 
     /// Asks what the log says, away from the network threads: the keeper holds it while it writes.
@@ -126,10 +149,9 @@ impl Authority {
     }
 
     /// Whether whoever calls may do this.
-    pub(crate) async fn check(&self, who: Who, call: Call) -> Result<(), Denied> {
-        let signer = self.signer_name.clone();
-        let checked = self.ask(move |state| role::check(&who, call, state, signer.as_ref())).await;
-        checked.unwrap_or_else(|| Err(Denied::log_failed()))
+    pub(crate) fn check(&self, who: &Who, call: Call) -> Result<(), Denied> {
+        let roles = Arc::clone(&self.roles.borrow());
+        role::check(who, call, &roles)
     }
 
     pub(crate) const fn files(&self) -> &Files {
@@ -151,6 +173,10 @@ impl Authority {
     pub(crate) const fn watchers(&self) -> &Arc<Semaphore> {
         &self.watchers
     }
+}
+
+fn overloaded() -> Denied {
+    Denied::new(Fault::Overloaded, "overloaded", "too much waits to be written")
 }
 
 /// A time that never goes back.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 
 use attest_core::audit::checkpoint::SignedCheckpoint;
@@ -17,6 +17,7 @@ use super::clocks::Clocks;
 use super::cosign::Cosigning;
 use super::denials::Denials;
 use super::keeper::{Job, Keeper};
+use super::role::Roles;
 use super::{Authority, State, state};
 use crate::config::{self, Config};
 use crate::fetch::{self, Fetcher};
@@ -132,6 +133,9 @@ pub(crate) fn open(
     let clocks = Arc::new(Clocks::new(stored));
     let (written, on_written) = watch::channel(writer.signed().clone());
     let (published, on_published) = watch::channel(published);
+    let roles = Roles::of(&state, signer_name.clone());
+    let (written_roles, on_roles) = watch::channel(Arc::new(roles.clone()));
+    let denials = Arc::new(Mutex::new(Denials::new(settings.denials_per_hour)));
     let state = Arc::new(RwLock::new(state));
     let (jobs, inbox) = mpsc::channel(JOBS);
     let cosigning = Cosigning {
@@ -149,8 +153,10 @@ pub(crate) fn open(
         state: Arc::clone(&state),
         clocks: Arc::clone(&clocks),
         files: files.clone(),
-        denials: Denials::new(settings.denials_per_hour),
-        signer_name: signer_name.clone(),
+        denials: Arc::clone(&denials),
+        signer_name,
+        roles,
+        written_roles,
         written,
         published,
         broken: false,
@@ -163,11 +169,12 @@ pub(crate) fn open(
         jobs,
         budget: Arc::new(Semaphore::new(config.limits.incoming_bytes.min(Semaphore::MAX_PERMITS))),
         state,
+        roles: on_roles,
+        denials,
         clocks,
         files,
         written: on_written,
         published: on_published,
-        signer_name,
         watchers: Arc::new(Semaphore::new(settings.watchers)),
         stop,
     };

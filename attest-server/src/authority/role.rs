@@ -30,33 +30,73 @@ pub(crate) enum Call {
     Succeed,
 }
 
+/// The code for whoever is nobody by the policy.
+pub(super) const UNKNOWN: &str = "identity_unknown";
+
+/// Whom the policies that are followed name: all that is asked of the log before anything that is handed in waits for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roles {
+    signer: Option<Name>,
+    root: Option<Policy>,
+    /// Of each family that says itself who stands in its rules.
+    changed: Vec<Policy>,
+}
+
+impl Roles {
+    pub(super) fn of(state: &State, signer: Option<Name>) -> Self {
+        Self { signer, root: state.policy().cloned(), changed: changed(state).cloned().collect() }
+    }
+
+    /// As the log is now.
+    pub(super) fn follow(&mut self, state: &State) {
+        if !self.is_of(state) {
+            *self = Self::of(state, self.signer.take());
+        }
+    }
+
+    /// Whether nothing of it changed since.
+    pub(super) fn is_of(&self, state: &State) -> bool {
+        let is_root = self.root.as_ref().map(Policy::id) == state.policy().map(Policy::id);
+        let now: Vec<&Policy> = changed(state).collect();
+        is_root
+            && self.changed.len() == now.len()
+            && self.changed.iter().zip(now).all(|(one, now)| one.is(now))
+    }
+
+    /// Each family by the policy that is followed for it.
+    fn families<'r>(&'r self, root: &'r Policy) -> Vec<(&'r Policy, &'r Family)> {
+        let own = |name: &Name| {
+            let policy = self.changed.iter().find(|policy| policy.family(name).is_some()).unwrap_or(root);
+            Some((policy, policy.family(name)?))
+        };
+        root.document().families.keys().filter_map(own).collect()
+    }
+}
+
+/// The policies of families that say themselves who stands in their rules.
+fn changed(state: &State) -> impl Iterator<Item = &Policy> {
+    let families = state.policy().into_iter().flat_map(|root| root.document().families.keys());
+    families.filter_map(|name| state.ledger().policy_of(name)).filter(|policy| policy.change().is_some())
+}
+
 /// Whether the policy that is followed names this caller for this call.
-pub(super) fn check(who: &Who, call: Call, state: &State, signer: Option<&Name>) -> Result<(), Denied> {
+pub(super) fn check(who: &Who, call: Call, roles: &Roles) -> Result<(), Denied> {
     let Who::Named(name) = who else { return Ok(()) };
     let missing = || Err(missing(name));
     // The signer is nothing else, whatever a policy calls by its name.
-    if signer == Some(name) {
+    if roles.signer.as_ref() == Some(name) {
         return match call {
             Call::Publish | Call::Read | Call::Sign => Ok(()),
             _ => missing(),
         };
     }
-    let Some(policy) = state.policy() else { return missing() };
-    let named = Named { root: policy, families: families(policy, state) };
+    let Some(root) = &roles.root else { return missing() };
+    let named = Named { root, families: roles.families(root) };
     if !named.is_known(name) {
         let detail = format!("`{name}` is no identity of the policy that is followed");
-        return Err(Denied::new(Fault::Role, "identity_unknown", detail));
+        return Err(Denied::new(Fault::Role, UNKNOWN, detail));
     }
     if named.may(name, call) { Ok(()) } else { missing() }
-}
-
-/// Each family by the policy that is followed for it: it may say itself who stands in its rules.
-fn families<'s>(root: &'s Policy, state: &'s State) -> Vec<(&'s Policy, &'s Family)> {
-    let own = |name: &Name| {
-        let policy = state.ledger().policy_of(name)?;
-        Some((policy, policy.family(name)?))
-    };
-    root.document().families.keys().filter_map(own).collect()
 }
 
 fn missing(name: &Name) -> Denied {

@@ -34,8 +34,8 @@ impl AuditLogService {
         Self { authority, development }
     }
 
-    async fn may_read<T>(&self, request: &Request<T>) -> Result<(), Refusal> {
-        Ok(self.authority.check(who(self.development, request)?, Call::Read).await?)
+    fn may_read<T>(&self, request: &Request<T>) -> Result<(), Refusal> {
+        Ok(self.authority.check(&who(self.development, request)?, Call::Read)?)
     }
 
     fn published(&self) -> Result<Published, Refusal> {
@@ -145,7 +145,7 @@ impl AuditLog for AuditLogService {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        self.may_read(&request).await?;
+        self.may_read(&request)?;
         Ok(Response::new(GetCheckpointResponse { note: self.published()?.note.as_bytes().to_vec() }))
     }
 
@@ -153,7 +153,7 @@ impl AuditLog for AuditLogService {
         &self,
         request: Request<GetLeavesRequest>,
     ) -> Result<Response<GetLeavesResponse>, Status> {
-        self.may_read(&request).await?;
+        self.may_read(&request)?;
         Ok(Response::new(self.leaves(request.into_inner()).await?))
     }
 
@@ -161,7 +161,7 @@ impl AuditLog for AuditLogService {
         &self,
         request: Request<GetInclusionProofRequest>,
     ) -> Result<Response<GetInclusionProofResponse>, Status> {
-        self.may_read(&request).await?;
+        self.may_read(&request)?;
         Ok(Response::new(self.inclusion(request.into_inner()).await?))
     }
 
@@ -169,7 +169,7 @@ impl AuditLog for AuditLogService {
         &self,
         request: Request<GetConsistencyProofRequest>,
     ) -> Result<Response<GetConsistencyProofResponse>, Status> {
-        self.may_read(&request).await?;
+        self.may_read(&request)?;
         Ok(Response::new(self.consistency(request.into_inner()).await?))
     }
 
@@ -177,12 +177,12 @@ impl AuditLog for AuditLogService {
         &self,
         request: Request<GetObjectRequest>,
     ) -> Result<Response<GetObjectResponse>, Status> {
-        self.may_read(&request).await?;
+        self.may_read(&request)?;
         Ok(Response::new(self.object(request.into_inner()).await?))
     }
 
     async fn watch(&self, request: Request<WatchLogRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        self.may_read(&request).await?;
+        self.may_read(&request)?;
         let who = who(self.development, &request)?;
         let sent: Arc<Mutex<Option<Arc<str>>>> = Arc::default();
         let from = request.into_inner().from;

@@ -178,7 +178,7 @@ impl ReleaseAuthority for ReleaseAuthorityService {
         request: Request<ListWaitingRequest>,
     ) -> Result<Response<ListWaitingResponse>, Status> {
         let who = who(self.development, &request)?;
-        self.authority.check(who.clone(), Call::Read).await.map_err(Refusal::from)?;
+        self.authority.check(&who, Call::Read).map_err(Refusal::from)?;
         Ok(Response::new(self.waiting(who, request.into_inner()).await?))
     }
 
@@ -187,7 +187,7 @@ impl ReleaseAuthority for ReleaseAuthorityService {
         request: Request<GetRequestRequest>,
     ) -> Result<Response<GetRequestResponse>, Status> {
         let who = who(self.development, &request)?;
-        self.authority.check(who, Call::Read).await.map_err(Refusal::from)?;
+        self.authority.check(&who, Call::Read).map_err(Refusal::from)?;
         Ok(Response::new(self.request(request.into_inner()).await?))
     }
 
@@ -269,7 +269,7 @@ impl ReleaseAuthority for ReleaseAuthorityService {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let who = who(self.development, &request)?;
-        self.authority.check(who.clone(), Call::Read).await.map_err(Refusal::from)?;
+        self.authority.check(&who, Call::Read).map_err(Refusal::from)?;
         let next = |authority: Arc<Authority>, at: u64| async move {
             let read = move |state: &State| {
                 let leaves = at..at.saturating_add(CHUNK).min(state.ledger().size());

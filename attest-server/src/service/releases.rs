@@ -61,7 +61,7 @@ where
             published.mark_unchanged();
             let Some((answers, then)) = next(Arc::clone(&authority), at).await else { return };
             // After the reading: what was read may be the very policy that names the caller no more.
-            if let Err(denied) = authority.check(who.clone(), Call::Read).await {
+            if let Err(denied) = authority.check(&who, Call::Read) {
                 let _ = sender.send(Err(Refusal::from(denied).into())).await;
                 return;
             }

@@ -61,24 +61,7 @@ impl Mailbox {
 
     /// Every leaf, also those that nobody witnessed.
     pub(crate) fn leaves(&self) -> Vec<Event> {
-        let log = self.site.path("log/tile/entries");
-        let mut widest = (0, Vec::new());
-        for file in std::fs::read_dir(log.join("000.p")).unwrap() {
-            let path = file.unwrap().path();
-            let width: usize = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
-            if width > widest.0 {
-                widest = (width, std::fs::read(path).unwrap());
-            }
-        }
-        let mut bytes = widest.1.as_slice();
-        let mut events = Vec::new();
-        while let Some((len, rest)) = bytes.split_first_chunk::<2>() {
-            let (leaf, rest) = rest.split_at(u16::from_be_bytes(*len).into());
-            events.push(object::read::<Leaf>(leaf, &Limits::DEFAULT).unwrap().event);
-            bytes = rest;
-        }
-        assert_eq!(events.len(), widest.0);
-        events
+        leaves(&self.site)
     }
 
     /// Every object that was kept.
@@ -102,12 +85,39 @@ impl Mailbox {
     }
 
     pub(crate) fn denials(&self) -> Vec<String> {
-        let because = |event: Event| match event {
-            Event::Denied { because, .. } => Some(because.to_string()),
-            _ => None,
-        };
-        self.leaves().into_iter().filter_map(because).collect()
+        denials(&self.site)
     }
+}
+
+/// Why something was turned away, of each leaf about that.
+pub(crate) fn denials(site: &Site) -> Vec<String> {
+    let because = |event: Event| match event {
+        Event::Denied { because, .. } => Some(because.to_string()),
+        _ => None,
+    };
+    leaves(site).into_iter().filter_map(because).collect()
+}
+
+/// Every leaf, also those that nobody witnessed.
+pub(crate) fn leaves(site: &Site) -> Vec<Event> {
+    let log = site.path("log/tile/entries");
+    let mut widest = (0, Vec::new());
+    for file in std::fs::read_dir(log.join("000.p")).unwrap() {
+        let path = file.unwrap().path();
+        let width: usize = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        if width > widest.0 {
+            widest = (width, std::fs::read(path).unwrap());
+        }
+    }
+    let mut bytes = widest.1.as_slice();
+    let mut events = Vec::new();
+    while let Some((len, rest)) = bytes.split_first_chunk::<2>() {
+        let (leaf, rest) = rest.split_at(u16::from_be_bytes(*len).into());
+        events.push(object::read::<Leaf>(leaf, &Limits::DEFAULT).unwrap().event);
+        bytes = rest;
+    }
+    assert_eq!(events.len(), widest.0);
+    events
 }
 
 pub(crate) fn precondition(code: &str) -> (Code, String) {

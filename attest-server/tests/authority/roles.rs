@@ -7,6 +7,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::client::{Client, refusal};
+use crate::mailbox::denials;
 use crate::organisation::{NEWCOMER, bytes, family_change, managing, request, succession};
 use crate::site::Site;
 
@@ -214,6 +215,42 @@ async fn a69_who_publishes_is_named_in_the_requests_family() {
         assert_eq!((code, reason.as_str()), refused, "{who}");
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a53_who_may_not_takes_no_room_and_a_stranger_writes_nothing() {
+    let site = Site::new(1, 1);
+    // A witness that takes its time: what is handed in waits for its first answer, and a megabyte of it may.
+    let witness = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = site.config(false, &[witness.local_addr().unwrap()]);
+    (config.limits.evidence_message_bytes, config.limits.incoming_bytes) = (1 << 20, 1 << 20);
+    let authority = config.authority.as_mut().unwrap();
+    (authority.message_bytes, authority.denials_per_hour) = (1 << 20, 2);
+    let server = site.serve(config).await;
+    let large = |at: u8| ApproveRequest { approval: vec![at; 700_000] };
+    let client = async |who: &str| Client::on(site.connect_as(&server, &[who]).await);
+    let (mut mallory, mut reader) = (client("mallory").await, client("reader").await);
+    let mut waiting = tokio::task::JoinSet::new();
+    for mut client in [client("bob").await, client("carol").await] {
+        let asked = large(0);
+        waiting.spawn(async move { refusal(client.mailbox.approve(asked).await).1 });
+    }
+    // The first of them that is answered found no room, for the other one has it. Whoever may not hand in anything asks for none.
+    waiting.join_next().await.unwrap().unwrap();
+    for at in 0..4 {
+        assert_eq!(refusal(mallory.mailbox.approve(large(at)).await).1, "identity_unknown");
+    }
+    waiting.join_next().await.unwrap().unwrap();
+    for at in 0..4 {
+        assert_eq!(refusal(reader.mailbox.approve(large(at)).await).1, "role_missing");
+    }
+    server.stop().await;
+    let denied = denials(&site);
+    assert_eq!(denied.iter().filter(|why| *why == "role_missing").count(), 2, "not without end: {denied:?}");
+    assert!(
+        !denied.contains(&"identity_unknown".to_owned()),
+        "of nobody whom the policy does not name: {denied:?}"
+    );
 }
 
 #[tokio::test]

@@ -250,7 +250,11 @@ async fn a53_who_is_no_log_keeps_no_place_at_a_witness() {
         assert_eq!(asked_on(&mut stream, add, &log.asks(2, 3)).await, Some(409));
         assert_eq!(asked_on(&mut stream, add, &log.asks(3, 3)).await, Some(200));
         assert_eq!(asked_on(&mut stream, line, &body).await, Some(status), "{line}");
-        assert_eq!(asked_on(&mut stream, add, &log.asks(3, 3)).await, None, "{line}: it makes room for others");
+        assert_eq!(
+            asked_on(&mut stream, add, &log.asks(3, 3)).await,
+            None,
+            "{line}: it makes room for others"
+        );
     }
     witness.stop().await;
 }
