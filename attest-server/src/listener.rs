@@ -110,7 +110,8 @@ impl Listener {
                 continue;
             };
             let opening = Opening::begin(&self.door);
-            let handshake = handshake(stream, peer, self.tls.clone(), opening, Held { _place: place, _share: share });
+            let handshake =
+                handshake(stream, peer, self.tls.clone(), opening, Held { _place: place, _share: share });
             let ready = ready.clone();
             // A task of its own: a client that says nothing holds up nobody but itself.
             tokio::spawn(async move {
@@ -133,12 +134,7 @@ async fn handshake(
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         let peer = Peer { address: peer, certificate_sha256: None, name: None };
-        return Some(Connection {
-            stream: Stream::Plain(stream),
-            peer,
-            opening: Some(opening),
-            _held: held,
-        });
+        return Some(Connection { stream: Stream::Plain(stream), peer, opening: Some(opening), _held: held });
     };
     let shaken = tokio::select! {
         shaken = tls.accept(stream) => Some(shaken),

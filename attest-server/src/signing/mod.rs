@@ -54,11 +54,11 @@ pub trait Authority {
     /// [`Unreached`].
     fn object(&mut self, id: &ObjectId) -> Result<Option<Vec<u8>>, Unreached>;
 
-    /// Has an attempt written down; the same one again is the same.
+    /// Has an attempt written down; the same one again is the same. True if this very call wrote it, and nobody before it.
     ///
     /// # Errors
     /// [`Unreached`].
-    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<(), Unreached>;
+    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<bool, Unreached>;
 
     /// Hands in what was signed; the same again is the same.
     ///
@@ -73,6 +73,9 @@ pub struct Signing<A> {
     holder: Box<dyn Holder>,
     replica: Replica,
     journal: Journal,
+    /// Attempts that this very run had written. It alone knows that nothing was asked under them: what is on the disk may be a copy of what another
+    /// run went on from.
+    own: BTreeMap<ObjectId, u32>,
     /// The last second of each request that was looked at, so that those which are over are not asked for again.
     not_after: BTreeMap<ObjectId, Timestamp>,
     reached: Reached,
@@ -98,9 +101,9 @@ impl<A: Authority> Signing<A> {
         let limits = Limits::DEFAULT;
         let replica = Replica::open(folder, pin)?;
         let journal = Journal::open(folder)?;
-        let not_after = BTreeMap::new();
+        let (own, not_after) = (BTreeMap::new(), BTreeMap::new());
         let reached = Reached::default();
-        Ok(Self { authority, holder, replica, journal, not_after, reached, images, limits, _lock: lock })
+        Ok(Self { authority, holder, replica, journal, own, not_after, reached, images, limits, _lock: lock })
     }
 
     /// Bytes of the log, and of what it names, that are in memory.

@@ -44,9 +44,10 @@ impl Authority for Remote {
         self.0.object(id).map_err(refused)
     }
 
-    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<(), Unreached> {
+    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<bool, Unreached> {
         let request = AttemptRequest { request_id: request.as_bytes().to_vec(), number };
-        self.0.mailbox(async |mut mailbox| mailbox.attempt(request).await).map(drop).map_err(refused)
+        let recorded = self.0.mailbox(async |mut mailbox| mailbox.attempt(request).await).map_err(refused)?;
+        Ok(!recorded.already)
     }
 
     fn signed(&mut self, request: &ObjectId, signatures: &[Vec<u8>]) -> Result<(), Unreached> {

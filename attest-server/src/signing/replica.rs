@@ -273,8 +273,8 @@ mod tests {
             Ok(None)
         }
 
-        fn attempt(&mut self, _: &ObjectId, _: u32) -> Result<(), Unreached> {
-            Ok(())
+        fn attempt(&mut self, _: &ObjectId, _: u32) -> Result<bool, Unreached> {
+            Ok(true)
         }
 
         fn signed(&mut self, _: &ObjectId, _: &[Vec<u8>]) -> Result<(), Unreached> {
@@ -298,8 +298,8 @@ mod tests {
             Ok(self.0.iter().find(|object| ObjectId::of(object) == *id).cloned())
         }
 
-        fn attempt(&mut self, _: &ObjectId, _: u32) -> Result<(), Unreached> {
-            Ok(())
+        fn attempt(&mut self, _: &ObjectId, _: u32) -> Result<bool, Unreached> {
+            Ok(true)
         }
 
         fn signed(&mut self, _: &ObjectId, _: &[Vec<u8>]) -> Result<(), Unreached> {

@@ -180,9 +180,14 @@ impl<A: Authority> Signing<A> {
                 if !failures.is_empty() {
                     return Ok(Some(Report::NotQuorate { request: id, failures }));
                 }
-                // Inv. 2: an attempt serves for one question. It is over when the HSM was asked under it, and when one stands in the log of
-                // which nothing is known here.
-                if entry.attempt == 0 || entry.used || logged > entry.attempt {
+                // Inv. 2: an attempt serves for one question. It is over when the HSM was asked under it, and when one stands in the log that
+                // this run did not have written: another signer, or this one before its memory was put back, may have asked under it.
+                let is_own = self.own.get(&id) == Some(&entry.attempt);
+                if entry.attempt == 0
+                    || entry.used
+                    || logged > entry.attempt
+                    || (logged == entry.attempt && !is_own)
+                {
                     let next = entry.attempt.max(logged).saturating_add(1);
                     if next > ATTEMPTS {
                         return Err(Error::TooManyAttempts { most: ATTEMPTS });
@@ -193,7 +198,9 @@ impl<A: Authority> Signing<A> {
                 }
                 // Nothing is asked before its attempt stands in the log, under a witnessed checkpoint.
                 if logged < entry.attempt || quorate.attempted().is_none() {
-                    self.authority.attempt(&id, entry.attempt)?;
+                    if self.authority.attempt(&id, entry.attempt)? {
+                        self.own.insert(id, entry.attempt);
+                    }
                     return Ok(Some(Report::Attempted { request: id, number: entry.attempt }));
                 }
                 self.ask(&id, &mut entry, at, ready)?;

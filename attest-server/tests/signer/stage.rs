@@ -207,7 +207,14 @@ impl Stage {
             pin: self.site.pin,
             asked: Arc::default(),
             brings: None,
+            old: None,
         }
+    }
+
+    /// A signer that runs on, with what is in this folder.
+    pub(crate) fn runs(&self, folder: &Path, token: &Token, breaks: Option<Breaks>) -> Runs {
+        let opening = Opening { folder: folder.to_owned(), ..self.opening() };
+        opening.runs(token, breaks)
     }
 
     /// Publishes what was signed, as alice, once witnesses have seen that it is; the bundle's id and length.
@@ -280,15 +287,37 @@ pub(crate) struct Opening {
     url: String,
     ca: PathBuf,
     own: (PathBuf, PathBuf),
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     pin: ObjectId,
     /// Each object that it asks for.
     pub(crate) asked: Arc<Mutex<Vec<ObjectId>>>,
     /// What somebody in between answers for.
     pub(crate) brings: Option<Vec<u8>>,
+    /// The checkpoint that it is served first.
+    pub(crate) old: Option<Vec<u8>>,
+}
+
+/// A signer that takes one turn after the other.
+pub(crate) struct Runs(Option<Signing<Wire>>);
+
+impl Runs {
+    pub(crate) fn turn(&mut self) -> Vec<Report> {
+        tokio::task::block_in_place(|| self.0.as_mut().unwrap().turn()).unwrap()
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        // What its connection runs on ends with it.
+        tokio::task::block_in_place(|| drop(self.0.take()));
+    }
 }
 
 impl Opening {
+    pub(crate) fn runs(&self, token: &Token, breaks: Option<Breaks>) -> Runs {
+        Runs(Some(tokio::task::block_in_place(|| self.open(token, breaks, None)).unwrap()))
+    }
+
     pub(crate) fn open(
         &self,
         token: &Token,
@@ -297,7 +326,8 @@ impl Opening {
     ) -> Result<Signing<Wire>, Error> {
         let own = Some((self.own.0.as_path(), self.own.1.as_path()));
         let remote = Remote::new(Names { url: &self.url, ca: Some(&self.ca), own })?;
-        let wire = Wire { remote, breaks, brings: self.brings.clone(), asked: Arc::clone(&self.asked) };
+        let (brings, old, asked) = (self.brings.clone(), self.old.clone(), Arc::clone(&self.asked));
+        let wire = Wire { remote, breaks, brings, old, asked };
         Signing::open(&self.folder, self.pin, wire, Box::new(token.clone()), images)
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Token {
     pub(crate) calls: Arc<AtomicUsize>,
     pub(crate) messages: Arc<Mutex<Vec<Vec<u8>>>>,
     pub(crate) is_development: bool,
+    /// Whether it says how often it was used: many do not.
+    pub(crate) is_counting: bool,
 }
 
 impl Token {
@@ -57,7 +59,13 @@ impl Token {
             calls: Arc::default(),
             messages: Arc::default(),
             is_development: false,
+            is_counting: true,
         }
+    }
+
+    /// One that signs, and does not say how often.
+    pub(crate) fn without_counter() -> Self {
+        Self { is_counting: false, ..Self::new(&[]) }
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -92,7 +100,7 @@ impl Holder for Token {
     }
 
     fn used(&mut self) -> Option<u64> {
-        u64::try_from(self.calls()).ok()
+        u64::try_from(self.calls()).ok().filter(|_| self.is_counting)
     }
 
     fn is_development(&self) -> bool {

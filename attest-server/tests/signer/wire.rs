@@ -21,6 +21,8 @@ pub(crate) struct Wire {
     pub(crate) breaks: Option<Breaks>,
     /// What somebody in between answers for.
     pub(crate) brings: Option<Vec<u8>>,
+    /// The checkpoint that is served first.
+    pub(crate) old: Option<Vec<u8>>,
     /// Each object that was asked for.
     pub(crate) asked: Arc<Mutex<Vec<ObjectId>>>,
 }
@@ -37,6 +39,9 @@ impl Wire {
 
 impl Authority for Wire {
     fn checkpoint(&mut self) -> Result<Vec<u8>, Unreached> {
+        if let Some(old) = self.old.take() {
+            return Ok(old);
+        }
         self.remote.checkpoint()
     }
 
@@ -53,10 +58,11 @@ impl Authority for Wire {
         }
     }
 
-    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<(), Unreached> {
+    fn attempt(&mut self, request: &ObjectId, number: u32) -> Result<bool, Unreached> {
         self.breaks(Breaks::BeforeAttempt)?;
-        self.remote.attempt(request, number)?;
-        self.breaks(Breaks::AfterAttempt)
+        let is_new = self.remote.attempt(request, number)?;
+        self.breaks(Breaks::AfterAttempt)?;
+        Ok(is_new)
     }
 
     fn signed(&mut self, request: &ObjectId, signatures: &[Vec<u8>]) -> Result<(), Unreached> {

@@ -229,8 +229,7 @@ fn a58_what_it_is_compared_with_is_held_back(desk: &Desk, base: &str) {
     let id = desk.json(&format!("{ask} --replaces {base}"))["request"].as_str().unwrap().to_owned();
     desk.until(&id, "submitted");
     let show = |who: &str, id: &str| desk.json(&format!("attest release show --home {who} {id}"));
-    let golden =
-        |told: &serde_json::Value| told["content"]["sign"][0]["sha256"].as_str().unwrap().to_owned();
+    let golden = |told: &serde_json::Value| told["content"]["sign"][0]["sha256"].as_str().unwrap().to_owned();
     let (new, old) = (golden(&show("alice", &id)), golden(&show("alice", base)));
     assert_ne!(new, old, "other values");
     let object = format!("data/log/object/{}", old.strip_prefix("sha256:").unwrap());
@@ -246,7 +245,10 @@ fn a58_what_it_is_compared_with_is_held_back(desk: &Desk, base: &str) {
         assert!(joined(&shown).contains(&joined(line)), "{line} is missing in\n{shown}");
     }
     let told = show("alice", &id);
-    assert_eq!((told["not_compared"].as_str(), &told["golden_changes"]), (Some(base), &serde_json::Value::Null));
+    assert_eq!(
+        (told["not_compared"].as_str(), &told["golden_changes"]),
+        (Some(base), &serde_json::Value::Null)
+    );
     let approve = format!("attest release approve --home alice {id} --recomputed --yes");
     let said = desk.said(&approve);
     assert!(said.code == 1 && said.err.contains("[request_base_missing]"), "{said:?}");
