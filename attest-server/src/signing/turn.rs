@@ -10,7 +10,7 @@ use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::policy::{Custody, Purpose, SigningKey};
 use attest_core::release::request::{Request, ToSign};
 use attest_core::release::view::{LogView, Mark};
-use attest_core::release::{ObjectId, Policy, object};
+use attest_core::release::{ObjectId, object};
 use attest_core::{Limits, Timestamp};
 
 use super::journal::Entry;
@@ -176,7 +176,7 @@ impl<A: Authority> Signing<A> {
                     continue;
                 }
                 // A69: what witnesses say that it is cannot be undone by a clock that goes back.
-                let failures = over(request, &known.view, clock::now().max(known.view.time()));
+                let failures = over(quorate, &known.view, clock::now().max(known.view.time()));
                 if !failures.is_empty() {
                     return Ok(Some(Report::NotQuorate { request: id, failures }));
                 }
@@ -298,11 +298,15 @@ impl<A: Authority> Signing<A> {
 }
 
 /// Why the HSM is not asked at this time. An attempt is no right to sign for good: gates ask when it was made, and this, what holds now.
-fn over(request: &Request, view: &LogView, now: Timestamp) -> Vec<Failure> {
+fn over(quorate: &Quorate, view: &LogView, now: Timestamp) -> Vec<Failure> {
+    let (request, attempted) = (quorate.request(), quorate.attempted());
     let mut failures = Vec::new();
-    let followed = view.policy();
-    if followed.map(Policy::id) != Some(request.policy) {
-        let index = view.followed_until(request.policy).unwrap_or(view.head().size);
+    // With the family's own word of who stands in its rules: whoever left since approves nothing any more.
+    let followed = view.policy_of_now(&request.family);
+    let then = attempted.and_then(|place| Some((place.index, view.policy_of(&request.family, place.index)?)));
+    if let Some((from, then)) = then.filter(|(_, then)| !followed.is_some_and(|now| now.is(then))) {
+        let last = view.head().size;
+        let index = view.left(&request.family, then, from, last).unwrap_or(last);
         failures.push(Failure::PolicyNotFollowed { index });
     }
     if let Some(expired) = followed.map(|policy| policy.document().expires).filter(|last| now > *last) {

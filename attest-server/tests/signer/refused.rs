@@ -6,8 +6,9 @@ use attest_core::Timestamp;
 use attest_core::release::form::{ReleaseKey, corim, cose};
 use attest_core::release::policy::{PolicyDocument, Purpose};
 use attest_core::release::request::ToSign;
+use attest_proto::release::v1::ChangeFamilyRequest;
 
-use crate::organisation::{bytes, id_of, now, revocation, succession};
+use crate::organisation::{bytes, family_change, id_of, managing, now, revocation, succession};
 use crate::site::faketime;
 use crate::soft::Soft;
 use crate::stage::*;
@@ -152,6 +153,23 @@ async fn a69_an_attempt_is_no_right_to_sign_under_another_policy() {
     let index = stage.client("alice").await.succeed(bytes(&next), words).await.unwrap().index;
     stage.published(index).await;
     assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "release_policy_not_followed");
+    assert_eq!(token.calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a69_an_attempt_is_no_right_to_sign_for_people_who_left() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    stage.quorate("left").await;
+    let token = Token::new(&[]);
+    let mut signer = stage.runs(&stage.folder(), &token, None);
+    assert_eq!(word(&signer.turn()), "attempted");
+    // Alice, who approved it, leaves the rules of the family.
+    let change = family_change(stage.site.pin, &stage.site.policy);
+    let statements = ["bob", "carol"].map(|who| bytes(&managing(who, &change))).into();
+    let asked = ChangeFamilyRequest { change: bytes(&change), statements };
+    let recorded = stage.client("bob").await.mailbox.change_family(asked).await.unwrap().into_inner();
+    stage.published(recorded.index).await;
+    assert_eq!(word(&signer.turn()), "release_policy_not_followed");
     assert_eq!(token.calls(), 0);
 }
 
