@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use attest_core::Timestamp;
 use attest_core::release::{form, object, view};
 
 use crate::hsm;
@@ -72,6 +73,14 @@ pub enum Error {
         /// How many were seen.
         seen: u64,
     },
+    /// The log is as witnesses signed it before.
+    #[error("the log's checkpoint is from {}, and one from {} was seen", got.utc(), seen.utc())]
+    LogOlder {
+        /// Its time.
+        got: Timestamp,
+        /// That of the newest one.
+        seen: Timestamp,
+    },
     /// An object.
     #[error(transparent)]
     Object(#[from] object::Error),
@@ -136,6 +145,7 @@ impl Error {
             Self::Locked(_) => "signer_locked",
             Self::LogBackwards { .. } => "signer_log_backwards",
             Self::LogForked { .. } => "signer_log_forked",
+            Self::LogOlder { .. } => "signer_log_older",
             Self::Object(error) => error.code(),
             Self::Request(..) => "signer_request",
             Self::RequestTooLarge { .. } => "signer_request_too_large",

@@ -146,11 +146,11 @@ impl Replica {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let entries = self.leaves.iter().take(size).map(Vec::as_slice);
         let view = LogView::replay(self.pin, entries, &self.objects, checkpoint, limits)?;
-        self.is_the_same_log(limits).map(|()| view)
+        self.is_the_same_log(view.time(), limits).map(|()| view)
     }
 
-    /// A68: what was seen before is the beginning of it.
-    fn is_the_same_log(&self, limits: &Limits) -> Result<(), Error> {
+    /// A68: what was seen before is the beginning of it, and witnesses signed it no earlier.
+    fn is_the_same_log(&self, time: Timestamp, limits: &Limits) -> Result<(), Error> {
         let Some(seen) = &self.seen else { return Ok(()) };
         let size = usize::try_from(seen.size).unwrap_or(usize::MAX);
         let forked = || Error::LogForked { seen: seen.size };
@@ -161,7 +161,9 @@ impl Replica {
         if let Some(next) = self.leaves.get(size) {
             view::not_antedated(seen.size, next, Timestamp::from_unix(seen.seen_at), limits)?;
         }
-        Ok(())
+        // By an older checkpoint of the same leaves the time of a request would not be over yet.
+        let seen_at = Timestamp::from_unix(seen.seen_at);
+        if time < seen_at { Err(Error::LogOlder { got: time, seen: seen_at }) } else { Ok(()) }
     }
 
     fn remember(&mut self, view: &LogView) -> Result<(), Error> {

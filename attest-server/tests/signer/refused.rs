@@ -260,6 +260,24 @@ async fn a68_a_log_that_is_shorter_or_another_than_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a68_a_checkpoint_from_before_the_last_one() {
+    let stage = Stage::new(&spki(), |_| ()).await;
+    let token = Token::new(&[]);
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    let seen = stage.folder().join("log/seen.json");
+    let text = std::fs::read_to_string(&seen).unwrap();
+    let mut told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // The same leaves, which witnesses were seen to sign later.
+    told["seen_at"] = (told["seen_at"].as_u64().unwrap() + 600).into();
+    std::fs::write(&seen, told.to_string()).unwrap();
+    let error = stage.turns(&token, None, None).await.unwrap_err();
+    // Witnesses whose clocks differ do that, too.
+    assert_eq!((error.code(), error.is_alarming()), ("signer_log_older", false));
+    std::fs::write(&seen, text).unwrap();
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vendors_key_is_not_asked_for_here() {
     let stage = Stage::new(&spki(), |policy| policy["signing_keys"][KEY]["custody"] = "vendor".into()).await;
     let (request, _) = stage.quorate("vendor").await;
