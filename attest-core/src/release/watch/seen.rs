@@ -89,20 +89,29 @@ pub fn sight(
 }
 
 /// A checkpoint of the log that was found somewhere else, against the leaves that are known here: nothing where they have the same beginning, or
-/// it is of more leaves than are known.
+/// it is of more leaves than are known. A log that went on under another name or key has the leaves of the earlier one before its own, so what any
+/// of its keys signed is the beginning of it; a key that is in use no more may have been stolen since.
 ///
 /// # Errors
-/// [`checkpoint::Error`]: not of this log, or not signed by its key.
+/// [`checkpoint::Error`]: not of this log, or not signed by a key that it ever had.
 pub fn split<'e>(
     view: &LogView,
     entries: impl ExactSizeIterator<Item = &'e [u8]>,
     note: &[u8],
     limits: &Limits,
 ) -> Result<Option<Finding>, checkpoint::Error> {
-    let Some((log, _)) = view.policy().and_then(|policy| policy.document().log.read(limits).ok()) else {
-        return Ok(None);
-    };
-    let head = *SignedCheckpoint::verify(note, &log, limits)?.head();
+    let mut signed = None;
+    for policy in view.policies() {
+        let Ok((log, _)) = policy.document().log.read(limits) else { continue };
+        let verified = SignedCheckpoint::verify(note, &log, limits);
+        let is_its = verified.is_ok();
+        signed = Some(verified);
+        if is_its {
+            break;
+        }
+    }
+    let Some(signed) = signed else { return Ok(None) };
+    let head = *signed?.head();
     let Some(size) = usize::try_from(head.size).ok().filter(|_| head.size <= view.head().size) else {
         return Ok(None);
     };

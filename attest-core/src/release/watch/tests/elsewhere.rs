@@ -3,7 +3,9 @@
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
+use crate::audit::note::KeyType;
 use crate::release::form::{ReleaseKey, Scheme, authenticode, cose, raw};
+use crate::release::policy::Continues;
 use crate::testing::pe::Pe;
 use crate::testing::tokens::Signer as Holder;
 
@@ -121,6 +123,48 @@ fn a68_a_checkpoint_of_another_history() {
     assert_eq!(split(&other.checkpoint(&[])), Ok(None));
     let forged = of_first(&other, 7).replace("log.example", "log.exbmple");
     assert!(split(&forged).is_err());
+}
+
+#[test]
+fn a68_a_checkpoint_of_another_history_under_an_earlier_key() {
+    const NAME: &str = "log.example/new";
+    const SEED: u8 = 50;
+    let mut history = History::new();
+    history.write(Event::Denied { object: id("before"), because: name("role_missing") });
+    let from = history.head();
+    let mut next = second_policy();
+    next.log.key = verifier_key(NAME, KeyType::Ed25519, SEED);
+    next.log.continues = Some(Continues { size: from.size, root: Blob(from.root.as_bytes().to_vec()) });
+    let of_earlier_key = |history: &History, leaves: usize| {
+        let mut history = history.clone();
+        history.leaves.truncate(leaves);
+        history.checkpoint(&[])
+    };
+    // Whoever kept the earlier key goes on with it.
+    let mut other = history.clone();
+    for what in ["one", "two", "three"] {
+        other.write(Event::Denied { object: id(what), because: name("role_missing") });
+    }
+    history.succeed(&next, &["alice", "bob"]);
+    history.write(Event::Denied { object: id("after"), because: name("role_missing") });
+    let seen = [("own", 41, history.clock), ("other", 42, history.clock)];
+    let view = history.view_by(&history.checkpoint_of(NAME, SEED, &seen)).unwrap();
+    assert_eq!(view.policy().unwrap().document().version, 2);
+    let split = |note: &str| split(&view, history.leaves.iter().map(Vec::as_slice), note.as_bytes(), LIMITS);
+    for leaves in 0..=4 {
+        assert_eq!(split(&of_earlier_key(&history, leaves)), Ok(None), "{leaves}");
+    }
+    assert_eq!(split(&of_earlier_key(&other, 2)), Ok(None), "what both have");
+    for leaves in [3, 4] {
+        let size = u64::try_from(leaves).unwrap();
+        let found = split(&of_earlier_key(&other, leaves)).unwrap().unwrap();
+        assert!(matches!(found, Finding::LogSplit { size: told, .. } if told == size), "{found:?}");
+    }
+    assert_eq!(split(&of_earlier_key(&other, 5)), Ok(None), "of more leaves than are known");
+    let mut of_now = other.clone();
+    of_now.leaves.truncate(4);
+    assert!(matches!(split(&of_now.checkpoint_of(NAME, SEED, &[])), Ok(Some(Finding::LogSplit { .. }))));
+    assert!(split(&of_now.checkpoint_of(NAME, SEED + 1, &[])).is_err(), "a key that it never had");
 }
 
 #[test]
