@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::book;
 use crate::cli::printable;
 
-/// How much is read at one look.
+/// How much is read at a time, and the longest line.
 const MOST_BYTES: u64 = 16 << 20;
 /// The alert of a verifier about a device.
 const UNRELEASED: &str = "device_unreleased";
@@ -25,6 +25,17 @@ pub(super) struct Mark {
     device: u64,
     inode: u64,
     offset: u64,
+    /// Whether a line that is too long is passed over, up to its end.
+    #[serde(default)]
+    is_cut: bool,
+}
+
+/// Some of what a program wrote.
+enum Part<'b> {
+    /// Whole lines.
+    Lines(&'b [u8]),
+    /// A line that begins here, and nobody reads.
+    LineTooLong { at: u64 },
 }
 
 /// One program's log, which may be rotated.
@@ -60,19 +71,31 @@ impl Feed {
     pub(super) fn read(&mut self) -> Told {
         let mut told = Told::default();
         let name = self.path.display().to_string();
-        match self.lines() {
-            Ok(bytes) => self.tell(&name, &bytes, &mut told),
-            Err(error) => {
-                let because = error.to_string();
-                told.found.push(Finding::FeedUnreadable { feed: name, because });
+        let (mut lines, mut read) = (0_u64, 0_u64);
+        let end = self.parts(&mut |part| match part {
+            Part::Lines(bytes) => {
+                for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    lines = lines.saturating_add(1);
+                    if let Ok(Value::Object(fields)) = serde_json::from_slice(line) {
+                        read = read.saturating_add(1);
+                        one(&name, &Value::Object(fields), &mut told);
+                    }
+                }
             }
-        }
+            Part::LineTooLong { at } => told.found.push(Finding::FeedLineTooLong { feed: name.clone(), at }),
+        });
+        let because = match end {
+            Err(error) => error.to_string(),
+            Ok(()) if lines > 0 && read == 0 => "its lines are not JSON".to_owned(),
+            Ok(()) => return told,
+        };
+        told.found.push(Finding::FeedUnreadable { feed: name, because });
         told
     }
 
-    fn lines(&mut self) -> io::Result<Vec<u8>> {
+    fn parts(&mut self, take: &mut dyn FnMut(Part<'_>)) -> io::Result<()> {
         // The rest of what was rotated away first.
-        let mut bytes = self.rest()?;
+        self.rest(take)?;
         let there = std::fs::metadata(&self.path)?;
         let is_same =
             self.file.is_some() && (there.dev(), there.ino()) == (self.mark.device, self.mark.inode);
@@ -80,41 +103,59 @@ impl Feed {
             let file = File::open(&self.path)?;
             let is = file.metadata()?;
             let is_known = (is.dev(), is.ino()) == (self.mark.device, self.mark.inode);
-            let offset = if is_known && is.len() >= self.mark.offset { self.mark.offset } else { 0 };
-            self.mark = Mark { device: is.dev(), inode: is.ino(), offset };
+            if !is_known || is.len() < self.mark.offset {
+                self.mark = Mark { device: is.dev(), inode: is.ino(), ..Mark::default() };
+            }
             self.file = Some(file);
-            bytes.extend(self.rest()?);
+            self.rest(take)?;
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    /// Whole lines from the mark on.
-    fn rest(&mut self) -> io::Result<Vec<u8>> {
-        let Some(file) = &mut self.file else { return Ok(Vec::new()) };
+    /// From the mark to the end of the file.
+    fn rest(&mut self, take: &mut dyn FnMut(Part<'_>)) -> io::Result<()> {
+        while let Some(bytes) = self.bytes()? {
+            let (at, most) = (self.mark.offset, u64::try_from(bytes.len()) == Ok(MOST_BYTES));
+            let (begin, end) = self.whole(&bytes);
+            // A line without an end is read when it has one, unless it is longer than what is read at a time: nothing behind it would ever be.
+            if most && (begin, end) == (0, 0) {
+                take(Part::LineTooLong { at });
+                self.mark.is_cut = true;
+                self.pass(bytes.len());
+                continue;
+            }
+            take(Part::Lines(bytes.get(begin..end).unwrap_or_default()));
+            self.pass(end);
+            if !most {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where whole lines begin and end in what was read. What is left of a line that is passed over goes with it.
+    fn whole(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let behind = |at: usize| at.saturating_add(1);
+        let begin = match bytes.iter().position(|byte| *byte == b'\n').filter(|_| self.mark.is_cut) {
+            Some(at) => behind(at),
+            None if self.mark.is_cut => return (bytes.len(), bytes.len()),
+            None => 0,
+        };
+        self.mark.is_cut = false;
+        (begin, bytes.iter().rposition(|byte| *byte == b'\n').map_or(begin, behind))
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.mark.offset = self.mark.offset.saturating_add(u64::try_from(bytes).unwrap_or(0));
+    }
+
+    /// What comes next in the file, as far as it is read at a time; nothing at its end.
+    fn bytes(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = &mut self.file else { return Ok(None) };
         file.seek(SeekFrom::Start(self.mark.offset))?;
         let mut bytes = Vec::new();
         file.take(MOST_BYTES).read_to_end(&mut bytes)?;
-        // A line without an end is read when it has one.
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-        bytes.truncate(whole);
-        self.mark.offset = self.mark.offset.saturating_add(u64::try_from(whole).unwrap_or(0));
-        Ok(bytes)
-    }
-
-    fn tell(&self, name: &str, bytes: &[u8], told: &mut Told) {
-        let mut lines = 0_u64;
-        let mut read = 0_u64;
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            lines = lines.saturating_add(1);
-            if let Ok(Value::Object(fields)) = serde_json::from_slice(line) {
-                read = read.saturating_add(1);
-                one(name, &Value::Object(fields), told);
-            }
-        }
-        if lines > 0 && read == 0 {
-            let because = "its lines are not JSON".to_owned();
-            told.found.push(Finding::FeedUnreadable { feed: name.to_owned(), because });
-        }
+        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 }
 

@@ -41,6 +41,46 @@ fn the_rest_of_a_rotated_file_is_read_before_the_new_one() {
 }
 
 #[test]
+fn a72_a_line_without_end_hides_nothing_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.log");
+    let alert = |code: &str| format!("{{\"alert\":\"{code}\"}}\n").into_bytes();
+    fs::write(&path, [alert("one"), vec![b'x'; 40 << 20], b"\n".to_vec(), alert("two")].concat()).unwrap();
+    let mut feed = Feed::new(&path, None);
+    let found = feed.read().found;
+    assert_eq!(codes(&found), ["program_alert", "feed_line_too_long", "program_alert"]);
+    assert_eq!(found[1].subject(), format!("{} {}", path.display(), alert("one").len()));
+    assert_eq!(codes(&feed.read().found), [""; 0]);
+    // One that is not over yet is told once, also by who begins again with what is remembered.
+    let mut open = fs::File::options().append(true).open(&path).unwrap();
+    open.write_all(&vec![b'x'; 17 << 20]).unwrap();
+    assert_eq!(codes(&feed.read().found), ["feed_line_too_long"]);
+    let mark: feed::Mark = serde_json::from_str(&serde_json::to_string(&feed.mark()).unwrap()).unwrap();
+    let mut again = Feed::new(&path, Some(mark));
+    open.write_all(b"{}").unwrap();
+    assert_eq!(codes(&again.read().found), [""; 0]);
+    open.write_all(&[b"{\"alert\":\"of the line\"}\n".to_vec(), alert("three")].concat()).unwrap();
+    let subjects: Vec<String> = again.read().found.iter().map(Finding::subject).collect();
+    assert_eq!(subjects, [format!("{} three", path.display())]);
+}
+
+#[test]
+fn a72_all_of_what_was_rotated_away_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.log");
+    fs::write(&path, "{}\n").unwrap();
+    let mut feed = Feed::new(&path, None);
+    feed.read();
+    let mut old = fs::File::options().append(true).open(&path).unwrap();
+    old.write_all("{\"message\":\"much\"}\n".repeat(1 << 20).as_bytes()).unwrap();
+    old.write_all(b"{\"alert\":\"last\"}\n").unwrap();
+    fs::rename(&path, folder.path().join("server.log.1")).unwrap();
+    // There is no other file yet.
+    let codes = codes(&feed.read().found);
+    assert_eq!(codes, ["program_alert", "feed_unreadable"]);
+}
+
+#[test]
 fn of_a_thing_that_came_and_went_between_two_looks_nothing_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("server.log");

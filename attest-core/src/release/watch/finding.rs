@@ -135,6 +135,14 @@ pub enum Finding {
         /// The change.
         change: ObjectId,
     },
+    /// A line of a program that nobody reads.
+    #[error("{feed}: the line that begins at byte {at} is too long to be read, and was passed over")]
+    FeedLineTooLong {
+        /// Its file.
+        feed: String,
+        /// Where the line begins.
+        at: u64,
+    },
     /// What a program writes cannot be read.
     #[error("{feed}: {because}")]
     FeedUnreadable {

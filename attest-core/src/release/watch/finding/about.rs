@@ -18,6 +18,7 @@ impl Finding {
             Self::EmergencyDue { .. } => "emergency_due",
             Self::EmergencyLapsed { .. } => "emergency_lapsed",
             Self::FamilyChanged { .. } => "family_changed",
+            Self::FeedLineTooLong { .. } => "feed_line_too_long",
             Self::FeedUnreadable { .. } => "feed_unreadable",
             Self::KeySuspended { .. } => "key_suspended",
             Self::LeafAntedated { .. } => "leaf_antedated",
@@ -90,6 +91,7 @@ impl Finding {
                 | Self::DeviceUnreleased { .. }
                 | Self::EmergencyLapsed { .. }
                 | Self::FamilyChanged { .. }
+                | Self::FeedLineTooLong { .. }
                 | Self::KeySuspended { .. }
                 | Self::LeafAntedated { .. }
                 | Self::LeafDoesNotCount { .. }
@@ -150,6 +152,7 @@ impl Finding {
             Self::EmergencyDue { request, .. }
             | Self::EmergencyLapsed { request, .. }
             | Self::ReleaseFell { request } => request.to_string(),
+            Self::FeedLineTooLong { feed, at } => format!("{feed} {at}"),
             Self::FeedUnreadable { feed, .. } => feed.clone(),
             Self::LeafAntedated { index, .. } | Self::LogAhead { index, .. } => index.to_string(),
             Self::LogSplit { size, root } => format!("{size} {root}"),
@@ -209,6 +212,9 @@ impl Finding {
             }
             Self::FamilyChanged { .. } => {
                 "look whether it is what its managers wanted: `attest release family show`"
+            }
+            Self::FeedLineTooLong { .. } => {
+                "look at that line in the file: no honest program writes one, and nobody was told what is in it"
             }
             Self::FeedUnreadable { .. } => {
                 "have the program write JSON lines (`log.format = \"json\"`) into that file"

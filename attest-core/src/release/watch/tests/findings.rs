@@ -78,6 +78,13 @@ fn all() -> Vec<(Finding, &'static str, Severity, bool, String)> {
             index(),
         ),
         (
+            Finding::FeedLineTooLong { feed: what(), at: 7 },
+            "feed_line_too_long",
+            ALERT,
+            true,
+            "what 7".into(),
+        ),
+        (
             Finding::FeedUnreadable { feed: what(), because: because() },
             "feed_unreadable",
             WARNING,
@@ -191,7 +198,7 @@ fn every_code_is_its_own_and_stable() {
         assert_eq!(finding.subject(), subject, "{code}");
     }
     let codes: std::collections::BTreeSet<_> = all().iter().map(|(finding, ..)| finding.code()).collect();
-    assert_eq!(codes.len(), 41);
+    assert_eq!(codes.len(), 42);
 }
 
 /// What programs print of their types is for those who wrote them.
