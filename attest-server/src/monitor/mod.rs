@@ -130,6 +130,7 @@ impl Monitor {
     /// One look at everything. What is new is to be told before it is [kept](Self::keep): after a crash it is told again, and not lost.
     pub(crate) async fn look(&mut self, now: Timestamp) -> Vec<Change> {
         // Counts, and what was found, before the log: what an honest signer did by now has its attempt in the log by then.
+        let known = self.state.mark().map_or((0, Timestamp::from_unix(0)), |mark| (mark.size, mark.seen_at));
         let counts: Vec<(Name, std::io::Result<u64>)> =
             self.settings.counters.iter_mut().map(|(key, counter)| (key.clone(), counter.used())).collect();
         let things: Vec<_> = self.settings.things.iter().map(|thing| (thing.name(), thing.read())).collect();
@@ -147,7 +148,7 @@ impl Monitor {
         }
         found.extend(self.stands(now));
         if is_fresh {
-            found.extend(self.counted(counts));
+            found.extend(self.counted(counts, known));
             found.extend(self.seen(things));
         }
         self.state.book.update(found, &over, self.view.is_some(), is_fresh, now)
@@ -325,7 +326,12 @@ impl Monitor {
         }
     }
 
-    fn counted(&mut self, counts: Vec<(Name, std::io::Result<u64>)>) -> Vec<Finding> {
+    /// `known` is how much of the log was known before the HSMs were asked, and when witnesses had signed that.
+    fn counted(
+        &mut self,
+        counts: Vec<(Name, std::io::Result<u64>)>,
+        known: (u64, Timestamp),
+    ) -> Vec<Finding> {
         let Some(view) = &self.view else { return Vec::new() };
         let mut found = Vec::new();
         for (key, used) in counts {
@@ -334,9 +340,12 @@ impl Monitor {
                 Ok(used) => {
                     let accounted = self.settings.accounted.get(&key).copied().unwrap_or_default();
                     let before: Option<Before> = self.state.counter(&key);
-                    let (findings, after) =
-                        self.watch.counted(&Count { key: key.clone(), used, accounted, before }, view);
-                    self.state.set_counter(&key, after);
+                    let (size, at) = known;
+                    let count = Count { key: key.clone(), used, size, at, accounted, before };
+                    let (findings, after) = self.watch.counted(&count, view);
+                    if let Some(after) = after {
+                        self.state.set_counter(&key, after);
+                    }
                     found.extend(findings);
                 }
             }

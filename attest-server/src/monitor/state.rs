@@ -53,6 +53,12 @@ struct Seen {
 struct Used {
     used: u64,
     gap: u64,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    at: u64,
+    #[serde(default)]
+    spent: u64,
 }
 
 impl State {
@@ -137,11 +143,19 @@ impl State {
     }
 
     pub(super) fn counter(&self, key: &Name) -> Option<Before> {
-        self.counters.get(key).map(|Used { used, gap }| Before { used: *used, gap: *gap })
+        let before = |Used { used, gap, size, at, spent }: Used| Before {
+            used,
+            gap,
+            size,
+            at: Timestamp::from_unix(at),
+            spent,
+        };
+        self.counters.get(key).copied().map(before)
     }
 
-    pub(super) fn set_counter(&mut self, key: &Name, Before { used, gap }: Before) {
-        self.counters.insert(key.clone(), Used { used, gap });
+    pub(super) fn set_counter(&mut self, key: &Name, before: Before) {
+        let Before { used, gap, size, at, spent } = before;
+        self.counters.insert(key.clone(), Used { used, gap, size, at: at.unix(), spent });
     }
 
     pub(super) fn feed(&self, path: &Path) -> Option<Mark> {

@@ -196,6 +196,24 @@ fn inv02_the_hsm_counts_more_than_the_log() {
 }
 
 #[test]
+fn inv02_an_attempt_that_nobody_used_hides_no_signature() {
+    let mut site = Site::new();
+    let counter = format!("corim={}", site.write("count", b"1\n"));
+    assert_eq!(site.once(&["--counter", &counter]), (0, none()));
+    // A signer that crashed leaves such; here it comes after what it was for was signed.
+    let request = site.release;
+    site.organisation.write_down(Event::Attempted { request });
+    site.organisation.publish();
+    let (_, told) = site.once(&["--counter", &counter]);
+    assert!(!told.iter().any(|told| told.contains("counter")), "{told:?}");
+    // By now it could have been used, and was not.
+    assert_eq!(site.once(&["--counter", &counter]).1, none());
+    site.write("count", b"2\n");
+    assert_eq!(site.once(&["--counter", &counter]).1, ["raised counter_unexplained"]);
+    assert_eq!(site.once(&["--counter", &counter]).1, none(), "told once");
+}
+
+#[test]
 fn inv01_whoever_has_the_logs_key_writes_leaves_for_a_signature() {
     let mut site = Site::new();
     assert_eq!(site.once(&[]), (0, none()));

@@ -91,6 +91,20 @@ pub enum Finding {
         /// What it said.
         before: u64,
     },
+    /// The HSM signed more often since it was asked before than there was anything to sign for; attempts that were not used hide it in the sum.
+    #[error(
+        "the HSM counts {used} signatures of `{key}`, and counted {before} before: {unasked} for no attempt that was open then or came since"
+    )]
+    CounterUnexplained {
+        /// The key.
+        key: Name,
+        /// What the HSM says.
+        used: u64,
+        /// What it said before.
+        before: u64,
+        /// How many nobody asked for.
+        unasked: u64,
+    },
     /// Nobody knows how often the HSM signed.
     #[error("the counter of `{key}`: {because}")]
     CounterUnreadable {

@@ -24,7 +24,7 @@ use super::object::{self, ObjectId};
 use super::policy::{Policy, Purpose};
 use super::request::Request;
 use super::view::{self, Ledger, Objects, Place};
-use crate::Limits;
+use crate::{Limits, Timestamp};
 
 /// A log as it is watched, leaf by leaf.
 #[derive(Clone, Debug)]
@@ -43,11 +43,14 @@ pub struct Watch {
 /// What was done for a request.
 #[derive(Clone, Debug, Default)]
 struct Course {
-    /// Each is one question to an HSM, at the most.
-    attempts: u64,
+    /// Where each stands in the log, which is one question to an HSM, at the most.
+    attempts: Vec<u64>,
     /// The key of each thing to sign, by the SHA-256 of its SubjectPublicKeyInfo.
     keys: Vec<ObjectId>,
-    is_signed: bool,
+    /// Where it was signed first.
+    signed: Option<u64>,
+    /// The last second in which it may be signed.
+    until: Option<Timestamp>,
 }
 
 impl Watch {

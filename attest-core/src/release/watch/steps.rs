@@ -74,7 +74,7 @@ impl Examination<'_> {
     /// More attempts than things to sign: a signer that lost track of its HSM makes such, and so does one that hides what else it signs.
     fn repeated(&self, id: ObjectId) -> Option<Finding> {
         let course = self.watch.courses.get(&id)?;
-        let (attempts, things) = (course.attempts, count(course.keys.len()));
+        let (attempts, things) = (count(course.attempts.len()), count(course.keys.len()));
         let place = self.place;
         (things > 0 && attempts > things).then_some(Finding::AttemptRepeated {
             request: id,
@@ -88,8 +88,8 @@ impl Examination<'_> {
     fn signed(&mut self, id: ObjectId, signatures: ObjectId) -> Vec<Finding> {
         let place = self.place;
         let course = self.watch.courses.entry(id).or_default();
-        course.is_signed = true;
-        let (attempts, needed) = (course.attempts, count(course.keys.len()).max(1));
+        course.signed.get_or_insert(place.index);
+        let (attempts, needed) = (count(course.attempts.len()), count(course.keys.len()).max(1));
         if !self.is_examined() {
             return Vec::new();
         }
@@ -157,7 +157,8 @@ impl Examination<'_> {
             .filter_map(|sign| Some((ObjectId::of(&signing_keys?.get(&sign.key)?.public_key.0), sign.sha256)))
             .collect();
         let course = self.watch.courses.entry(id).or_default();
-        course.attempts = course.attempts.saturating_add(1);
+        course.attempts.push(self.place.index);
+        course.until = request.as_ref().map(|request| request.not_after);
         course.keys = asked.iter().map(|(key, _)| *key).collect();
         self.watch.covered.extend(asked);
     }

@@ -13,6 +13,7 @@ impl Finding {
             Self::AttemptWithoutRequest { .. } => "attempt_without_request",
             Self::CounterAhead { .. } => "counter_ahead",
             Self::CounterBackwards { .. } => "counter_backwards",
+            Self::CounterUnexplained { .. } => "counter_unexplained",
             Self::CounterUnreadable { .. } => "counter_unreadable",
             Self::DeviceUnreleased { .. } => "device_unreleased",
             Self::EmergencyDue { .. } => "emergency_due",
@@ -88,6 +89,7 @@ impl Finding {
                 | Self::AttemptWithoutRequest { .. }
                 | Self::CounterAhead { .. }
                 | Self::CounterBackwards { .. }
+                | Self::CounterUnexplained { .. }
                 | Self::DeviceUnreleased { .. }
                 | Self::EmergencyLapsed { .. }
                 | Self::FamilyChanged { .. }
@@ -147,6 +149,7 @@ impl Finding {
                 format!("{key} {gap}")
             }
             Self::CounterBackwards { key, used, before } => format!("{key} {used} {before}"),
+            Self::CounterUnexplained { key, used, before, .. } => format!("{key} {before} {used}"),
             Self::CounterUnreadable { key, .. } => key.to_string(),
             Self::DeviceUnreleased { device, .. } => device.clone(),
             Self::EmergencyDue { request, .. }
@@ -178,6 +181,7 @@ impl Finding {
             Self::AttemptUnfounded { .. }
             | Self::AttemptWithoutRequest { .. }
             | Self::CounterAhead { .. }
+            | Self::CounterUnexplained { .. }
             | Self::SignatureUnfounded { .. }
             | Self::SignatureUnlogged(_)
             | Self::SignatureWithoutAttempt { .. }

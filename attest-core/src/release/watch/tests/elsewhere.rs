@@ -9,8 +9,13 @@ use crate::release::policy::Continues;
 use crate::testing::pe::Pe;
 use crate::testing::tokens::Signer as Holder;
 
+/// Before the log was known.
 fn count(used: u64, before: Option<Before>) -> Count {
-    Count { key: name("gateway-corim"), used, accounted: 0, before }
+    Count { key: name("gateway-corim"), used, size: 0, at: at(NOW), accounted: 0, before }
+}
+
+fn before(used: u64, gap: u64) -> Before {
+    Before { used, gap, size: 0, at: at(NOW), spent: 0 }
 }
 
 #[test]
@@ -20,27 +25,99 @@ fn inv02_an_hsm_that_signed_more_often_than_the_log_says() {
     let (watch, _) = watched(&play.history, 0);
     let view = play.history.view().unwrap();
     let counted = |count: &Count| watch.counted(count, &view);
-    assert_eq!(counted(&count(1, None)), (vec![], Before { used: 1, gap: 0 }));
+    assert_eq!(counted(&count(1, None)), (vec![], Some(before(1, 0))));
     let ahead = |used, attempts, accounted| Finding::CounterAhead {
         key: name("gateway-corim"),
         used,
         attempts,
         accounted,
     };
-    let told = Before { used: 2, gap: 1 };
-    assert_eq!(counted(&count(2, None)), (vec![ahead(2, 1, 0)], told));
+    let told = before(2, 1);
+    assert_eq!(counted(&count(2, None)), (vec![ahead(2, 1, 0)], Some(told)));
     // The same gap is told once, a larger one again.
-    assert_eq!(counted(&count(2, Some(told))), (vec![], told));
+    assert_eq!(counted(&count(2, Some(told))), (vec![], Some(told)));
     assert_eq!(counted(&count(3, Some(told))).0, [ahead(3, 1, 0)]);
     // What people know of.
     assert_eq!(counted(&Count { accounted: 1, ..count(2, None) }).0, []);
     let back = Finding::CounterBackwards { key: name("gateway-corim"), used: 0, before: 1 };
-    assert_eq!(counted(&count(0, Some(Before { used: 1, gap: 0 }))).0, [back]);
+    assert_eq!(counted(&count(0, Some(before(1, 0)))).0, [back]);
     let unknown = counted(&Count { key: name("another"), ..count(1, None) }).0;
     assert_eq!(unknown[0].code(), "counter_unreadable");
     // Even what was examined before counts.
     let (watch, _) = watched(&play.history, 7);
     assert_eq!(watch.counted(&count(1, None), &view).0, []);
+}
+
+#[test]
+fn inv02_a_signature_in_the_place_of_an_attempt_that_was_not_used() {
+    let mut play = Play::new(History::new());
+    play.submit("ci");
+    play.approve("alice");
+    play.approve("bob");
+    // The signer crashed once before it asked.
+    play.attempt();
+    play.attempt();
+    let open = u64::try_from(play.history.leaves.len()).unwrap();
+    play.sign();
+    play.publish();
+    keep(&mut play);
+    let (watch, _) = watched(&play.history, 0);
+    let view = play.history.view().unwrap();
+    let known = |size: u64, seconds: u64| Before { size, at: at(NOW + seconds), ..before(1, 0) };
+    let look = |used: u64, before: Before| watch.counted(&count(used, Some(before)), &view).0;
+    let unexplained = |used, unasked| {
+        vec![Finding::CounterUnexplained { key: name("gateway-corim"), used, before: 1, unasked }]
+    };
+    let all = watch.size();
+    assert_eq!(look(1, known(all, 0)), []);
+    assert_eq!(look(2, known(all, 0)), unexplained(2, 1), "it was signed, and nothing else is asked for");
+    // Before it was signed the last attempt may be used, and no other one.
+    assert_eq!(look(2, known(open, 0)), []);
+    assert_eq!(watch.counted(&Count { accounted: 1, ..count(3, Some(known(open, 0))) }, &view).0, []);
+    // What came since may be used.
+    assert_eq!(look(2, known(open - 1, 0)), []);
+    // What is remembered is what was known before the HSM was asked.
+    let (_, kept) = watch.counted(&Count { size: open, at: at(NOW + 7), ..count(1, None) }, &view);
+    assert_eq!(kept, Some(known(open, 7)));
+}
+
+#[test]
+fn inv02_a_signature_in_the_place_of_a_request_that_is_over() {
+    let mut play = Play::new(History::new());
+    play.submit("ci");
+    play.approve("alice");
+    play.approve("bob");
+    play.attempt();
+    keep(&mut play);
+    let (watch, _) = watched(&play.history, 0);
+    let view = play.history.view().unwrap();
+    let over = play.request.not_after.plus(600);
+    let look =
+        |at| watch.counted(&count(1, Some(Before { size: watch.size(), at, ..before(0, 0) })), &view).0;
+    assert_eq!(look(over), []);
+    let codes: Vec<_> = look(over.plus(1)).iter().map(Finding::code).collect();
+    assert_eq!(codes, ["counter_unexplained"]);
+}
+
+#[test]
+fn signatures_that_people_know_of_are_known_once() {
+    let mut play = Play::whole(History::new());
+    keep(&mut play);
+    let (watch, _) = watched(&play.history, 0);
+    let view = play.history.view().unwrap();
+    let look = |used, before| {
+        let size = watch.size();
+        watch.counted(&Count { size, accounted: 1, ..count(used, before) }, &view)
+    };
+    // One for a certificate request, before there was a monitor or since; another one is nobody's.
+    let (found, first) = look(2, None);
+    assert_eq!((found, first.unwrap().spent), (vec![], 1));
+    let (found, kept) = look(1, None);
+    assert_eq!((found, kept.unwrap().spent), (vec![], 0));
+    let (found, kept) = look(2, kept);
+    assert_eq!((found, kept), (vec![], first));
+    assert_eq!(look(3, kept).0[0].code(), "counter_ahead", "once, in the words that fit best");
+    assert_eq!(look(3, kept).0.len(), 1);
 }
 
 #[test]

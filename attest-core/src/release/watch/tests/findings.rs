@@ -49,6 +49,13 @@ fn all() -> Vec<(Finding, &'static str, Severity, bool, String)> {
             "key 1 2".into(),
         ),
         (
+            Finding::CounterUnexplained { key: key(), used: 9, before: 7, unasked: 1 },
+            "counter_unexplained",
+            ALERT,
+            true,
+            "key 7 9".into(),
+        ),
+        (
             Finding::CounterUnreadable { key: key(), because: because() },
             "counter_unreadable",
             WARNING,
@@ -198,7 +205,7 @@ fn every_code_is_its_own_and_stable() {
         assert_eq!(finding.subject(), subject, "{code}");
     }
     let codes: std::collections::BTreeSet<_> = all().iter().map(|(finding, ..)| finding.code()).collect();
-    assert_eq!(codes.len(), 42);
+    assert_eq!(codes.len(), 43);
 }
 
 /// What programs print of their types is for those who wrote them.
