@@ -1,10 +1,12 @@
 //! All releases of a log together: what each family has reached, and which of its releases count.
 
+mod floors;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+pub use self::floors::Floors;
 use super::evaluate::{self, Emergency, Failure, Gate, Now, Release, Weighing};
 use super::name::Name;
 use super::object::ObjectId;
@@ -12,9 +14,6 @@ use super::policy::Freshness;
 use super::request::Kind;
 use super::view::{LogView, Objects, Place, Rules};
 use crate::{Limits, Timestamp};
-
-/// What families have reached: security versions that none of their releases falls below.
-pub type Floors = BTreeMap<Name, u64>;
 
 /// The releases that a log tells of, weighed under one view of it.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +78,7 @@ impl Catalogue {
         let mut weighed = Vec::new();
         for (request, _, bundle) in published {
             if let Some(release) = untouched.get(&request).filter(|release| release.bundle() == bundle) {
-                catalogue.reach(release, &[]);
+                catalogue.reach(release, true);
                 let (release, failures) = (Some((*release).clone()), Vec::new());
                 weighed.push(Weighed { bundle, request, release, failures });
                 continue;
@@ -91,12 +90,14 @@ impl Catalogue {
             let by = Weighing { view, now, floors: &catalogue.floors, limits };
             let own = reviews.get(&request).map(Vec::as_slice).unwrap_or_default();
             let (release, mut failures) = evaluate::weigh(bytes, own, &by);
+            let may_come_later =
+                |failure: &Failure| matches!(failure.gate(), Gate::Revocation | Gate::Freshness);
+            let counts = failures.iter().all(may_come_later);
             // The same bundle under the name of another request would count twice.
             if release.as_ref().is_some_and(|release| release.id() != request) {
                 failures.push(Failure::OtherRequest { published: request });
-            }
-            if let Some(release) = &release {
-                catalogue.reach(release, &failures);
+            } else if let Some(release) = &release {
+                catalogue.reach(release, counts);
             }
             weighed.push(Weighed { bundle, request, release, failures });
         }
@@ -120,12 +121,17 @@ impl Catalogue {
     }
 
     /// Inv. 9: what people approved for production raises the floor, and it stays there when that is taken back.
-    fn reach(&mut self, release: &Release, failures: &[Failure]) {
-        let may_come_later = |failure: &Failure| matches!(failure.gate(), Gate::Revocation | Gate::Freshness);
-        if release.raises_the_floor() && failures.iter().all(may_come_later) {
-            let request = release.request();
-            let floor = self.floors.entry(request.family.clone()).or_default();
-            *floor = request.security_version.max(*floor);
+    fn reach(&mut self, release: &Release, counts: bool) {
+        let (request, index) = (release.request(), release.published().index);
+        let (family, version) = (&request.family, request.security_version);
+        if release.has_stood() {
+            self.floors.release(release.id(), family, index);
+        }
+        match release.raises_the_floor() {
+            true if release.has_stood() => self.floors.rise(family, index, version),
+            // What counts only since somebody's suspension is over raised nothing for those that were published meanwhile.
+            true if counts => self.floors.reach(family, version),
+            _ => {}
         }
     }
 
@@ -175,7 +181,7 @@ impl Catalogue {
     /// The security version that a family has reached.
     #[must_use]
     pub fn floor(&self, family: &Name) -> u64 {
-        self.floors.get(family).copied().unwrap_or_default()
+        self.floors.reached(family)
     }
 
     /// What all families have reached, to be kept for the next time.
@@ -205,8 +211,14 @@ fn time(view: &LogView, now: Now) -> Timestamp {
 /// Whether a release that falls short in this alone was one.
 fn is_of_time(failure: &Failure) -> bool {
     let gates = [Gate::Revocation, Gate::Freshness, Gate::BreakGlass, Gate::Version];
-    let never = matches!(failure, Failure::EmergencyPending { .. } | Failure::VersionStep { .. });
-    gates.contains(&failure.gate()) && !never
+    gates.contains(&failure.gate())
+        && !matches!(failure, Failure::EmergencyPending { .. })
+        && !is_for_good(failure)
+}
+
+/// What no release gets over that falls short in it where it was published.
+fn is_for_good(failure: &Failure) -> bool {
+    matches!(failure, Failure::VersionStep { .. })
 }
 
 /// The object of this id, and no other one.
@@ -225,7 +237,7 @@ fn one_emergency_at_a_time(weighed: &mut [Weighed], view: &LogView) {
         let Some(own) = release.emergency() else { continue };
         let gates = [Gate::BreakGlass, Gate::Revocation, Gate::Freshness, Gate::Version];
         // What never was a release holds up none.
-        if !one.failures.iter().all(|failure| gates.contains(&failure.gate())) {
+        if !one.failures.iter().all(|failure| gates.contains(&failure.gate()) && !is_for_good(failure)) {
             continue;
         }
         let others = open.entry(release.request().family.clone()).or_default();

@@ -3,6 +3,7 @@
 //! Which policy is followed comes out of the log alone, from the pinned first one on. A leaf whose object is at hand and does not count is
 //! passed over, and said; one whose policy or revocation is not at hand refuses the view, for what is withheld might have counted.
 
+mod as_of;
 mod control;
 mod error;
 mod family;
@@ -81,7 +82,7 @@ pub struct LogView {
     /// What families said of who stands in their rules, each in the order of the log.
     families: BTreeMap<Name, Vec<Arc<Changed>>>,
     /// The first place of each mark, and what it tells besides.
-    places: BTreeMap<(Mark, ObjectId), (Place, ObjectId)>,
+    places: Arc<BTreeMap<(Mark, ObjectId), (Place, ObjectId)>>,
     revoked: BTreeMap<ObjectId, Withdrawn>,
     suspended: Vec<Suspension>,
     /// Keys that root quorums said were lost, by the SHA-256 of their SubjectPublicKeyInfo, and from where on. No policy takes that back.
@@ -127,6 +128,8 @@ pub struct Suspension {
     pub place: Place,
     /// Whose word it is.
     pub by: Name,
+    /// Whether the log has it. If not, it was handed in here, and nobody else may know of it.
+    pub is_logged: bool,
 }
 
 impl LogView {
@@ -138,7 +141,7 @@ impl LogView {
             time: Timestamp::from_unix(0),
             policies: Vec::new(),
             families: BTreeMap::new(),
-            places: BTreeMap::new(),
+            places: Arc::default(),
             revoked: BTreeMap::new(),
             suspended: Vec::new(),
             compromised: BTreeMap::new(),

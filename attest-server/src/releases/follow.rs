@@ -131,7 +131,7 @@ impl Follower {
         let releases = Arc::new(Releases::new(sender));
         let mut follower = Self {
             held: store.held_revocations(authority).await?,
-            floors: floors.collect(),
+            floors: Floors::kept(floors),
             catalogue: Catalogue::default(),
             snapshot: Snapshot {
                 is_forked: mark.as_ref().is_some_and(|mark| mark.is_forked),

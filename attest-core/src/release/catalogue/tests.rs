@@ -8,6 +8,9 @@ use crate::release::testing::history::*;
 use crate::release::testing::play::*;
 use crate::release::testing::*;
 
+mod histories;
+mod measure;
+
 /// One more release of this security version, and its request's id.
 fn release(history: &mut History, version: u64, change: impl FnOnce(&mut Play)) -> ObjectId {
     let edition = u64::try_from(history.leaves.len()).unwrap();
@@ -183,6 +186,13 @@ fn inv11_an_emergency_that_never_was_one_holds_up_none() {
     let catalogue = catalogue(&history, history.clock);
     assert_eq!(counts(&catalogue), [second]);
     assert_eq!(refused(&catalogue), [(fake, vec!["corim_signature_invalid"])]);
+
+    let mut history = History::new();
+    let far = release(&mut history, 9, urgent);
+    let second = release(&mut history, 4, urgent);
+    let catalogue = self::catalogue(&history, history.clock);
+    assert_eq!(counts(&catalogue), [second]);
+    assert_eq!(refused(&catalogue), [(far, vec!["release_version_step"])]);
 }
 
 #[test]

@@ -214,15 +214,25 @@ impl<'c> Case<'c> {
         }
     }
 
-    /// Inv. 9: not below what the family has reached, but for what people named; and no leap above it.
+    /// Inv. 9: not below what the family has reached, but for what people named.
     pub(super) fn version(&mut self) {
         let Some(family) = self.current_family() else { return };
         let (got, kind) = (self.opened.request.security_version, self.opened.request.kind);
-        let reached = self.by.floors.get(&self.opened.request.family).copied().unwrap_or_default();
-        let (floor, step) = (reached.max(family.version_floor), family.version_step);
+        let floor = self.by.floors.reached(&self.opened.request.family).max(family.version_floor);
         if got < floor && kind != Kind::Rollback {
             self.fail(Failure::BelowFloor { got, floor });
         }
+    }
+
+    /// Inv. 9: no leap above what the family had reached where it was published, by the rules that it was asked for under. Whatever comes later,
+    /// nobody who replays the log finds another measure.
+    pub(super) fn step(&mut self) {
+        let (request, family) = (&self.opened.request, self.opened.family);
+        let published = self.published().filter(|_| self.stage == Stage::Published);
+        let index = published.map_or(u64::MAX, |place| place.index);
+        let reached = self.by.floors.reached_before(&request.family, index);
+        let (floor, step) = (reached.max(family.version_floor), family.version_step);
+        let got = request.security_version;
         if got > floor.saturating_add(step) {
             self.fail(Failure::VersionStep { got, floor, step });
         }

@@ -9,6 +9,7 @@ mod failure;
 mod gate;
 mod order;
 mod people;
+mod stood;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -44,7 +45,7 @@ pub struct Weighing<'w> {
     pub view: &'w LogView,
     /// The time.
     pub now: Now,
-    /// The security versions that families have reached, where that is more than their policy says.
+    /// The security versions that families have reached, where that is more than their policy says, and by which releases.
     pub floors: &'w Floors,
     /// The bounds.
     pub limits: &'w Limits,
@@ -64,6 +65,7 @@ pub struct Release {
     valid_until: Option<Timestamp>,
     capability: Capability,
     has_weak_roots: bool,
+    has_stood: bool,
     reference: Option<ReferenceSet>,
 }
 
@@ -113,6 +115,16 @@ pub fn evaluate(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> Result<R
 
 /// What a release would be, and all in which it falls short; nothing where it falls so short that it would be none.
 pub(super) fn weigh(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> (Option<Release>, Vec<Failure>) {
+    let (release, failures) = weigh_now(bundle, reviews, by);
+    let release = release.map(|release| {
+        let has_stood = stood::has_stood(&release, &failures, bundle, by);
+        Release { has_stood, ..release }
+    });
+    (release, failures)
+}
+
+/// By all that is known now.
+fn weigh_now(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> (Option<Release>, Vec<Failure>) {
     let opened = match case::open(bundle, by) {
         Ok(opened) => opened,
         Err(failures) => return (None, failures),
@@ -126,6 +138,7 @@ pub(super) fn weigh(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> (Opt
     case.freshness();
     let emergency = case.break_glass(reviews, &took_part);
     case.version();
+    case.step();
     let Some(published) = case.published() else { return (None, case.failures()) };
     let (golden, valid_until) = golden.unzip();
     let reference = golden.and_then(|golden| case.reference(golden, published));
@@ -141,6 +154,7 @@ pub(super) fn weigh(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> (Opt
         valid_until: valid_until.flatten(),
         capability: case.current_family().map_or(Capability::None, |family| family.capability),
         has_weak_roots: case.current_family().is_none_or(|family| family.weak_roots),
+        has_stood: false,
         reference,
     };
     (Some(release), case.failures())
@@ -159,6 +173,7 @@ pub fn quorate(bundle: &[u8], by: &Weighing<'_>) -> Result<Quorate, Vec<Failure>
     case.values();
     case.freshness();
     case.version();
+    case.step();
     let quorate = Quorate {
         request: opened.request.clone(),
         id: opened.id,
@@ -238,6 +253,11 @@ impl Release {
 
     pub(super) const fn emergency(&self) -> Option<Emergency> {
         self.emergency
+    }
+
+    /// Whether it counted where it was published, by what the log had by then. What is known later changes nothing about that.
+    pub(super) const fn has_stood(&self) -> bool {
+        self.has_stood
     }
 
     /// Whether the family's version floor rises to this release's.

@@ -175,7 +175,7 @@ fn inv9_below_the_floor_or_a_leap_above_it() {
     let version = |version, kind, floor: u64| {
         let mut play = Play::new(History::new());
         (play.request.security_version, play.request.kind) = (version, kind);
-        play.floors.insert(name("gateway"), floor);
+        play.floors.rise(&name("gateway"), 0, floor);
         play.all();
         play.weighed().err().unwrap_or_default()
     };

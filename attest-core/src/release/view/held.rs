@@ -51,7 +51,8 @@ impl LogView {
         match effect {
             // What the log has of this person counts, wherever it stands; A67b: but no lesser word of theirs that the log's keeper had left.
             Effect::Suspended(one) if self.covers(&one) => {}
-            effect => self.take(effect),
+            Effect::Suspended(one) => self.take(Effect::Suspended(Suspension { is_logged: false, ..one })),
+            effect @ Effect::Withdrawn(..) => self.take(effect),
         }
         Ok(())
     }
@@ -66,7 +67,7 @@ impl LogView {
         by: &Name,
     ) -> Self {
         let (mut view, place) = (self.clone(), self.next_place());
-        let suspended = |key| Suspension { key, from_index, until, place, by: by.clone() };
+        let suspended = |key| Suspension { key, from_index, until, place, by: by.clone(), is_logged: false };
         view.suspended.extend(keys.into_iter().map(suspended));
         view
     }

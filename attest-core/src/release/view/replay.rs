@@ -86,7 +86,7 @@ impl Replay<'_> {
 
     /// The first place counts: what is written down again is not later for that.
     fn mark(&mut self, mark: Mark, id: ObjectId, place: Place, named: ObjectId) {
-        self.view.places.entry((mark, id)).or_insert((place, named));
+        Arc::make_mut(&mut self.view.places).entry((mark, id)).or_insert((place, named));
     }
 
     /// From here on this policy is followed, with the changes of families that it carries on.

@@ -145,6 +145,6 @@ impl Replay<'_> {
             return Err("suspension_over");
         }
         let until = until.min(place.at.plus(SUSPENSION));
-        Ok(Effect::Suspended(Suspension { key, from_index, until, place, by }))
+        Ok(Effect::Suspended(Suspension { key, from_index, until, place, by, is_logged: true }))
     }
 }

@@ -36,7 +36,7 @@ impl Follower {
             }
         };
         if *catalogue.floors() != self.floors {
-            let floors = catalogue.floors().iter().map(|(name, floor)| (name.to_string(), *floor));
+            let floors = catalogue.floors().iter().map(|(name, floor)| (name.to_string(), floor));
             let authority = self.settings.authority.as_bytes().to_vec();
             self.store.keep_release_floors(authority, floors.collect()).await?;
             self.floors.clone_from(catalogue.floors());
