@@ -218,7 +218,8 @@ fn is_of_time(failure: &Failure) -> bool {
 
 /// What no release gets over that falls short in it where it was published.
 fn is_for_good(failure: &Failure) -> bool {
-    matches!(failure, Failure::VersionStep { .. })
+    use Failure::{ReplacesNoRelease, ReplacesNothing, VersionStep};
+    matches!(failure, VersionStep { .. } | ReplacesNoRelease { .. } | ReplacesNothing)
 }
 
 /// The object of this id, and no other one.

@@ -41,7 +41,7 @@ pub struct Request {
     pub provenance: Vec<ObjectId>,
     /// The exact bytes to be signed, and with which key. There is no time of signing in them: signing again gives the same.
     pub sign: Vec<ToSign>,
-    /// The release that it takes the place of.
+    /// The release that it takes the place of: an earlier one of the same family. A rollback names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<ObjectId>,
     /// Why.

@@ -10,6 +10,7 @@ use crate::release::testing::*;
 
 mod histories;
 mod measure;
+mod replaces;
 
 /// One more release of this security version, and its request's id.
 fn release(history: &mut History, version: u64, change: impl FnOnce(&mut Play)) -> ObjectId {
@@ -23,8 +24,9 @@ fn release(history: &mut History, version: u64, change: impl FnOnce(&mut Play)) 
     play.id()
 }
 
-fn rollback(play: &mut Play) {
-    play.request.kind = RequestKind::Rollback;
+/// Back from this release.
+fn rollback(from: ObjectId) -> impl FnOnce(&mut Play) {
+    move |play| (play.request.kind, play.request.replaces) = (RequestKind::Rollback, Some(from))
 }
 
 fn urgent(play: &mut Play) {
@@ -62,7 +64,7 @@ fn inv9_a_floor_rises_with_production_alone() {
     let below = "release_below_floor";
     let after = catalogue(&history, history.clock);
     assert_eq!((counts(&after), refused(&after)), (vec![nightly, third], vec![(first, vec![below])]));
-    let back = release(&mut history, 4, rollback);
+    let back = release(&mut history, 4, rollback(third));
     let rolled = catalogue(&history, history.clock);
     assert_eq!((counts(&rolled), rolled.floor(&name("gateway"))), (vec![nightly, third, back], 8));
 }

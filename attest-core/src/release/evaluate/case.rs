@@ -224,6 +224,21 @@ impl<'c> Case<'c> {
         }
     }
 
+    /// Inv. 9: what it takes the place of was a release of this family when it was asked for. A rollback says of which one.
+    pub(super) fn replaces(&mut self) {
+        let request = &self.opened.request;
+        let Some(replaces) = request.replaces else {
+            if request.kind == Kind::Rollback {
+                self.fail(Failure::ReplacesNothing);
+            }
+            return;
+        };
+        let index = self.submitted().map_or(u64::MAX, |place| place.index);
+        if !self.by.floors.was_released(&replaces, &request.family, index) {
+            self.fail(Failure::ReplacesNoRelease { replaces });
+        }
+    }
+
     /// Inv. 9: no leap above what the family had reached where it was published, by the rules that it was asked for under. Whatever comes later,
     /// nobody who replays the log finds another measure.
     pub(super) fn step(&mut self) {

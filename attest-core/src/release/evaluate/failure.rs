@@ -157,6 +157,15 @@ pub enum Failure {
         /// What.
         mark: Mark,
     },
+    /// It takes the place of what was no release of this family by then.
+    #[error("it says that it takes the place of {replaces}, which is no earlier release of the family")]
+    ReplacesNoRelease {
+        /// What it names.
+        replaces: ObjectId,
+    },
+    /// A rollback of nothing.
+    #[error("a rollback says which release it takes the place of, and this one names none")]
+    ReplacesNothing,
     /// Whoever asked may not ask.
     #[error("`{by}` may not ask for this family")]
     NotRequester {
@@ -337,7 +346,10 @@ impl Failure {
             | Self::SignaturesNotLogged => Gate::Signature,
             Self::Revoked(_) => Gate::Revocation,
             Self::ClockUnconfirmed | Self::EmergencyPending { .. } | Self::Lapsed { .. } => Gate::BreakGlass,
-            Self::BelowFloor { .. } | Self::VersionStep { .. } => Gate::Version,
+            Self::BelowFloor { .. }
+            | Self::ReplacesNoRelease { .. }
+            | Self::ReplacesNothing
+            | Self::VersionStep { .. } => Gate::Version,
         }
     }
 
@@ -376,6 +388,8 @@ impl Failure {
             Self::PolicyUnknown { .. } => "release_policy_unknown",
             Self::Provenance(error) => error.code(),
             Self::QuorumMissing { .. } => "release_quorum_missing",
+            Self::ReplacesNoRelease { .. } => "release_replaces_no_release",
+            Self::ReplacesNothing => "release_replaces_nothing",
             Self::Request(error) => error.code(),
             Self::Requester(error) => error.code(),
             Self::Revoked(_) => "release_revoked",

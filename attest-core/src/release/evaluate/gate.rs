@@ -27,7 +27,7 @@ pub enum Gate {
     Freshness,
     /// What was let in without waiting was looked at in time.
     BreakGlass,
-    /// It is not older than what the family has reached, and no leap beyond it.
+    /// It is not older than what the family has reached, and no leap beyond it; what it takes the place of was a release.
     Version,
 }
 

@@ -139,6 +139,7 @@ fn weigh_now(bundle: &[u8], reviews: &[&[u8]], by: &Weighing<'_>) -> (Option<Rel
     let emergency = case.break_glass(reviews, &took_part);
     case.version();
     case.step();
+    case.replaces();
     let Some(published) = case.published() else { return (None, case.failures()) };
     let (golden, valid_until) = golden.unzip();
     let reference = golden.and_then(|golden| case.reference(golden, published));
@@ -174,6 +175,7 @@ pub fn quorate(bundle: &[u8], by: &Weighing<'_>) -> Result<Quorate, Vec<Failure>
     case.freshness();
     case.version();
     case.step();
+    case.replaces();
     let quorate = Quorate {
         request: opened.request.clone(),
         id: opened.id,

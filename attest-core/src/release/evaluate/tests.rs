@@ -175,6 +175,10 @@ fn inv9_below_the_floor_or_a_leap_above_it() {
     let version = |version, kind, floor: u64| {
         let mut play = Play::new(History::new());
         (play.request.security_version, play.request.kind) = (version, kind);
+        if kind == RequestKind::Rollback {
+            play.request.replaces = Some(id("before"));
+            play.floors.release(id("before"), &name("gateway"), 0);
+        }
         play.floors.rise(&name("gateway"), 0, floor);
         play.all();
         play.weighed().err().unwrap_or_default()

@@ -60,8 +60,15 @@ fn a_policy_that_is_over_releases_nothing_new() {
 
 #[test]
 fn kinds_of_requests_come_their_own_way() {
-    let kind =
-        |kind, channel: &str| asked(|play| (play.request.kind, play.request.channel) = (kind, name(channel)));
+    let kind = |kind, channel: &str| {
+        asked(|play| {
+            (play.request.kind, play.request.channel) = (kind, name(channel));
+            if kind == RequestKind::Rollback {
+                play.request.replaces = Some(id("before"));
+                play.floors.release(id("before"), &name("gateway"), 0);
+            }
+        })
+    };
     assert_eq!(kind(RequestKind::Emergency, "stable"), ["release_kind_unfit"]);
     assert_eq!(kind(RequestKind::Normal, "urgent"), ["release_kind_unfit"]);
     assert_eq!(kind(RequestKind::Rollback, "nightly"), ["release_kind_unfit"]);
