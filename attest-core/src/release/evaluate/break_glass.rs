@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::key::CanonicalKey;
 use super::super::name::Name;
 use super::super::object::{self, ObjectId};
 use super::super::policy::Policy;
@@ -61,6 +62,11 @@ impl Case<'_> {
             if ![quorum, then].iter().all(|one| one.people().contains(&review.by)) {
                 continue;
             }
+            // Nor do they by another name.
+            let known = || took_part.iter().chain(&reviewers);
+            if self.shares_a_key(&review.by, known, place) {
+                continue;
+            }
             if asked >= self.by().limits.release_statements {
                 break;
             }
@@ -73,6 +79,21 @@ impl Case<'_> {
             }
         }
         None
+    }
+
+    /// Whether one of these held a key that is or was this one's, by any policy before this place. A key is one person's, whatever they are called.
+    fn shares_a_key<'n, N: Iterator<Item = &'n Name>>(
+        &self,
+        who: &Name,
+        others: impl Fn() -> N,
+        place: Place,
+    ) -> bool {
+        let view = self.by().view;
+        let own: BTreeSet<&CanonicalKey> =
+            view.keys_before(place.index).filter(|(_, name)| *name == who).map(|(key, _)| key).collect();
+        let mut theirs =
+            view.keys_before(place.index).filter(|(_, name)| others().any(|other| other == *name));
+        theirs.any(|(key, _)| own.contains(key))
     }
 
     /// Who reviews where this stands in the log. Both they and those of the request's own policy have to have looked: people who came later were

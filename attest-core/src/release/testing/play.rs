@@ -203,6 +203,11 @@ impl Play {
     }
 
     pub(crate) fn review(&mut self, who: &str) -> u64 {
+        self.review_with(who, &signer(who))
+    }
+
+    /// The same with any key.
+    pub(crate) fn review_with(&mut self, who: &str, key: &Signer) -> u64 {
         let mut review = ReviewStatement {
             format: ReviewStatement::FORMAT.to_owned(),
             authority: self.request.authority,
@@ -212,7 +217,7 @@ impl Play {
             signature: String::new(),
         };
         let text = Text::review(&review, self.described()).unwrap();
-        review.signature = armored::<ReviewStatement>(&signer(who), &text);
+        review.signature = armored::<ReviewStatement>(key, &text);
         self.reviews.push(bytes(&review));
         let review = self.history.keep(&review);
         self.history.write(Event::Reviewed { review, request: self.id() })

@@ -261,3 +261,74 @@ fn inv8_one_of_two_who_was_taken_out_between_them() {
     assert!(confirmed("dave", false), "he said it while he was one");
     assert!(!confirmed("dave", true), "he was none any more");
 }
+
+/// The policy after this one, in which these people have the keys of these seeds.
+fn with_keys(before: &PolicyDocument, keys: &[(&str, &[u8])]) -> PolicyDocument {
+    let mut document = before.clone();
+    (document.version, document.previous) = (before.version + 1, Some(id_of(before)));
+    for (who, seeds) in keys {
+        let keys = seeds.iter().map(|seed| key_of(key(*seed).public().to_line())).collect();
+        document.identities.get_mut(*who).unwrap().keys = keys;
+    }
+    document
+}
+
+fn key(seed: u8) -> crate::testing::ssh::Signer {
+    crate::testing::ssh::Signer::ed25519(seed, None)
+}
+
+/// The seeds of alice, dave, erin and the program.
+const ALICE: u8 = 1;
+const DAVE: u8 = 4;
+const ERIN: u8 = 5;
+const CI: u8 = 6;
+
+#[test]
+fn inv12_whoever_took_part_does_not_review_by_another_name() {
+    let before = reviewed_by(None, 1, "carol dave");
+    let reviewed = |keys: &[(&str, &[u8])], seed: u8| {
+        let mut play = out_under(&before);
+        let after = with_keys(&before, keys);
+        play.history.succeed(&after, &["bob", "carol"]);
+        assert_eq!(play.history.view().unwrap().policy().unwrap().id(), id_of(&after));
+        play.review_with("dave", &key(seed));
+        let (is_confirmed, deadline) = (is_confirmed(&play), NOW + 2 + 2 * DAY);
+        assert_eq!(play.wrong_at(deadline + 1).is_empty(), is_confirmed);
+        is_confirmed
+    };
+    assert!(reviewed(&[("dave", &[50])], 50), "a new key of his own");
+    assert!(reviewed(&[("dave", &[50, DAVE])], DAVE));
+    // Who approved, who asked, and who triggered the build.
+    for (who, seed) in [("alice", ALICE), ("ci", CI), ("erin", ERIN)] {
+        assert!(!reviewed(&[(who, &[51]), ("dave", &[seed])], seed), "{who}");
+        assert!(!reviewed(&[(who, &[51]), ("dave", &[DAVE, seed])], DAVE), "{who}, with another key");
+    }
+    // A key that nobody used yet is its holder's as well.
+    let with_two = with_keys(&before, &[("alice", &[ALICE, 52])]);
+    let mut play = out_under(&before);
+    play.history.succeed(&with_two, &["bob", "carol"]);
+    play.history.succeed(&with_keys(&with_two, &[("alice", &[ALICE]), ("dave", &[52])]), &["bob", "carol"]);
+    play.review_with("dave", &key(52));
+    assert!(!is_confirmed(&play));
+    play.review("carol");
+    assert!(is_confirmed(&play), "somebody else looked");
+}
+
+#[test]
+fn inv12_one_person_by_two_names_is_no_two_reviewers() {
+    let before = reviewed_by(None, 2, "carol dave");
+    let after = with_keys(&before, &[("dave", &[50]), ("carol", &[DAVE])]);
+    let reviewed = |last: &PolicyDocument, seed: u8| {
+        let mut play = out_under(&before);
+        play.review("dave");
+        play.history.succeed(last, &["alice", "bob"]);
+        play.review_with("carol", &key(seed));
+        is_confirmed(&play)
+    };
+    assert!(!reviewed(&after, DAVE), "the same key");
+    assert!(
+        !reviewed(&with_keys(&before, &[("dave", &[50]), ("carol", &[DAVE, 51])]), 51),
+        "the same holder"
+    );
+    assert!(reviewed(&with_keys(&before, &[("carol", &[51])]), 51), "two people");
+}
