@@ -30,6 +30,7 @@ use super::key::CanonicalKey;
 use super::name::Name;
 use super::object::ObjectId;
 use super::policy::{Freshness, Policy};
+use super::statement::Revocation;
 use crate::Timestamp;
 use crate::audit::tree::TreeHead;
 
@@ -92,6 +93,8 @@ pub struct LogView {
     objected: BTreeSet<ObjectId>,
     /// What makes up for weaknesses, whether it is over or not.
     controls: BTreeMap<ObjectId, Compensation>,
+    /// Revocations that stand before the control that they take back.
+    early: BTreeMap<ObjectId, Vec<(Place, ObjectId, Revocation)>>,
     passed_over: Vec<PassedOver>,
 }
 
@@ -148,6 +151,7 @@ impl LogView {
             recovery: None,
             objected: BTreeSet::new(),
             controls: BTreeMap::new(),
+            early: BTreeMap::new(),
             passed_over: Vec::new(),
         }
     }
@@ -172,6 +176,7 @@ impl LogView {
             objected: _,
             // Asked for each verdict.
             controls: _,
+            early: _,
             // What a family says counts for what stands behind it.
             families: _,
             policies,
@@ -234,6 +239,14 @@ impl LogView {
     /// Every policy that was ever followed, the first one first.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.policies.iter().map(|(_, policy)| policy)
+    }
+
+    /// Every key that a policy, or a family, named before this index, with whose it was.
+    pub(super) fn keys_before(&self, index: u64) -> impl Iterator<Item = (&CanonicalKey, &Name)> {
+        let policies = self.policies.iter().filter(move |(from, _)| *from < index).map(|(_, policy)| policy);
+        let changes = self.families.values().flatten().filter(move |one| one.place().index < index);
+        let all = policies.chain(changes.map(|one| one.policy())).flat_map(Policy::keys);
+        all.map(|(key, of)| (key, &of.identity))
     }
 
     /// The policy of this id, if it was ever followed.

@@ -98,7 +98,9 @@ impl Replay<'_> {
         });
         match weighed {
             Ok(compensation) => {
+                let family = compensation.control.family.clone();
                 self.view.controls.insert(id, compensation);
+                self.take_back_early(id, &family);
             }
             Err(because) => self.pass_over(place, because),
         }

@@ -73,7 +73,7 @@ impl LogView {
     }
 
     /// What decided at this index whether a revocation counts, and nothing else.
-    fn before(&self, index: u64) -> Self {
+    pub(super) fn before(&self, index: u64) -> Self {
         let mut before = Self::empty(self.authority);
         for (from, policy) in self.policies.iter().filter(|(from, _)| *from < index) {
             before.lose(policy);

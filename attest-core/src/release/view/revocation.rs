@@ -14,6 +14,9 @@ use crate::release::statement::{Revocation, Revoked, Text};
 /// How long one person may suspend a key, in seconds: 14 days.
 const SUSPENSION: u64 = 14 * 86_400;
 
+/// Why a revocation does not count that stands before what it takes back.
+const NO_CONTROL: &str = "revocation_of_no_control";
+
 /// What a revocation that counts does.
 pub(super) enum Effect {
     /// A key does not count for a while.
@@ -58,10 +61,39 @@ impl Replay<'_> {
     pub(super) fn revocation(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
         match self.revokes(place, id) {
             Ok(effect) => self.view.take(effect),
-            Err(Error::NotHeld { because }) => self.pass_over(place, because),
+            Err(Error::NotHeld { because }) => {
+                if because == NO_CONTROL {
+                    self.keep_early(place, id)?;
+                }
+                self.pass_over(place, because);
+            }
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Whoever keeps the log writes down when he likes: what takes a control back waits for it.
+    fn keep_early(&mut self, place: Place, id: ObjectId) -> Result<(), Error> {
+        let read = object::read::<Revocation>(self.object(place, id)?, self.limits);
+        if let Ok(revocation) = read
+            && let Revoked::Control(control) = revocation.revokes
+        {
+            self.view.early.entry(control).or_default().push((place, id, revocation));
+        }
+        Ok(())
+    }
+
+    /// A control is in the log by now: what took it back before counts, if it did where it stands.
+    pub(super) fn take_back_early(&mut self, control: ObjectId, family: &Name) {
+        for (place, revocation, said) in self.view.early.remove(&control).unwrap_or_default() {
+            let (mut before, mut last) = (self.view.before(place.index), place);
+            let (objects, limits, tree) = (self.objects, self.limits, self.tree);
+            let then = Replay { objects, limits, view: &mut before, last: &mut last, tree };
+            if then.may_revoke(place, &said, Some(family)) {
+                let reason = said.reason.to_string();
+                self.view.take(Effect::Withdrawn(control, Withdrawn { revocation, place, reason }));
+            }
+        }
     }
 
     /// What the revocation does at this place: [`Error::NotHeld`] where it does not count there.
@@ -89,7 +121,7 @@ impl Replay<'_> {
         let not = |because| Error::NotHeld { because };
         match revokes {
             Revoked::Control(control) => {
-                let known = self.view.controls.get(control).ok_or(not("revocation_of_no_control"))?;
+                let known = self.view.controls.get(control).ok_or(not(NO_CONTROL))?;
                 Ok(Some(known.control().family.clone()))
             }
             Revoked::Key { .. } => Ok(None),

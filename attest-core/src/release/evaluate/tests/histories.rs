@@ -33,10 +33,11 @@ enum Act {
         days: u64,
     },
     Pass(u64),
-    /// These people vouch for a control that ends after so many days.
+    /// These people vouch for a control that ends after so many days, which somebody may have taken back before that is written down.
     Compensate {
         by: Vec<&'static str>,
         days: u64,
+        early: Option<&'static str>,
     },
     /// These people want one of [`PEOPLE_OF`] for the family's people, after the last one or after none.
     Change {
@@ -73,8 +74,11 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (who(), who(), 0_u64..9, 0_u64..20).prop_map(|(by, whose, from, days)| Act::Suspend { by, whose, from, days }),
         3 => (0_u64..4 * DAY).prop_map(Act::Pass),
         3 => (proptest::sample::subsequence(EVERYBODY[..5].to_vec(), 0..=5), 0_u64..40)
-            .prop_map(|(by, days)| Act::Compensate { by, days }),
-        2 => (Just(vec!["bob", "dave", "erin"]), 3_u64..40).prop_map(|(by, days)| Act::Compensate { by, days }),
+            .prop_map(|(by, days)| Act::Compensate { by, days, early: None }),
+        2 => (Just(vec!["bob", "dave", "erin"]), 3_u64..40)
+            .prop_map(|(by, days)| Act::Compensate { by, days, early: None }),
+        1 => (Just(vec!["bob", "dave", "erin"]), 3_u64..40, who())
+            .prop_map(|(by, days, who)| Act::Compensate { by, days, early: Some(who) }),
         1 => who().prop_map(Act::TakeBack),
         3 => (Just(vec!["bob", "carol", "dave", "gateway.zoe"]), 1_usize..4, any::<bool>())
             .prop_map(|(by, to, first)| Act::Change { by, to, first }),
@@ -173,10 +177,13 @@ fn played(acts: &[Act], emergency: bool) -> (Play, Option<Bundle>) {
                 play.history.revoke(&revocation(by, revokes));
             }
             Act::Pass(seconds) => play.history.clock += seconds,
-            Act::Compensate { by, days } => {
+            Act::Compensate { by, days, early } => {
                 let mut one = control(&[Weakness::None], play.history.clock + days * DAY);
                 // No two are the same.
                 one.control = words(&play.history.leaves.len().to_string());
+                if let Some(who) = early {
+                    play.history.revoke(&revocation(who, Revoked::Control(id_of(&one))));
+                }
                 play.history.compensate(&one, by);
                 last = id_of(&one);
             }

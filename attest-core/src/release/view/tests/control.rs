@@ -146,6 +146,39 @@ fn inv10_one_person_takes_a_control_back() {
     let mut history = History::new();
     history.revoke(&revocation("alice", Revoked::Control(id_of(&one))));
     assert_eq!(codes(&history), ["revocation_of_no_control"]);
+    // Whoever keeps the log may write down first what takes back.
+    let early = |who: &str, before: &dyn Fn(&mut History), between: &dyn Fn(&mut History)| {
+        let mut history = History::new();
+        before(&mut history);
+        history.revoke(&revocation(who, Revoked::Control(id_of(&one))));
+        between(&mut history);
+        history.compensate(&one, &["dave", "erin"]);
+        stands(&history, Weakness::None, NOW)
+    };
+    let nothing = |_: &mut History| {};
+    assert!(!early("alice", &nothing, &nothing));
+    assert!(early("bob", &nothing, &nothing), "bob is no revoker");
+    // Who may not revoke there, may not by what came later; and who might, might.
+    let suspended = |history: &mut History| {
+        let until = at(history.clock + DAY);
+        let revokes = Revoked::Key { spki_sha256: spki_sha256("alice"), from_index: 0, until };
+        history.revoke(&revocation("dave", revokes));
+    };
+    assert!(early("alice", &suspended, &nothing));
+    assert!(!early("alice", &nothing, &suspended));
+    let by_bob = |history: &mut History| {
+        let mut next = second_policy();
+        next.families.values_mut().for_each(|family| family.revokers = names("bob"));
+        history.succeed(&next, &["alice", "bob"]);
+    };
+    assert!(early("bob", &nothing, &by_bob) && !early("bob", &by_bob, &nothing));
+    assert!(!early("alice", &nothing, &by_bob) && early("alice", &by_bob, &nothing));
+    // Nor does one that is none keep back another, nor what too few vouch for.
+    let both = |history: &mut History| {
+        history.compensate(&one, &["dave"]);
+        history.revoke(&revocation("alice", Revoked::Control(id_of(&one))));
+    };
+    assert!(!early("bob", &nothing, &both));
     // And it counts once a verifier holds it.
     let history = vouched(&one, &["dave", "erin"]);
     let word = bytes(&revocation("alice", Revoked::Control(id_of(&one))));

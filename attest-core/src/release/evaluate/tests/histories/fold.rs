@@ -22,7 +22,8 @@ impl<'a> Fold<'a> {
                 clock += seconds;
                 continue;
             }
-            (clock, index) = (clock + 1, index + 1);
+            let leaves = if matches!(act, Act::Compensate { early: Some(_), .. }) { 2 } else { 1 };
+            (clock, index) = (clock + leaves, index + leaves);
             facts.push((index, clock, act));
         }
         Self { facts, now, seen: clock, emergency }
@@ -109,13 +110,18 @@ impl<'a> Fold<'a> {
         let mut standing: Vec<(bool, u64, u64, Vec<&str>)> = Vec::new();
         for (index, time, act) in &self.facts {
             match act {
-                Act::Compensate { by, days } => {
+                Act::Compensate { by, days, early } => {
                     let may = |who: &&&str| {
                         matches!(**who, "bob" | "dave" | "erin") && !self.was_silenced(who, *index, *time)
                     };
                     let by: Vec<&str> = by.iter().filter(may).copied().collect();
                     // The day is counted from the second before the leaf.
-                    let (until, counts) = (time - 1 + days * DAY, by.len() >= 2);
+                    let written = if early.is_some() { 2 } else { 1 };
+                    let (until, enough) = (time - written + days * DAY, by.len() >= 2);
+                    let is_taken_back = early.is_some_and(|who| {
+                        matches!(who, "alice" | "dave") && !self.was_silenced(who, index - 1, time - 1)
+                    });
+                    let counts = enough && !is_taken_back;
                     let is_in_time = until >= *time && until <= time + 30 * DAY;
                     standing.push((counts && is_in_time, *index, until, by));
                 }
