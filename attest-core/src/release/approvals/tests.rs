@@ -83,7 +83,7 @@ fn approvals_count_for_people_once() {
 }
 
 #[test]
-fn a64_nobody_approves_their_own() {
+fn a65_nobody_approves_their_own() {
     let request = request();
     let own = approval("ci", &[&request]);
     assert_eq!(refused(&handed_in(&[&own]), &request, &own), NotCounted::TookPart { by: name("ci") });

@@ -87,7 +87,7 @@ fn a70_the_rule_of_the_channel_is_kept() {
 }
 
 #[test]
-fn a64_a_build_that_nobody_known_triggered() {
+fn a70_a_build_that_nobody_known_triggered() {
     let actor = |account: &'static str| {
         failures(move |value| {
             value["predicate"]["buildDefinition"]["internalParameters"]["actor"] = json!(account)
@@ -112,7 +112,7 @@ fn the_envelopes_are_those_that_the_request_names() {
 }
 
 #[test]
-fn a71_each_artifact_is_of_a_build() {
+fn a70_each_artifact_is_of_a_build() {
     let (kernel, corim_only) =
         (signed(|_| {}), signed(|value| drop(value["subject"].as_array_mut().unwrap().remove(0))));
     let codes = |sent: &[&[u8]], artifacts: &[&str]| -> Vec<&'static str> {

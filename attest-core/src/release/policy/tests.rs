@@ -303,7 +303,7 @@ fn versions_begin_with_one_and_follow() {
 }
 
 #[test]
-fn a64_whoever_triggers_a_build_is_known() {
+fn a70_whoever_triggers_a_build_is_known() {
     let unasked = |called: &'static str| {
         codes(move |p| {
             let channel = gateway(p).channels.get_mut(called).unwrap();

@@ -86,7 +86,7 @@ fn a_request_waits_no_longer_than_its_channel_lets_it() {
 }
 
 #[test]
-fn a66_steps_that_are_not_in_the_log() {
+fn a68_steps_that_are_not_in_the_log() {
     let without = |left_out: &str| {
         let mut play = Play::new(History::new());
         play.bundle.request = Blob(bytes(&play.request));
@@ -116,7 +116,7 @@ fn a66_steps_that_are_not_in_the_log() {
 }
 
 #[test]
-fn a66_steps_in_another_order() {
+fn a69_steps_in_another_order() {
     let (submitted, attempted) = (Mark::Submitted, Mark::Attempted);
     let mut play = Play::new(History::new());
     play.attempt();

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a64_who_asks_must_be_one_who_may() {
+fn a65_who_asks_must_be_one_who_may() {
     let mut play = Play::new(History::new());
     play.request.requester = name("dave");
     play.submit("dave");
@@ -18,7 +18,7 @@ fn a64_who_asks_must_be_one_who_may() {
 }
 
 #[test]
-fn a64_a_request_that_its_requester_did_not_sign() {
+fn a65_a_request_that_its_requester_did_not_sign() {
     let mut play = Play::new(History::new());
     play.bundle.request = Blob(bytes(&play.request));
     let mut submission = play.submission("alice");
@@ -95,7 +95,7 @@ fn inv4_approvals_before_the_request_or_after_the_attempt_undo_nothing() {
 }
 
 #[test]
-fn a63_a_quorum_of_another_channel() {
+fn a67_a_quorum_of_another_channel() {
     let wrong = under(|policy| {
         let family = policy.families.get_mut("gateway").unwrap();
         let stable = family.channels.get_mut("stable").unwrap();
@@ -105,7 +105,7 @@ fn a63_a_quorum_of_another_channel() {
 }
 
 #[test]
-fn a71_a_build_that_nobody_vouches_for() {
+fn a70_a_build_that_nobody_vouches_for() {
     let mut play = Play::new(History::new());
     play.bundle.provenance.clear();
     play.all();

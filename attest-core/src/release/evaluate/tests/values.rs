@@ -65,7 +65,7 @@ fn values_that_were_not_seen_booting() {
 }
 
 #[test]
-fn a68_keys_of_another_family_or_purpose() {
+fn a67_keys_of_another_family_or_purpose() {
     let with = |key: &str, purpose| {
         asked(|play| (play.request.sign[0].key, play.request.sign[0].purpose) = (name(key), purpose))
     };
@@ -111,7 +111,7 @@ fn keys_in_their_time_and_well_kept() {
 }
 
 #[test]
-fn a56_signed_by_another_key() {
+fn a67_signed_by_another_key() {
     let mut play = Play::new(History::new());
     play.seed = 32;
     play.all();
@@ -119,7 +119,7 @@ fn a56_signed_by_another_key() {
 }
 
 #[test]
-fn a57_signed_other_bytes_than_were_approved() {
+fn a69_signed_other_bytes_than_were_approved() {
     assert_eq!(asked(|play| play.request.sign[0].sha256 = id("other")), ["release_signature_invalid"]);
     assert_eq!(asked(|play| play.request.sign[0].size += 1), ["release_signature_invalid"]);
     let mut play = Play::new(History::new());
