@@ -81,7 +81,10 @@ impl Provenance {
     /// # Errors
     /// [`Error`].
     pub fn verify(envelope: &[u8], builders: &[Builder], limits: &Limits) -> Result<Self, Error> {
-        let envelope = opened(envelope, limits)?;
+        let envelope = dsse::Envelope::parse(envelope, limits)?;
+        if envelope.payload_type() != PAYLOAD_TYPE {
+            return Err(Error::PayloadTypeUnexpected { payload_type: cut(envelope.payload_type()) });
+        }
         let keys: BTreeSet<_> = builders.iter().flat_map(|builder| &builder.keys).collect();
         let signed: BTreeSet<_> = keys.into_iter().filter(|key| envelope.is_signed_by(key)).collect();
         if signed.is_empty() {
@@ -96,14 +99,6 @@ impl Provenance {
             return Err(Error::BuilderKeyMismatch { id: cut(&provenance.builder_id) });
         }
         Ok(Self { signers, ..provenance })
-    }
-
-    /// Whether these bytes are a provenance at all, whoever signed it: nothing of it is believed.
-    ///
-    /// # Errors
-    /// [`Error`], but for what is about signatures.
-    pub fn check_form(envelope: &[u8], limits: &Limits) -> Result<(), Error> {
-        Self::read(opened(envelope, limits)?.payload(), limits).map(drop)
     }
 
     /// Reads the Statement; who signed it is not in it.
@@ -221,15 +216,6 @@ impl Provenance {
     pub fn external_parameters(&self) -> Option<&Value> {
         field(&self.definition, "externalParameters")
     }
-}
-
-/// An envelope around a Statement of in-toto.
-fn opened(envelope: &[u8], limits: &Limits) -> Result<dsse::Envelope, Error> {
-    let envelope = dsse::Envelope::parse(envelope, limits)?;
-    if envelope.payload_type() != PAYLOAD_TYPE {
-        return Err(Error::PayloadTypeUnexpected { payload_type: cut(envelope.payload_type()) });
-    }
-    Ok(envelope)
 }
 
 fn cut(text: &str) -> String {

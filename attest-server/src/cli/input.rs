@@ -18,20 +18,6 @@ pub(super) fn read_file(path: &Path, max_bytes: usize) -> Result<Vec<u8>, Failur
     Ok(bytes)
 }
 
-/// Whether it is a folder: who names a file, or nothing, learns it in words about folders.
-///
-/// # Errors
-/// A usage failure `log_unreadable`: it is none, or there is nothing.
-pub(super) fn is_folder(path: &Path) -> Result<(), Failure> {
-    let detail = match path.metadata() {
-        Ok(found) if found.is_dir() => return Ok(()),
-        Ok(_) => "is a file, expected a folder".to_owned(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(Failure::usage("log_unreadable", format!("{}: {detail}", path.display())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,16 +31,5 @@ mod tests {
     #[test]
     fn an_endless_file_is_cut_behind_the_bound() {
         assert_eq!(read_file(Path::new("/dev/zero"), 10).unwrap().len(), 11);
-    }
-
-    #[test]
-    fn what_is_no_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        std::fs::write(&file, b"").unwrap();
-        let told = |path: &Path| is_folder(path).unwrap_err().to_json().to_string();
-        assert!(told(&folder.path().join("none")).contains("none: no such folder"));
-        assert!(told(&file).contains("file: is a file, expected a folder"));
-        assert!(is_folder(folder.path()).is_ok());
     }
 }

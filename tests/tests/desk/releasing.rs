@@ -47,7 +47,7 @@ fn what_is_not_signed_is_not_published(desk: &Desk, id: &str) {
     );
     desk.refused(
         1,
-        "it counts without one: reviews are for releases of kind `emergency` [review_not_wanted]",
+        "`alice` is not named for reviews in `stable` [reviewer_not_named]",
         &format!("attest release review --home alice {id} --finding x --yes"),
     );
 }
@@ -89,11 +89,7 @@ fn an_emergency_is_reviewed(desk: &Desk) {
     let review = |who: &str, more: &str| {
         format!("attest release review --home {who} {id} --finding 'As it should be' {more}")
     };
-    desk.refused(
-        1,
-        "there is no release to review yet: it is waiting, approved by nobody yet; [review_not_published]",
-        &review("carol", "--yes"),
-    );
+    desk.refused(1, "there is no release to review yet [review_not_published]", &review("carol", "--yes"));
     desk.sign(&id);
     desk.good(&format!("attest release publish --home alice {id}"));
     let standing = desk.until(&id, "provisional");

@@ -21,19 +21,6 @@ pub enum ChangeKind {
     Renamed,
 }
 
-impl ChangeKind {
-    /// The word for it: `added`, `changed`, `removed` or `renamed`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::Removed => "removed",
-            Self::Renamed => "renamed",
-        }
-    }
-}
-
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

@@ -211,10 +211,6 @@ fn initrd(draft: &mut Draft<'_>, which: Option<&str>, file: &str, bytes: &[u8]) 
     if draft.has("uki") {
         return Err(Error::PartOf { component: "initrd".into(), of: "uki" });
     }
-    if !looks_like_an_initrd(bytes) {
-        let detail = format!("`{file}` begins like no initrd (cpio, gzip, xz, zstd, lz4, bzip2, lzma, lzop)");
-        draft.warn(WarningCode::InitrdUnknown, "initrd", detail);
-    }
     let digests = draft.hash(&[bytes]);
     if draft.has("initrd") {
         let part = draft.part("initrd", which)?;
@@ -226,26 +222,6 @@ fn initrd(draft: &mut Draft<'_>, which: Option<&str>, file: &str, bytes: &[u8]) 
     // Nobody but the kernel's stub measured it.
     let part = draft.part("initrd.loaded", which)?;
     put(draft, &part, digests, None)
-}
-
-/// What the kernel unpacks (`Documentation/driver-api/early-userspace/buffer-format.rst`, `lib/decompress.c`): archives of cpio, `newc` with and
-/// without checksums, or one of its compressions.
-fn looks_like_an_initrd(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 10] = [
-        b"070701",
-        b"070702",
-        &[0x1f, 0x8b],
-        &[0x1f, 0x9e],
-        b"BZh",
-        &[0x5d, 0, 0],
-        &[0xfd, b'7', b'z', b'X', b'Z', 0],
-        &[0x89, b'L', b'Z', b'O'],
-        &[0x02, 0x21, 0x4c, 0x18],
-        &[0x28, 0xb5, 0x2f, 0xfd],
-    ];
-    // Archives may stand behind zeros.
-    let start = bytes.iter().position(|byte| *byte != 0).and_then(|at| bytes.get(at..)).unwrap_or_default();
-    MAGIC.iter().any(|magic| start.starts_with(magic))
 }
 
 /// Where the kernel's stub measured the same bytes as GRUB, it will again: GRUB hands over a single initrd without padding.

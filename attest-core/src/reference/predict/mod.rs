@@ -126,8 +126,6 @@ pub enum WarningCode {
     ImaFilesKept,
     /// Bytes between sections belong to none: firmware other than EDK II may hash the image differently.
     ImageGaps,
-    /// The file given as an initrd begins like none: no archive, compressed or not.
-    InitrdUnknown,
     /// The initrd that the kernel gets was put together as systemd-stub does, and the base could not confirm it.
     InitrdUnproven,
     /// shim would refuse the image: its SBAT generation is revoked.
@@ -152,7 +150,6 @@ impl WarningCode {
             Self::GrubCommandsKept => "grub_commands_kept",
             Self::ImaFilesKept => "ima_files_kept",
             Self::ImageGaps => "image_gaps",
-            Self::InitrdUnknown => "initrd_unknown",
             Self::InitrdUnproven => "initrd_unproven",
             Self::SbatRevoked => "sbat_revoked",
             Self::SignatureOverOther => "signature_over_other",

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::super::{Exit, Failure, Output, Style};
 use super::exported::Release;
-use crate::cli::input::{is_folder, read_file};
+use crate::cli::input::read_file;
 use crate::fetch::Fetcher;
 use crate::releases::{Error as Unfollowed, Source};
 
@@ -142,6 +142,16 @@ fn is_log(folder: &Path) -> Result<(), Failure> {
     let detail =
         "holds no log (no `checkpoint`); expected the log's folder, or what `attest release export` wrote";
     Err(Failure::usage("log_unreadable", format!("{}: {detail}", folder.display())))
+}
+
+pub(in crate::cli) fn is_folder(path: &Path) -> Result<(), Failure> {
+    let detail = match path.metadata() {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => "is a file, expected a folder".to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::usage("log_unreadable", format!("{}: {detail}", path.display())))
 }
 
 /// The leaves that the checkpoint says there are. Whether anybody signed it is asked once they were replayed: the policy says who must have.
@@ -310,5 +320,6 @@ mod tests {
         assert!(told("").contains("holds no log (no `checkpoint`)"));
         std::fs::write(at("checkpoint"), b"").unwrap();
         assert!(is_log(folder.path()).is_ok());
+        assert!(is_folder(&at("none")).is_err());
     }
 }

@@ -88,8 +88,7 @@ impl Offboard {
         let mut known = desk.known()?;
         let document = document(&known)?;
         if !document.identities.contains_key(&self.who) {
-            let detail = format!("the policy knows no `{}`{}", self.who, known_names(&document));
-            return Err(Failure::usage("identity_unknown", detail));
+            return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
         }
         let mut tasks = named(&document, &self.who);
         tasks.extend(managed(&document, &self.who));
@@ -118,19 +117,6 @@ impl Offboard {
         tell(&tasks, out);
         Ok(Exit::Good)
     }
-}
-
-/// As many names are told one by one.
-const NAMES: usize = 20;
-
-/// Whom it does know.
-fn known_names(document: &PolicyDocument) -> String {
-    let names: Vec<&str> = document.identities.keys().map(Name::as_str).collect();
-    let more = match names.len().saturating_sub(NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("; its identities are {}{more}", names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", "))
 }
 
 impl Rotate {
@@ -177,7 +163,7 @@ impl Rotate {
         if members.is_empty() {
             let detail =
                 format!("the policy knows no `{who}`: no identity, signing key, witness or organisation");
-            return Err(Failure::usage("identity_unknown", format!("{detail}{}", known_names(document))));
+            return Err(Failure::usage("identity_unknown", detail));
         }
         Ok(members)
     }

@@ -10,7 +10,6 @@ use attest_core::release::evaluate::Failure as Gate;
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::object::Object as _;
 use attest_core::release::policy::{Policy, Purpose};
-use attest_core::release::provenance::Provenance;
 use attest_core::release::request::{Artifact, Kind, Request as Object, ToSign};
 use attest_core::release::statement::{Described, Submission, Text};
 use attest_core::release::{Name, ObjectId, Words};
@@ -223,13 +222,7 @@ impl Request {
         };
         self.artifacts(policy, &mut request, parcel, limits)?;
         for path in &self.provenance {
-            let envelope = input::read_file(path, limits.provenance_bytes)?;
-            // Who signed it is the policy's question; what is no provenance at all can never count.
-            Provenance::check_form(&envelope, limits).map_err(|error| {
-                let detail = format!("--provenance {}: {error}; {PROVENANCE}", path.display());
-                Failure::malformed(error.code(), detail)
-            })?;
-            request.provenance.push(parcel.add(envelope));
+            request.provenance.push(parcel.add(input::read_file(path, limits.provenance_bytes)?));
         }
         if let Some(path) = &self.golden {
             let corim = corim(path, &self.family, limits)?;
@@ -315,9 +308,6 @@ impl Request {
         Ok((called.clone(), ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?))
     }
 }
-
-/// What `--provenance` takes.
-const PROVENANCE: &str = "expected SLSA Provenance v1 as an in-toto Statement in a DSSE envelope (JSON)";
 
 /// In what the builds are not what the channel asks for, as the policy's keys count now: an artifact that stands in no provenance, above all.
 fn unbuilt(policy: &Policy, request: &Object, parcel: &Parcel, limits: &Limits) -> Vec<NotBuilt> {

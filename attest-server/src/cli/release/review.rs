@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use attest_core::release::delivery::Delivery;
 use attest_core::release::key::CanonicalKey;
 use attest_core::release::object::Object as _;
-use attest_core::release::request::{Kind, Request};
+use attest_core::release::request::Request;
 use attest_core::release::statement::{Described, ReviewStatement, Revocation, Revoked, Text};
 use attest_core::release::{Name, ObjectId, Words};
 use attest_core::{Limits, Timestamp};
@@ -16,7 +16,6 @@ use serde_json::json;
 use super::home::Home;
 use super::known::Known;
 use super::people::{SUSPENSION, falls, keys_of, listed};
-use super::state::{State, state};
 use super::words::Change;
 use super::{Desk, answer, bytes, name, short, sign, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
@@ -39,7 +38,6 @@ impl Review {
         let home = desk.home()?;
         let mut known = desk.known()?;
         let id = known.find(&self.id)?;
-        to_review(known.request(id)?.kind, &state(&mut known, id)?)?;
         let change = Change::read(&mut known, id)?;
         if !out.wants_json() {
             change.tell(out);
@@ -67,34 +65,6 @@ impl Review {
             out.line(format!("{done} at index {} of the log; {enough}", at.index));
         }
         Ok(Exit::Good)
-    }
-}
-
-/// Whether a review can still confirm it: before anybody reads, decides and signs for nothing. Who may review is the log's question.
-fn to_review(kind: Kind, state: &State) -> Result<(), Failure> {
-    if kind != Kind::Emergency {
-        let detail = "it counts without one: reviews are for releases of kind `emergency`";
-        return Err(Failure::malformed("review_not_wanted", detail));
-    }
-    let dead = |code: &str| {
-        Err(Failure::malformed(code, format!("a review confirms nothing any more: it is {}", state.words())))
-    };
-    match state {
-        State::Provisional { .. }
-        | State::Confirmed
-        | State::Published
-        | State::Superseded
-        | State::Refused { .. } => Ok(()),
-        State::Lapsed => dead("review_too_late"),
-        State::Revoked { .. } | State::Rejected { .. } => dead("release_revoked"),
-        State::Attempted
-        | State::Expired
-        | State::Quorate { .. }
-        | State::Signed
-        | State::Submitted { .. } => {
-            let detail = format!("there is no release to review yet: it is {}", state.words());
-            Err(Failure::malformed("review_not_published", detail))
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use attest_core::{Digest, HashAlg};
 use super::gates::{self, Outlook, Told};
 use super::known::Known;
 use super::short;
+use crate::cli::golden::kind as golden_change;
 use crate::cli::layout::hanging;
 use crate::cli::{Failure, Output, Style, printable};
 
@@ -96,21 +97,12 @@ impl Change {
         id: ObjectId,
         request: &Request,
     ) -> Result<bool, Failure> {
-        let asked = Self::asked(known, id);
-        Ok(Self::releases(known, request)?.iter().any(|(one, _, index)| *one == named && *index < asked))
-    }
-
-    /// Where in the log it was asked for; behind all of it where it was not.
-    fn asked(known: &Known, id: ObjectId) -> u64 {
-        known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index)
-    }
-
-    /// Every release of the request's family, be it in force or not by now.
-    fn releases(known: &mut Known, request: &Request) -> Result<Vec<Since>, Failure> {
+        let asked =
+            known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index);
         let catalogue = known.catalogue()?;
         let withdrawn = catalogue.withdrawn(&request.family).iter().map(|(release, _)| release);
-        let all = catalogue.family(&request.family).iter().chain(withdrawn);
-        Ok(all.map(|one| (one.id(), one.request().version.to_string(), one.published().index)).collect())
+        let mut all = catalogue.family(&request.family).iter().chain(withdrawn);
+        Ok(all.any(|one| one.id() == named && one.published().index < asked))
     }
 
     /// What it is compared with, whole: of values that somebody holds back nobody may think that there were none.
@@ -128,14 +120,21 @@ impl Change {
         id: ObjectId,
         request: &Request,
     ) -> Result<(Option<ObjectId>, Option<Since>), Failure> {
-        let asked = Self::asked(known, id);
-        let mut others = Self::releases(known, request)?;
-        others.retain(|(one, ..)| *one != id && known.view.revoked(one).is_none());
+        let asked =
+            known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index);
+        let catalogue = known.catalogue()?;
+        let counted = catalogue.family(&request.family).iter();
+        let withdrawn = catalogue.withdrawn(&request.family).iter().map(|(release, _)| release);
+        let others =
+            counted.chain(withdrawn).filter(|one| one.id() != id && known.view.revoked(&one.id()).is_none());
+        let others: Vec<_> = others.collect();
         let newest = |is_before: bool| {
-            let side = others.iter().filter(|(_, _, index)| (*index < asked) == is_before);
-            side.max_by_key(|(_, _, index)| *index).cloned()
+            let side = others.iter().filter(|one| (one.published().index < asked) == is_before);
+            side.max_by_key(|one| one.published().index)
         };
-        Ok((newest(true).map(|(id, ..)| id), newest(false)))
+        let since =
+            newest(false).map(|one| (one.id(), one.request().version.to_string(), one.published().index));
+        Ok((newest(true).map(|one| one.id()), since))
     }
 
     fn alone(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
@@ -316,7 +315,7 @@ impl Change {
                         [Some(one), None] | [None, Some(one)] => format!(": {one}"),
                         [None, None] => String::new(),
                     };
-                    let head = format!("    {:<9} ", change.kind.name());
+                    let head = format!("    {:<9} ", golden_change(change.kind));
                     hanging(out, &head, 14, &format!("{}{words}", printable(&change.place)));
                 }
             }
@@ -328,7 +327,7 @@ impl Change {
         let places = |golden: &Golden, new: &Golden| {
             let changes = golden.diff(new).into_iter();
             let told = changes.map(|one| {
-                let kind = one.kind.name();
+                let kind = golden_change(one.kind);
                 serde_json::json!({ "kind": kind, "place": one.place, "old": one.old, "new": one.new })
             });
             told.collect::<Vec<_>>()

@@ -5,16 +5,14 @@ use std::path::Path;
 
 use attest_core::Limits;
 use attest_core::release::policy::{Policy, PolicyDocument};
-use attest_core::release::request::Request;
 use attest_core::release::ssh::PublicKey;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::carried::carried;
 use super::read;
+use crate::cli::release::Desk;
 use crate::cli::release::known::Known;
-use crate::cli::release::state::{State, state};
-use crate::cli::release::{Desk, short as shortened};
 use crate::cli::{Failure, Output, Style, printable};
 
 /// Longer texts are keys and certificates: people compare their digests.
@@ -24,7 +22,7 @@ const LONGEST: usize = 100;
 pub(super) struct Compared {
     /// One line for each thing that is another: `+` for what is new, `-` for what is gone.
     pub(super) changes: Vec<String>,
-    /// What families said of themselves and this policy does not carry on, and the requests that end with it; nothing where only the log could tell.
+    /// What families said of themselves, and what this policy does not carry on; nothing where only the log could tell.
     pub(super) ends: Option<Vec<String>>,
     /// What families said of themselves, and what this policy carries on; in words where the log is at hand.
     pub(super) carried: Vec<String>,
@@ -40,13 +38,11 @@ impl Compared {
             let carried = carried(None, &before, next)?;
             return Ok(Self { changes: changes(&before, next)?, ends: None, carried, before });
         }
-        let mut known = desk.known()?;
+        let known = desk.known()?;
         let before = known.policy()?.clone();
         let changes = changes(&before, next)?;
         let carried = carried(Some(&known), &before, next)?;
-        let mut ends = ends(&known, next)?;
-        ends.extend(open_requests(&mut known)?);
-        Ok(Self { changes, ends: Some(ends), carried, before })
+        Ok(Self { changes, ends: Some(ends(&known, next)?), carried, before })
     }
 
     pub(super) fn tell(&self, out: &mut Output) {
@@ -62,7 +58,7 @@ impl Compared {
             out.line(line);
         }
         if self.ends.is_none() {
-            out.line("what families said of themselves and which requests are open, and so what ends, is known where the log is");
+            out.line("what families said of themselves, and whether it ends, is known where the log is");
         }
     }
 }
@@ -95,29 +91,6 @@ fn ends(known: &Known, next: &Policy) -> Result<Vec<String>, Failure> {
         format!("- families.{family}: what its managers said in {change} ends, as `carries` does not name it")
     };
     Ok(followed.map(line).collect())
-}
-
-/// Requests that somebody still waits for. Each is of the policy under which it was asked for, from there to its signature.
-fn open_requests(known: &mut Known) -> Result<Vec<String>, Failure> {
-    let ids: Vec<_> = known.said.requests().map(|(id, _)| *id).collect();
-    let mut lines = Vec::new();
-    for id in ids {
-        // Of what is held back nobody knows whether it is open; that is told elsewhere, and keeps nobody from a succession.
-        if known.object(id)?.is_none() {
-            continue;
-        }
-        let standing = match state(known, id)? {
-            State::Submitted { dead: false, .. } => "waits for people",
-            State::Quorate { .. } => "is approved and not signed",
-            State::Attempted => "is about to be signed",
-            _ => continue,
-        };
-        let Request { family, version, .. } = known.request(id)?;
-        let what = format!("{} of {family}, {version}", shortened(&id));
-        lines
-            .push(format!("- request {what}: it {standing}, and ends with its policy; to be asked for anew"));
-    }
-    Ok(lines)
 }
 
 fn differs(before: &PolicyDocument, after: &PolicyDocument) -> Result<Vec<String>, Failure> {
