@@ -21,6 +21,19 @@ pub enum ChangeKind {
     Renamed,
 }
 
+impl ChangeKind {
+    /// Its stable name, for people and for programs: `added`, `changed`, `removed` or `renamed`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+            Self::Renamed => "renamed",
+        }
+    }
+}
+
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

@@ -11,9 +11,7 @@ use std::path::PathBuf;
 
 use attest_core::Limits;
 use attest_core::reference;
-use attest_core::reference::golden::{
-    Change, ChangeKind, ImaBuffer, ImaGolden, ImaPath, ImaSigner, Sequence,
-};
+use attest_core::reference::golden::{Change, ImaBuffer, ImaGolden, ImaPath, ImaSigner, Sequence};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -290,7 +288,7 @@ fn diff(old: &Document, new: &Document, out: &mut Output) {
             .map(|c| {
                 let slot = c.slot.as_ref();
                 let side = slot.and_then(|slot| slot.new.as_ref().or(slot.old.as_ref()));
-                json!({ "kind": kind(c.kind), "place": c.place, "old": c.old, "new": c.new,
+                json!({ "kind": c.kind.name(), "place": c.place, "old": c.old, "new": c.new,
                         "pcr": slot.map(|slot| slot.pcr), "component": side.map(|side| &side.component) })
             })
             .collect();
@@ -312,22 +310,13 @@ fn diff(old: &Document, new: &Document, out: &mut Output) {
             continue;
         }
         let place = out.paint(Style::Strong, printable(&change.place));
-        out.line(format!("{} {place}", kind(change.kind)));
+        out.line(format!("{} {place}", change.kind.name()));
         if let Some(old) = &change.old {
             out.line(out.paint(Style::Bad, format!("  - {}", printable(old))));
         }
         if let Some(new) = &change.new {
             out.line(out.paint(Style::Good, format!("  + {}", printable(new))));
         }
-    }
-}
-
-pub(super) const fn kind(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Added => "added",
-        ChangeKind::Changed => "changed",
-        ChangeKind::Removed => "removed",
-        ChangeKind::Renamed => "renamed",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use attest_core::reference::Golden;
 use attest_core::reference::corim::{SignedCorim, profile};
+use attest_core::release::evaluate::Release;
 use attest_core::release::form;
 use attest_core::release::policy::{KeyOf, Purpose};
 use attest_core::release::provenance::{Builder, Dependency, Provenance, ProvenanceRule};
@@ -13,7 +14,6 @@ use attest_core::{Digest, HashAlg};
 use super::gates::{self, Outlook, Told};
 use super::known::Known;
 use super::short;
-use crate::cli::golden::kind as golden_change;
 use crate::cli::layout::hanging;
 use crate::cli::{Failure, Output, Style, printable};
 
@@ -97,12 +97,19 @@ impl Change {
         id: ObjectId,
         request: &Request,
     ) -> Result<bool, Failure> {
+        let (asked, others) = Self::others(known, id, request)?;
+        Ok(others.iter().any(|(other, _, published)| *other == named && *published < asked))
+    }
+
+    /// The index of the log at which it was asked for, and every other release of its family: those that count and those that were withdrawn.
+    fn others(known: &mut Known, id: ObjectId, request: &Request) -> Result<(u64, Vec<Since>), Failure> {
         let asked =
             known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index);
         let catalogue = known.catalogue()?;
         let withdrawn = catalogue.withdrawn(&request.family).iter().map(|(release, _)| release);
-        let mut all = catalogue.family(&request.family).iter().chain(withdrawn);
-        Ok(all.any(|one| one.id() == named && one.published().index < asked))
+        let all = catalogue.family(&request.family).iter().chain(withdrawn);
+        let place = |one: &Release| (one.id(), one.request().version.to_string(), one.published().index);
+        Ok((asked, all.filter(|one| one.id() != id).map(place).collect()))
     }
 
     /// What it is compared with, whole: of values that somebody holds back nobody may think that there were none.
@@ -120,21 +127,13 @@ impl Change {
         id: ObjectId,
         request: &Request,
     ) -> Result<(Option<ObjectId>, Option<Since>), Failure> {
-        let asked =
-            known.view.place(Mark::Submitted, &id).map_or(known.view.head().size, |place| place.index);
-        let catalogue = known.catalogue()?;
-        let counted = catalogue.family(&request.family).iter();
-        let withdrawn = catalogue.withdrawn(&request.family).iter().map(|(release, _)| release);
-        let others =
-            counted.chain(withdrawn).filter(|one| one.id() != id && known.view.revoked(&one.id()).is_none());
-        let others: Vec<_> = others.collect();
+        let (asked, mut others) = Self::others(known, id, request)?;
+        others.retain(|(other, ..)| known.view.revoked(other).is_none());
         let newest = |is_before: bool| {
-            let side = others.iter().filter(|one| (one.published().index < asked) == is_before);
-            side.max_by_key(|one| one.published().index)
+            let side = others.iter().filter(|(.., published)| (*published < asked) == is_before);
+            side.max_by_key(|(.., published)| *published).cloned()
         };
-        let since =
-            newest(false).map(|one| (one.id(), one.request().version.to_string(), one.published().index));
-        Ok((newest(true).map(|one| one.id()), since))
+        Ok((newest(true).map(|(newest, ..)| newest), newest(false)))
     }
 
     fn alone(known: &mut Known, id: ObjectId) -> Result<Self, Failure> {
@@ -315,7 +314,7 @@ impl Change {
                         [Some(one), None] | [None, Some(one)] => format!(": {one}"),
                         [None, None] => String::new(),
                     };
-                    let head = format!("    {:<9} ", golden_change(change.kind));
+                    let head = format!("    {:<9} ", change.kind.name());
                     hanging(out, &head, 14, &format!("{}{words}", printable(&change.place)));
                 }
             }
@@ -327,7 +326,7 @@ impl Change {
         let places = |golden: &Golden, new: &Golden| {
             let changes = golden.diff(new).into_iter();
             let told = changes.map(|one| {
-                let kind = golden_change(one.kind);
+                let kind = one.kind.name();
                 serde_json::json!({ "kind": kind, "place": one.place, "old": one.old, "new": one.new })
             });
             told.collect::<Vec<_>>()
