@@ -15,6 +15,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::state::{SecureBootJson, WindowsJson};
+use super::looks::{self, Kind};
 use super::{Exit, Failure, Output, Style, input, layout};
 
 /// Parse and replay a TCG event log: crypto-agile, SHA-1 or CCEL
@@ -31,7 +32,7 @@ impl Eventlog {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let bytes = input::read_file(&self.file, limits.event_log_bytes)?;
-        let log = EventLog::parse(&bytes, &limits).map_err(malformed)?;
+        let log = EventLog::parse(&bytes, &limits).map_err(|error| malformed(&bytes, error))?;
         let findings = findings(&log);
         let answer = Answer::new(&log, &findings);
         if out.wants_json() {
@@ -49,10 +50,14 @@ fn findings(log: &EventLog<'_>) -> Vec<tcg_log::Finding> {
     log.findings().iter().copied().chain(tcg_event::findings(log)).collect()
 }
 
-fn malformed(error: tcg_log::Error) -> Failure {
+fn malformed(bytes: &[u8], error: tcg_log::Error) -> Failure {
     let offset = u64::try_from(error.offset).unwrap_or(u64::MAX);
     // A wrong file shows in its first bytes; what it holds would be told as lengths that nobody meant.
-    let hint = if error.event == 0 { "; an event log does not begin so" } else { "" };
+    let hint = match looks::like(bytes).filter(|kind| error.event == 0 && *kind != Kind::EventLog) {
+        Some(kind) => format!("; this looks like {kind}, and an event log does not begin so"),
+        None if error.event == 0 => "; an event log does not begin so".to_owned(),
+        None => String::new(),
+    };
     let detail = format!("{}{hint}", error.kind);
     Failure::malformed(error.code(), detail).at_offset(offset).at_event(error.event.into())
 }

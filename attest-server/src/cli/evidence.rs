@@ -9,7 +9,7 @@ use attest_core::{Limits, Timestamp};
 use clap::Args;
 
 use super::Failure;
-use super::input::read_file;
+use super::input::{self, read_given};
 use super::looks::{self, Kind};
 
 /// A PCR file holds at most 5 banks of 24 values.
@@ -61,6 +61,31 @@ const TAKES: [(&str, &str, &[Kind]); 6] = [
     ("userspace-log", "the log of user space", &[Kind::Json, Kind::Empty]),
 ];
 
+/// A file that the flag names.
+fn read(flag: &str, path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
+    read_given(flag, path, wanted(flag), most)
+}
+
+/// What a flag takes, in words.
+fn wanted(flag: &str) -> &'static str {
+    TAKES.iter().find(|(name, ..)| *name == flag).map_or("another file", |(_, wants, _)| wants)
+}
+
+/// What is said of a file under a flag that is not what that takes.
+fn unfit(flag: &str, path: Option<&Path>, error: &dyn std::fmt::Display) -> String {
+    match path {
+        Some(path) => format!("{error}; it stands in --{flag} {}: expected {}", path.display(), wanted(flag)),
+        None => error.to_string(),
+    }
+}
+
+/// A file of which not all was read.
+fn too_large(flag: &str, path: &Path, bytes: &[u8], most: usize) -> Option<String> {
+    let path = path.display();
+    (bytes.len() > most)
+        .then(|| format!("--{flag} {path} holds more than {}, the most that is read", input::size(most)))
+}
+
 /// One file under a flag that takes another kind; nothing where it fits, or could be anything.
 fn mistaken(flag: &str, path: &Path, bytes: &[u8]) -> Option<String> {
     let (_, wants, kinds) = TAKES.iter().find(|(name, ..)| *name == flag)?;
@@ -94,7 +119,9 @@ pub(super) struct Files {
 impl EvidenceFlags {
     /// Reads every file.
     pub(super) fn read(&self, limits: &Limits) -> Result<Files, Failure> {
-        let optional = |path: &Option<PathBuf>, most| path.as_deref().map(|p| read_file(p, most)).transpose();
+        let optional = |flag: &str, path: &Option<PathBuf>, most| {
+            path.as_deref().map(|path| read(flag, path, most)).transpose()
+        };
         let scheme = self.signature_scheme.as_deref().map(|name| {
             let unknown =
                 || Failure::usage("signature_scheme_unknown", format!("`{name}` is not a signature scheme"));
@@ -107,15 +134,15 @@ impl EvidenceFlags {
         check_nonce(self.nonce.as_deref())?;
         Ok(Files {
             from: self.clone(),
-            attest: read_file(&needed("attest", &self.attest)?, limits.attest_bytes)?,
-            signature: read_file(&needed("signature", &self.signature)?, limits.signature_bytes)?,
-            ak: read_file(&needed("ak", &self.ak)?, limits.public_key_bytes)?,
+            attest: read("attest", &needed("attest", &self.attest)?, limits.attest_bytes)?,
+            signature: read("signature", &needed("signature", &self.signature)?, limits.signature_bytes)?,
+            ak: read("ak", &needed("ak", &self.ak)?, limits.public_key_bytes)?,
             nonce: self.nonce.clone(),
             scheme: scheme.transpose()?,
             pcrs: self.pcrs.as_deref().map(read_pcrs).transpose()?,
-            eventlog: optional(&self.eventlog, limits.event_log_bytes)?,
-            ima: optional(&self.ima, limits.ima_bytes)?,
-            userspace_log: optional(&self.userspace_log, limits.userspace_log_bytes)?,
+            eventlog: optional("eventlog", &self.eventlog, limits.event_log_bytes)?,
+            ima: optional("ima", &self.ima, limits.ima_bytes)?,
+            userspace_log: optional("userspace-log", &self.userspace_log, limits.userspace_log_bytes)?,
         })
     }
 }
@@ -129,7 +156,7 @@ impl EvidenceFlags {
             from: self.clone(),
             attest: sent.attest.to_vec(),
             signature: sent.signature.to_vec(),
-            ak: read_file(ak, limits.public_key_bytes)?,
+            ak: read("ak", ak, limits.public_key_bytes)?,
             nonce: self.nonce.clone(),
             scheme: None,
             pcrs: sent.pcrs,
@@ -194,30 +221,54 @@ impl Files {
         limits: &Limits,
         guesses: &dyn Guesses,
     ) -> Result<AuthenticEvidence<'_>, NotAuthentic> {
-        self.proven(limits, guesses)
-            .map_err(|because| NotAuthentic { because: Box::new(because), mistaken: self.mistaken() })
+        self.proven(limits, guesses).map_err(|because| NotAuthentic {
+            mistaken: self.mistaken(&because, limits),
+            because: Box::new(because),
+        })
     }
 
     /// Which files look like something else than their flags want.
-    fn mistaken(&self) -> Vec<String> {
+    fn mistaken(&self, because: &Because, limits: &Limits) -> Vec<String> {
+        let (from, log) = (&self.from, self.userspace_log.as_ref());
         let named = [
-            ("attest", &self.from.attest, Some(&self.attest)),
-            ("signature", &self.from.signature, Some(&self.signature)),
-            ("ak", &self.from.ak, Some(&self.ak)),
-            ("eventlog", &self.from.eventlog, self.eventlog.as_ref()),
-            ("ima", &self.from.ima, self.ima.as_ref()),
-            ("userspace-log", &self.from.userspace_log, self.userspace_log.as_ref()),
+            ("attest", &from.attest, Some(&self.attest), limits.attest_bytes),
+            ("signature", &from.signature, Some(&self.signature), limits.signature_bytes),
+            ("ak", &from.ak, Some(&self.ak), limits.public_key_bytes),
+            ("eventlog", &from.eventlog, self.eventlog.as_ref(), limits.event_log_bytes),
+            ("ima", &from.ima, self.ima.as_ref(), limits.ima_bytes),
+            ("userspace-log", &from.userspace_log, log, limits.userspace_log_bytes),
         ];
-        named.iter().filter_map(|(flag, path, bytes)| mistaken(flag, path.as_deref()?, (*bytes)?)).collect()
+        let given = named
+            .iter()
+            .filter_map(|(flag, path, bytes, most)| Some((*flag, path.as_deref()?, (*bytes)?, *most)));
+        let given: Vec<_> = given.collect();
+        let hint = |&(flag, path, bytes, most): &(&str, &Path, &Vec<u8>, usize)| {
+            too_large(flag, path, bytes, most).or_else(|| mistaken(flag, path, bytes))
+        };
+        let hints: Vec<String> = given.iter().filter_map(hint).collect();
+        let is_malformed =
+            matches!(because, Because::Evidence(attest_core::authenticate::Error::Malformed(_)));
+        if !hints.is_empty() || !is_malformed {
+            return hints;
+        }
+        // What is malformed and looks like nothing is under one of these flags.
+        let unlike = |&(flag, path, bytes, _): &(&str, &Path, &Vec<u8>, usize)| {
+            let is_bare = flag == "signature" && self.scheme.is_some();
+            let is_told = looks::like(bytes).is_some() || is_bare || matches!(flag, "ak" | "userspace-log");
+            (!is_told).then(|| format!("--{flag} {} does not begin like {}", path.display(), wanted(flag)))
+        };
+        given.iter().filter_map(unlike).collect()
     }
 
     fn proven(&self, limits: &Limits, guesses: &dyn Guesses) -> Result<AuthenticEvidence<'_>, Because> {
-        let key = AttestationKey::vouched(&self.ak, limits)
-            .map_err(|e| Because::Before { code: e.code(), detail: e.to_string() })?;
+        let key = AttestationKey::vouched(&self.ak, limits).map_err(|e| Because::Before {
+            code: e.code(),
+            detail: unfit("ak", self.from.ak.as_deref(), &e),
+        })?;
         let nonce = hex::decode(self.nonce.as_deref().unwrap_or_default())
             .map_err(|e| Because::Before { code: "nonce_not_hexadecimal", detail: e.to_string() })?;
-        let nonce =
-            Nonce::given(&nonce).map_err(|e| Because::Before { code: e.code(), detail: e.to_string() })?;
+        let nonce = Nonce::given(&nonce)
+            .map_err(|e| Because::Before { code: e.code(), detail: format!("--nonce: {e}") })?;
         let evidence = Evidence {
             attest: &self.attest,
             signature: &self.signature,
@@ -245,7 +296,7 @@ pub(super) fn check_nonce(nonce: Option<&str>) -> Result<(), Failure> {
 }
 
 fn read_pcrs(path: &Path) -> Result<PcrValues, Failure> {
-    let bytes = read_file(path, PCRS_BYTES)?;
+    let bytes = read_given("pcrs", path, "JSON: {\"sha256\":{\"0\":\"…\"}}", PCRS_BYTES)?;
     let bad = |e: pcr_values::Error| {
         let kind = looks::like(&bytes).filter(|kind| *kind != Kind::Json);
         let hint = kind.map(|kind| {
@@ -317,6 +368,33 @@ mod tests {
                 "{detail}"
             );
         }
+        let garbage = folder.path().join("garbage");
+        std::fs::write(&garbage, b"\xfd\xfe\xff\xfd\xfe\xff").unwrap();
+        let zeros = folder.path().join("zeros");
+        std::fs::write(&zeros, vec![0; 4_096]).unwrap();
+        let large = folder.path().join("large");
+        std::fs::write(&large, vec![1; Limits::DEFAULT.public_key_bytes + 1]).unwrap();
+        let changes: [Change<'_>; 5] = [
+            ("ak", " expected the attestation key: TPM2B_PUBLIC", &|flags| flags.ak = Some(garbage.clone())),
+            ("ak", " holds more than ", &|flags| flags.ak = Some(large.clone())),
+            ("signature", " does not begin like TPMT_SIGNATURE", &|flags| {
+                flags.signature = Some(garbage.clone());
+            }),
+            ("attest", " does not begin like a quote", &|flags| flags.attest = Some(garbage.clone())),
+            ("eventlog", " looks like nothing: all of its bytes are zero", &|flags| {
+                flags.eventlog = Some(zeros.clone());
+            }),
+        ];
+        for (flag, told, change) in changes {
+            let mut flags = good.clone();
+            change(&mut flags);
+            let detail = refused(&flags).unwrap_err();
+            assert!(detail.contains(told) && detail.contains(&format!("--{flag}")), "{detail}");
+        }
+        let mut folders = good.clone();
+        folders.signature = Some(folder.path().to_owned());
+        let failure = folders.read(&Limits::DEFAULT).unwrap_err().to_line();
+        assert!(failure.contains(": is a folder; expected TPMT_SIGNATURE"), "{failure}");
         let failure = read_pcrs(&boot.join("eventlog.bin")).unwrap_err().to_line();
         assert!(failure.contains("it looks like a firmware event log, and --pcrs wants JSON"), "{failure}");
     }

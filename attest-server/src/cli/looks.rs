@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Public,
     Signature,
     SshKey,
+    Zeros,
 }
 
 impl fmt::Display for Kind {
@@ -40,14 +41,22 @@ impl fmt::Display for Kind {
             Self::Public => "a TPM's public key (TPM2B_PUBLIC or TPMT_PUBLIC)",
             Self::Signature => "a TPM's signature (TPMT_SIGNATURE)",
             Self::SshKey => "a public key as OpenSSH writes it",
+            Self::Zeros => "nothing: all of its bytes are zero",
         })
     }
 }
+
+/// As many zeros as an event's head has bytes are no chance.
+const ZEROS: usize = 32;
 
 /// What these bytes look like; nothing where they could be anything.
 pub(super) fn like(bytes: &[u8]) -> Option<Kind> {
     if bytes.is_empty() {
         return Some(Kind::Empty);
+    }
+    // An event of zeros alone is well-formed: it has type 0, no digest that anything has, and no data. So is what a failed copy leaves.
+    if bytes.len() >= ZEROS && bytes.iter().all(|byte| *byte == 0) {
+        return Some(Kind::Zeros);
     }
     of_tpm(bytes).or_else(|| log(bytes)).or_else(|| text(bytes)).or_else(|| certificate(bytes))
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use self::released::{ReleaseFlags, Released};
 use super::evidence::{EvidenceFlags, Files, check_nonce};
 use super::input::read_file;
+use super::looks;
 use super::token::Sent;
 use super::wrapped::{Opened, Wrapped};
 use super::{Exit, Failure, Output, verdict};
@@ -296,10 +297,23 @@ fn sign(verdict: &Verdict, policy_sha256: Option<String>, signer: &FileSigner) -
     Ear::new(verdict, &context).to_jwt(signer).map_err(|error| Failure::fault(error.code(), error))
 }
 
+/// The format that a golden document in TOML names.
+const GOLDEN: &[u8] = b"attest-golden/";
+
 /// Reads a golden document, text or CoRIM.
 pub(super) fn read_document(path: &Path, limits: &Limits) -> Result<reference::Document, Failure> {
     let bytes = read_file(path, limits.golden_bytes)?;
-    reference::Document::read(&bytes, limits).map_err(|error| unusable(path, &error))
+    reference::Document::read(&bytes, limits).map_err(|error| {
+        let failure = unusable(path, &error);
+        // What says its format is one with a fault in it; anything else is another file.
+        if corim::is_cbor(&bytes) || bytes.windows(GOLDEN.len()).any(|part| part == GOLDEN) {
+            return failure;
+        }
+        let is = looks::like(&bytes).map(|kind| format!("this looks like {kind}; ")).unwrap_or_default();
+        failure.with_lines([format!(
+            "{is}expected a golden document: TOML that says `attest-golden/1`, or a CoRIM"
+        )])
+    })
 }
 
 /// The same for judging by it now.

@@ -11,12 +11,12 @@ use attest_core::audit::witness::WitnessedCheckpoint;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::view::{self, LogView, Mark};
 use attest_core::release::{ObjectId, object};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use super::super::{Exit, Failure, Output, Style};
 use super::exported::Release;
-use crate::cli::input::read_file;
+use crate::cli::input::{is_folder, read_file};
 use crate::fetch::Fetcher;
 use crate::releases::{Error as Unfollowed, Source};
 
@@ -27,9 +27,10 @@ const LEAVES: u64 = 4 << 20;
 /// Replay a log of releases, and say what it comes to: which policy is followed, how far witnesses have seen it, what is released and
 /// revoked, and which leaves do not count. Nothing that the log's keeper says is believed.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("source").required(true).args(["url", "folder"])))]
 pub(super) struct Verify {
     /// Where the log is served, or a copy of it: the address before `/checkpoint`.
-    #[arg(long, conflicts_with = "folder", required_unless_present = "folder")]
+    #[arg(long)]
     url: Option<String>,
     /// The log's folder, or a copy of it; or what `attest release export` wrote, whose release is weighed then, too: 1 where it does not count.
     #[arg(long)]
@@ -127,7 +128,12 @@ impl Verify {
                 let fetcher = Fetcher::new(self.ca.as_deref());
                 Source::site(url, fetcher.map_err(|error| Failure::usage("roots_unusable", error))?)
             }
-            (None, None) => return Err(Failure::usage("usage", "--url or --folder is needed")),
+            (None, None) => {
+                return Err(Failure::usage(
+                    "usage",
+                    "where is the log? --folder FOLDER names its folder or a copy of it, --url URL where it is served",
+                ));
+            }
         };
         Reader::new(source)
     }
@@ -142,16 +148,6 @@ fn is_log(folder: &Path) -> Result<(), Failure> {
     let detail =
         "holds no log (no `checkpoint`); expected the log's folder, or what `attest release export` wrote";
     Err(Failure::usage("log_unreadable", format!("{}: {detail}", folder.display())))
-}
-
-pub(in crate::cli) fn is_folder(path: &Path) -> Result<(), Failure> {
-    let detail = match path.metadata() {
-        Ok(found) if found.is_dir() => return Ok(()),
-        Ok(_) => "is a file, expected a folder".to_owned(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(Failure::usage("log_unreadable", format!("{}: {detail}", path.display())))
 }
 
 /// The leaves that the checkpoint says there are. Whether anybody signed it is asked once they were replayed: the policy says who must have.

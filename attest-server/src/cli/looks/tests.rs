@@ -33,6 +33,9 @@ fn each_kind_is_known_by_its_first_bytes() {
         (b"anything", None),
         (b"\xff\xfe\xfd", None),
         (b"\x00", None),
+        (&[0; 31], None),
+        (&[0; 32], Some(Kind::Zeros)),
+        (&[0; 4_096], Some(Kind::Zeros)),
         (&[0xff; 64], None),
     ] {
         assert_eq!(like(bytes), kind, "{:?}", &bytes[..bytes.len().min(40)]);

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Desk, named};
-use crate::cli::audit::verify::is_folder;
+use crate::cli::input::is_folder;
 use crate::cli::{Exit, Failure, Output, Style, printable, signer};
 use crate::clock;
 use crate::fetch::Fetcher;
