@@ -12,6 +12,7 @@ use attest_core::reference::golden::{
 use attest_core::reference::learn::{self, Advice, Boot, Choices};
 use attest_core::reference::learn_token;
 use attest_core::reference::overlay::OverlaySigner;
+use attest_core::release::Name;
 use clap::Args;
 use serde_json::json;
 
@@ -96,8 +97,21 @@ pub(super) struct Learn {
     out: Option<PathBuf>,
 }
 
+/// Releases name families, and take no other names: what is learned under another one could never be released.
+fn check_family(family: &str) -> Result<(), Failure> {
+    let rule = "1 to 64 of a-z, 0-9, `.`, `_` and `-`, a letter or a digit first";
+    match Name::try_from(family) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let detail = format!("--family `{family}`: {error}; expected {rule}");
+            Err(Failure::usage(error.code(), detail))
+        }
+    }
+}
+
 impl Learn {
     pub(super) fn run(self, limits: &Limits, out: &mut Output) -> Result<Exit, Failure> {
+        check_family(&self.family)?;
         self.check_counts()?;
         let choices = self.choices()?;
         let count = self.eventlog.len();

@@ -1,5 +1,6 @@
 //! `attest golden predict`.
 
+mod doubts;
 mod files;
 
 use std::fs;
@@ -96,7 +97,8 @@ impl Predict {
             fs::write(path, &document)
                 .map_err(|e| Failure::usage("file_unwritable", format!("{}: {e}", path.display())))?;
         }
-        tell(&prediction, &document, self.out.as_deref(), out);
+        let doubts = given.iter().filter_map(Given::doubt).collect::<Vec<_>>();
+        tell(&prediction, &doubts, &document, self.out.as_deref(), out);
         Ok(Exit::Good)
     }
 }
@@ -176,7 +178,15 @@ fn bank(name: &str) -> Result<HashAlg, Failure> {
     known.ok_or_else(|| Failure::usage("bank_unknown", format!("`{name}` is no bank")))
 }
 
+/// A file that does not look like its component: which one, and in words.
+type Doubt = (String, String);
+
 impl Given {
+    fn doubt(&self) -> Option<Doubt> {
+        let New::File(path, bytes) = &self.new else { return None };
+        Some((self.component.clone(), doubts::doubt(&self.component, path, bytes)?))
+    }
+
     fn as_replace(&self) -> Replace<'_> {
         let with = match &self.new {
             New::Digests(digests) => Source::Digests(digests),
@@ -188,15 +198,19 @@ impl Given {
 }
 
 /// Where the document itself goes to standard output, people read the rest on standard error.
-fn tell(prediction: &Prediction, document: &str, path: Option<&Path>, out: &mut Output) {
+fn tell(prediction: &Prediction, doubts: &[Doubt], document: &str, path: Option<&Path>, out: &mut Output) {
     if out.wants_json() {
-        let mut answer = summary(prediction);
+        let mut answer = summary(prediction, doubts);
         match path {
             Some(path) => answer["out"] = json!(path.display().to_string()),
             None => answer["document"] = json!(document),
         }
         out.json(&answer);
         return;
+    }
+    for (component, detail) in doubts {
+        let line = format!("{component}: {detail} [{}]", doubts::CODE);
+        eprintln!("attest: {}", printable(&line));
     }
     for warning in &prediction.warnings {
         let line = format!("{}: {} [{}]", warning.component, warning.detail, warning.code.as_str());
@@ -226,7 +240,7 @@ fn start(digests: &[Digest]) -> String {
     digests.first().map(ToString::to_string).unwrap_or_default().chars().take(12).collect()
 }
 
-fn summary(prediction: &Prediction) -> Value {
+fn summary(prediction: &Prediction, doubts: &[Doubt]) -> Value {
     let digests = |digests: &[Digest]| -> Value {
         digests
             .iter()
@@ -236,17 +250,20 @@ fn summary(prediction: &Prediction) -> Value {
     };
     let change = |c: &Change| json!({ "pcr": c.pcr, "component": c.component, "about": c.about, "old": digests(&c.old), "new": digests(&c.new) });
     let golden: &Golden = &prediction.golden;
+    let warnings = prediction
+        .warnings
+        .iter()
+        .map(|w| json!({ "code": w.code.as_str(), "component": w.component, "detail": w.detail }));
+    let doubts = doubts
+        .iter()
+        .map(|(component, detail)| json!({ "code": doubts::CODE, "component": component, "detail": detail }));
     json!({
         "family": golden.family,
         "variant": prediction.name,
         "based_on": prediction.based_on,
         "banks": golden.banks.iter().map(|bank| bank.name()).collect::<Vec<_>>(),
         "changed": prediction.changes.iter().map(change).collect::<Vec<_>>(),
-        "warnings": prediction
-            .warnings
-            .iter()
-            .map(|w| json!({ "code": w.code.as_str(), "component": w.component, "detail": w.detail }))
-            .collect::<Vec<_>>(),
+        "warnings": warnings.chain(doubts).collect::<Vec<_>>(),
     })
 }
 

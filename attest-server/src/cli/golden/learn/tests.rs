@@ -108,3 +108,16 @@ fn an_output_file_whose_name_is_no_text_is_written() {
     assert_eq!(learn.run(&Limits::DEFAULT, &mut sink).unwrap(), Exit::Good);
     assert!(out.exists());
 }
+
+/// Nothing is read: neither file is there.
+#[test]
+fn a_family_that_no_release_could_name_is_refused_before_anything_is_read() {
+    for family in ["Gate way", "", "-a", "größe", &"x".repeat(65)] {
+        let args = ["learn", "--eventlog", "/nonexistent", &format!("--family={family}")];
+        let mut sink = Output::to_writer(true, Box::new(std::io::sink()));
+        let learn = Wrapper::try_parse_from(args).unwrap().learn;
+        let told = learn.run(&Limits::DEFAULT, &mut sink).unwrap_err();
+        assert_eq!(told.exit(), Exit::Usage);
+        assert!(told.to_line().contains("expected 1 to 64 of a-z, 0-9"), "{}", told.to_line());
+    }
+}

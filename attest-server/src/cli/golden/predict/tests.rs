@@ -219,3 +219,17 @@ fn files_for_ima_come_from_folders_files_and_digests() {
     let args = ["--replace", "initrd={}/initrd", "--files", "/lib/modules/6={}/tree"];
     assert_eq!(failure(&folder, &args), (1, "predict_no_ima".into()));
 }
+
+#[test]
+fn a_file_that_does_not_look_like_its_component_is_warned_of_and_taken() {
+    let folder = folder();
+    let codes = |bytes: &[u8]| {
+        fs::write(folder.path().join("new"), bytes).unwrap();
+        let answer = run(&folder, &["--replace", "initrd={}/new"]).unwrap();
+        let warnings = answer["warnings"].as_array().unwrap().clone();
+        warnings.into_iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let unlike = doubts::CODE.to_owned();
+    assert!(codes(b"new").contains(&unlike));
+    assert!(!codes(b"\x28\xb5\x2f\xfdnew").contains(&unlike));
+}
