@@ -13,6 +13,7 @@ mod ima;
 mod input;
 mod layout;
 mod looks;
+mod near;
 mod output;
 mod quote;
 mod release;

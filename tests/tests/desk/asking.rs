@@ -22,7 +22,21 @@ fn requests_and_approvals() {
 
 fn requests_that_are_refused(desk: &Desk) {
     let good = asked("1", "stable");
-    desk.refused(2, "no channel `nowhere` of `sim-debian` [channel_unknown]", &asked("1", "nowhere"));
+    desk.refused(
+        2,
+        "no channel `nowhere` of `sim-debian`; it has `stable`, `urgent` [channel_unknown]",
+        &asked("1", "nowhere"),
+    );
+    desk.refused(
+        2,
+        "there is no family `nofam`; the policy has `sim-debian` [release_family_unknown]",
+        &good.replace("--family sim-debian", "--family nofam"),
+    );
+    desk.refused(
+        2,
+        "; expected the build's provenance, a DSSE envelope in JSON [json_syntax]",
+        &good.replace("--provenance provenance.json", "--provenance golden.toml"),
+    );
     let missing = "none.bin: No such file or directory (os error 2) [file_unreadable]";
     desk.refused(2, missing, &format!("{good} --artifact other=none.bin"));
     let golden = good.replace("--golden golden.toml", "--golden key.json");

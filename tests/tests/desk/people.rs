@@ -175,6 +175,9 @@ fn another_key(desk: &Desk, open: &str) {
     let by_file = changes("--before policy/policy.cbor");
     assert_eq!(changes("")["changes"], by_file["changes"], "as the log has it, and as a file has it");
     assert!(by_file["ends"].is_null() && changes("")["ends"].is_array(), "{by_file}");
+    // Who signs it hears which request it ends, and by whom that was approved.
+    let ending = |told: &serde_json::Value| told["ends_requests"].to_string().contains(open);
+    assert!(by_file["ends_requests"].is_null() && ending(&changes("")), "{}", changes(""));
     // Beside another policy that has the change already, it would be shown as nothing.
     desk.refused(
         1,
@@ -195,6 +198,7 @@ fn another_key(desk: &Desk, open: &str) {
         &succeed("--statement alice.cbor --statement dave.cbor"),
     );
     let told = desk.json(&succeed("--statement alice.cbor --statement carol.cbor"));
+    assert!(ending(&told), "{told}");
     desk.seen(&told["index"]);
     let succeeded = told["index"].clone();
     // That is a word of hers, too.
@@ -280,5 +284,10 @@ fn vendors(desk: &Desk) {
         2,
         "the policy knows no `nobody`: no identity, signing key, witness or organisation [identity_unknown]",
         "attest release rotate --home alice nobody",
+    );
+    desk.refused(
+        2,
+        "witness or organisation; did you mean `dave`? [identity_unknown]",
+        "attest release rotate --home alice dvae",
     );
 }

@@ -47,7 +47,7 @@ fn what_is_not_signed_is_not_published(desk: &Desk, id: &str) {
     );
     desk.refused(
         1,
-        "`alice` is not named for reviews in `stable` [reviewer_not_named]",
+        "nothing is to be reviewed: its channel lets nothing in without waiting [review_not_an_emergency]",
         &format!("attest release review --home alice {id} --finding x --yes"),
     );
 }
@@ -99,7 +99,7 @@ fn an_emergency_is_reviewed(desk: &Desk) {
     desk.refused(1, "`alice` took part in it [review_took_part]", &review("alice", "--yes"));
     desk.refused(
         1,
-        "`dave` is not named for this in the policy that is followed [role_missing]",
+        "`dave` is not named for its review; who can: [reviewer_not_named]",
         &review("dave", "--yes"),
     );
     desk.refused(

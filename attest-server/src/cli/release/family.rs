@@ -140,6 +140,9 @@ fn read(file: &Path) -> Result<(ObjectId, FamilyChange), Failure> {
 /// What is followed for this family now, as a change would say it.
 fn as_it_is(known: &Known, family: &Name) -> Result<FamilyChange, Failure> {
     let policy = known.policy()?;
+    if policy.family(family).is_none() {
+        return Err(super::unknown_family(policy, family));
+    }
     let now = known.view.policy_of_now(family).and_then(Policy::change);
     let last = known.view.changes_of(family).iter().rev().find(|one| one.policy().change() == now);
     let mut change = match last.filter(|_| now.is_some()) {

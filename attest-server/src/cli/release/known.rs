@@ -167,7 +167,16 @@ fn the_one(prefix: &str, all: impl Iterator<Item = ObjectId>) -> Result<ObjectId
     let found: Vec<ObjectId> = all.filter(begins).collect();
     match found.as_slice() {
         [id] => Ok(*id),
-        [] => Err(Failure::usage("request_unknown", format!("no request begins with `{prefix}`"))),
+        [] => {
+            let is_hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            let hint = match is_hex && digits.len() <= 64 {
+                true => "`attest release status` lists them",
+                false => {
+                    "an id is 64 of 0-9 and a-f, or the first of them; `attest release status` lists them"
+                }
+            };
+            Err(Failure::usage("request_unknown", format!("no request begins with `{prefix}`; {hint}")))
+        }
         some => {
             let listed: Vec<String> = some.iter().take(LISTED).map(short).collect();
             let more = if some.len() > LISTED { ", …" } else { "" };
@@ -212,7 +221,10 @@ mod tests {
             assert!(said(nothing, &one).ends_with("[request_id_missing]"));
         }
         assert_eq!(the_one(&short(&one[0]), one.iter().copied()), Ok(one[0]));
-        assert_eq!(said("zz", &one), "no request begins with `zz` [request_unknown]");
+        let lists = "`attest release status` lists them [request_unknown]";
+        let form = "an id is 64 of 0-9 and a-f, or the first of them";
+        assert_eq!(said("zz", &one), format!("no request begins with `zz`; {form}; {lists}"));
+        assert_eq!(said("0000", &one), format!("no request begins with `0000`; {lists}"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod recovery;
 mod remote;
 mod request;
 mod review;
+mod reviewable;
 mod show;
 mod sign;
 mod state;
@@ -220,6 +221,18 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
         return Err(Failure::usage("folder_not_empty", detail));
     }
     Ok(())
+}
+
+/// Names, as a list in words.
+fn listed<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// A family that the policy does not name, and those that it does.
+fn unknown_family(policy: &attest_core::release::policy::Policy, family: &Name) -> Failure {
+    let there = listed(policy.document().families.keys());
+    Failure::usage("release_family_unknown", format!("there is no family `{family}`; the policy has {there}"))
 }
 
 /// The first digits of an id: enough to find it by, and to read it by.

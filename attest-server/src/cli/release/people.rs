@@ -19,6 +19,7 @@ pub(super) use self::work::{falls, keys_of, listed};
 use super::known::Known;
 use super::state::{State, state};
 use super::{Desk, name, policy, recovery, short, write};
+use crate::cli::near::proposal;
 use crate::cli::{Exit, Failure, Output};
 
 /// How long one revoker's word keeps a key from counting, in seconds.
@@ -88,7 +89,9 @@ impl Offboard {
         let mut known = desk.known()?;
         let document = document(&known)?;
         if !document.identities.contains_key(&self.who) {
-            return Err(Failure::usage("identity_unknown", format!("the policy knows no `{}`", self.who)));
+            let near = proposal(self.who.as_str(), document.identities.keys().map(Name::as_str));
+            let detail = format!("the policy knows no `{}`{near}", self.who);
+            return Err(Failure::usage("identity_unknown", detail));
         }
         let mut tasks = named(&document, &self.who);
         tasks.extend(managed(&document, &self.who));
@@ -161,8 +164,12 @@ impl Rotate {
         let members = document.identities.iter().filter(|(_, one)| one.organisation == *who);
         let members: Vec<Name> = members.map(|(name, _)| name.clone()).collect();
         if members.is_empty() {
-            let detail =
-                format!("the policy knows no `{who}`: no identity, signing key, witness or organisation");
+            let identities = document.identities.iter().flat_map(|(name, one)| [name, &one.organisation]);
+            let others = document.signing_keys.keys().chain(document.log.witnesses.keys());
+            let near = proposal(who.as_str(), identities.chain(others).map(Name::as_str));
+            let detail = format!(
+                "the policy knows no `{who}`: no identity, signing key, witness or organisation{near}"
+            );
             return Err(Failure::usage("identity_unknown", detail));
         }
         Ok(members)

@@ -3,6 +3,7 @@
 mod carried;
 mod differs;
 mod next;
+mod open;
 mod succeed;
 mod why;
 
@@ -114,7 +115,8 @@ impl Policy {
                 let compared = Compared::of(desk, before.as_deref(), &read(&file, &limits)?)?;
                 compared.tell(out);
                 if out.wants_json() {
-                    out.json(&json!({ "changes": compared.changes, "carried": compared.carried, "ends": compared.ends }));
+                    out.json(&json!({ "changes": compared.changes, "carried": compared.carried, "ends": compared.ends,
+                                     "ends_requests": compared.requests() }));
                 }
             }
             Self::Sign { file, out: to, recovery, before, yes } => {
@@ -134,9 +136,10 @@ impl Policy {
                 };
                 write(&to, &statement)?;
                 let how = if recovery { " by recovery" } else { "" };
-                let Compared { changes, ends, carried, before: _ } = compared;
+                let requests = compared.requests();
+                let Compared { changes, ends, carried, .. } = compared;
                 let json = json!({ "policy": id, "by": by, "recovery": recovery, "changes": changes, "carried": carried,
-                                   "ends": ends });
+                                   "ends": ends, "ends_requests": requests });
                 answer(out, json, format!("{by} wants {id}{how}"));
             }
             Self::Succeed { file, statements, recovery: _, checkpoint: None } => {

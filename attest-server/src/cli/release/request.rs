@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use attest_core::Limits;
 use attest_core::reference::corim::{Corim, is_cbor, profile};
 use attest_core::release::built::{Built, NotBuilt};
+use attest_core::release::dsse::Envelope;
 use attest_core::release::evaluate::Failure as Gate;
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::object::Object as _;
@@ -20,7 +21,7 @@ use super::home::Home;
 use super::init::purpose;
 use super::known::Known;
 use super::remote::Remote;
-use super::{Desk, bytes, name, sign, words, write};
+use super::{Desk, bytes, listed, name, sign, unknown_family, words, write};
 use crate::cli::verify::read_document;
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 use crate::clock;
@@ -185,7 +186,12 @@ impl Request {
         limits: &Limits,
     ) -> Result<Object, Failure> {
         let unknown = || {
-            Failure::usage("channel_unknown", format!("no channel `{}` of `{}`", self.channel, self.family))
+            let Some(family) = policy.family(&self.family) else {
+                return unknown_family(policy, &self.family);
+            };
+            let there = listed(family.channels.keys());
+            let detail = format!("no channel `{}` of `{}`; it has {there}", self.channel, self.family);
+            Failure::usage("channel_unknown", detail)
         };
         let channel = policy.channel(&self.family, &self.channel).ok_or_else(unknown)?;
         let kind = self.kind.kind();
@@ -222,7 +228,7 @@ impl Request {
         };
         self.artifacts(policy, &mut request, parcel, limits)?;
         for path in &self.provenance {
-            request.provenance.push(parcel.add(input::read_file(path, limits.provenance_bytes)?));
+            request.provenance.push(parcel.add(provenance(path, limits)?));
         }
         if let Some(path) = &self.golden {
             let corim = corim(path, &self.family, limits)?;
@@ -316,6 +322,19 @@ fn unbuilt(policy: &Policy, request: &Object, parcel: &Parcel, limits: &Limits) 
     let builders = demand.builders(policy, |_, known| known.counts_at(request.not_before));
     let envelopes = request.provenance.iter().filter_map(|id| parcel.objects.get(id)).map(Vec::as_slice);
     Built::of(policy, demand, request, envelopes, &builders, limits).failures
+}
+
+/// The build's provenance in this file. Whose word it is and what it says, the channel's rule asks; what is no envelope nobody can have signed.
+fn provenance(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let expected = "the build's provenance, a DSSE envelope in JSON (`payload`, `payloadType`, `signatures`)";
+    let bytes = input::read_given("provenance", path, expected, limits.provenance_bytes)?;
+    match Envelope::parse(&bytes, limits) {
+        Ok(_) => Ok(bytes),
+        Err(error) => {
+            let detail = format!("--provenance {}: {error}; expected {expected}", path.display());
+            Err(Failure::usage(error.code(), detail))
+        }
+    }
 }
 
 /// The unsigned CoRIM in this file, or of the golden document in it, if it is of this family: what can never count is not asked for.

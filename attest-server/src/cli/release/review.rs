@@ -16,6 +16,7 @@ use serde_json::json;
 use super::home::Home;
 use super::known::Known;
 use super::people::{SUSPENSION, falls, keys_of, listed};
+use super::reviewable::{Reviewable, reviewed_by};
 use super::words::Change;
 use super::{Desk, answer, bytes, name, short, sign, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
@@ -43,12 +44,19 @@ impl Review {
             change.tell(out);
             out.flush();
         }
+        let by = home.who(desk.by.as_ref())?;
+        if let Some(index) = reviewed_by(&mut known, id, &by) {
+            let line = format!("you already did, at index {index} of the log");
+            super::policy::answer(out, json!({ "reviewed": id, "index": index, "already": true }), line);
+            return Ok(Exit::Good);
+        }
+        Reviewable::of(&mut known, id, &change)?.by(&by)?;
         let mut review = ReviewStatement {
             format: ReviewStatement::FORMAT.to_owned(),
             authority: known.view.authority(),
             request: id,
             finding: self.finding,
-            by: home.who(desk.by.as_ref())?,
+            by,
             signature: String::new(),
         };
         let text = Text::review(&review, Described { id, request: &change.request })

@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let people = |people: &BTreeSet<Name>| {
             let people: Vec<&str> = people.iter().map(Name::as_str).collect();
             if people.is_empty() { "by nobody yet".to_owned() } else { format!("by {}", people.join(", ")) }

@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::carried::carried;
+use super::open::{Ending, ending};
 use super::read;
 use crate::cli::release::Desk;
 use crate::cli::release::known::Known;
@@ -26,6 +27,8 @@ pub(super) struct Compared {
     pub(super) ends: Option<Vec<String>>,
     /// What families said of themselves, and what this policy carries on; in words where the log is at hand.
     pub(super) carried: Vec<String>,
+    /// Open requests that end with it; nothing where only the log could tell.
+    pub(super) requests: Option<Vec<Ending>>,
     /// The policy before it.
     pub(super) before: Policy,
 }
@@ -36,13 +39,27 @@ impl Compared {
         if let Some(before) = before {
             let before = read(before, &Limits::DEFAULT)?;
             let carried = carried(None, &before, next)?;
-            return Ok(Self { changes: changes(&before, next)?, ends: None, carried, before });
+            return Ok(Self {
+                changes: changes(&before, next)?,
+                ends: None,
+                carried,
+                requests: None,
+                before,
+            });
         }
-        let known = desk.known()?;
+        let mut known = desk.known()?;
         let before = known.policy()?.clone();
         let changes = changes(&before, next)?;
         let carried = carried(Some(&known), &before, next)?;
-        Ok(Self { changes, ends: Some(ends(&known, next)?), carried, before })
+        let ends = Some(ends(&known, next)?);
+        // One that is followed already ends nothing more.
+        let requests = if before.id() == next.id() { Vec::new() } else { ending(&mut known)? };
+        Ok(Self { changes, ends, carried, requests: Some(requests), before })
+    }
+
+    /// The open requests that end, for programs.
+    pub(super) fn requests(&self) -> Option<Vec<Value>> {
+        self.requests.as_ref().map(|requests| requests.iter().map(Ending::to_json).collect())
     }
 
     pub(super) fn tell(&self, out: &mut Output) {
@@ -52,13 +69,17 @@ impl Compared {
         if self.changes.is_empty() {
             out.line("nothing changes");
         }
-        for line in self.changes.iter().chain(&self.carried).chain(self.ends.iter().flatten()) {
+        let ending: Vec<String> = self.requests.iter().flatten().map(Ending::line).collect();
+        let all = self.changes.iter().chain(&self.carried).chain(self.ends.iter().flatten());
+        for line in all.chain(&ending) {
             let style = if line.starts_with('+') { Style::Good } else { Style::Bad };
             let line = out.paint(style, printable(line));
             out.line(line);
         }
         if self.ends.is_none() {
-            out.line("what families said of themselves, and whether it ends, is known where the log is");
+            out.line(
+                "what families said of themselves, and which open requests end, is known where the log is",
+            );
         }
     }
 }

@@ -9,11 +9,12 @@ use attest_core::release::statement::Succession;
 use attest_core::release::view::LogView;
 use serde_json::{Value, json};
 
+use super::open::{Ending, ending};
 use super::why::{by_files, why};
 use super::{answer, read};
 use crate::cli::release::remote::{Recorded, Remote};
 use crate::cli::release::{Desk, statements};
-use crate::cli::{Exit, Failure, Output, input};
+use crate::cli::{Exit, Failure, Output, input, printable};
 
 /// Hands the policy in.
 pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output) -> Result<Exit, Failure> {
@@ -21,6 +22,8 @@ pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output)
     let policy = read(file, &limits)?;
     let said = statements::<Succession>(files, "policy")?;
     let encoded = input::read_file(file, limits.release_object_bytes)?;
+    // Who cannot have the log now hears nothing of it, and hands in all the same.
+    let ends = desk.known().and_then(|mut known| ending(&mut known)).ok();
     let handed_in = Remote::connect(&desk.home()?)?.succeed(encoded, said.clone());
     let at = match handed_in {
         Ok(at) => at,
@@ -37,12 +40,13 @@ pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output)
         Err(failure) => return Err(failure),
     };
     let known = if at.already { Some(desk.known()?) } else { None };
-    tell(&policy, at, known.as_ref().map(|known| &known.view), out);
+    let ends = if at.already { None } else { ends };
+    tell(&policy, at, known.as_ref().map(|known| &known.view), ends.as_deref(), out);
     Ok(Exit::Good)
 }
 
 /// Where it stands, what it follows, and what followed it.
-fn tell(policy: &Policy, at: Recorded, view: Option<&LogView>, out: &mut Output) {
+fn tell(policy: &Policy, at: Recorded, view: Option<&LogView>, ends: Option<&[Ending]>, out: &mut Output) {
     let (id, document) = (policy.id(), policy.document());
     let follower = view.and_then(|view| follower(view, id));
     let mut line = format!("{id} stands at index {} of the log", at.index);
@@ -63,12 +67,16 @@ fn tell(policy: &Policy, at: Recorded, view: Option<&LogView>, out: &mut Output)
             next.id()
         ));
     }
+    for one in ends.into_iter().flatten() {
+        line.push_str(&format!("\n{}", printable(&one.line())));
+    }
+    let ends: Option<Vec<Value>> = ends.map(|ends| ends.iter().map(Ending::to_json).collect());
     let by = follower.map(
         |(next, index)| json!({ "policy": next.id(), "version": next.document().version, "index": index }),
     );
     let json = json!({
         "policy": id, "index": at.index, "already": at.already, "version": document.version, "follows": document.previous,
-        "followed_by": by.unwrap_or(Value::Null),
+        "followed_by": by.unwrap_or(Value::Null), "ends_requests": ends,
     });
     answer(out, json, line);
 }
