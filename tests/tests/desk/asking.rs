@@ -24,7 +24,7 @@ fn requests_that_are_refused(desk: &Desk) {
     let good = asked("1", "stable");
     desk.refused(
         2,
-        "no channel `nowhere` of `sim-debian`; it has `stable`, `urgent` [channel_unknown]",
+        "no channel `nowhere` of `sim-debian`; it has `lab`, `nightly`, `stable`, `urgent` [channel_unknown]",
         &asked("1", "nowhere"),
     );
     desk.refused(
