@@ -288,6 +288,6 @@ fn vendors(desk: &Desk) {
     desk.refused(
         2,
         "witness or organisation; did you mean `dave`? [identity_unknown]",
-        "attest release rotate --home alice dvae",
+        "attest release rotate --home alice dav",
     );
 }
