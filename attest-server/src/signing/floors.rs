@@ -36,7 +36,7 @@ impl Reached {
     fn take(&mut self, catalogue: &Catalogue) {
         let has_suspensions = self.by.is_some_and(|(_, suspensions)| suspensions > 0);
         let may_come_later = |failure: &Failure| {
-            matches!(failure, Failure::VersionStep { .. })
+            matches!(failure, Failure::VersionStep { .. } | Failure::ReplacesNoRelease { .. })
                 || has_suspensions && OF_PEOPLE.contains(&failure.gate())
         };
         let is_over = |refused: &&Refused| !refused.failures.iter().any(may_come_later);

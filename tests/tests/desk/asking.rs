@@ -169,14 +169,14 @@ fn a58_what_is_shown_beside_it_was_released(desk: &Desk, id: &str) {
     for line in [
         "  golden       the first values",
         "  compared to  nothing: the family had no release when it was asked for",
-        "which is no earlier release of the family [request_replaces_no_release]",
+        "which is no earlier release of the family [release_replaces_no_release]",
     ] {
         let words: Vec<&str> = shown.split_whitespace().collect();
         let wanted: Vec<&str> = line.split_whitespace().collect();
         assert!(words.windows(wanted.len()).any(|window| window == wanted), "{line} is missing in\n{shown}");
     }
     let said = desk.said(&format!("attest release approve --home alice {other} --recomputed --yes"));
-    assert!(said.code == 1 && said.err.contains("[request_replaces_no_release]"), "{said:?}");
+    assert!(said.code == 1 && said.err.contains("[release_replaces_no_release]"), "{said:?}");
     desk.good(&format!("attest release revoke --home bob {other} --reason 'Only to try it' --yes"));
     desk.until(&other, "rejected");
 }

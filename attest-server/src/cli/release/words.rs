@@ -69,12 +69,6 @@ impl Change {
             None => (newest, Compared::Newest),
         };
         change.outlook = gates::outlook(known, id)?;
-        if let Some(named) = replaces.filter(|_| !is_release) {
-            let detail = format!(
-                "it says that it takes the place of {named}, which is no earlier release of the family"
-            );
-            change.outlook.failing.push(Told::shown("request_replaces_no_release", detail));
-        }
         match before.map(|before| (before, Self::base(known, before))) {
             Some((_, Ok(base))) => change.before = Some(Box::new(base)),
             Some((named, Err(failure))) => {
