@@ -56,8 +56,18 @@ pub fn authenticated(event: &Event<'_>, alg: HashAlg) -> Authenticated {
     };
     let covers = |parts: &[&[u8]]| alg.hash(parts).as_bytes() == digest;
     let data = event.data;
+    let text = Some(event.event_type).filter(|kind| *kind == EventType::IPL).and_then(|_| after_prefix(data));
+    // Most text of a log is GRUB's, and what it extends most often is looked at first.
+    if text.is_some_and(|text| covers(&[without_nul(text)])) {
+        return Authenticated::StringAfterPrefix;
+    }
     if covers(&[data]) {
         return Authenticated::WholeData;
+    }
+    if let Some(text) = text {
+        // GRUB leaves the NUL out; releases before 2.04 hashed it.
+        let is_old = text.ends_with(&[0]) && covers(&[text]);
+        return if is_old { Authenticated::StringAfterPrefix } else { Authenticated::No };
     }
     match event.event_type {
         EventType::EFI_VARIABLE_BOOT | EventType::EFI_VARIABLE_BOOT2 => match Variable::parse(data) {
@@ -70,16 +80,10 @@ pub fn authenticated(event: &Event<'_>, alg: HashAlg) -> Authenticated {
             }
             _ => Authenticated::No,
         },
-        EventType::IPL => match after_prefix(data) {
-            // GRUB leaves the NUL out; releases before 2.04 hashed it.
-            Some(text) if covers(&[without_nul(text)]) || covers(&[text]) => Authenticated::StringAfterPrefix,
-            Some(_) => Authenticated::No,
-            None if covers(&[data, &[0]]) => Authenticated::WholeDataAndNul,
-            None if section_name(data).is_some_and(|name| covers(&[&name, &[0]])) => {
-                Authenticated::SectionName
-            }
-            None => Authenticated::No,
-        },
+        EventType::IPL if covers(&[data, &[0]]) => Authenticated::WholeDataAndNul,
+        EventType::IPL if section_name(data).is_some_and(|name| covers(&[&name, &[0]])) => {
+            Authenticated::SectionName
+        }
         _ => Authenticated::No,
     }
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::verify::read_document;
 use super::{Exit, Failure, Output, Style, comparison, printable};
+use crate::cli::layout::{WIDTH, wrapped};
 
 /// Golden documents: learn, predict, import, show, compare, check, build; sign overlays
 #[derive(Args, Debug)]
@@ -309,13 +310,27 @@ fn diff(old: &Document, new: &Document, out: &mut Output) {
             comparison::slots(&together, out);
             continue;
         }
-        let place = out.paint(Style::Strong, printable(&change.place));
-        out.line(format!("{} {place}", change.kind.name()));
+        let kind = change.kind.name();
+        below(out, &format!("{kind} "), Style::Strong, &change.place);
         if let Some(old) = &change.old {
-            out.line(out.paint(Style::Bad, format!("  - {}", printable(old))));
+            below(out, "  - ", Style::Bad, old);
         }
         if let Some(new) = &change.new {
-            out.line(out.paint(Style::Good, format!("  + {}", printable(new))));
+            below(out, "  + ", Style::Good, new);
+        }
+    }
+}
+
+/// Text behind a word, and below itself where it is too long: each line painted, so that no colour runs over what stands before it.
+fn below(out: &mut Output, head: &str, style: Style, text: &str) {
+    let indent = head.chars().count();
+    let width = WIDTH.saturating_sub(indent);
+    for (at, line) in wrapped(&printable(text), width).into_iter().enumerate() {
+        let line = out.paint(style, line);
+        if at == 0 {
+            out.line(format!("{head}{line}"));
+        } else {
+            out.line(format!("{:indent$}{line}", ""));
         }
     }
 }
