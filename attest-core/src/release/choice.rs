@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::catalogue::Catalogue;
 use super::evaluate::{Failure, Now, Release, Standing};
 use super::name::Name;
+use super::object::ObjectId;
 use super::policy::Tier;
 use super::view::LogView;
 use crate::authenticate::AuthenticEvidence;
@@ -93,8 +94,22 @@ impl Choice {
             let rank = (offer.withdrawn.is_some(), !offer.is_accepted, Reverse(release.tier()));
             (rank, Reverse(release.published()))
         });
+        Self::of(offers)
+    }
+
+    fn of(offers: Vec<Offer>) -> Self {
         let candidates = Candidates::new(offers.iter().map(|offer| &offer.reference));
         Self { offers, candidates }
+    }
+
+    /// Of these releases those that were offered before and counted, and what does not count any more: something is taken away by that, and
+    /// nothing added.
+    #[must_use]
+    pub fn within(self, before: &Self) -> Self {
+        let counted = before.offers.iter().filter(|offer| offer.withdrawn.is_none());
+        let counted: BTreeSet<ObjectId> = counted.map(|offer| offer.release.id()).collect();
+        let stays = |offer: &Offer| offer.withdrawn.is_some() || counted.contains(&offer.release.id());
+        Self::of(self.offers.into_iter().filter(stays).collect())
     }
 
     /// All of them, the best first.

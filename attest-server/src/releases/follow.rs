@@ -305,33 +305,41 @@ impl Follower {
         }
     }
 
-    /// How far it was seen is on the disk before it counts. A revocation counts at once, before the releases are weighed again.
+    /// How far it was seen is on the disk before anything new counts. A revocation counts at once, before the releases are weighed again, and
+    /// where the disk is full.
     async fn accept(&mut self, note: Vec<u8>, view: LogView) -> Result<(), Error> {
-        let head = view.head();
         let mark = ReleaseMark {
-            size: head.size,
-            root: head.root.as_bytes().to_vec(),
+            size: view.head().size,
+            root: view.head().root.as_bytes().to_vec(),
             seen_at: view.time(),
             is_forked: self.snapshot.is_forked,
         };
         let authority = self.settings.authority.as_bytes().to_vec();
-        self.store.keep_release_mark(authority, mark.clone()).await?;
+        let mut view = view;
+        self.held.iter().for_each(|held| held::again(&mut view, held));
+        let view = Arc::new(view);
+        if let Err(error) = self.store.keep_release_mark(authority, mark.clone()).await {
+            self.follow(view);
+            return Err(error.into());
+        }
         match self.confirms_after {
             Some(before) if view.time() > before => self.snapshot.is_confirmed = true,
             Some(_) => {}
             None => self.confirms_after = Some(view.time()),
         }
-        tracing::info!(leaves = head.size, time = %view.time().utc(), "the log of releases was read");
-        let mut view = view;
-        self.held.iter().for_each(|held| held::again(&mut view, held));
+        tracing::info!(leaves = mark.size, time = %view.time().utc(), "the log of releases was read");
         (self.note, self.mark) = (note, Some(mark));
-        self.snapshot.view = Some(Arc::new(view));
+        self.follow(view);
+        Ok(())
+    }
+
+    fn follow(&mut self, view: Arc<LogView>) {
+        self.snapshot.view = Some(view);
         self.needs_weighing = true;
         // Without releases there is nothing to take back, and nothing to judge by before they are weighed.
         if self.weighed.is_some() {
             self.releases.put(self.snapshot.clone());
         }
-        Ok(())
     }
 
     /// Two histories: neither counts, and no restart forgets it.

@@ -141,6 +141,11 @@ impl Snapshot {
 }
 
 impl Family {
+    /// What these come to where nothing may count that did not before.
+    fn only(&self, choice: Choice) -> Self {
+        Self::new(choice.within(&self.choice))
+    }
+
     fn new(choice: Choice) -> Self {
         let mut banks: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         let mut documents = BTreeSet::new();

@@ -3,6 +3,7 @@
 mod delivered;
 mod held_back;
 mod served;
+mod unkept;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
