@@ -185,6 +185,36 @@ fn a52_every_changed_byte_is_refused() {
     }
 }
 
+/// Ed25519 vectors of Wycheproof, kept outside of the project: tokens, statements and notes are signed so.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads files")]
+fn a45_wycheproof_ed25519() {
+    let shared = std::env::var_os("ATTEST_SHARED")
+        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into());
+    let path =
+        std::path::Path::new(&shared).join("corpus/all/C2SP__wycheproof/testvectors_v1/ed25519_test.json");
+    let Ok(vectors) = std::fs::read(&path) else {
+        eprintln!("SKIPPED: no vectors at {}; set ATTEST_SHARED", path.display());
+        return;
+    };
+    let vectors: serde_json::Value = serde_json::from_slice(&vectors).unwrap();
+    let hex_of = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
+    let (mut wrong, mut total) = (Vec::new(), 0);
+    for group in vectors["testGroups"].as_array().unwrap() {
+        let key = vouched(group["publicKeyPem"].as_str().unwrap().as_bytes()).unwrap();
+        for test in group["tests"].as_array().unwrap() {
+            total += 1;
+            let (message, signature) = (hex_of(&test["msg"]), hex_of(&test["sig"]));
+            if key.verifies(&Algorithm::EdDsa, &message, &signature) != (test["result"] == "valid") {
+                wrong.push(format!("{} {}", test["tcId"], test["comment"]));
+            }
+        }
+    }
+    println!("wycheproof Ed25519: {} of {total}", total - wrong.len());
+    assert_eq!(vectors["numberOfTests"], total);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// JWS vectors of Wycheproof, kept outside of the project: without them the test says so and passes. What they sign is no claims set, so they
 /// are held against envelope, key and signature alone.
 #[test]
