@@ -1,6 +1,7 @@
 //! What is no golden document.
 
 use super::*;
+use crate::reference::corim::Carried;
 
 /// The CoRIM of the full document with one change.
 fn edited(edit: impl FnOnce(&mut Corim<'_>)) -> Error {
@@ -27,10 +28,20 @@ fn another_profile_or_none_is_no_golden_document() {
     );
 }
 
+/// They say what is golden where something else holds, and nothing here asks for that: a document that needs it is none of ours.
+#[test]
+fn conditional_endorsements_are_refused_by_name() {
+    for kind in ["conditional-endorsement-triples", "conditional-endorsement-series-triples"] {
+        let refused = edited(|c| comid_of(c).triples.carried.push(Carried { kind, count: 1 }));
+        assert!(refused.to_string().contains(kind), "{refused}");
+        assert_eq!(refused.code(), "corim_golden_unexpected");
+    }
+}
+
 /// What the profile does not have is refused, one kind at a time: none of it would be judged by.
 #[test]
 fn nothing_is_passed_over() {
-    use super::super::super::{Carried, Extension, KeyTriple, Locator, RawValue, Svn, TagId};
+    use super::super::super::{Extension, KeyTriple, Locator, RawValue, Svn, TagId};
     let extension = || Extension { map: "m", key: Key::Integer(-2), value: Value::Null };
     let unexpected: [Error; 19] = [
         edited(|c| c.tags.push(Tag::Coswid(b""))),
