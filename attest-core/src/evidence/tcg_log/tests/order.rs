@@ -1,5 +1,7 @@
 //! Where events may stand, and which of them are extended: EV_NO_ACTION, separators, registers.
 
+use sha2::Digest as _;
+
 use super::*;
 
 #[test]
@@ -57,6 +59,45 @@ fn a30_startup_locality_starts_pcr_0() {
         let data = [b"StartupLocality\0".as_slice(), &[locality]].concat();
         assert_eq!(parse(&log(&[Made::no_action(0, &data)])).unwrap().startup_locality(), Some(locality));
     }
+}
+
+/// Where the hardware measures the firmware before the CPU runs (_TPM_HASH_START), PCR 0 begins at 4 and the measurement is its first extend
+/// (TCG PC Client Platform Firmware Profile, 10.4.1; TPM 2.0 Part 1, 34).
+#[test]
+fn a30_a_hardware_root_of_trust_starts_pcr_0_at_4() {
+    let mut start = [0; 32];
+    start[31] = 4;
+    let firmware = b"the firmware's first volume";
+    // What the TPM holds, by sha2 alone.
+    let mut value = start;
+    for data in [&firmware[..], b"1.0", &[0; 4]] {
+        value = sha2::Sha256::new()
+            .chain_update(value)
+            .chain_update(sha2::Sha256::digest(data))
+            .finalize()
+            .into();
+    }
+    let held = Digest::new(HashAlg::Sha256, &value).unwrap();
+    let mut measured = Made::new(0, EventType::EFI_HCRTM_EVENT, firmware);
+    // The digest is that of what was measured, and the data is a name.
+    measured.data = b"HCRTM".to_vec();
+    let events = |told: Option<u8>| {
+        let told =
+            told.map(|locality| Made::no_action(0, &[b"StartupLocality\0".as_slice(), &[locality]].concat()));
+        let rest = [measured.clone(), Made::new(0, EventType::S_CRTM_VERSION, b"1.0"), Made::separator(0)];
+        log(&told.into_iter().chain(rest).collect::<Vec<_>>())
+    };
+    assert_eq!(pcr(&events(Some(4)), 0), Some(held));
+    assert_eq!(findings(&events(Some(4))), []);
+    // A log that tells of the measurement but not of where it began leads elsewhere, and so does another locality.
+    for told in [None, Some(0), Some(3)] {
+        let value = pcr(&events(told), 0);
+        assert!(value.is_some() && value != Some(held), "{told:?}");
+    }
+    // Behind the measurement the locality is told too late to count.
+    let late = log(&[measured.clone(), Made::no_action(0, b"StartupLocality\0\x04"), Made::separator(0)]);
+    assert_eq!(parse(&late).unwrap().startup_locality(), None);
+    assert_eq!(findings(&late), [("startup_locality_late", Some(2), Some(0))]);
 }
 
 #[test]
