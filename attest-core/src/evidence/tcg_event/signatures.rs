@@ -72,12 +72,6 @@ impl Signatures {
         });
         Some(())
     }
-
-    /// Whether it holds nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.versions.is_empty()
-    }
 }
 
 /// Whether a signature of the kind may have this size, its owner's 16 bytes included (UEFI 2.10, 32.4.1).

@@ -38,6 +38,17 @@ fn a_real_table_is_read_and_its_guids_and_blocks_do_not_matter() {
 }
 
 #[test]
+fn a_partition_of_one_block_in_a_table_of_no_free_entry() {
+    let table = measured();
+    let uses = partition_uses(&table);
+    let last: [u8; 8] = table[FIRST + 40..FIRST + 48].try_into().unwrap();
+    assert_eq!(partition_uses(&edit(FIRST + 32, &last)), uses);
+    let after = u64::from_le_bytes(last) + 1;
+    assert_eq!(partition_uses(&edit(FIRST + 32, &after.to_le_bytes())), None);
+    assert_eq!(partition_uses(&edit(80, &1_u32.to_le_bytes())), uses, "NumberOfPartitionEntries");
+}
+
+#[test]
 fn types_attributes_and_names_matter() {
     let uses = partition_uses(&measured());
     for lie in [edit(FIRST, &[7; 16]), edit(FIRST + 48, &[1]), edit(FIRST + 56, b"F")] {

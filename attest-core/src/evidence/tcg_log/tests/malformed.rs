@@ -102,6 +102,17 @@ fn a51_size_and_count_are_bounded() {
     assert_eq!(log.findings()[2].severity(), Severity::Refuse, "what is left out may refuse");
 }
 
+/// The header names two banks and the event has a digest for one: its size and data are no digest for the other, whatever they begin with.
+#[test]
+fn a37_data_that_looks_like_a_digest_more() {
+    let one = Made::in_banks(4, EventType::IPL, &[7; 0x0b], &[HashAlg::Sha1]);
+    let both = Made::in_banks(4, EventType::SEPARATOR, &[0; 4], &[HashAlg::Sha1, HashAlg::Sha256]);
+    let bytes = log_in_banks(&[HashAlg::Sha1, HashAlg::Sha256], &[one, both]);
+    let log = parse(&bytes).unwrap();
+    assert_eq!(log.events().len(), 3);
+    assert_eq!((log.events()[1].data, log.events()[1].digests().count()), (&[7; 0x0b][..], 1));
+}
+
 #[test]
 fn a_ccel_is_told_by_its_register_or_its_padding() {
     let algorithm = [(SHA384, 48)];
@@ -119,6 +130,9 @@ fn a_ccel_is_told_by_its_register_or_its_padding() {
         let log = parse(&padded).unwrap();
         assert_eq!((log.format(), log.events().len(), log.padding()), (Format::CryptoAgile, 3, 64));
     }
+    // The first register that a CCEL has not.
+    let fifth = [head(0), separator(4), separator(5), vec![0; 64]].concat();
+    assert_eq!(parse(&fifth).unwrap().format(), Format::CryptoAgile);
     let bare = [head(1), separator(1)].concat();
     assert_eq!(parse(&bare).unwrap().format(), Format::Ccel);
     let agile = [head(0), separator(1)].concat();
