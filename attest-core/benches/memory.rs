@@ -7,6 +7,8 @@
     reason = "a benchmark asks the system and reads a fixture"
 )]
 
+mod inputs;
+
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -42,35 +44,64 @@ const CASES: [Case; 9] = [
 
 fn main() {
     if let Some(wanted) = std::env::var_os("ATTEST_MEMORY_CASE") {
-        let (_, _, read) = CASES.iter().find(|(name, ..)| *name == wanted).expect("a case");
         let mut input = Vec::with_capacity(16 * MIB);
         std::io::stdin().read_to_end(&mut input).expect("the input");
         // Forgets the most that was held so far (Linux, Documentation/filesystems/proc.rst, clear_refs).
         std::fs::write("/proc/self/clear_refs", "5").expect("Linux");
         let before = held("VmRSS:");
-        read(&input);
+        if let Some((_, _, read)) = CASES.iter().find(|(name, ..)| *name == wanted) {
+            read(&input);
+        } else {
+            let parser = inputs::parsers().find(|parser| parser.name == wanted).expect("a case");
+            black_box((parser.read)(&input).err());
+        }
         print!("{}", held("VmHWM:").saturating_sub(before) / 1024);
         return;
     }
     let mut constant = None;
     for (name, input, _) in CASES {
         let input = input();
-        let program = std::env::current_exe().expect("this program");
-        let mut command = Command::new(program);
-        command.env("ATTEST_MEMORY_CASE", name).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it runs");
-        child.stdin.take().expect("a pipe").write_all(&input).expect("it reads");
-        let out = child.wait_with_output().expect("it ends");
-        let more: u32 = String::from_utf8(out.stdout).expect("text").parse().expect("a number");
-        let sent = u32::try_from(input.len() / 1024).expect("small");
+        let (sent, more) = (kilobytes(&input), measured(name, &input));
         let Some(constant) = constant else {
             println!("{name:<30} {more:>8} KB: the constant");
             constant = Some(more);
             continue;
         };
-        let ratio = 1.0 + f64::from(more.saturating_sub(constant)) / f64::from(sent);
-        println!("{name:<30} {sent:>8} KB sent, {more:>8} KB more, ratio beside the constant {ratio:.2}");
+        println!(
+            "{name:<30} {sent:>8} KB sent, {more:>8} KB more, ratio beside the constant {:.2}",
+            ratio(sent, more, constant)
+        );
     }
+    let constant = constant.expect("the first case");
+    for parser in inputs::parsers() {
+        println!("{}", parser.name);
+        for (name, input) in (parser.shapes)() {
+            let (sent, more) = (kilobytes(&input), measured(parser.name, &input));
+            println!(
+                "  {name:<36} {sent:>6} KB sent, {more:>8} KB more, ratio beside the constant {:.2}",
+                ratio(sent, more, constant)
+            );
+        }
+    }
+}
+
+/// Kilobytes that a process of its own holds at most while it reads this, beside the input.
+fn measured(case: &str, input: &[u8]) -> u32 {
+    let program = std::env::current_exe().expect("this program");
+    let mut command = Command::new(program);
+    command.env("ATTEST_MEMORY_CASE", case).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    child.stdin.take().expect("a pipe").write_all(input).expect("it reads");
+    let out = child.wait_with_output().expect("it ends");
+    String::from_utf8(out.stdout).expect("text").parse().expect("a number")
+}
+
+fn kilobytes(input: &[u8]) -> u32 {
+    u32::try_from(input.len() / 1024).expect("small").max(1)
+}
+
+fn ratio(sent: u32, more: u32, constant: u32) -> f64 {
+    1.0 + f64::from(more.saturating_sub(constant)) / f64::from(sent)
 }
 
 /// Bytes.

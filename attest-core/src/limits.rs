@@ -37,6 +37,8 @@ pub struct Limits {
     pub selections: usize,
     /// A token: CWT or JWT, whole. Gateways give up at 8 to 16 KiB of header; PSA tokens with many components reach some KiB.
     pub token_bytes: usize,
+    /// Items in one token, keys counted: 64 KiB of PSA components are some 7,000, and an empty map costs ten times the memory of a digest's bytes.
+    pub token_items: usize,
     /// Wrappers around one token: a CMW around a bundle is two, a collection one more.
     pub wrappers: usize,
     /// Messages in one wrapper. A device's quote, its three logs, PCR values and eight tokens are thirteen.
@@ -89,6 +91,9 @@ pub struct Limits {
     pub provenance_signatures: usize,
     /// A golden document, as text or as CoRIM. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
+    /// Slots of all variants of a golden document, those that they inherit counted again for each. 100,000 variants of a boot of 100 events are
+    /// 10 million; without a bound the work would grow with the square of the text.
+    pub golden_slots: usize,
     /// CBOR items of a CoRIM and all that is packed in it, keys counted. 100,000 file digests are a million.
     pub corim_items: usize,
     /// Tags in a CoRIM. Manifests of whole platforms have some dozen.
@@ -138,6 +143,7 @@ impl Limits {
         public_key_bytes: 8_192,
         selections: 16,
         token_bytes: 64 << 10,
+        token_items: 8_192,
         wrappers: 4,
         wrapped_messages: 16,
         collection_bytes: 104 << 20,
@@ -161,6 +167,7 @@ impl Limits {
         provenance_bytes: 1 << 20,
         provenance_signatures: 16,
         golden_bytes: 64 << 20,
+        golden_slots: 16 << 20,
         corim_items: 2 << 20,
         corim_tags: 1_024,
         log_leaves: 1 << 48,

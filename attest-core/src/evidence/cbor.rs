@@ -165,6 +165,10 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Entries that memory is asked for ahead. `count` is a claim, the entries are what there is; and most lists are shorter than what a
+/// growing one begins with.
+const AHEAD: usize = 4;
+
 struct Parser<'a, 'l> {
     reader: Reader<'a>,
     limits: &'l Limits,
@@ -199,8 +203,7 @@ impl<'a> Parser<'a, '_> {
     fn array(&mut self, head: &Head, depth: usize) -> Result<Value<'a>, Error> {
         let depth = self.deeper(head, depth)?;
         let count = self.declared(head, 1)?;
-        // Not allocated ahead: `count` is a claim, the items are what there is.
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(count.min(AHEAD));
         for _ in 0..count {
             items.push(self.value(depth)?);
         }
@@ -210,8 +213,8 @@ impl<'a> Parser<'a, '_> {
     fn map(&mut self, head: &Head, depth: usize) -> Result<Value<'a>, Error> {
         let depth = self.deeper(head, depth)?;
         let count = self.declared(head, 2)?;
-        let mut entries = Vec::new();
-        let mut seen = Vec::new();
+        let mut entries = Vec::with_capacity(count.min(AHEAD));
+        let mut seen = Vec::with_capacity(count.min(AHEAD));
         for _ in 0..count {
             let offset = self.reader.offset();
             let key = self.key()?;

@@ -271,6 +271,19 @@ fn a51_a_token_of_the_largest_size_is_read() {
     assert_eq!(jwt("{}").unwrap().format().name(), "jwt");
 }
 
+/// Each is small, and costs memory of its own.
+#[test]
+fn a51_a_token_of_too_many_items() {
+    let empty = |count| map([(10, bytes(&NONCE)), (70_000, Value::Array(vec![Value::Map(vec![]); count]))]);
+    let most = Limits::DEFAULT.token_items - 5;
+    assert!(cwt(&empty(most)).is_ok());
+    assert_eq!(cwt(&empty(most + 1)).unwrap_err().code(), "cbor_too_many_items");
+    let empty =
+        |count| format!(r#"{{"eat_nonce":"{}","a":[{}]}}"#, base64url(NONCE), vec!["{}"; count].join(","));
+    assert!(jwt(&empty(most)).is_ok());
+    assert_eq!(jwt(&empty(most + 1)).unwrap_err().code(), "json_too_many_items");
+}
+
 #[test]
 fn errors_about_a_place_say_where_it_is() {
     let cbor = cbor::Error::DuplicateKey { offset: 7 };

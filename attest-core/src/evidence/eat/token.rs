@@ -60,6 +60,7 @@ impl Token {
         if bytes.len() > limits.token_bytes {
             return Err(Error::TooLong { len: bytes.len(), limit: limits.token_bytes });
         }
+        let limits = &Limits { items: limits.items.min(limits.token_items), ..*limits };
         let text = bytes.trim_ascii();
         let is_text = text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
         let unwrapped = wrapper::unwrap(if is_text { text } else { bytes }, form, limits)?;

@@ -16,6 +16,9 @@ use crate::reader::len32;
 
 /// How many lines one name may take; each is tried only where a line does not read or does not fit its digest.
 const MOST_LINES: usize = 4;
+/// After so many entries that fit their digest in no reading, each line is read as it stands: such a list is refused already, and further
+/// readings would only cost ten times the hashing.
+const MOST_MISFITS: usize = 1_000;
 
 pub(super) fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<ImaLog<'a>, Error> {
     let mut out = Rewrite::default();
@@ -43,6 +46,7 @@ pub(super) fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<ImaLog<'a>, 
 
 #[derive(Default)]
 struct Rewrite {
+    misfits: usize,
     bytes: Vec<u8>,
     hash_size: Option<usize>,
     records: Vec<Record>,
@@ -56,7 +60,8 @@ impl Rewrite {
     /// Reads one entry at the start of `rest`, of one line or of several, and returns its length.
     fn entry(&mut self, rest: &[u8], offset: usize, index: u32) -> Result<usize, ErrorKind> {
         let mut first_line = None;
-        let mut ends = line_ends(rest).take(MOST_LINES);
+        let lines = if self.misfits < MOST_MISFITS { MOST_LINES } else { 1 };
+        let mut ends = line_ends(rest).take(lines);
         let first_end = ends.next().unwrap_or(rest.len());
         for end in core::iter::once(first_end).chain(ends) {
             let line = Line::parse(rest.get(..end).unwrap_or_default());
@@ -74,6 +79,7 @@ impl Rewrite {
                 first_line = Some(line);
             }
         }
+        self.misfits = self.misfits.saturating_add(1);
         // No reading fits the digest: the first line as it stands, and the mismatch is a finding.
         let line = first_line.unwrap_or(Err(ErrorKind::Line { wrong: "empty" }))?;
         if line.is_ambiguous {

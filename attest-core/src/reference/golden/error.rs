@@ -122,6 +122,14 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// Variants have more slots than the limit, counted with what they inherit.
+    #[error("the variants have {got} slots with those that they inherit, at most {limit}")]
+    TooManySlots {
+        /// How many, with those inherited.
+        got: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A value outside its vocabulary.
     #[error("{place}: `{got}` is not one of {expected}")]
     Value {
@@ -153,6 +161,7 @@ impl Error {
             Self::SignerKey { .. } => "golden_signer_key",
             Self::Syntax { .. } => "golden_syntax",
             Self::TooLarge { .. } => "golden_too_large",
+            Self::TooManySlots { .. } => "golden_too_many_slots",
             Self::Value { .. } => "golden_value",
         }
     }

@@ -111,6 +111,7 @@ impl Golden {
                 return Err(Error::NoSequence { place: "sequences".into(), pcr });
             }
         }
+        self.check_slots(Limits::DEFAULT.golden_slots)?;
         for variant in &self.variants {
             let resolved = self.resolve(variant)?;
             for sequence in &resolved {
@@ -129,6 +130,19 @@ impl Golden {
             }
         }
         Ok(())
+    }
+
+    /// Before anything is inherited: a long variant with many heirs is a short text.
+    pub(super) fn check_slots(&self, limit: usize) -> Result<(), Error> {
+        let own =
+            |variant: &Variant| variant.sequences.iter().map(|sequence| sequence.slots.len()).sum::<usize>();
+        let roots = self.variants.iter().filter(|variant| variant.based_on.is_none());
+        let roots: BTreeMap<&str, usize> =
+            roots.map(|variant| (variant.name.as_str(), own(variant))).collect();
+        let inherited = |variant: &Variant| roots.get(variant.based_on.as_deref()?).copied();
+        let slots = self.variants.iter().map(|v| own(v).saturating_add(inherited(v).unwrap_or(0)));
+        let got = slots.fold(0, usize::saturating_add);
+        if got > limit { Err(Error::TooManySlots { got, limit }) } else { Ok(()) }
     }
 
     fn measured_by_golden_image(&self, sequence: &Sequence, variant: &[Sequence]) -> bool {

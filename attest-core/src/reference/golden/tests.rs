@@ -251,6 +251,30 @@ fn remarks_for_the_reviewer() {
 }
 
 /// One good document, one edit for each way to be wrong.
+/// A megabyte of text could say more slots than memory holds.
+#[test]
+fn a51_a_long_variant_with_many_heirs() {
+    let mut golden = learned();
+    let base = golden.variants[0].clone();
+    let slots: usize = base.sequences.iter().map(|sequence| sequence.slots.len()).sum();
+    let most = Limits::DEFAULT.golden_slots / slots;
+    let heir = |nth| Variant {
+        name: format!("heir {nth}"),
+        based_on: Some(base.name.clone()),
+        sequences: vec![],
+        replace: vec![],
+        evidence: base.evidence,
+    };
+    golden.variants.extend((1..most).map(heir));
+    assert_eq!(golden.check_slots(Limits::DEFAULT.golden_slots), Ok(()));
+    golden.variants.extend((most..most + 2).map(heir));
+    let refused = golden.validate().unwrap_err();
+    assert_eq!(refused.code(), "golden_too_many_slots");
+    let got = (most + 2) * slots;
+    assert_eq!(refused, Error::TooManySlots { got, limit: Limits::DEFAULT.golden_slots });
+    assert_eq!(golden.check_slots(got), Ok(()), "so many, and no more");
+}
+
 #[test]
 fn documents_that_do_not_fit_together_are_refused() {
     let good = learned().to_toml();

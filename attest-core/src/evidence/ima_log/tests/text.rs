@@ -23,6 +23,18 @@ fn a_text_list_is_read_by_template_digests_of_each_bank() {
     }
 }
 
+/// Each line could be read as four, and hashed as often.
+#[test]
+fn a51_lines_of_a_list_that_fits_nowhere_are_not_put_together_for_ever() {
+    let misfit = format!("10 {} ima-ng sha256:{} /x\n", "11".repeat(20), "07".repeat(32));
+    let data = fields(&[&[b"sha256:\0".as_slice(), &[7; 32]].concat(), b"/a\nb\0"]);
+    let broken = line(HashAlg::Sha1, "ima-ng", &data, &format!("sha256:{} /a\nb", "07".repeat(32)));
+    let list = |misfits| [misfit.repeat(misfits), broken.clone()].concat();
+    assert_eq!(parse(list(999).as_bytes()).unwrap().len(), 1_000);
+    let refused = parse(list(1_000).as_bytes()).unwrap_err();
+    assert_eq!((refused.code(), refused.entry), ("line", 1_001));
+}
+
 #[test]
 fn each_field_of_a_text_list_has_its_binary_form() {
     let digest = hex::encode([7; 32]);
