@@ -100,7 +100,7 @@ fn shapes() -> Vec<Shape> {
         let count = u64::try_from(bytes / (each + 20)).expect("few");
         (0..count).map(|nth| extension(nth, vec![4; each])).collect::<Vec<_>>()
     };
-    let nested = vec![0x30, 0x80].repeat(3_500);
+    let nested = [0x30, 0x80].repeat(3_500);
     vec![
         ("a leaf, one between", put(&[plain.clone(), between_der.clone()])),
         ("many extensions", put(&[leaf(&own, &by_ca, many(7_000, 2)), between_der.clone()])),

@@ -79,7 +79,7 @@ fn inheriting() -> Vec<u8> {
     golden.variants.extend((0..200).map(heir));
     let one = golden.to_toml();
     let at = one.rfind("\n[[variant]]").expect("variants");
-    let last = &one[at..];
+    let (_, last) = one.split_at(at);
     let heirs = fill(MIB - one.len(), |nth| last.replace("\"c7\"", &format!("\"x{nth:x}\"")).into_bytes());
     [one.as_bytes(), &heirs].concat()
 }

@@ -274,7 +274,7 @@ fn a51_a_token_of_the_largest_size_is_read() {
 /// Each is small, and costs memory of its own.
 #[test]
 fn a51_a_token_of_too_many_items() {
-    let empty = |count| map([(10, bytes(&NONCE)), (70_000, Value::Array(vec![Value::Map(vec![]); count]))]);
+    let empty = |count| map([(10, bytes(NONCE)), (70_000, Value::Array(vec![Value::Map(vec![]); count]))]);
     let most = Limits::DEFAULT.token_items - 5;
     assert!(cwt(&empty(most)).is_ok());
     assert_eq!(cwt(&empty(most + 1)).unwrap_err().code(), "cbor_too_many_items");
