@@ -17,6 +17,10 @@ use self::disk::Touched;
 use self::fold::{Fold, Void};
 use self::play::{Flipped, Played};
 use super::*;
+use crate::audit::checkpoint::SignedCheckpoint;
+use crate::audit::testing::Store;
+use crate::audit::tree::{Frontier, consistency_proof, verify_consistency};
+use crate::audit::witness::{LastCosigned, decide};
 use crate::release::catalogue::{Catalogue, Floors};
 use crate::release::leaf::Leaf;
 
@@ -108,12 +112,12 @@ fn invariants_hold_whatever_the_disk_does_to_any_object() {
     }
 }
 
-/// Inv. 5: a changed byte of any statement that the server wrote down so is as if nobody had said it, or changes nothing.
+/// Inv. 5: a changed byte of any statement, policy or bundle that the server wrote down so is as if nobody had said it, or changes nothing.
 #[test]
 fn inv5_any_changed_byte_of_any_statement_is_as_if_nobody_had_said_it() {
     let tally = run(CASES, |estate, tally| {
         let (which, byte, bit) = estate.chance;
-        let flipped = Flipped { statement: which % 12, byte, bit };
+        let flipped = Flipped { statement: which % 16, byte, bit };
         let played = play::play(estate, Some(flipped));
         if played.void == Void::Nothing {
             tell(tally, "nothing was changed");
@@ -132,10 +136,62 @@ fn inv5_any_changed_byte_of_any_statement_is_as_if_nobody_had_said_it() {
         prop_assert!(counts == void || counts == whole, "{counts:?}, not {void:?}: {}", said());
         if counts != void {
             tell(tally, "it was the same");
+            let honest = self::verified(&play::play(estate, None), estate).unwrap().1;
+            let sources = |all: &Catalogue| -> Vec<_> {
+                all.releases().map(|one| one.reference().unwrap().source().clone()).collect()
+            };
+            prop_assert_eq!(sources(&all), sources(&honest));
         }
         Ok(())
     });
     for what in ["Act", "Word", "Request", "it decided"] {
         assert!(tally.get(what).is_some_and(|often| *often > 0), "{what}: too few");
     }
+}
+
+/// Inv. 13: the server shows one history to one, and another to another from some leaf on. Whoever saw one never takes the other: not its leaves
+/// under the checkpoint that they know, and not its checkpoint by any proof that the server can make.
+#[test]
+fn inv13_who_saw_one_history_never_takes_another_that_forks_from_it() {
+    run(CASES / 2, |estate, tally| {
+        let played = play::play(estate, None);
+        let one = &played.history;
+        let mut other = one.clone();
+        let fork = estate.chance.0 % one.leaves.len();
+        let behind = other.leaves.split_off(fork);
+        // The server leaves out what it likes and puts something of its own there, or denies all of the rest.
+        let made_up = Event::Denied { object: id("what never was"), because: name("quorum_missing") };
+        other.clock = object::read::<Leaf>(&behind[0], &Limits::DEFAULT).unwrap().at.unix() - 1;
+        other.write(made_up);
+        let kept = estate.chance.1 % behind.len();
+        other
+            .leaves
+            .extend_from_slice(&behind[usize::from(estate.chance.2 % 2)..][..kept.min(behind.len() - 1)]);
+        other.clock = one.clock;
+        let seen =
+            |history: &History| history.checkpoint(&[("own", 41, one.clock), ("other", 42, one.clock)]);
+        prop_assert!(one.view_by(&seen(&other)).is_err() && other.view_by(&seen(one)).is_err());
+        let (first, second) = (one.head(), other.head());
+        let (small, large, longer) =
+            if first.size <= second.size { (first, second, &other) } else { (second, first, one) };
+        let entries = longer.leaves.iter().map(Vec::as_slice);
+        let nodes = Frontier::new().append(entries, &Limits::DEFAULT).unwrap().nodes;
+        let mut store = Store(nodes.into_iter().collect());
+        let proof = consistency_proof(small.size, large.size, &mut store).unwrap();
+        prop_assert!(verify_consistency(&small, &proof, &large).is_err(), "{fork}: {estate:#?}");
+        // What both begin with they both go on from.
+        let mut begun = one.clone();
+        begun.leaves.truncate(fork);
+        let head = begun.head();
+        let proof = consistency_proof(head.size, large.size, &mut store).unwrap();
+        prop_assert!(verify_consistency(&head, &proof, &large).is_ok());
+        // Nor does a witness sign both: without that, no quorum of them can.
+        let last = LastCosigned { head: small, time: at(NOW) };
+        let (log, _) = policy().log.read(&Limits::DEFAULT).unwrap();
+        let signed = SignedCheckpoint::verify(seen(longer).as_bytes(), &log, &Limits::DEFAULT).unwrap();
+        let proof = consistency_proof(small.size, large.size, &mut store).unwrap();
+        prop_assert!(decide(&last, small.size, &proof, signed, at(one.clock)).is_err());
+        tell(tally, if first.size == second.size { "of the same size" } else { "one goes on" });
+        Ok(())
+    });
 }

@@ -219,7 +219,8 @@ impl Player<'_> {
     }
 
     fn publish(&mut self, of: usize, bundle: usize) {
-        let bundle = self.keep(bytes(&self.plays[bundle].bundle), Role::Bundle(bundle));
+        let written = self.cast(bytes(&self.plays[bundle].bundle), Void::Request(bundle));
+        let bundle = self.keep(written, Role::Bundle(bundle));
         self.write(Event::Published { request: self.played.ids[of], bundle });
     }
 
