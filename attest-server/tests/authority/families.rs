@@ -184,7 +184,7 @@ fn nonsense(desk: &Desk) {
         (
             "--enrol gateway.zoe=release.toml --organisation acme",
             "ssh_",
-            "--enrol gateway.zoe=release.toml: expected a public key as OpenSSH writes it",
+            "release.toml: not a public key as OpenSSH writes it",
         ),
         (
             &format!("{enrol} --enrol gateway.zoe=zoe.pub"),

@@ -7,3 +7,4 @@ mod policies;
 mod releasing;
 mod stage;
 mod standings;
+mod tokens;

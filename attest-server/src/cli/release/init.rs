@@ -11,7 +11,7 @@ use attest_core::release::policy::{
     Capability, Channel, Custody, Family, Identity, IdentityKey, Kind, LogRules, PlaceRule, PolicyDocument,
     Protection, ProvenanceDemand, Purpose, Review, SigningKey, Tier, WitnessRule,
 };
-use attest_core::release::ssh::PublicKey;
+use attest_core::release::ssh::attestation::FidoRoots;
 use attest_core::release::{Name, Quorum, Words};
 use attest_core::{Limits, Timestamp};
 use base64::Engine as _;
@@ -20,7 +20,8 @@ use clap::Args;
 
 use self::offices::Offices;
 use super::home::{FILE, Home};
-use super::{make_folder, name, named, policy, words, write};
+use super::token::{Period, Tokens, certificates, makers, public_key};
+use super::{make_folder, name, named, policy, token, words, write};
 use crate::cli::{Exit, Failure, Output, Style, input};
 use crate::clock;
 use crate::hsm::{KeyUri, UriError};
@@ -40,6 +41,11 @@ pub(super) struct Init {
     /// Somebody who approves, and their public key as OpenSSH writes it; three at least
     #[arg(long = "person", value_name = "NAME=FILE", value_parser = named, required = true)]
     people: Vec<(Name, String)>,
+    #[command(flatten)]
+    tokens: Tokens,
+    /// The certificate of a maker of tokens, PEM or DER: whose word makes a key one of hardware, here and later
+    #[arg(long = "token-maker", value_name = "FILE")]
+    makers: Vec<PathBuf>,
     /// A program that may ask and do nothing else, and its public key as OpenSSH writes it; people may ask anyway
     #[arg(long = "requester", value_name = "NAME=FILE", value_parser = named)]
     requesters: Vec<(Name, String)>,
@@ -109,6 +115,7 @@ impl Init {
         write(&path, &encoded)?;
         policy::told(&checked, &path, out);
         if !out.wants_json() {
+            token::tell(&document, out);
             self.offices.tell(&document, &self.family, out);
             if self.is_production() {
                 out.line("Look at policy.toml. Whoever verifies pins the digest above, out of band.");
@@ -127,6 +134,10 @@ impl Init {
 
     fn document(&self, now: Timestamp, limits: &Limits) -> Result<PolicyDocument, Failure> {
         let (from, until) = (now, now.plus(self.days.saturating_mul(DAY)));
+        let mut token_makers = Vec::new();
+        for path in &self.makers {
+            token_makers.extend(certificates(path)?);
+        }
         let names: BTreeSet<Name> = self.people.iter().map(|(name, _)| name.clone()).collect();
         Ok(PolicyDocument {
             format: PolicyDocument::FORMAT.to_owned(),
@@ -135,30 +146,34 @@ impl Init {
             expires: until,
             root: self.offices.root(&names, limits)?,
             recovery: self.offices.recovery(limits)?,
-            identities: self.identities(from, until)?,
+            identities: self.identities(Period { from, until }, &makers(&token_makers)?)?,
             families: [(self.family.clone(), self.family_rules(&names, limits)?)].into(),
             signing_keys: self.keys(from, until)?,
             log: self.log_rules()?,
             compromised: BTreeMap::new(),
-            token_makers: Vec::new(),
+            token_makers,
         })
     }
 
-    fn identities(&self, from: Timestamp, until: Timestamp) -> Result<BTreeMap<Name, Identity>, Failure> {
+    fn identities(&self, period: Period, makers: &FidoRoots) -> Result<BTreeMap<Name, Identity>, Failure> {
+        let everyone = self.everyone()?;
+        self.tokens.are_of(&everyone.iter().map(|(name, _)| name).collect())?;
+        let Period { from, until } = period;
+        let plain =
+            |key| IdentityKey { key, protection: Protection::Software, from, until, attestation: None };
         let one = |kind, (called, file): &(Name, String)| {
             let key = match kind {
-                Kind::Builder => STANDARD.encode(spki(file)?),
-                _ => ssh_line(file)?,
+                Kind::Builder => plain(STANDARD.encode(spki(file)?)),
+                Kind::Person => self.tokens.key((called, file), makers, period)?,
+                _ => plain(public_key(file)?.to_line()),
             };
             let words = words(called.as_str()).map_err(|e| Failure::usage(e.code(), e))?;
-            let key = IdentityKey { key, protection: Protection::Software, from, until, attestation: None };
             let organisation = called.clone();
             // Until somebody says how builders call them, they are called as here.
             let accounts = if kind == Kind::Builder { BTreeSet::new() } else { [words.clone()].into() };
             Ok((called.clone(), Identity { kind, name: words, organisation, keys: vec![key], accounts }))
         };
-        let people = self.everyone()?;
-        let people = people.iter().map(|it| one(Kind::Person, it));
+        let people = everyone.iter().map(|it| one(Kind::Person, it));
         let programs = self.requesters.iter().map(|it| one(Kind::Service, it));
         let builders = self.builders.iter().map(|it| one(Kind::Builder, it));
         people.chain(programs).chain(builders).collect()
@@ -331,18 +346,6 @@ fn quorum(
         Failure::usage(error.code(), detail)
     };
     Quorum::parse(&text, limits).map_err(unfit)
-}
-
-/// The key in a file that OpenSSH wrote, without its comment.
-fn ssh_line(file: &str) -> Result<String, Failure> {
-    let bytes = input::read_file(file.as_ref(), KEY_BYTES)?;
-    let unfit = |code: &str, error: &dyn std::fmt::Display| {
-        let expected = "not a public key as OpenSSH writes it into a .pub file";
-        Failure::usage(code, format!("{file}: {expected}: {error}"))
-    };
-    let text = String::from_utf8(bytes).map_err(|error| unfit("ssh_key", &error))?;
-    let read = PublicKey::parse_line(&text, &Limits::DEFAULT);
-    read.map(|(key, _)| key.to_line()).map_err(|error| unfit(error.code(), &error))
 }
 
 /// The SubjectPublicKeyInfo in a PEM file.

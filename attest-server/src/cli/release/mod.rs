@@ -23,6 +23,7 @@ mod reviewable;
 mod show;
 mod sign;
 mod state;
+mod token;
 mod words;
 
 use std::path::{Path, PathBuf};

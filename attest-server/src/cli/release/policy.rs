@@ -2,6 +2,7 @@
 
 mod carried;
 mod differs;
+mod key;
 mod next;
 mod open;
 mod succeed;
@@ -48,6 +49,8 @@ pub(super) enum Policy {
         #[arg(long, value_name = "FILE")]
         before: Option<PathBuf>,
     },
+    /// Another key of somebody whom a draft names; of hardware with what their token said when it was made
+    AddKey(Box<key::AddKey>),
     /// Sign that a policy is to take the place of the one before, once you have seen what it changes
     Sign {
         /// The object
@@ -111,6 +114,7 @@ impl Policy {
                 show(known.policy()?.document(), out)?;
                 recovery::tell(&known.view, out);
             }
+            Self::AddKey(key) => key.run(out)?,
             Self::Diff { file, before } => {
                 let compared = Compared::of(desk, before.as_deref(), &read(&file, &limits)?)?;
                 compared.tell(out);

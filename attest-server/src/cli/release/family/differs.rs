@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use attest_core::Limits;
 use attest_core::release::family::FamilyChange;
 use attest_core::release::policy::Identity;
-use attest_core::release::ssh::PublicKey;
 use attest_core::release::{Name, Quorum};
 use serde_json::{Map, Value, json};
 
+use crate::cli::release::token::fingerprint;
 use crate::cli::{Failure, Output, Style, printable};
 
 /// Every quorum, by what its people do.
@@ -55,14 +54,10 @@ fn accounts(identity: &Identity) -> String {
 }
 
 fn keys(identity: &Identity) -> String {
-    let one = |line: &str| {
-        let key = PublicKey::parse_line(line, &Limits::DEFAULT);
-        key.map_or_else(|_| line.to_owned(), |(key, _)| key.fingerprint())
-    };
     let keys = identity
         .keys
         .iter()
-        .map(|key| format!("{} in {} until {}", one(&key.key), key.protection.name(), key.until.utc()));
+        .map(|key| format!("{} in {} until {}", fingerprint(key), key.protection.name(), key.until.utc()));
     keys.collect::<Vec<_>>().join(", ")
 }
 

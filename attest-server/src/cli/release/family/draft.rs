@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use attest_core::release::family::FamilyChange;
-use attest_core::release::policy::{Identity, IdentityKey, Kind, Protection};
+use attest_core::release::policy::{Identity, Kind};
 use attest_core::release::quorum;
-use attest_core::release::ssh::PublicKey;
 use attest_core::release::{Name, Quorum, Words};
 use attest_core::{Limits, Timestamp};
 use clap::Args;
@@ -14,9 +13,10 @@ use serde_json::json;
 
 use super::super::known::Known;
 use super::super::policy::answer;
+use super::super::token::{Period, Tokens, makers};
 use super::super::{name, named, words, write};
 use super::{as_it_is, differs};
-use crate::cli::{Failure, Output, input};
+use crate::cli::{Failure, Output};
 
 const DAY: u64 = 86_400;
 /// How long a change may wait for its managers.
@@ -36,6 +36,8 @@ pub(in super::super) struct Draft {
     /// Bring somebody in whom the policy does not name, as FAMILY.NAME=FILE with their public key as ssh-keygen writes it; may be repeated
     #[arg(long, value_name = "WHO=FILE", value_parser = named)]
     enrol: Vec<(Name, String)>,
+    #[command(flatten)]
+    tokens: Tokens,
     /// Who employs those who are brought in; the organisation of whoever they replace without it
     #[arg(long, value_name = "NAME", value_parser = name)]
     organisation: Option<Name>,
@@ -60,6 +62,7 @@ impl Draft {
         change.not_after = self.not_after(known)?;
         let instead = self.instead(known, &change)?;
         self.are_enrolled(known, &change)?;
+        self.tokens.are_of(&self.enrol.iter().map(|(who, _)| who).collect())?;
         for (who, file) in &self.enrol {
             let identity = self.person(known, who, file, &instead)?;
             change.people.insert(who.clone(), identity);
@@ -189,14 +192,6 @@ impl Draft {
         file: &str,
         instead: &BTreeMap<Name, Option<Name>>,
     ) -> Result<Identity, Failure> {
-        let limits = Limits::DEFAULT;
-        let bytes = input::read_file(std::path::Path::new(file), limits.public_key_bytes)?;
-        let unfit = |code: &str, error: &dyn std::fmt::Display| {
-            let expected = "expected a public key as OpenSSH writes it into a .pub file";
-            Failure::malformed(code, format!("--enrol {who}={file}: {expected}: {error}"))
-        };
-        let line = String::from_utf8(bytes).map_err(|error| unfit("key_malformed", &error))?;
-        let (key, _) = PublicKey::parse_line(&line, &limits).map_err(|error| unfit(error.code(), &error))?;
         let document = known.view.document();
         let replaced = instead.iter().find(|(_, new)| new.as_ref() == Some(who)).map(|(old, _)| old);
         let of = document.and_then(|document| Some(document.identities.get(replaced?)?.organisation.clone()));
@@ -206,13 +201,8 @@ impl Draft {
                 format!("--enrol {who}={file}: who employs `{who}`? --organisation NAME says so"),
             )
         })?;
-        let key = IdentityKey {
-            key: key.to_line(),
-            protection: Protection::Software,
-            from: known.now,
-            until: known.now.plus(KEY),
-            attestation: None,
-        };
+        let period = Period { from: known.now, until: known.now.plus(KEY) };
+        let key = self.tokens.key((who, file), &makers(&known.policy()?.document().token_makers)?, period)?;
         let called = words(who.as_str()).map_err(|error| Failure::usage(error.code(), error))?;
         let accounts = BTreeSet::new();
         Ok(Identity { kind: Kind::Person, name: called, organisation, keys: vec![key], accounts })

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::document;
 use super::work::named;
 use crate::cli::release::known::Known;
+use crate::cli::release::token::fingerprint;
 use crate::cli::release::{Desk, short};
 use crate::cli::{Exit, Failure, Output, Style, printable};
 
@@ -64,7 +65,10 @@ pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> R
         let rows: Vec<_> = rows
             .iter()
             .map(|(who, identity, until, roles, last)| {
-                json!({ "identity": who, "kind": identity.kind, "organisation": identity.organisation,
+                let keys: Vec<Value> = identity.keys.iter().map(|key| json!({
+                    "key": fingerprint(key), "protection": key.protection, "until": key.until.utc().to_string()
+                })).collect();
+                json!({ "identity": who, "kind": identity.kind, "organisation": identity.organisation, "keys": keys,
                         "keys_until": until.map(|until| until.utc().to_string()), "roles": roles, "last_index": last })
             })
             .collect();
@@ -84,6 +88,10 @@ pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> R
         );
         let kind = format!("{:?}", identity.kind).to_lowercase();
         out.line(format!("{strong} ({kind}, {}): {until}, {did}", identity.organisation));
+        for key in &identity.keys {
+            let (shown, held, until) = (fingerprint(key), key.protection.name(), key.until.utc());
+            out.line(format!("  key {shown}, in {held}, until {until}"));
+        }
         if roles.is_empty() {
             let unused = out.paint(Style::Warn, "  no role names them");
             out.line(unused);
