@@ -40,7 +40,6 @@ pub(crate) use self::seen::Thing;
 use self::state::State;
 use crate::disk::{self, Disk};
 use crate::releases::{Error as Unfollowed, Log, Source};
-use crate::store::ReleaseMark;
 
 const LIMITS: &Limits = &Limits::DEFAULT;
 /// Releases are weighed again after this, though the log says nothing new: one may have lapsed.
@@ -191,13 +190,8 @@ impl Monitor {
     }
 
     fn accept(&mut self, note: Vec<u8>, view: LogView) {
-        let head = view.head();
-        self.state.set_mark(&ReleaseMark {
-            size: head.size,
-            root: head.root.as_bytes().to_vec(),
-            seen_at: view.time(),
-            is_forked: self.state.mark().is_some_and(|mark| mark.is_forked),
-        });
+        let is_forked = self.state.mark().is_some_and(|mark| mark.is_forked);
+        self.state.set_mark(&self.log.mark(&view, is_forked));
         if let Some(policy) = view.policy() {
             let log = &policy.document().log;
             self.state.ages = Some((log.soft_age_seconds, log.hard_age_seconds));

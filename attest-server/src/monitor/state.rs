@@ -7,6 +7,7 @@ use std::path::Path;
 
 use attest_core::Timestamp;
 use attest_core::audit::witness::Cosignature;
+use attest_core::release::object::Blob;
 use attest_core::release::watch::Before;
 use attest_core::release::{Name, ObjectId};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ struct Seen {
     root: ObjectId,
     seen_at: u64,
     is_forked: bool,
+    /// The bytes of the policy that was followed there.
+    #[serde(default)]
+    policy: Option<Blob>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +113,7 @@ impl State {
             root: seen.root.as_bytes().to_vec(),
             seen_at: Timestamp::from_unix(seen.seen_at),
             is_forked: seen.is_forked,
+            policy: seen.policy.clone().map(|policy| policy.0),
         })
     }
 
@@ -119,6 +124,7 @@ impl State {
             root: ObjectId::from_bytes(root),
             seen_at: mark.seen_at.unix(),
             is_forked: mark.is_forked,
+            policy: mark.policy.clone().map(Blob),
         });
     }
 

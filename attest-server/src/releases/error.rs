@@ -28,6 +28,17 @@ pub enum Error {
         /// The leaves of what was followed.
         known: u64,
     },
+    /// Another history, by the word of those whom the policy that is followed asks no longer.
+    #[error(
+        "the log shows a history of {size} leaves that is not the one of {known} that was followed; keys signed it that the log's policy has retired: \
+         whoever has them writes nothing that counts, and whoever serves it is to be asked why"
+    )]
+    FormerKeys {
+        /// The leaves of the other one.
+        size: u64,
+        /// The leaves of what was followed.
+        known: u64,
+    },
     /// The log cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -111,6 +122,7 @@ impl Error {
             Self::Checkpoint(error) => error.code(),
             Self::CheckpointMissing => "releases_checkpoint_missing",
             Self::Forked { .. } => "releases_log_forked",
+            Self::FormerKeys { .. } => "releases_log_of_former_keys",
             Self::Io(_) => "releases_log_unreachable",
             Self::Delivery(error) => error.code(),
             Self::Older { .. } => "releases_log_older",

@@ -308,12 +308,7 @@ impl Follower {
     /// How far it was seen is on the disk before anything new counts. A revocation counts at once, before the releases are weighed again, and
     /// where the disk is full.
     async fn accept(&mut self, note: Vec<u8>, view: LogView) -> Result<(), Error> {
-        let mark = ReleaseMark {
-            size: view.head().size,
-            root: view.head().root.as_bytes().to_vec(),
-            seen_at: view.time(),
-            is_forked: self.snapshot.is_forked,
-        };
+        let mark = self.log.mark(&view, self.snapshot.is_forked);
         let authority = self.settings.authority.as_bytes().to_vec();
         let mut view = view;
         self.held.iter().for_each(|held| held::again(&mut view, held));

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::Limits;
-use attest_core::audit::checkpoint::Checkpoint;
+use attest_core::audit::checkpoint::{Checkpoint, SignedCheckpoint};
 use attest_core::audit::tile::{self, Level, Tile, WIDTH};
 use attest_core::audit::tree::Frontier;
+use attest_core::audit::witness::WitnessedCheckpoint;
 use attest_core::release::ObjectId;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object;
+use attest_core::release::policy::Policy;
 use attest_core::release::view::{self, LogView};
 
 use super::Error;
@@ -222,6 +224,17 @@ impl Log {
         Ok(())
     }
 
+    /// How far the log was seen by this view of it.
+    pub(crate) fn mark(&self, view: &LogView, is_forked: bool) -> ReleaseMark {
+        ReleaseMark {
+            size: view.head().size,
+            root: view.head().root.as_bytes().to_vec(),
+            seen_at: view.time(),
+            is_forked,
+            policy: view.policy().and_then(|policy| self.objects.get(&policy.id())).cloned(),
+        }
+    }
+
     /// The view under this checkpoint of so many leaves, which goes on from what was seen before.
     fn view(
         &self,
@@ -237,7 +250,7 @@ impl Log {
         let view = match (view, mark) {
             // Its witnesses signed another tree of leaves that are known.
             (Err(view::Error::RootMismatch { .. }), Some(mark)) if size <= mark.size && self.is_of(mark) => {
-                return Err(Error::Forked { size, known: mark.size });
+                return Err(other_history(size, mark, note));
             }
             (view, _) => view?,
         };
@@ -246,7 +259,7 @@ impl Log {
             return Err(Error::RolledBack { got: view.head().size, known: mark.size });
         }
         if !self.is_of(mark) {
-            return Err(Error::Forked { size: view.head().size, known: mark.size });
+            return Err(other_history(view.head().size, mark, note));
         }
         if view.time() < mark.seen_at {
             return Err(Error::Older { got: view.time(), known: mark.seen_at });
@@ -264,6 +277,26 @@ impl Log {
             .and_then(|seen| Frontier::new().append(seen.iter().map(Vec::as_slice), &Limits::DEFAULT).ok());
         head.is_some_and(|appended| appended.head.root.as_bytes().as_slice() == mark.root)
     }
+}
+
+/// A68: only those whose word the log carried where it was seen prove for good that it has two histories. Who stole keys that a policy has
+/// retired since could else make everyone refuse the log forever.
+fn other_history(size: u64, mark: &ReleaseMark, note: &[u8]) -> Error {
+    let known = mark.size;
+    if mark.policy.as_deref().is_none_or(|policy| is_word_of(policy, note)) {
+        Error::Forked { size, known }
+    } else {
+        Error::FormerKeys { size, known }
+    }
+}
+
+/// Whether the log and the witnesses of this policy signed it. Of a policy that cannot be read nobody knows.
+fn is_word_of(policy: &[u8], note: &[u8]) -> bool {
+    let limits = &Limits::DEFAULT;
+    let Ok(policy) = Policy::parse(policy, limits) else { return true };
+    let Ok((log, quorum)) = policy.document().log.read(limits) else { return true };
+    let signed = SignedCheckpoint::verify(note, &log, limits);
+    signed.is_ok_and(|signed| WitnessedCheckpoint::verify(signed, &quorum).is_ok())
 }
 
 #[cfg(test)]

@@ -340,6 +340,8 @@ pub struct ReleaseMark {
     pub seen_at: Timestamp,
     /// Whether two histories of it were witnessed.
     pub is_forked: bool,
+    /// The bytes of the policy that was followed there: whose word the log carries. Nothing where a program kept it that did not know.
+    pub policy: Option<Vec<u8>>,
 }
 
 /// What an authentic quote said about its TPM.

@@ -21,10 +21,10 @@ use attest_core::release::bundle::{Bundle, Signature};
 use attest_core::release::dsse::pre_authentication_encoding;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Blob, Object};
-use attest_core::release::policy::Purpose;
+use attest_core::release::policy::{Continues, LogRules, PolicyDocument, Purpose};
 use attest_core::release::request::{Artifact, Kind as RequestKind, Request, ToSign};
 use attest_core::release::statement::{
-    Approval, Described, Revocation, Revoked, Statement, Submission, Text,
+    Approval, Described, Revocation, Revoked, Statement, Submission, Succession, Text,
 };
 use attest_core::release::{Name, ObjectId, Quorum, Words, provenance};
 use attest_core::{Limits, Timestamp};
@@ -32,7 +32,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use self::keys::{Key, cose};
-use self::policy::policy;
+use self::policy::{log_rules, policy};
 
 const DAY: u64 = 86_400;
 /// An emergency is looked at within an hour.
@@ -41,8 +41,16 @@ const ORIGIN: &str = "log.example/releases";
 const PEOPLE: [&str; 4] = ["alice", "bob", "dave", "ci"];
 const BUILDER_ID: &str = "https://builder.example/hermetic";
 const BUILD_TYPE: &str = "https://builder.example/buildtypes/uki/v1";
-/// The witnesses, with the seeds of their keys.
-const WITNESSES: [(&str, u8); 2] = [("own", 41), ("other", 42)];
+/// The seed of the log's key, and the witnesses with those of theirs.
+#[derive(Clone, Copy)]
+struct Watched {
+    log: u8,
+    witnesses: [(&'static str, u8); 2],
+}
+
+const WATCHED: Watched = Watched { log: 40, witnesses: [("own", 41), ("other", 42)] };
+/// Other keys of all of them.
+const WATCHED_LATER: Watched = Watched { log: 45, witnesses: [("own", 46), ("other", 47)] };
 
 /// The organisation.
 #[derive(Clone)]
@@ -50,6 +58,7 @@ pub(crate) struct Organisation {
     folder: PathBuf,
     family: Name,
     policy: ObjectId,
+    watched: Watched,
     entries: Vec<Vec<u8>>,
     /// How long ago all of it happened, in seconds.
     ago: u64,
@@ -81,9 +90,10 @@ impl Organisation {
     pub(crate) fn begin(folder: &Path, family: &str, ago: u64) -> Self {
         let family = name(family);
         let policy = policy(&family);
+        let (folder, none) = (folder.to_owned(), ObjectId::of(&[]));
         let mut organisation =
-            Self { folder: folder.to_owned(), family, policy: ObjectId::of(&[]), entries: Vec::new(), ago };
-        fs::create_dir_all(folder.join("object")).unwrap();
+            Self { folder, family, policy: none, watched: WATCHED, entries: Vec::new(), ago };
+        fs::create_dir_all(organisation.folder.join("object")).unwrap();
         organisation.policy = organisation.keep(&policy);
         organisation.write(Event::Policy { policy: organisation.policy, successions: Vec::new() });
         organisation.publish();
@@ -143,6 +153,38 @@ impl Organisation {
         self.write(event);
     }
 
+    /// Alice and bob want the log to go on under other keys, and other ones of its witnesses.
+    pub(crate) fn change_keys(&mut self) {
+        let now = fs::read(self.object(self.policy)).unwrap();
+        let mut next: PolicyDocument = object::read(&now, &Limits::DEFAULT).unwrap();
+        next.version += 1;
+        next.previous = Some(self.policy);
+        self.watched = WATCHED_LATER;
+        let head =
+            Frontier::new().append(self.entries.iter().map(Vec::as_slice), &Limits::DEFAULT).unwrap().head;
+        let continues = Continues { size: head.size, root: Blob(head.root.as_bytes().to_vec()) };
+        next.log = LogRules { continues: Some(continues), ..log_rules(&self.watched) };
+        let policy = self.keep(&next);
+        let successions = ["alice", "bob"].map(|who| {
+            let mut said = Succession {
+                format: Succession::FORMAT.to_owned(),
+                policy,
+                by: name(who),
+                signature: String::new(),
+            };
+            let text = Text::succession(&said, &next);
+            said.signature = Key::of(who).armored(Succession::NAMESPACE, text.as_str());
+            self.keep(&said)
+        });
+        self.write(Event::Policy { policy, successions: successions.to_vec() });
+    }
+
+    /// Another last leaf than there is.
+    pub(crate) fn change_last(&mut self, what: &[u8]) {
+        self.entries.pop();
+        self.note(what);
+    }
+
     /// What was published for a request.
     pub(crate) fn bundle_of(&self, id: ObjectId) -> ObjectId {
         let leaves = self.entries.iter().map(|entry| object::read::<Leaf>(entry, &Limits::DEFAULT).unwrap());
@@ -179,13 +221,13 @@ impl Organisation {
         // As a log does it: whole or not at all.
         fs::write(self.folder.join("tile.new"), tile::render_entries(entries()).unwrap()).unwrap();
         fs::rename(self.folder.join("tile.new"), place).unwrap();
-        let key = Key::new(40);
+        let key = Key::new(self.watched.log);
         let mut note = Checkpoint::new(ORIGIN, head, &Limits::DEFAULT).unwrap().sign(&key).unwrap();
         let log = VerifierKey::new(ORIGIN, KeyType::Ed25519, key.public_key()).unwrap();
         let signed =
             SignedCheckpoint::verify(note.as_bytes(), &LogIdentity::new(log).unwrap(), &Limits::DEFAULT)
                 .unwrap();
-        for (called, seed) in WITNESSES {
+        for (called, seed) in self.watched.witnesses {
             let cosignable = decide(&LastCosigned::never(), 0, &[], signed.clone(), at(time)).unwrap();
             note += &cosignable.cosign(&format!("{called}.example"), &Key::new(seed)).unwrap();
         }

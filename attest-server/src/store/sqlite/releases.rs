@@ -14,6 +14,7 @@ pub(super) async fn mark(pool: &SqlitePool, authority: &[u8]) -> Result<Option<R
         root: row.try_get("root")?,
         seen_at: time(&row, "seen_at")?,
         is_forked: row.try_get("forked")?,
+        policy: row.try_get("policy")?,
     }))
 }
 
@@ -50,8 +51,10 @@ impl Change for KeepMark {
     async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
         let size = i64::try_from(self.mark.size).map_err(|_| Error::Damaged("size"))?;
         sqlx::query(
-            "INSERT INTO release_mark (authority, size, root, seen_at, forked) VALUES (?1, ?2, ?3, ?4, ?5) \
+            "INSERT INTO release_mark (authority, size, root, seen_at, forked, policy) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
              ON CONFLICT (authority) DO UPDATE SET \
+             policy = iif(excluded.size > release_mark.size OR \
+             (excluded.size = release_mark.size AND excluded.root = release_mark.root), excluded.policy, release_mark.policy), \
              root = iif(excluded.size > release_mark.size, excluded.root, release_mark.root), \
              size = max(excluded.size, release_mark.size), \
              seen_at = max(excluded.seen_at, release_mark.seen_at), \
@@ -62,6 +65,7 @@ impl Change for KeepMark {
         .bind(&self.mark.root)
         .bind(seconds(self.mark.seen_at))
         .bind(self.mark.is_forked)
+        .bind(&self.mark.policy)
         .execute(connection)
         .await?;
         Ok(())
@@ -129,7 +133,7 @@ mod tests {
 
     fn mark(size: u64, root: u8, seen_at: u64) -> ReleaseMark {
         let seen_at = Timestamp::from_unix(seen_at);
-        ReleaseMark { size, root: vec![root; 32], seen_at, is_forked: false }
+        ReleaseMark { size, root: vec![root; 32], seen_at, is_forked: false, policy: Some(vec![root]) }
     }
 
     #[tokio::test]

@@ -10,7 +10,9 @@ use attest_core::release::policy::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::keys::{Key, verifier_key};
-use super::{BUILD_TYPE, BUILDER_ID, DAY, ORIGIN, PEOPLE, REVIEW, WITNESSES, at, name, now, quorum, words};
+use super::{
+    BUILD_TYPE, BUILDER_ID, DAY, ORIGIN, PEOPLE, REVIEW, WATCHED, Watched, at, name, now, quorum, words,
+};
 
 fn identity(kind: Kind, who: &str, key: String) -> (Name, Identity) {
     let key = IdentityKey {
@@ -87,10 +89,6 @@ pub(super) fn policy(family: &Name) -> PolicyDocument {
         ("root", key(30, None, Purpose::Root, None, Custody::OfflineRoot)),
         ("corim", key(31, Some(family), Purpose::Corim, Some("root"), online)),
     ];
-    let witness = |(called, seed): (&str, u8)| {
-        let key = verifier_key(&format!("{called}.example"), KeyType::CosignatureV1, seed);
-        (name(called), WitnessRule { key, outside: called == "other" })
-    };
     PolicyDocument {
         format: PolicyDocument::FORMAT.to_owned(),
         version: 1,
@@ -101,15 +99,24 @@ pub(super) fn policy(family: &Name) -> PolicyDocument {
         identities,
         families: [(family.clone(), of_family)].into(),
         signing_keys: signing_keys.into_iter().map(|(called, key)| (name(called), key)).collect(),
-        log: LogRules {
-            continues: None,
-            key: verifier_key(ORIGIN, KeyType::Ed25519, 40),
-            witnesses: WITNESSES.into_iter().map(witness).collect(),
-            threshold: 2,
-            soft_age_seconds: DAY,
-            hard_age_seconds: 7 * DAY,
-        },
+        log: log_rules(&WATCHED),
         compromised: std::collections::BTreeMap::new(),
         token_makers: Vec::new(),
+    }
+}
+
+/// Its log, which both witnesses sign.
+pub(super) fn log_rules(watched: &Watched) -> LogRules {
+    let witness = |(called, seed): (&str, u8)| {
+        let key = verifier_key(&format!("{called}.example"), KeyType::CosignatureV1, seed);
+        (name(called), WitnessRule { key, outside: called == "other" })
+    };
+    LogRules {
+        continues: None,
+        key: verifier_key(ORIGIN, KeyType::Ed25519, watched.log),
+        witnesses: watched.witnesses.into_iter().map(witness).collect(),
+        threshold: 2,
+        soft_age_seconds: DAY,
+        hard_age_seconds: 7 * DAY,
     }
 }

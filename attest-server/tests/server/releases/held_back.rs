@@ -84,6 +84,46 @@ async fn a68_two_witnessed_histories_refuse_both_for_good() {
 }
 
 #[tokio::test]
+async fn a68_keys_that_were_retired_prove_no_other_history() {
+    let mut before = None;
+    let mut fleet = Fleet::new(|organisation| {
+        organisation.release(&golden(true), "stable");
+        before = Some(organisation.clone());
+        organisation.change_keys();
+    })
+    .await;
+    let mut others = [before.clone().unwrap(), before.unwrap()];
+    assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+    // Whoever stole the log's key and those of its witnesses, after they were changed: a longer history, and one of leaves that are known.
+    let [longer, other] = &mut others;
+    (0..5_u8).for_each(|nth| longer.note(&[nth]));
+    other.change_last(b"another");
+    for other in &others {
+        other.publish();
+        fleet.until("an alert", async |fleet| !fleet.is_healthy().await).await;
+        assert!(!fleet.state().await.forked);
+        assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming, "what was known stays in force");
+        fleet = fleet.restart().await;
+        let refused = fleet.clients.attest(&fleet.device, &fleet.tpm).await;
+        assert_eq!(refusal(refused), (Code::Unavailable, "releases_unavailable".to_owned()));
+        fleet.organisation.publish();
+        fleet.until("no alert", async |fleet| fleet.is_healthy().await).await;
+        assert!(!fleet.state().await.forked);
+        assert_eq!(fleet.verdict().await.status(), v1::Status::Affirming);
+    }
+    // Those whom the policy asks now prove it.
+    let mut other = fleet.organisation.clone();
+    fleet.organisation.note(b"one history");
+    fleet.organisation.publish();
+    let leaves = fleet.organisation.leaves();
+    fleet.until("the log is read", async |fleet| fleet.state().await.leaves == leaves).await;
+    other.note(b"another one");
+    other.publish();
+    fleet.until("the fork is seen", async |fleet| fleet.state().await.forked).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_log_forked"]);
+}
+
+#[tokio::test]
 async fn a67b_an_object_that_is_not_answered_for_keeps_nobody_from_the_leaves() {
     let bundle = ObjectId::of(b"a bundle that nobody has");
     let mut fleet = Fleet::new(|organisation| {
