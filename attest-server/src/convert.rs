@@ -182,5 +182,6 @@ pub(crate) fn releases(snapshot: &Snapshot) -> v1::GetStateResponse {
         clock_confirmed: snapshot.is_confirmed(),
         forked: snapshot.is_forked(),
         releases: snapshot.counts().collect(),
+        revocations_left_out: snapshot.left_out(),
     }
 }

@@ -1,5 +1,6 @@
 //! One token: finding it and its keys, and asking it. Nothing here is tried twice.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use attest_core::release::form::ReleaseKey;
@@ -193,7 +194,7 @@ impl Token {
     }
 
     fn log_in(&mut self, context: &Pkcs11, uri: &KeyUri) -> Result<(Session, Slot, [String; 4]), Failure> {
-        let mut found = None;
+        let (mut found, mut others) = (None, Vec::new());
         for slot in context.get_slots_with_token().map_err(|error| before_signing(&error))? {
             // A slot whose token is broken is not the one.
             let Ok(info) = context.get_token_info(slot) else { continue };
@@ -205,9 +206,12 @@ impl Token {
                     return Err(Error::Unavailable(format!("more than one token is called `{label}`")).into());
                 }
                 found = Some((slot, told));
+            } else if info.token_initialized() {
+                others.push(format!("`{}`", label.escape_debug()));
             }
         }
-        let (slot, told) = found.ok_or_else(|| Failure::Away("there is no such token".to_owned()))?;
+        let module = self.module.display();
+        let (slot, told) = found.ok_or_else(|| Failure::Away(no_such_token(&module, &others)))?;
         let session = context.open_ro_session(slot).map_err(|error| before_signing(&error))?;
         match session.login(UserType::User, Some(&self.pin.0)) {
             Ok(()) | Err(P11::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok((session, slot, told)),
@@ -219,13 +223,19 @@ impl Token {
                 | RvError::PinLocked),
                 _,
             )) => {
-                let detail = error.to_string();
+                let [label, serial, ..] = &told;
+                let detail = format!("token `{label}`, serial number `{serial}`, of {module}: {error}");
                 self.locked_out = Some(detail.clone());
                 Err(Error::Pin(detail).into())
             }
             Err(error) => Err(before_signing(&error)),
         }
     }
+}
+
+fn no_such_token(module: &dyn fmt::Display, others: &[String]) -> String {
+    let others = if others.is_empty() { "none at all".to_owned() } else { others.join(", ") };
+    format!("{module} has no token as the policy names it; it has {others}")
 }
 
 /// What a token says that has lost the session, was pulled out or broke: it was not asked to sign, and may be asked anew.

@@ -36,6 +36,8 @@ const ASKS: usize = 16;
 const SLEW: u64 = 2;
 /// An alert that lasts is said again after this.
 const AGAIN: Duration = Duration::from_secs(60);
+/// A revocation that was handed in, and that the log does not have after so many looks, is told.
+const LOGGED_WITHIN: u32 = 60;
 /// Releases are weighed again after this, though the log says nothing new: a suspension may be over.
 const WEIGH_AGAIN: Duration = Duration::from_secs(600);
 
@@ -93,6 +95,8 @@ pub(crate) struct Follower {
     /// What the log came to when it was weighed.
     catalogue: Catalogue,
     held: Vec<HeldRevocation>,
+    /// Those of them that the log does not have, and when that is said.
+    left_out: BTreeMap<Vec<u8>, Instant>,
     snapshot: Snapshot,
     /// A checkpoint that is later than this says what time it is; nothing before the first one.
     confirms_after: Option<Timestamp>,
@@ -131,6 +135,7 @@ impl Follower {
         let releases = Arc::new(Releases::new(sender));
         let mut follower = Self {
             held: store.held_revocations(authority).await?,
+            left_out: BTreeMap::new(),
             floors: Floors::kept(floors),
             catalogue: Catalogue::default(),
             snapshot: Snapshot {
@@ -201,6 +206,15 @@ impl Follower {
         if self.alert.is_some_and(|(known, since)| known == code && since.elapsed() < AGAIN) {
             return;
         }
+        if self.mark.is_none() && matches!(looked, Err(Error::CheckpointMissing)) {
+            // A log begins before its witnesses have signed it.
+            tracing::warn!(
+                alert = code,
+                "no witnesses have signed the log of releases yet: nobody is judged by releases until they have"
+            );
+            self.alert = Some((code, Instant::now()));
+            return;
+        }
         let detail = looked.as_ref().err().map_or_else(String::new, ToString::to_string);
         tracing::error!(alert = code, detail, "the log of releases is not followed any further");
         self.alert = Some((code, Instant::now()));
@@ -216,6 +230,7 @@ impl Follower {
     async fn look(&mut self, deadline: Option<Instant>) -> Result<Looked, Error> {
         self.watch_the_clock();
         let read = self.read(deadline).await;
+        self.tell_of_left_out();
         if self.needs_weighing || self.weighed.is_none_or(|weighed| weighed.elapsed() >= WEIGH_AGAIN) {
             self.weigh().await?;
         }

@@ -54,6 +54,8 @@ pub(crate) struct Snapshot {
     families: Arc<BTreeMap<String, Family>>,
     is_confirmed: bool,
     is_forked: bool,
+    /// How many revocations are held that the log does not have.
+    left_out: u64,
 }
 
 /// The releases of a family.
@@ -121,6 +123,11 @@ impl Snapshot {
     /// Whether two histories were witnessed.
     pub(crate) const fn is_forked(&self) -> bool {
         self.is_forked
+    }
+
+    /// How many revocations were handed in here that the log does not have as it is followed.
+    pub(crate) const fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// How many releases each family has, with those that do not count any more.

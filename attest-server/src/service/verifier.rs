@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use attest_core::appraise::{Severity, Verdict};
+use attest_core::appraise::{Code, Severity, Verdict};
 use attest_core::authenticate::ImaCheckpoint;
 use attest_proto::v1::{
     CreateChallengeRequest, CreateChallengeResponse, VerifyRequest, VerifyResponse, verifier_server::Verifier,
@@ -125,7 +125,8 @@ async fn judge_and_record(
         released = verdict.is_released(),
         "device judged"
     );
-    if verdict.is_released() == Some(false) {
+    let is_of_no_tier = || verdict.reasons.iter().any(|reason| reason.code == Code::ReleaseTierNotAccepted);
+    if verdict.is_released() == Some(false) || verdict.is_released() == Some(true) && is_of_no_tier() {
         tell_of_unreleased(&device_id, verdict);
     }
     let record = StoredVerdict {
@@ -154,7 +155,7 @@ async fn judge_and_record(
     })
 }
 
-/// A device shows what no release lists. A monitor reads this line.
+/// A device shows what no release lists, or only one of a tier that is not accepted here. A monitor reads this line.
 fn tell_of_unreleased(device_id: &str, verdict: &Verdict) {
     let refusing = verdict.reasons.iter().filter(|reason| reason.severity == Severity::Refuse);
     let codes: BTreeSet<&str> = refusing.map(|reason| reason.code.as_str()).collect();
@@ -165,7 +166,7 @@ fn tell_of_unreleased(device_id: &str, verdict: &Verdict) {
         device_id,
         family,
         reasons,
-        "a device runs what no release lists"
+        "a device runs what no release lists that is accepted here"
     );
 }
 

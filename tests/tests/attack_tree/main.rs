@@ -83,8 +83,10 @@ async fn a_build_runner_is_taken_over(stage: &mut Stage) -> String {
     stage.show_count();
     tokio::time::sleep(Duration::from_secs(1)).await;
     stage.member.boot(&Parts::with_implant());
+    let since = Instant::now();
     let judged = stage.until("the nightly one is named", |judged| release_of(judged) == nightly).await;
     assert!(is(&judged, Status::Contraindicated) && names(&judged.verdict, "release_tier_not_accepted"));
+    stage.monitor.alerts("(c)", since, &["device_unreleased"]);
     // Nothing at all for another family.
     let since = Instant::now();
     stage.say(
@@ -196,7 +198,7 @@ async fn the_log_operator_lies(stage: &mut Stage, first: &str) {
     let judged = stage.attest(None).await;
     assert_eq!(release_of(&judged), second, "what is left out is not known");
     // Brought by hand it counts all the same, and the log that the verifier sees hides it as before.
-    let leaves = stage.leaves().await;
+    let (leaves, since) = (stage.leaves().await, Instant::now());
     let verifier = stage.verifier.url();
     let delivered =
         stage.say(&format!("attest release deliver --home carol revocation/*.cbor --verifier {verifier}"));
@@ -204,6 +206,7 @@ async fn the_log_operator_lies(stage: &mut Stage, first: &str) {
     let judged = stage.attest(None).await;
     assert_eq!((release_of(&judged).as_str(), judged.verdict.status()), (first, Status::Affirming));
     assert_eq!(stage.leaves().await, leaves);
+    stage.monitor.alerts(branch, since, &["releases_revocation_left_out"]);
 
     // A second history: signed by the log's key, and by no witness.
     let since = Instant::now();

@@ -320,7 +320,8 @@ fn what_cannot_count(desk: &Desk) {
     let approve = format!("attest release approve --home alice {id} --recomputed");
     desk.refused(
         1,
-        "cannot count as it stands: 0 builder(s) made `image.bin` as the rule wants it, 1 are needed (gate provenance); without --yes you are asked [provenance_builders_missing]",
+        "cannot count as it stands: 0 builder(s) made `image.bin` as the rule wants it, 1 are needed (gate provenance); \
+         without --yes you are asked [provenance_builders_missing]",
         &format!("{approve} --yes"),
     );
     let said = desk.typed("no", &approve);

@@ -10,8 +10,9 @@ use attest_core::release::object::Blob;
 use attest_core::release::statement::{Revocation, Revoked};
 use attest_core::release::view::{self, LogView, Mark, Place};
 use attest_core::release::{Name, ObjectId, object};
+use tokio::time::Instant;
 
-use super::{Error, Follower};
+use super::{AGAIN, Error, Follower, LOGGED_WITHIN, Log};
 use crate::store::HeldRevocation;
 
 /// How many of one revoker are held that the log does not have: requests that nobody made can be revoked without end. Of each, so that one of
@@ -48,11 +49,49 @@ impl Follower {
             self.held.push(held);
         }
         tracing::info!(revocation = %id, by = %revocation.by, "a revocation was handed in");
+        self.tell_of_left_out();
         self.snapshot.view = Some(Arc::new(view));
         self.needs_weighing = true;
         self.releases.put(self.snapshot.clone());
         // A key that was suspended takes its approvals with it.
         self.weigh().await
+    }
+
+    /// A67b: what the log does not have, though it was handed in here long ago, somebody leaves out of it, or nobody brought there. Whoever was not
+    /// brought it by hand knows nothing of it.
+    pub(super) fn tell_of_left_out(&mut self) {
+        if self.snapshot.view.is_none() {
+            return;
+        }
+        // The log's own are at hand once a leaf names them.
+        let has = |log: &Log, id: &[u8]| {
+            id.try_into().is_ok_and(|id| log.objects.contains_key(&ObjectId::from_bytes(id)))
+        };
+        let now = Instant::now();
+        let within = self.settings.refresh.saturating_mul(LOGGED_WITHIN);
+        let mut left_out = std::mem::take(&mut self.left_out);
+        for held in self.held.iter().filter(|held| !has(&self.log, &held.id)) {
+            let since = left_out.remove(&held.id);
+            let mut told = since.unwrap_or(now + within);
+            if told <= now {
+                let revocation = hex::encode(&held.id);
+                tracing::error!(
+                    alert = "releases_revocation_left_out",
+                    revocation,
+                    "a revocation that was handed in here is not in the log: hand it in there, or ask whoever serves it why"
+                );
+                told = now + AGAIN;
+            }
+            self.left_out.insert(held.id.clone(), told);
+        }
+        let count = u64::try_from(self.left_out.len()).unwrap_or(u64::MAX);
+        if self.snapshot.left_out != count {
+            self.snapshot.left_out = count;
+            // Not before there is anything to judge by.
+            if self.weighed.is_some() {
+                self.releases.put(self.snapshot.clone());
+            }
+        }
     }
 
     /// The bytes of a request that is known here: by itself, or by its release, in force or not.

@@ -28,11 +28,19 @@ async fn a67b_a_revocation_of_what_the_verifier_has_not_read() {
     let refused = fleet.hold_with(stranger, request.clone()).await;
     assert_eq!(refusal(refused), (Code::FailedPrecondition, "revocation_does_not_count".to_owned()));
     // With its own it counts, and outlives a restart.
+    assert_eq!(fleet.state().await.revocations_left_out, 0);
     fleet.hold_with(statement, request).await.unwrap();
     let mut fleet = fleet.restart().await;
     fleet.organisation.publish();
     followed(&fleet).await;
     fleet.until("it is weighed", async |fleet| fleet.state().await.releases[FAMILY] == 1).await;
+    assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
+    // Of that the log says nothing, until it does.
+    assert_eq!(fleet.state().await.revocations_left_out, 1);
+    fleet.organisation.revoke("dave", id);
+    fleet.organisation.publish();
+    followed(&fleet).await;
+    fleet.until("the log has it", async |fleet| fleet.state().await.revocations_left_out == 0).await;
     assert_eq!(refusing(&fleet.verdict().await), ["release_revoked"]);
 }
 
