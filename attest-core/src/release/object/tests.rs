@@ -1,3 +1,5 @@
+mod unknown;
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -109,17 +109,24 @@ fn a62_tiers_of_people_take_two() {
     assert_eq!(codes(|p| stable(p).approvals = None), ["policy_approvals_missing"]);
     assert_eq!(codes(|p| p.root = quorum("group g 1 alice bob\nquorum g")), ["policy_one_person"]);
     assert_eq!(codes(|p| p.recovery = Some(quorum("group g 1 alice bob\nquorum g"))), ["policy_one_person"]);
-    let urgent = |p: &mut PolicyDocument| {
-        let urgent = gateway(p).channels.get_mut("urgent").unwrap();
-        urgent.approvals = Some(quorum("group g 1 alice bob\nquorum g"));
-    };
-    assert_eq!(codes(urgent), ["policy_one_person"]);
     // Where people are not wanted, one is one more than none.
     let nightly = |p: &mut PolicyDocument| {
         let nightly = gateway(p).channels.get_mut("nightly").unwrap();
         nightly.approvals = Some(quorum("group g 1 alice bob\nquorum g"));
     };
     assert!(codes(nightly).is_empty());
+}
+
+/// Break-glass: one of the people who may is not enough, not even at night.
+#[test]
+fn a71_an_emergency_takes_two_and_somebody_who_looks() {
+    let urgent = |change: &dyn Fn(&mut Channel)| {
+        codes(|p: &mut PolicyDocument| change(gateway(p).channels.get_mut("urgent").unwrap()))
+    };
+    let one = quorum("group g 1 alice bob\nquorum g");
+    assert_eq!(urgent(&|urgent| urgent.approvals = Some(one.clone())), ["policy_one_person"]);
+    assert_eq!(urgent(&|urgent| urgent.approvals = None), ["policy_approvals_missing"]);
+    assert!(!urgent(&|urgent| urgent.review = None).is_empty());
 }
 
 #[test]
