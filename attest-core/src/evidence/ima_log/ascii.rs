@@ -2,7 +2,8 @@
 //!
 //! Each line is PCR, template digest, template name and fields, with one blank between. The kernel writes names as
 //! they are, so a name may hold a line break, and in older kernels a blank. Where the text can be read in several
-//! ways the template digest tells which is right, and the entry is reported as ambiguous.
+//! ways the template digest tells which is right, and the entry is reported as ambiguous. A line that ends in empty
+//! fields ends in blanks, which editors and tools strip: they are put back where the line does not fit its digest.
 
 use std::borrow::Cow;
 
@@ -14,6 +15,8 @@ use crate::digest::HashAlg;
 use crate::limits::Limits;
 use crate::reader::len32;
 
+/// Fields at the end of a line that may be empty: `ima-modsig` has three.
+const MOST_EMPTY: usize = 3;
 /// How many lines one name may take; each is tried only where a line does not read or does not fit its digest.
 const MOST_LINES: usize = 4;
 /// After so many entries that fit their digest in no reading, each line is read as it stands: such a list is refused already, and further
@@ -60,23 +63,30 @@ impl Rewrite {
     /// Reads one entry at the start of `rest`, of one line or of several, and returns its length.
     fn entry(&mut self, rest: &[u8], offset: usize, index: u32) -> Result<usize, ErrorKind> {
         let mut first_line = None;
-        let lines = if self.misfits < MOST_MISFITS { MOST_LINES } else { 1 };
+        let (lines, empty) = if self.misfits < MOST_MISFITS { (MOST_LINES, MOST_EMPTY) } else { (1, 0) };
         let mut ends = line_ends(rest).take(lines);
         let first_end = ends.next().unwrap_or(rest.len());
         for end in core::iter::once(first_end).chain(ends) {
-            let line = Line::parse(rest.get(..end).unwrap_or_default());
-            let fits = line.as_ref().is_ok_and(Line::fits);
             let is_first = end == first_end;
-            if fits {
-                let line = line?;
-                if !is_first || line.is_ambiguous {
-                    self.ambiguous.push(index);
+            let text = rest.get(..end).unwrap_or_default();
+            let empty = if text.ends_with(b" ") { 0 } else { empty };
+            for stripped in 0..=empty {
+                let line = Line::parse(text, stripped);
+                // The digest of a violation tells nothing of where its name ends.
+                let is_clear = |line: &Line<'_>| stripped == 0 || !line.is_ambiguous || !line.is_violation();
+                if line.as_ref().is_ok_and(|line| line.fits() && is_clear(line)) {
+                    let line = line?;
+                    if !is_first || line.is_ambiguous {
+                        self.ambiguous.push(index);
+                    }
+                    self.push(&line, offset)?;
+                    return Ok(end);
                 }
-                self.push(&line, offset)?;
-                return Ok(end);
-            }
-            if is_first {
-                first_line = Some(line);
+                let is_read =
+                    line.as_ref().is_ok_and(is_clear) && first_line.as_ref().is_some_and(Result::is_err);
+                if is_first && (first_line.is_none() || is_read) {
+                    first_line = Some(line);
+                }
             }
         }
         self.misfits = self.misfits.saturating_add(1);
@@ -136,7 +146,8 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn parse(line: &'a [u8]) -> Result<Self, ErrorKind> {
+    /// With so many empty fields at the end whose blanks were stripped.
+    fn parse(line: &'a [u8], stripped: usize) -> Result<Self, ErrorKind> {
         let wrong = |wrong| ErrorKind::Line { wrong };
         let mut parts = line.trim_ascii_start().splitn(4, |byte| *byte == b' ');
         let mut part = |what| parts.next().ok_or(ErrorKind::Line { wrong: what });
@@ -154,13 +165,26 @@ impl<'a> Line<'a> {
         }
         let fields = template.fields().ok_or(ErrorKind::TemplateUnknown)?;
         let text = part("fields")?;
-        let (data, is_ambiguous) = data(template, fields, text).ok_or(wrong("fields"))?;
+        // A name's own blanks at the end of a line are not guessed.
+        if stripped > 0 && fields.clone().last().is_none_or(is_text) {
+            return Err(wrong("fields"));
+        }
+        let text = if stripped > 0 {
+            Cow::Owned([text, &vec![b' '; stripped]].concat())
+        } else {
+            Cow::Borrowed(text)
+        };
+        let (data, is_ambiguous) = data(template, fields, &text).ok_or(wrong("fields"))?;
         Ok(Self { pcr, hash, template, data, is_ambiguous })
     }
 
     fn entry(&self) -> Entry<'_> {
         let Self { pcr, hash, template, data, .. } = self;
         Entry { index: 0, offset: 0, pcr: *pcr, template_hash: hash, template: *template, data }
+    }
+
+    fn is_violation(&self) -> bool {
+        self.entry().is_violation()
     }
 
     /// Whether the digest is that of the data, or the entry a violation.

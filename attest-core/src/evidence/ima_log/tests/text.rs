@@ -23,6 +23,45 @@ fn a_text_list_is_read_by_template_digests_of_each_bank() {
     }
 }
 
+/// The kernel ends a line with a blank for each empty field at its end; editors and tools strip them.
+#[test]
+fn blanks_that_were_stripped_from_the_end_of_a_line_are_put_back() {
+    let digest = hex::encode([7; 32]);
+    let ng = [b"sha256:\0".as_slice(), &[7; 32]].concat();
+    let cases: [(&str, &str, Vec<&[u8]>); 6] = [
+        ("ima-sig", "/a", vec![&ng, b"/a\0", b""]),
+        // What looks like a signature is the name's end.
+        ("ima-sig", "/a be", vec![&ng, b"/a be\0", b""]),
+        ("ima-sig", "/a\nb", vec![&ng, b"/a\nb\0", b""]),
+        ("ima-modsig", "/a", vec![&ng, b"/a\0", b"", b"", b""]),
+        ("ima-modsig", "/a 0302", vec![&ng, b"/a\0", &[3, 2], b"", b""]),
+        ("d-ng|n-ng|imode", "/a", vec![&ng, b"/a\0", b""]),
+    ];
+    for (template, rest, expected) in cases {
+        let data = fields(&expected);
+        let text = line(HashAlg::Sha256, template, &data, &format!("sha256:{digest} {rest}"));
+        for text in [text.as_str(), text.trim_end()] {
+            let list = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((list.len(), list.entry(0).unwrap().data), (1, &data[..]), "{text}");
+            assert!(findings(text.as_bytes()).iter().all(|(code, _)| *code != "template_hash_mismatch"));
+        }
+    }
+    // A name's own blank is not guessed, and what fits no digest is a finding, not another reading.
+    let named = fields(&[&ng, b"/a \0"]);
+    let text = line(HashAlg::Sha256, "ima-ng", &named, &format!("sha256:{digest} /a"));
+    assert!(findings(text.as_bytes()).contains(&("template_hash_mismatch", Some(0))));
+    let other = line(HashAlg::Sha256, "ima-sig", b"other", &format!("sha256:{digest} /a"));
+    assert!(findings(other.as_bytes()).contains(&("template_hash_mismatch", Some(0))));
+    let violation = |rest: &str| format!("10 {} ima-sig sha1:{} {rest}\n", "00".repeat(20), "00".repeat(20));
+    assert_eq!(parse(violation("/a").as_bytes()).unwrap().entry(0).unwrap().name(), Some(&b"/a"[..]));
+    assert_eq!(
+        error(violation("/a b").as_bytes()),
+        "line",
+        "its digest tells nothing of where the name ends"
+    );
+    assert_eq!(parse(other.as_bytes()).unwrap().entry(0).unwrap().name(), Some(&b"/a"[..]));
+}
+
 /// Each line could be read as four, and hashed as often.
 #[test]
 fn a51_lines_of_a_list_that_fits_nowhere_are_not_put_together_for_ever() {
