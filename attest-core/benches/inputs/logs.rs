@@ -73,6 +73,12 @@ fn ima_text() -> Vec<Shape> {
         ("violations", fill(MIB, |nth| line("0", &file("/a", nth)))),
         ("paths out of their folder", fill(MIB, |nth| line("1", &file("/../", nth)))),
         ("long paths of control characters", fill(MIB, |nth| line("1", &file(&"\u{1b}".repeat(4_000), nth)))),
+        (
+            "long paths, three empty fields stripped",
+            fill(MIB, |nth| {
+                line("1", &format!("ima-modsig sha256:{} {}", hex::encode(digest(nth)), "a".repeat(4_000)))
+            }),
+        ),
         ("blanks", [line("1", &file("/a", 0)), vec![b' '; MIB]].concat()),
         ("empty lines", [line("1", &file("/a", 0)), vec![b'\n'; MIB]].concat()),
     ]

@@ -69,7 +69,8 @@ impl Rewrite {
         for end in core::iter::once(first_end).chain(ends) {
             let is_first = end == first_end;
             let text = rest.get(..end).unwrap_or_default();
-            let empty = if text.ends_with(b" ") { 0 } else { empty };
+            // A name of several lines has kept what editors strip.
+            let empty = if is_first && !text.ends_with(b" ") { empty } else { 0 };
             for stripped in 0..=empty {
                 let line = Line::parse(text, stripped);
                 // The digest of a violation tells nothing of where its name ends.
@@ -165,8 +166,11 @@ impl<'a> Line<'a> {
         }
         let fields = template.fields().ok_or(ErrorKind::TemplateUnknown)?;
         let text = part("fields")?;
-        // A name's own blanks at the end of a line are not guessed.
-        if stripped > 0 && fields.clone().last().is_none_or(is_text) {
+        // Only what stands behind the name: a name's own blanks at the end of a line are not guessed.
+        let behind = fields
+            .clone()
+            .fold(0_usize, |count, field| if is_text(field) { 0 } else { count.saturating_add(1) });
+        if stripped > behind {
             return Err(wrong("fields"));
         }
         let text = if stripped > 0 {
