@@ -16,6 +16,7 @@ fn people_come_and_go() {
     a_key_is_lost(&desk, &id);
     another_key(&desk, &open);
     vendors(&desk);
+    a_forged_build_is_not_the_builders_word(&desk);
 }
 
 fn who_may_do_what(desk: &Desk) {
@@ -28,6 +29,10 @@ fn who_may_do_what(desk: &Desk) {
         "hermetic (builder, hermetic): keys until ",
         "  recovery quorum",
         "hermetic builds for family sim-debian, channel stable, as https://",
+        "  family sim-debian, channel stable: approves, last at index ",
+        "  family sim-debian, channel urgent: reviews, never used",
+        "nobody used yet: recovery quorum (",
+        "nobody used yet: family sim-debian, channel urgent: reviews (",
     ] {
         assert!(said.contains(line), "{line} is missing in\n{said}");
     }
@@ -41,6 +46,36 @@ fn who_may_do_what(desk: &Desk) {
         said.lines().any(|line| line.starts_with("carol ") && line.ends_with("did nothing yet")),
         "{said}"
     );
+    // A builder says nothing to the log: its word is the provenance that a request names.
+    assert!(of("hermetic")["last_index"].is_u64(), "{told}");
+    // One word in one role is none in another.
+    let in_role = |who: &str, role: &str| {
+        let uses = of(who)["uses"].as_array().unwrap().clone();
+        uses.iter().find(|one| one["role"] == role).map(|one| one["last_index"].clone()).expect("a role")
+    };
+    let (stable, urgent) =
+        ("family sim-debian, channel stable: approves", "family sim-debian, channel urgent: approves");
+    assert!(in_role("alice", stable).is_u64() && in_role("alice", urgent).is_null(), "{told}");
+    assert!(in_role("carol", stable).is_null(), "{told}");
+    let role = told["roles"].as_array().unwrap().iter().find(|one| one["role"] == stable).unwrap();
+    let last = in_role("alice", stable).as_u64().max(in_role("bob", stable).as_u64());
+    assert_eq!((role["last_index"].as_u64(), role["never"].to_string()), (last, "[\"carol\"]".to_owned()));
+}
+
+/// Whoever asks can name provenance that the builder never signed.
+fn a_forged_build_is_not_the_builders_word(desk: &Desk) {
+    let last = || {
+        let told = desk.json("attest release access-review --home carol");
+        let rows = told["identities"].as_array().unwrap().clone();
+        rows.iter().find(|one| one["identity"] == "hermetic").unwrap()["last_index"].as_u64().unwrap()
+    };
+    let before = last();
+    let change = r#".signatures[0].sig |= (.[0:20] + (if .[20:21] == "A" then "B" else "A" end) + .[21:])"#;
+    desk.good(&format!("jq -c '{change}' provenance.json > forged.json"));
+    let forged = asked("2026.11.90", "stable").replace("provenance.json", "forged.json");
+    let told = desk.json(&forged);
+    desk.until(told["request"].as_str().unwrap(), "submitted");
+    assert_eq!(last(), before, "the key of the builder did not sign that");
 }
 
 fn somebody_leaves(desk: &Desk, open: &str) {

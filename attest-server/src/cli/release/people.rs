@@ -1,6 +1,7 @@
 //! Who may do what: offboarding, rotation, and the two lists that reviews ask for.
 
 mod access;
+mod roles;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,5 @@
 //! Whose word each leaf is, and the list that reviews of access ask for.
 
-use std::collections::BTreeMap;
-
 use attest_core::release::leaf::Event;
 use attest_core::release::policy::PolicyDocument;
 use attest_core::release::statement::{
@@ -12,7 +10,7 @@ use attest_core::release::{Name, ObjectId};
 use serde_json::{Value, json};
 
 use super::document;
-use super::work::named;
+use super::roles::{Standing, Uses, roles, standings};
 use crate::cli::release::known::Known;
 use crate::cli::release::token::fingerprint;
 use crate::cli::release::{Desk, short};
@@ -42,47 +40,47 @@ pub(super) fn speakers(known: &mut Known, event: Event) -> Vec<Name> {
     }
 }
 
-/// Who may do what, when their keys end, and what they did last.
+/// Who may do what, when their keys end, what they did last in each role, and which roles nobody used.
 pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
     let mut known = desk.known()?;
     let (policy, document) = (known.policy()?.id(), document(&known)?);
-    let mut last: BTreeMap<Name, u64> = BTreeMap::new();
-    let leaves: Vec<(u64, Event)> =
-        known.leaves.iter().zip(0..).map(|(leaf, index)| (index, leaf.event.clone())).collect();
-    for (index, event) in leaves {
-        last.extend(speakers(&mut known, event).into_iter().map(|by| (by, index)));
-    }
+    let uses = Uses::of(&mut known, &document)?;
+    let standings = standings(&document, &uses);
     let rows: Vec<_> = document
         .identities
         .iter()
         .map(|(who, identity)| {
             let until = identity.keys.iter().map(|key| key.until).max();
-            let roles: Vec<String> = named(&document, who).into_iter().map(|task| task.what).collect();
-            (who, identity, until, roles, last.get(who).copied())
+            (who, identity, until, roles(&document, who))
         })
         .collect();
     if out.wants_json() {
         let rows: Vec<_> = rows
             .iter()
-            .map(|(who, identity, until, roles, last)| {
+            .map(|(who, identity, until, roles)| {
                 let keys: Vec<Value> = identity.keys.iter().map(|key| json!({
                     "key": fingerprint(key), "protection": key.protection, "until": key.until.utc().to_string()
                 })).collect();
+                let words: Vec<&String> = roles.iter().map(|(_, words)| words).collect();
+                let used: Vec<Value> = roles.iter().map(|(role, words)| json!({
+                    "role": words, "last_index": uses.last_in(who, role)
+                })).collect();
                 json!({ "identity": who, "kind": identity.kind, "organisation": identity.organisation, "keys": keys,
-                        "keys_until": until.map(|until| until.utc().to_string()), "roles": roles, "last_index": last })
+                        "keys_until": until.map(|until| until.utc().to_string()), "roles": words, "uses": used,
+                        "last_index": uses.last(who) })
             })
             .collect();
         let suspended: Vec<Value> = suspensions(&known).iter().map(Suspended::json).collect();
         let built: Vec<Value> = builders(&document).iter().map(Builds::json).collect();
-        out.json(
-            &json!({ "policy": policy, "identities": rows, "suspensions": suspended, "builders": built }),
-        );
+        let roles: Vec<Value> = standings.iter().map(Standing::json).collect();
+        out.json(&json!({ "policy": policy, "identities": rows, "suspensions": suspended, "builders": built,
+                          "roles": roles }));
         return Ok(Exit::Good);
     }
-    for (who, identity, until, roles, last) in rows {
+    for (who, identity, until, roles) in rows {
         let strong = out.paint(Style::Strong, who);
         let until = until.map_or("no key".to_owned(), |until| format!("keys until {}", until.utc()));
-        let did = last.map_or_else(
+        let did = uses.last(who).map_or_else(
             || out.paint(Style::Warn, "did nothing yet"),
             |index| format!("last at index {index}"),
         );
@@ -96,9 +94,17 @@ pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> R
             let unused = out.paint(Style::Warn, "  no role names them");
             out.line(unused);
         }
-        for role in roles {
-            out.line(format!("  {role}"));
+        for (role, words) in roles {
+            let did = uses.last_in(who, &role).map_or_else(
+                || out.paint(Style::Warn, "never used"),
+                |index| format!("last at index {index}"),
+            );
+            out.line(format!("  {}, {did}", printable(&words)));
         }
+    }
+    for line in standings.iter().filter_map(Standing::words) {
+        let line = out.paint(Style::Warn, printable(&line));
+        out.line(line);
     }
     for one in builders(&document) {
         out.line(printable(&one.words()));

@@ -7,13 +7,14 @@ use attest_core::release::catalogue::{Catalogue, Floors};
 use attest_core::release::evaluate::{Now, Release};
 use attest_core::release::key::CanonicalKey;
 use attest_core::release::leaf::Event;
-use attest_core::release::policy::{Channel, Custody, Family, Policy, PolicyDocument, SigningKey};
+use attest_core::release::policy::{Custody, Family, Policy, PolicyDocument, SigningKey};
 use attest_core::release::statement::{Revocation, Revoked};
 use attest_core::release::view::Withdrawn;
-use attest_core::release::{Name, ObjectId, Quorum};
+use attest_core::release::{Name, ObjectId};
 use serde_json::json;
 
 use super::access::speakers;
+use super::roles::roles;
 use crate::cli::release::known::Known;
 use crate::cli::release::short;
 use crate::cli::release::state::{State, state};
@@ -44,17 +45,7 @@ pub(super) fn tell(tasks: &[Task], out: &mut Output) {
 
 /// Every place of the policy that names somebody.
 pub(super) fn named(document: &PolicyDocument, who: &Name) -> Vec<Task> {
-    let mut tasks: Vec<String> = Vec::new();
-    let quorum = |quorum: &Quorum| quorum.people().contains(who);
-    if quorum(&document.root) {
-        tasks.push("root quorum, whose members change by succession only".to_owned());
-    }
-    if document.recovery.as_ref().is_some_and(quorum) {
-        tasks.push("recovery quorum".to_owned());
-    }
-    for (name, family) in &document.families {
-        tasks.extend(named_in(name, family, who));
-    }
+    let mut tasks: Vec<String> = roles(document, who).into_iter().map(|(_, what)| what).collect();
     if let Some(key) = document.signing_keys.get(who) {
         let family = key.family.as_ref().map_or("no family", Name::as_str);
         tasks.push(format!("signing key for {} of {family}, in {}", key.purpose.name(), key.pkcs11));
@@ -70,37 +61,6 @@ pub(super) fn named(document: &PolicyDocument, who: &Name) -> Vec<Task> {
         }
     }
     tasks.into_iter().map(Task::from).collect()
-}
-
-/// The same in one family.
-fn named_in(name: &Name, family: &Family, who: &Name) -> Vec<String> {
-    let mut tasks = Vec::new();
-    let quorum = |quorum: &Quorum| quorum.people().contains(who);
-    if family.requesters.contains(who) {
-        tasks.push(format!("family {name}: asks for releases"));
-    }
-    if family.revokers.contains(who) {
-        tasks.push(format!("family {name}: revokes"));
-    }
-    if family.managers.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
-        tasks.push(format!("family {name}: manages who stands in its rules"));
-    }
-    if family.controls.as_ref().is_some_and(|rules| quorum(&rules.quorum)) {
-        tasks.push(format!("family {name}: vouches for what makes up for its weakness"));
-    }
-    for (called, channel) in &family.channels {
-        let Channel { approvals, review, provenance, .. } = channel;
-        if approvals.as_ref().is_some_and(quorum) {
-            tasks.push(format!("family {name}, channel {called}: approves"));
-        }
-        if review.as_ref().is_some_and(|review| quorum(&review.quorum)) {
-            tasks.push(format!("family {name}, channel {called}: reviews"));
-        }
-        if let Some(builder) = provenance.as_ref().and_then(|demand| demand.builders.get(who)) {
-            tasks.push(format!("family {name}, channel {called}: builds, as {builder}"));
-        }
-    }
-    tasks
 }
 
 /// What of theirs is open, and what would stop counting.
