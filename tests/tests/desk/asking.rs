@@ -58,6 +58,18 @@ fn requests_that_are_refused(desk: &Desk) {
     desk.refused(2, "no request begins with `12` [request_unknown]", &format!("{good} --replaces 12"));
     desk.unusable("expected NAME=FILE", &good.replace("image.bin=image.bin", "image.bin"));
     desk.unusable("character 0 ('S') cannot stand there", &good.replace("sim-debian", "Sim"));
+    // A rollback names what it takes the place of.
+    let none = "a rollback says which release it takes the place of, and this one names none; ";
+    desk.refused(
+        2,
+        &format!("--kind rollback: {none}`sim-debian` has no release yet [release_replaces_nothing]"),
+        &format!("{good} --kind rollback"),
+    );
+    desk.refused(
+        2,
+        &format!("{none}without a server, give --replaces all of its id [release_replaces_nothing]"),
+        &format!("{good} --kind rollback --policy policy/policy.cbor --out rollback"),
+    );
     // What nothing mends is not asked for.
     desk.refused(
         2,

@@ -1,5 +1,8 @@
 //! `publish`, `verify`, `review`, `revoke`, `export`, `control`.
 
+use attest_core::Limits;
+use attest_core::release::request::Request;
+
 use crate::stage::{Desk, asked};
 
 #[test]
@@ -9,6 +12,7 @@ fn releases_and_what_becomes_of_them() {
     what_is_not_signed_is_not_published(&desk, &id);
     desk.sign(&id);
     published_and_verified(&desk, &id);
+    a_rollback_says_what_it_takes_the_place_of(&desk, &id);
     an_emergency_is_reviewed(&desk);
     others_verify_what_is_exported(&desk, &id);
     a58_what_it_is_compared_with_is_held_back(&desk, &id);
@@ -50,6 +54,28 @@ fn what_is_not_signed_is_not_published(desk: &Desk, id: &str) {
         "nothing is to be reviewed: its channel lets nothing in without waiting [review_not_an_emergency]",
         &format!("attest release review --home alice {id} --finding x --yes"),
     );
+}
+
+/// A person at a terminal is asked which; a program is told what to give.
+fn a_rollback_says_what_it_takes_the_place_of(desk: &Desk, id: &str) {
+    let short = &id["sha256:".len()..][..12];
+    let ask = |out: &str| {
+        format!("{} --kind rollback --out {out}", asked("2026.11.0", "stable")).replace('\'', "\"")
+    };
+    desk.refused(
+        2,
+        &format!("names none; give --replaces with one of {short} (2026.11.1) [release_replaces_nothing]"),
+        &ask("unsaid"),
+    );
+    let said = desk.typed("0000", &ask("unsaid"));
+    assert!(said.code == 2 && said.out.contains("[request_unknown]"), "{said:?}");
+    desk.good("test ! -e unsaid");
+    let said = desk.typed(&short[..6], &ask("said"));
+    let line = format!("{short}  2026.11.1, security version 1, published at index ");
+    assert!(said.code == 0 && said.out.contains(&line) && said.out.contains(", in force"), "{said:?}");
+    let bytes = std::fs::read(desk.path("said/request.cbor")).unwrap();
+    let request = Request::parse(&bytes, &Limits::DEFAULT).unwrap();
+    assert_eq!(request.replaces.map(|of| of.to_string()).as_deref(), Some(id));
 }
 
 fn published_and_verified(desk: &Desk, id: &str) {

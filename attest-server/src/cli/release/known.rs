@@ -155,7 +155,7 @@ impl Known {
 }
 
 /// The only one of these that begins with the digits that somebody typed.
-fn the_one(prefix: &str, all: impl Iterator<Item = ObjectId>) -> Result<ObjectId, Failure> {
+pub(super) fn the_one(prefix: &str, all: impl Iterator<Item = ObjectId>) -> Result<ObjectId, Failure> {
     let digits = prefix.strip_prefix("sha256:").unwrap_or(prefix);
     // Every id begins with nothing: where there is one request alone, nobody named it.
     if digits.is_empty() {

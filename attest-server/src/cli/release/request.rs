@@ -1,5 +1,8 @@
 //! `attest release request`: from files to a request that its requester signed.
 
+mod replaced;
+mod submit;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,10 +20,11 @@ use attest_core::release::{Name, ObjectId, Words};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use self::replaced::{Candidate, candidates, chosen};
+pub(super) use self::submit::Submit;
 use super::home::Home;
 use super::init::purpose;
 use super::known::Known;
-use super::remote::Remote;
 use super::{Desk, bytes, listed, name, sign, unknown_family, words, write};
 use crate::cli::verify::read_document;
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
@@ -60,7 +64,7 @@ pub(super) struct Request {
     /// An artifact to be signed: `authenticode=linux.efi`, `cose=…` or `raw=…`. Golden values are signed anyway
     #[arg(long = "sign", value_name = "PURPOSE=NAME", value_parser = super::named_words)]
     sign: Vec<(String, Words)>,
-    /// The request whose release it takes the place of
+    /// The request whose release it takes the place of. A rollback names one: at a terminal it asks which
     #[arg(long, value_name = "ID")]
     replaces: Option<String>,
     /// Why
@@ -117,15 +121,19 @@ impl Request {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let home = desk.home()?;
-        let known = if self.policy.is_none() { Some(Known::read(&home)?) } else { None };
+        let mut known = if self.policy.is_none() { Some(Known::read(&home)?) } else { None };
         let read = self.policy.as_deref().map(|path| super::policy::read(path, &limits)).transpose()?;
+        let earlier = match &mut known {
+            Some(known) if self.names_none() => candidates(known, &self.family)?,
+            _ => Vec::new(),
+        };
         let policy = match (&known, &read) {
             (Some(known), _) => known.policy()?,
             (None, Some(policy)) => policy,
             (None, None) => return Err(Failure::fault("policy_missing", "neither asked for nor read")),
         };
         let mut parcel = Parcel::default();
-        let request = self.object(&home, desk, policy, known.as_ref(), &mut parcel, &limits)?;
+        let request = self.object(&home, desk, policy, (known.as_ref(), &earlier), &mut parcel, &limits)?;
         let encoded = bytes(&request)?;
         let id = ObjectId::of(&encoded);
         Object::parse(&encoded, &limits).map_err(|error| Failure::usage(error.code(), error))?;
@@ -181,7 +189,7 @@ impl Request {
         home: &Home,
         desk: &Desk,
         policy: &Policy,
-        known: Option<&Known>,
+        released: (Option<&Known>, &[Candidate]),
         parcel: &mut Parcel,
         limits: &Limits,
     ) -> Result<Object, Failure> {
@@ -220,7 +228,7 @@ impl Request {
             measurements: None,
             provenance: Vec::new(),
             sign: Vec::new(),
-            replaces: self.replaces(known)?,
+            replaces: self.replaces(released)?,
             reason: self.reason.clone(),
             not_before: now,
             not_after: now.plus(seconds),
@@ -243,8 +251,23 @@ impl Request {
         Ok(request)
     }
 
-    fn replaces(&self, known: Option<&Known>) -> Result<Option<ObjectId>, Failure> {
+    /// A rollback that does not say which release it takes the place of.
+    fn names_none(&self) -> bool {
+        self.kind == Way::Rollback && self.replaces.is_none()
+    }
+
+    fn replaces(
+        &self,
+        (known, earlier): (Option<&Known>, &[Candidate]),
+    ) -> Result<Option<ObjectId>, Failure> {
         match (&self.replaces, known) {
+            (None, Some(_)) if self.names_none() => chosen(&self.family, earlier).map(Some),
+            (None, None) if self.names_none() => {
+                let gate = Gate::ReplacesNothing;
+                let detail =
+                    format!("--kind rollback: {gate}; without a server, give --replaces all of its id");
+                Err(Failure::usage(gate.code(), detail))
+            }
             (None, _) => Ok(None),
             (Some(id), Some(known)) => known.find(id).map(Some),
             (Some(id), None) => ObjectId::from_text(id).map(Some).ok_or_else(|| {
@@ -367,33 +390,4 @@ fn keep(folder: &Path, request: &[u8], submission: &[u8], parcel: &Parcel) -> Re
         write(&objects.join(id.to_string().trim_start_matches("sha256:")), bytes)?;
     }
     Ok(())
-}
-
-/// Flags of `submit`.
-#[derive(Args, Debug)]
-pub(super) struct Submit {
-    /// What `request --out` wrote
-    folder: PathBuf,
-}
-
-impl Submit {
-    pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let most = Limits::DEFAULT.release_object_bytes;
-        let request = input::read_file(&self.folder.join("request.cbor"), most)?;
-        let submission = input::read_file(&self.folder.join("submission.cbor"), most)?;
-        let unreadable = |error: std::io::Error| Failure::usage("file_unreadable", error);
-        let mut objects = Vec::new();
-        for entry in std::fs::read_dir(self.folder.join("objects")).map_err(unreadable)? {
-            objects.push(input::read_file(&entry.map_err(unreadable)?.path(), ARTIFACT_BYTES)?);
-        }
-        let id = ObjectId::of(&request);
-        let at = Remote::connect(&desk.home()?)?.submit(submission, request, objects)?;
-        if out.wants_json() {
-            out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
-        } else {
-            let id = out.paint(Style::Strong, id);
-            out.line(format!("asked for {id} at index {} of the log", at.index));
-        }
-        Ok(Exit::Good)
-    }
 }
