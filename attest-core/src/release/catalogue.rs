@@ -90,9 +90,8 @@ impl Catalogue {
             let by = Weighing { view, now, floors: &catalogue.floors, limits };
             let own = reviews.get(&request).map(Vec::as_slice).unwrap_or_default();
             let (release, mut failures) = evaluate::weigh(bytes, own, &by);
-            let may_come_later =
-                |failure: &Failure| matches!(failure.gate(), Gate::Revocation | Gate::Freshness);
-            let counts = failures.iter().all(may_come_later);
+            let befalls = |release: &Release| failures.iter().all(|one| one.befalls(release.published()));
+            let counts = release.as_ref().is_some_and(befalls);
             // The same bundle under the name of another request would count twice.
             if release.as_ref().is_some_and(|release| release.id() != request) {
                 failures.push(Failure::OtherRequest { published: request });

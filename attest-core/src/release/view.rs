@@ -116,6 +116,16 @@ pub struct Withdrawn {
     pub place: Place,
     /// Why, in the revoker's words.
     pub reason: String,
+    /// Whether the log has it. If not, it was handed in here, and nobody else may know of it.
+    pub is_logged: bool,
+}
+
+impl Withdrawn {
+    /// Whether the log took it back before this place, so that everybody who replays it knows that it was by then.
+    #[must_use]
+    pub const fn is_before(&self, place: Place) -> bool {
+        self.is_logged && self.place.index < place.index
+    }
 }
 
 /// A key that does not count for a while.

@@ -7,10 +7,12 @@ use crate::release::statement::{Revocation, Revoked};
 use crate::release::testing::history::*;
 use crate::release::testing::play::*;
 use crate::release::testing::*;
+use crate::release::view::Mark;
 
 mod histories;
 mod measure;
 mod replaces;
+mod taken_back;
 
 /// One more release of this security version, and its request's id.
 fn release(history: &mut History, version: u64, change: impl FnOnce(&mut Play)) -> ObjectId {

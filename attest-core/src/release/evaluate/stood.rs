@@ -33,6 +33,6 @@ fn comes_later(failure: &Failure, release: &Release, by: &Weighing<'_>) -> bool 
         // Nobody looked at it in time.
         Failure::Lapsed { deadline } => release.published.at <= *deadline,
         Failure::ClockUnconfirmed => true,
-        _ => matches!(failure.gate(), Gate::Revocation | Gate::Freshness),
+        _ => failure.befalls(release.published),
     }
 }

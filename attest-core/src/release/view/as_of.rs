@@ -16,8 +16,8 @@ impl LogView {
         logged.any(|one| place.at <= one.until)
     }
 
-    /// What the log said of people and policies where a leaf stands, and what of requests: nothing that was handed in here, and nothing that
-    /// somebody took back. It is of no checkpoint, and never given out.
+    /// What the log said of people and policies where a leaf stands, and which requests were taken back by then: nothing that was handed in here.
+    /// It is of no checkpoint, and never given out.
     pub(in crate::release) fn as_of(&self, place: Place) -> Self {
         let mut then = Self::empty(self.authority);
         for (from, policy) in self.policies.iter().filter(|(from, _)| *from < place.index) {
@@ -29,6 +29,8 @@ impl LogView {
         then.places = Arc::clone(&self.places);
         let logged = self.suspended.iter().filter(|one| one.is_logged && one.place.index < place.index);
         then.suspended = logged.cloned().collect();
+        let revoked = self.revoked.iter().filter(|(_, one)| one.is_before(place));
+        then.revoked = revoked.map(|(id, one)| (*id, one.clone())).collect();
         then.time = place.at;
         then
     }

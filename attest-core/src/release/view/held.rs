@@ -3,7 +3,7 @@
 use super::grown::Grown;
 use super::replay::Replay;
 use super::revocation::Effect;
-use super::{Error, LogView, Name, ObjectId, Objects, Place, Suspension};
+use super::{Error, LogView, Name, ObjectId, Objects, Place, Suspension, Withdrawn};
 use crate::release::key::CanonicalKey;
 use crate::{Limits, Timestamp};
 
@@ -52,7 +52,9 @@ impl LogView {
             // What the log has of this person counts, wherever it stands; A67b: but no lesser word of theirs that the log's keeper had left.
             Effect::Suspended(one) if self.covers(&one) => {}
             Effect::Suspended(one) => self.take(Effect::Suspended(Suspension { is_logged: false, ..one })),
-            effect @ Effect::Withdrawn(..) => self.take(effect),
+            Effect::Withdrawn(object, one) => {
+                self.take(Effect::Withdrawn(object, Withdrawn { is_logged: false, ..one }));
+            }
         }
         Ok(())
     }

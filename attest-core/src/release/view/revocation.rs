@@ -91,7 +91,8 @@ impl Replay<'_> {
             let then = Replay { objects, limits, view: &mut before, last: &mut last, tree };
             if then.may_revoke(place, &said, Some(family)) {
                 let reason = said.reason.to_string();
-                self.view.take(Effect::Withdrawn(control, Withdrawn { revocation, place, reason }));
+                let withdrawn = Withdrawn { revocation, place, reason, is_logged: true };
+                self.view.take(Effect::Withdrawn(control, withdrawn));
             }
         }
     }
@@ -108,7 +109,8 @@ impl Replay<'_> {
         match revocation.revokes {
             Revoked::Control(object) | Revoked::Request(object) => {
                 let reason = revocation.reason.to_string();
-                Ok(Effect::Withdrawn(object, Withdrawn { revocation: id, place, reason }))
+                let withdrawn = Withdrawn { revocation: id, place, reason, is_logged: true };
+                Ok(Effect::Withdrawn(object, withdrawn))
             }
             Revoked::Key { spki_sha256, from_index, until } => {
                 self.suspends(place, spki_sha256, from_index, until, revocation.by).map_err(not)

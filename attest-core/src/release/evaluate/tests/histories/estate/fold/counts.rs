@@ -44,12 +44,13 @@ impl Fold<'_> {
             let floor_then = before.max(rules(self.policy_at(index), asked.family).floor);
             let is_above = asked.kind == RequestKind::Rollback || asked.version >= floor_then;
             let is_open = |way: &Way| asked.channel != 1 || way.published.1 <= way.submitted.1 + 2 * DAY;
-            let has_stood = is_above && then.as_ref().is_some_and(is_open);
+            let is_taken_back = self.revoked(of).is_some_and(|at| at < index);
+            let has_stood = is_above && !is_taken_back && then.as_ref().is_some_and(is_open);
             if has_stood {
                 stood.push((of, index));
             }
             let now = self.way(of, u64::MAX, self.now);
-            if raises(of) && (has_stood || now.is_some()) {
+            if raises(of) && !is_taken_back && (has_stood || now.is_some()) {
                 reached[asked.family] = asked.version.max(reached[asked.family]);
             }
             near.extend(now.map(|way| (of, way)));
