@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use self::floors::Floors;
+pub use self::floors::{Floors, Kept};
 use super::evaluate::{self, Emergency, Failure, Gate, Now, Release, Weighing};
 use super::name::Name;
 use super::object::ObjectId;
@@ -50,7 +50,7 @@ struct Weighed {
 
 impl Catalogue {
     /// Weighs everything that was published, in the order of the log. `objects` has the bundles and reviews; `reached` is what families had
-    /// reached when this was asked before, so that a bundle that is withheld later takes nothing back.
+    /// reached when this was asked before, so that a bundle that is withheld later takes nothing back. A succession of this log does.
     #[must_use]
     pub fn load(view: &LogView, objects: &dyn Objects, reached: &Floors, now: Now, limits: &Limits) -> Self {
         Self::default().again(view, objects, reached, now, limits)
@@ -75,6 +75,7 @@ impl Catalogue {
         }
         let by = Some((view.rules(), time(view, now)));
         let mut catalogue = Self { floors: reached.clone(), by, ..Self::default() };
+        catalogue.floors.follow(view);
         let mut weighed = Vec::new();
         for (request, _, bundle) in published {
             if let Some(release) = untouched.get(&request).filter(|release| release.bundle() == bundle) {
@@ -129,7 +130,7 @@ impl Catalogue {
         match release.raises_the_floor() {
             true if release.has_stood() => self.floors.rise(family, index, version),
             // What counts only since somebody's suspension is over raised nothing for those that were published meanwhile.
-            true if counts => self.floors.reach(family, version),
+            true if counts => self.floors.reach(family, index, version),
             _ => {}
         }
     }

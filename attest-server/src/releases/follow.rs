@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attest_core::Timestamp;
-use attest_core::release::catalogue::{Catalogue, Floors};
+use attest_core::release::catalogue::{Catalogue, Floors, Kept};
 use attest_core::release::choice::AcceptedTiers;
 use attest_core::release::policy::Freshness;
 use attest_core::release::view::LogView;
@@ -26,7 +26,7 @@ use super::{Ask, Error, Family, Releases, Snapshot};
 use crate::clock;
 use crate::config::Config;
 use crate::fetch::Fetcher;
-use crate::store::{self, HeldRevocation, ReleaseMark, Store};
+use crate::store::{self, HeldRevocation, ReleaseFloor, ReleaseMark, Store};
 
 /// The health service's name for it.
 const SERVICE: &str = "attest.releases";
@@ -130,13 +130,15 @@ impl Follower {
         let authority = settings.authority.as_bytes().to_vec();
         let mark = store.release_mark(authority.clone()).await?;
         let floors = store.release_floors(authority.clone()).await?;
-        let floors = floors.into_iter().filter_map(|(name, floor)| Some((Name::try_from(name).ok()?, floor)));
+        let kept = |ReleaseFloor { family, since, version }: ReleaseFloor| {
+            Some(Kept { family: Name::try_from(family).ok()?, since, version })
+        };
         let (sender, asks) = mpsc::channel(ASKS);
         let releases = Arc::new(Releases::new(sender));
         let mut follower = Self {
             held: store.held_revocations(authority).await?,
             left_out: BTreeMap::new(),
-            floors: Floors::kept(floors),
+            floors: Floors::kept(floors.into_iter().filter_map(kept)),
             catalogue: Catalogue::default(),
             snapshot: Snapshot {
                 is_forked: mark.as_ref().is_some_and(|mark| mark.is_forked),

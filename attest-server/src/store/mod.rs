@@ -2,8 +2,6 @@
 
 mod sqlite;
 
-use std::collections::BTreeMap;
-
 use attest_core::Timestamp;
 
 pub use sqlite::SqliteStore;
@@ -111,15 +109,11 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps that. What is smaller or older than what is kept, or another tree of the same size, changes nothing; a fork stays one.
     async fn keep_release_mark(&self, authority: Vec<u8>, mark: ReleaseMark) -> Result<(), Error>;
 
-    /// The security versions that families have reached.
-    async fn release_floors(&self, authority: Vec<u8>) -> Result<BTreeMap<String, u64>, Error>;
+    /// The security versions that families have reached, behind each reset.
+    async fn release_floors(&self, authority: Vec<u8>) -> Result<Vec<ReleaseFloor>, Error>;
 
-    /// Raises them; none falls.
-    async fn keep_release_floors(
-        &self,
-        authority: Vec<u8>,
-        floors: BTreeMap<String, u64>,
-    ) -> Result<(), Error>;
+    /// Raises them, or adds those behind another reset; none falls, and none is forgotten.
+    async fn keep_release_floors(&self, authority: Vec<u8>, floors: Vec<ReleaseFloor>) -> Result<(), Error>;
 
     /// The revocations that were handed in here.
     async fn held_revocations(&self, authority: Vec<u8>) -> Result<Vec<HeldRevocation>, Error>;
@@ -327,6 +321,17 @@ pub struct HeldRevocation {
     pub index: u64,
     /// The witnesses' time then.
     pub at: Timestamp,
+}
+
+/// The security version that a family reached behind a reset of its floor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseFloor {
+    /// Whose.
+    pub family: String,
+    /// The index in the log of the succession that reset it; 0 before any.
+    pub since: u64,
+    /// What the family reached behind that.
+    pub version: u64,
 }
 
 /// How far a log was seen.

@@ -318,6 +318,18 @@ async fn somebody_comes_in_the_place_of_another_by_the_tool_that_people_use() {
         desk.done("policy build next.toml --out never.cbor");
         let never = desk.done("policy diff never.cbor")["carried"].to_string();
         assert!(never.contains("was never followed in this log"), "{never}");
+        // A version floor that begins anew is told to whoever signs it, and to whoever cannot reach the log.
+        replace(&desk.path("next.toml"), &ObjectId::of(b"never").to_string(), change);
+        replace(&desk.path("next.toml"), "version_floor = 3", "version_floor = 1");
+        desk.done("policy build next.toml --out lower.cbor");
+        let (said, back) = (desk.told("policy diff lower.cbor"), "releases from 1 on may be installed again");
+        assert!(
+            said.contains(&format!("- resets the version floor of gateway from 3 to 1: {back}")),
+            "{said}"
+        );
+        let told =
+            &desk.done(&format!("policy diff lower.cbor --before {}", policy.display()))["resets_floors"];
+        assert_eq!(*told, serde_json::json!([{ "family": "gateway", "from": null, "to": 1 }]));
         // The same check where a policy is signed, and a control.
         let sign = |key: &str, more: &str| {
             format!("policy sign next.cbor --as bob --key {key} --out bob.policy --yes {more}")

@@ -21,10 +21,10 @@ use attest_core::release::bundle::{Bundle, Signature};
 use attest_core::release::dsse::pre_authentication_encoding;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Blob, Object};
-use attest_core::release::policy::{Continues, LogRules, PolicyDocument, Purpose};
+use attest_core::release::policy::{Continues, LogRules, Purpose};
 use attest_core::release::request::{Artifact, Kind as RequestKind, Request, ToSign};
 use attest_core::release::statement::{
-    Approval, Described, Revocation, Revoked, Statement, Submission, Succession, Text,
+    Approval, Described, Revocation, Revoked, Statement, Submission, Text,
 };
 use attest_core::release::{Name, ObjectId, Quorum, Words, provenance};
 use attest_core::{Limits, Timestamp};
@@ -155,28 +155,12 @@ impl Organisation {
 
     /// Alice and bob want the log to go on under other keys, and other ones of its witnesses.
     pub(crate) fn change_keys(&mut self) {
-        let now = fs::read(self.object(self.policy)).unwrap();
-        let mut next: PolicyDocument = object::read(&now, &Limits::DEFAULT).unwrap();
-        next.version += 1;
-        next.previous = Some(self.policy);
         self.watched = WATCHED_LATER;
         let head =
             Frontier::new().append(self.entries.iter().map(Vec::as_slice), &Limits::DEFAULT).unwrap().head;
         let continues = Continues { size: head.size, root: Blob(head.root.as_bytes().to_vec()) };
-        next.log = LogRules { continues: Some(continues), ..log_rules(&self.watched) };
-        let policy = self.keep(&next);
-        let successions = ["alice", "bob"].map(|who| {
-            let mut said = Succession {
-                format: Succession::FORMAT.to_owned(),
-                policy,
-                by: name(who),
-                signature: String::new(),
-            };
-            let text = Text::succession(&said, &next);
-            said.signature = Key::of(who).armored(Succession::NAMESPACE, text.as_str());
-            self.keep(&said)
-        });
-        self.write(Event::Policy { policy, successions: successions.to_vec() });
+        let log = LogRules { continues: Some(continues), ..log_rules(&self.watched) };
+        self.follow(|next| next.log = log);
     }
 
     /// Another last leaf than there is.

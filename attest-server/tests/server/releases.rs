@@ -2,6 +2,7 @@
 
 mod delivered;
 mod held_back;
+mod resets;
 mod served;
 mod unkept;
 

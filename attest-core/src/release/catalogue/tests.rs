@@ -12,6 +12,7 @@ use crate::release::view::Mark;
 mod histories;
 mod measure;
 mod replaces;
+mod resets;
 mod taken_back;
 
 /// One more release of this security version, and its request's id.

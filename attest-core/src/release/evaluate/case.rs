@@ -214,14 +214,24 @@ impl<'c> Case<'c> {
         }
     }
 
-    /// Inv. 9: not below what the family has reached, but for what people named.
+    /// Inv. 9: not below what the family has reached, but for what people named. What fell below the floor where it was published was no release
+    /// there, and no reset makes one of it.
     pub(super) fn version(&mut self) {
         let Some(family) = self.current_family() else { return };
         let (got, kind) = (self.opened.request.security_version, self.opened.request.kind);
-        let floor = self.by.floors.reached(&self.opened.request.family).max(family.version_floor);
+        let now = self.by.floors.reached(&self.opened.request.family).max(family.version_floor);
+        let floor = self.floor_then().map_or(now, |then| then.max(now));
         if got < floor && kind != Kind::Rollback {
             self.fail(Failure::BelowFloor { got, floor });
         }
+    }
+
+    /// The family's floor where this was published.
+    fn floor_then(&self) -> Option<u64> {
+        let name = &self.opened.request.family;
+        let index = self.published().filter(|_| self.stage == Stage::Published)?.index;
+        let family = self.by.view.policy_of(name, index)?.family(name)?;
+        Some(family.version_floor.max(self.by.floors.reached_before(name, index)))
     }
 
     /// Inv. 9: what it takes the place of was a release of this family when it was asked for. A rollback says of which one.

@@ -191,6 +191,17 @@ fn inv9_below_the_floor_or_a_leap_above_it() {
     assert!(version(10, normal, 5).is_empty());
     assert!(version(1, rollback, 5).is_empty(), "people named it");
     assert_eq!(version(11, rollback, 5), [Failure::VersionStep { got: 11, floor: 5, step: 5 }]);
+    // What the family reached since it was published, or before it is signed.
+    let mut play = Play::whole(History::new());
+    play.floors.rise(&name("gateway"), 99, 7);
+    assert_eq!(play.weighed().unwrap_err(), [Failure::BelowFloor { got: 4, floor: 7 }]);
+    let mut play = Play::new(History::new());
+    play.request.security_version = 2;
+    play.submit("ci");
+    ["alice", "bob"].map(|who| play.approve(who));
+    assert_eq!(play.quorate().unwrap_err(), [Failure::BelowFloor { got: 2, floor: 3 }]);
+    play.floors.rise(&name("gateway"), 0, 5);
+    assert_eq!(play.quorate().unwrap_err(), [Failure::BelowFloor { got: 2, floor: 5 }]);
 }
 
 #[test]

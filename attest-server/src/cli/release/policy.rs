@@ -2,6 +2,7 @@
 
 mod carried;
 mod differs;
+mod floors;
 mod key;
 mod next;
 mod open;
@@ -120,7 +121,7 @@ impl Policy {
                 compared.tell(out);
                 if out.wants_json() {
                     out.json(&json!({ "changes": compared.changes, "carried": compared.carried, "ends": compared.ends,
-                                     "ends_requests": compared.requests() }));
+                                     "ends_requests": compared.requests(), "resets_floors": compared.resets() }));
                 }
             }
             Self::Sign { file, out: to, recovery, before, yes } => {
@@ -140,10 +141,10 @@ impl Policy {
                 };
                 write(&to, &statement)?;
                 let how = if recovery { " by recovery" } else { "" };
-                let requests = compared.requests();
+                let (requests, resets) = (compared.requests(), compared.resets());
                 let Compared { changes, ends, carried, .. } = compared;
                 let json = json!({ "policy": id, "by": by, "recovery": recovery, "changes": changes, "carried": carried,
-                                   "ends": ends, "ends_requests": requests });
+                                   "ends": ends, "ends_requests": requests, "resets_floors": resets });
                 answer(out, json, format!("{by} wants {id}{how}"));
             }
             Self::Succeed { file, statements, recovery: _, checkpoint: None } => {

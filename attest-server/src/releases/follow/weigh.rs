@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use attest_core::Limits;
 use attest_core::release::Name;
-use attest_core::release::catalogue::Catalogue;
+use attest_core::release::catalogue::{Catalogue, Kept};
 use attest_core::release::choice::{AcceptedTiers, Choice};
 use attest_core::release::evaluate::{Failure, Now};
 use attest_core::release::view::LogView;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Error, Family, Follower};
 use crate::clock;
-use crate::store::ReleaseMark;
+use crate::store::{ReleaseFloor, ReleaseMark};
 
 impl Follower {
     /// Weighs every release, and puts all that counts in the place of what did. Where it cannot be kept how far the log was seen, or what
@@ -63,7 +63,11 @@ impl Follower {
     /// What families have reached is on the disk before anything counts by it.
     async fn keep_floors(&mut self, catalogue: &Catalogue) -> Result<(), Error> {
         if *catalogue.floors() != self.floors {
-            let floors = catalogue.floors().iter().map(|(name, floor)| (name.to_string(), floor));
+            let floor = |Kept { family, since, version }| {
+                let family = Name::to_string(&family);
+                ReleaseFloor { family, since, version }
+            };
+            let floors = catalogue.floors().iter().map(floor);
             let authority = self.settings.authority.as_bytes().to_vec();
             self.store.keep_release_floors(authority, floors.collect()).await?;
             self.floors.clone_from(catalogue.floors());

@@ -9,7 +9,7 @@ mod schema;
 mod token_keys;
 mod writer;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use attest_core::Timestamp;
 use sqlx::{
@@ -18,8 +18,8 @@ use sqlx::{
 };
 
 use super::{
-    Device, Error, HeldRevocation, Identity, LastVerdict, Lease, PendingEnrollment, ReleaseMark, Spending,
-    Standing, Store, StoredCheckpoint, StoredVerdict, TokenKeyStanding, TpmClock,
+    Device, Error, HeldRevocation, Identity, LastVerdict, Lease, PendingEnrollment, ReleaseFloor,
+    ReleaseMark, Spending, Standing, Store, StoredCheckpoint, StoredVerdict, TokenKeyStanding, TpmClock,
 };
 use writer::Writer;
 
@@ -164,15 +164,11 @@ impl Store for SqliteStore {
         self.writer.write(releases::KeepMark { authority, mark }).await
     }
 
-    async fn release_floors(&self, authority: Vec<u8>) -> Result<BTreeMap<String, u64>, Error> {
+    async fn release_floors(&self, authority: Vec<u8>) -> Result<Vec<ReleaseFloor>, Error> {
         releases::floors(&self.readers, &authority).await
     }
 
-    async fn keep_release_floors(
-        &self,
-        authority: Vec<u8>,
-        floors: BTreeMap<String, u64>,
-    ) -> Result<(), Error> {
+    async fn keep_release_floors(&self, authority: Vec<u8>, floors: Vec<ReleaseFloor>) -> Result<(), Error> {
         self.writer.write(releases::KeepFloors { authority, floors }).await
     }
 

@@ -1,10 +1,8 @@
 //! How far the log of releases was seen.
 
-use std::collections::BTreeMap;
-
 use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
-use super::{Error, HeldRevocation, ReleaseMark, seconds, time, unsigned, writer::Change};
+use super::{Error, HeldRevocation, ReleaseFloor, ReleaseMark, seconds, time, unsigned, writer::Change};
 
 pub(super) async fn mark(pool: &SqlitePool, authority: &[u8]) -> Result<Option<ReleaseMark>, Error> {
     let row = sqlx::query("SELECT * FROM release_mark WHERE authority = ?").bind(authority);
@@ -18,14 +16,15 @@ pub(super) async fn mark(pool: &SqlitePool, authority: &[u8]) -> Result<Option<R
     }))
 }
 
-pub(super) async fn floors(pool: &SqlitePool, authority: &[u8]) -> Result<BTreeMap<String, u64>, Error> {
-    let rows = sqlx::query("SELECT family, version FROM release_floor WHERE authority = ?").bind(authority);
+pub(super) async fn floors(pool: &SqlitePool, authority: &[u8]) -> Result<Vec<ReleaseFloor>, Error> {
+    let rows = sqlx::query("SELECT * FROM release_floor WHERE authority = ? ORDER BY family, since");
     let floor = |row: &SqliteRow| {
         let version: Vec<u8> = row.try_get("version")?;
         let version = version.try_into().map_err(|_| Error::Damaged("version"))?;
-        Ok((row.try_get("family")?, u64::from_be_bytes(version)))
+        let (family, since) = (row.try_get("family")?, unsigned(row, "since")?);
+        Ok(ReleaseFloor { family, since, version: u64::from_be_bytes(version) })
     };
-    rows.fetch_all(pool).await?.iter().map(floor).collect()
+    rows.bind(authority).fetch_all(pool).await?.iter().map(floor).collect()
 }
 
 pub(super) async fn held(pool: &SqlitePool, authority: &[u8]) -> Result<Vec<HeldRevocation>, Error> {
@@ -74,20 +73,23 @@ impl Change for KeepMark {
 
 pub(super) struct KeepFloors {
     pub(super) authority: Vec<u8>,
-    pub(super) floors: BTreeMap<String, u64>,
+    pub(super) floors: Vec<ReleaseFloor>,
 }
 
 impl Change for KeepFloors {
     type Output = ();
 
+    /// Inv. 9: of two servers on one store none lowers what the other one knows. Which reset counts, the log says.
     async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
-        for (family, version) in &self.floors {
+        for ReleaseFloor { family, since, version } in &self.floors {
+            let since = i64::try_from(*since).map_err(|_| Error::Damaged("since"))?;
             sqlx::query(
-                "INSERT INTO release_floor (authority, family, version) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT (authority, family) DO UPDATE SET version = max(excluded.version, release_floor.version)",
+                "INSERT INTO release_floor (authority, family, since, version) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (authority, family, since) DO UPDATE SET version = max(excluded.version, release_floor.version)",
             )
             .bind(&self.authority)
             .bind(family)
+            .bind(since)
             .bind(version.to_be_bytes().to_vec())
             .execute(&mut *connection)
             .await?;
@@ -131,6 +133,10 @@ mod tests {
     use super::*;
     use crate::store::{SqliteStore, Store as _};
 
+    fn floor(family: &str, since: u64, version: u64) -> ReleaseFloor {
+        ReleaseFloor { family: family.to_owned(), since, version }
+    }
+
     fn mark(size: u64, root: u8, seen_at: u64) -> ReleaseMark {
         let seen_at = Timestamp::from_unix(seen_at);
         ReleaseMark { size, root: vec![root; 32], seen_at, is_forked: false, policy: Some(vec![root]) }
@@ -165,12 +171,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("attest.db")).await.unwrap();
         let authority = vec![7; 32];
-        let floors =
-            |gateway: u64| BTreeMap::from([("gateway".to_owned(), gateway), ("sensor".to_owned(), 1)]);
+        let floors = |gateway: u64| vec![floor("gateway", 0, gateway), floor("sensor", 0, 1)];
         for (reached, stays) in [(5, 5), (4, 5), (u64::MAX, u64::MAX), (256, u64::MAX)] {
             store.keep_release_floors(authority.clone(), floors(reached)).await.unwrap();
             assert_eq!(store.release_floors(authority.clone()).await.unwrap(), floors(stays));
         }
+        // Behind a reset it is another floor, and whoever knows of none, or of an earlier one, takes nothing from it.
+        let highest = floor("gateway", 0, u64::MAX);
+        for (since, reached, stays) in [(40, 3, 3), (40, 2, 3), (0, 9, 3), (40, 6, 6)] {
+            store
+                .keep_release_floors(authority.clone(), vec![floor("gateway", since, reached)])
+                .await
+                .unwrap();
+            let kept = store.release_floors(authority.clone()).await.unwrap();
+            assert_eq!(kept, [highest.clone(), floor("gateway", 40, stays), floor("sensor", 0, 1)]);
+        }
+        assert!(store.release_floors(vec![8; 32]).await.unwrap().is_empty(), "of another authority");
         let held = |id: u8, index: u64, request: Option<Vec<u8>>| {
             let at = Timestamp::from_unix(100 + index);
             HeldRevocation { id: vec![id; 32], statement: vec![2], request, index, at }
@@ -202,5 +218,20 @@ mod tests {
         let (statement, request, at) = (vec![2], Some(vec![3]), Timestamp::from_unix(1000));
         let held = HeldRevocation { id: vec![7; 32], statement, request, index: 12, at };
         assert_eq!(store.held_revocations(vec![7; 32]).await.unwrap(), [held]);
+    }
+
+    #[tokio::test]
+    async fn inv9_floors_of_the_previous_schema_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attest.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        schema::apply(&mut connection, &schema::STEPS[..10]).await.unwrap();
+        let authority = "x'0707070707070707070707070707070707070707070707070707070707070707'";
+        let rows = format!("INSERT INTO release_floor VALUES ({authority}, 'gateway', x'0000000000000107');");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.release_floors(vec![7; 32]).await.unwrap(), [floor("gateway", 0, 263)]);
     }
 }

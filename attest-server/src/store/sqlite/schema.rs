@@ -10,7 +10,7 @@ use sqlx::{
 use super::Error;
 
 /// Number, name, statements.
-pub(super) const STEPS: [(i64, &str, &str); 10] = [
+pub(super) const STEPS: [(i64, &str, &str); 11] = [
     (1, "first", include_str!("../../../migrations/0001_first.sql")),
     (2, "enrollment ek", include_str!("../../../migrations/0002_enrollment_ek.sql")),
     (3, "ima checkpoint", include_str!("../../../migrations/0003_ima_checkpoint.sql")),
@@ -21,6 +21,7 @@ pub(super) const STEPS: [(i64, &str, &str); 10] = [
     (8, "releases", include_str!("../../../migrations/0008_releases.sql")),
     (9, "held place", include_str!("../../../migrations/0009_held_place.sql")),
     (10, "mark policy", include_str!("../../../migrations/0010_mark_policy.sql")),
+    (11, "floor resets", include_str!("../../../migrations/0011_floor_resets.sql")),
 ];
 
 /// Brings a database, new or of any earlier version, up to date. A database of a later version is refused and left as it is.

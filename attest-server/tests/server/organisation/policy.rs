@@ -1,17 +1,23 @@
 //! Its policy.
 
+use std::fs;
+
+use attest_core::Limits;
 use attest_core::audit::note::KeyType;
 use attest_core::release::Name;
-use attest_core::release::object::{Blob, Object as _};
+use attest_core::release::leaf::{Event, Leaf};
+use attest_core::release::object::{self, Blob, Object as _};
 use attest_core::release::policy::{
     Capability, Channel, Custody, Family, Identity, IdentityKey, Kind, LogRules, PlaceRule, PolicyDocument,
     Protection, ProvenanceDemand, Purpose, Review, SigningKey, Tier, WitnessRule,
 };
+use attest_core::release::statement::{Statement as _, Succession, Text};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::keys::{Key, verifier_key};
 use super::{
-    BUILD_TYPE, BUILDER_ID, DAY, ORIGIN, PEOPLE, REVIEW, WATCHED, Watched, at, name, now, quorum, words,
+    BUILD_TYPE, BUILDER_ID, DAY, ORIGIN, Organisation, PEOPLE, REVIEW, WATCHED, Watched, at, name, now,
+    quorum, words,
 };
 
 fn identity(kind: Kind, who: &str, key: String) -> (Name, Identity) {
@@ -118,5 +124,40 @@ pub(super) fn log_rules(watched: &Watched) -> LogRules {
         threshold: 2,
         soft_age_seconds: DAY,
         hard_age_seconds: 7 * DAY,
+    }
+}
+
+impl Organisation {
+    /// Alice and bob want the next policy, which is like the one before it but for this of the family.
+    pub(crate) fn succeed(&mut self, change: impl FnOnce(&mut Family)) {
+        let family = self.family.clone();
+        self.follow(|next| change(next.families.get_mut(&family).unwrap()));
+    }
+
+    /// The same but for anything.
+    pub(super) fn follow(&mut self, change: impl FnOnce(&mut PolicyDocument)) {
+        let leaves = self.entries.iter().map(|entry| object::read::<Leaf>(entry, &Limits::DEFAULT).unwrap());
+        let policies = leaves.filter_map(|leaf| match leaf.event {
+            Event::Policy { policy, .. } => Some(policy),
+            _ => None,
+        });
+        let previous = policies.last().unwrap();
+        let before = fs::read(self.object(previous)).unwrap();
+        let mut next: PolicyDocument = object::read(&before, &Limits::DEFAULT).unwrap();
+        (next.version, next.previous) = (next.version + 1, Some(previous));
+        change(&mut next);
+        let policy = self.keep(&next);
+        let successions = ["alice", "bob"].map(|who| {
+            let mut said = Succession {
+                format: Succession::FORMAT.to_owned(),
+                policy,
+                by: name(who),
+                signature: String::new(),
+            };
+            let text = Text::succession(&said, &next);
+            said.signature = Key::of(who).armored(Succession::NAMESPACE, text.as_str());
+            self.keep(&said)
+        });
+        self.write(Event::Policy { policy, successions: successions.to_vec() });
     }
 }

@@ -42,7 +42,7 @@ fn inv9_a_leap_stays_one_when_the_family_has_come_nearer() {
     let third = release(&mut history, 13, |_| {});
     let now = Now { clock: at(history.clock), is_confirmed: true };
     let view = history.view().unwrap();
-    let kept = Floors::kept(followed.floors().iter().map(|(family, floor)| (family.clone(), floor)));
+    let kept = Floors::kept(followed.floors().iter());
     let begun_anew = catalogue(&history, history.clock);
     let restarted = Catalogue::load(&view, &history.objects, &kept, now, &Limits::DEFAULT);
     let followed = followed.again(&view, &history.objects, followed.floors(), now, &Limits::DEFAULT);

@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::carried::carried;
+use super::floors::{Reset, resets};
 use super::open::{Ending, ending};
 use super::read;
 use crate::cli::release::Desk;
@@ -29,6 +30,8 @@ pub(super) struct Compared {
     pub(super) carried: Vec<String>,
     /// Open requests that end with it; nothing where only the log could tell.
     pub(super) requests: Option<Vec<Ending>>,
+    /// Families whose version floor begins anew with it.
+    pub(super) resets: Vec<Reset>,
     /// The policy before it.
     pub(super) before: Policy,
 }
@@ -39,13 +42,9 @@ impl Compared {
         if let Some(before) = before {
             let before = read(before, &Limits::DEFAULT)?;
             let carried = carried(None, &before, next)?;
-            return Ok(Self {
-                changes: changes(&before, next)?,
-                ends: None,
-                carried,
-                requests: None,
-                before,
-            });
+            let changes = changes(&before, next)?;
+            let resets = resets(None, &before, next)?;
+            return Ok(Self { changes, ends: None, carried, requests: None, resets, before });
         }
         let mut known = desk.known()?;
         let before = known.policy()?.clone();
@@ -54,12 +53,18 @@ impl Compared {
         let ends = Some(ends(&known, next)?);
         // One that is followed already ends nothing more.
         let requests = if before.id() == next.id() { Vec::new() } else { ending(&mut known)? };
-        Ok(Self { changes, ends, carried, requests: Some(requests), before })
+        let resets = resets(Some(&mut known), &before, next)?;
+        Ok(Self { changes, ends, carried, requests: Some(requests), resets, before })
     }
 
     /// The open requests that end, for programs.
     pub(super) fn requests(&self) -> Option<Vec<Value>> {
         self.requests.as_ref().map(|requests| requests.iter().map(Ending::to_json).collect())
+    }
+
+    /// The version floors that begin anew, for programs.
+    pub(super) fn resets(&self) -> Vec<Value> {
+        self.resets.iter().map(Reset::to_json).collect()
     }
 
     pub(super) fn tell(&self, out: &mut Output) {
@@ -70,8 +75,9 @@ impl Compared {
             out.line("nothing changes");
         }
         let ending: Vec<String> = self.requests.iter().flatten().map(Ending::line).collect();
+        let resets: Vec<String> = self.resets.iter().map(Reset::line).collect();
         let all = self.changes.iter().chain(&self.carried).chain(self.ends.iter().flatten());
-        for line in all.chain(&ending) {
+        for line in all.chain(&resets).chain(&ending) {
             let style = if line.starts_with('+') { Style::Good } else { Style::Bad };
             let line = out.paint(style, printable(line));
             out.line(line);

@@ -9,9 +9,11 @@ use attest_core::release::statement::Succession;
 use attest_core::release::view::LogView;
 use serde_json::{Value, json};
 
+use super::floors::{Reset, resets};
 use super::open::{Ending, ending};
 use super::why::{by_files, why};
 use super::{answer, read};
+use crate::cli::release::known::Known;
 use crate::cli::release::remote::{Recorded, Remote};
 use crate::cli::release::{Desk, statements};
 use crate::cli::{Exit, Failure, Output, input, printable};
@@ -23,7 +25,7 @@ pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output)
     let said = statements::<Succession>(files, "policy")?;
     let encoded = input::read_file(file, limits.release_object_bytes)?;
     // Who cannot have the log now hears nothing of it, and hands in all the same.
-    let ends = desk.known().and_then(|mut known| ending(&mut known)).ok();
+    let will = desk.known().and_then(|mut known| Will::of(&mut known, &policy)).ok();
     let handed_in = Remote::connect(&desk.home()?)?.succeed(encoded, said.clone());
     let at = match handed_in {
         Ok(at) => at,
@@ -40,13 +42,26 @@ pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output)
         Err(failure) => return Err(failure),
     };
     let known = if at.already { Some(desk.known()?) } else { None };
-    let ends = if at.already { None } else { ends };
-    tell(&policy, at, known.as_ref().map(|known| &known.view), ends.as_deref(), out);
+    let will = if at.already { None } else { will };
+    tell(&policy, at, known.as_ref().map(|known| &known.view), will.as_ref(), out);
     Ok(Exit::Good)
 }
 
+/// What a policy does that is followed.
+struct Will {
+    ends: Vec<Ending>,
+    resets: Vec<Reset>,
+}
+
+impl Will {
+    fn of(known: &mut Known, policy: &Policy) -> Result<Self, Failure> {
+        let before = known.policy()?.clone();
+        Ok(Self { ends: ending(known)?, resets: resets(Some(known), &before, policy)? })
+    }
+}
+
 /// Where it stands, what it follows, and what followed it.
-fn tell(policy: &Policy, at: Recorded, view: Option<&LogView>, ends: Option<&[Ending]>, out: &mut Output) {
+fn tell(policy: &Policy, at: Recorded, view: Option<&LogView>, will: Option<&Will>, out: &mut Output) {
     let (id, document) = (policy.id(), policy.document());
     let follower = view.and_then(|view| follower(view, id));
     let mut line = format!("{id} stands at index {} of the log", at.index);
@@ -67,16 +82,21 @@ fn tell(policy: &Policy, at: Recorded, view: Option<&LogView>, ends: Option<&[En
             next.id()
         ));
     }
-    for one in ends.into_iter().flatten() {
-        line.push_str(&format!("\n{}", printable(&one.line())));
+    for one in will.into_iter().flat_map(|will| will.resets.iter().map(Reset::line)) {
+        line.push_str(&format!("\n{}", printable(&one)));
     }
-    let ends: Option<Vec<Value>> = ends.map(|ends| ends.iter().map(Ending::to_json).collect());
+    for one in will.into_iter().flat_map(|will| will.ends.iter().map(Ending::line)) {
+        line.push_str(&format!("\n{}", printable(&one)));
+    }
+    let ends: Option<Vec<Value>> = will.map(|will| will.ends.iter().map(Ending::to_json).collect());
+    let resets: Option<Vec<Value>> = will.map(|will| will.resets.iter().map(Reset::to_json).collect());
     let by = follower.map(
         |(next, index)| json!({ "policy": next.id(), "version": next.document().version, "index": index }),
     );
     let json = json!({
         "policy": id, "index": at.index, "already": at.already, "version": document.version, "follows": document.previous,
         "followed_by": by.unwrap_or(Value::Null), "ends_requests": ends,
+        "resets_floors": resets,
     });
     answer(out, json, line);
 }

@@ -175,7 +175,7 @@ pub(super) fn estate() -> impl Strategy<Value = Estate> {
         prop_oneof![6 => 0_u64..DAY, 2 => 0_u64..8 * DAY],
         prop_oneof![3 => Just(0_u64), 1 => 0_u64..20 * DAY],
     );
-    let rest = (0_usize..4, clock, prop::bool::weighted(0.85), (any::<usize>(), any::<usize>(), 0_u8..8));
+    let rest = (0_usize..5, clock, prop::bool::weighted(0.85), (any::<usize>(), any::<usize>(), 0_u8..8));
     let ways = proptest::collection::vec(one, 1..4);
     (ways, any::<bool>(), others, swaps, rest).prop_map(|(ways, is_mixed, others, swaps, rest)| {
         let (second, (later, set_back), is_confirmed, chance) = rest;

@@ -50,7 +50,11 @@ fn rules(policy: Option<usize>, family: usize) -> Rules {
             },
             reviewers: &["dave", "erin"],
             revokers: if is_gone { &["dave"] } else { &["alice", "dave"] },
-            floor: if policy == Some(0) { 5 } else { 3 },
+            floor: match policy {
+                Some(0) => 5,
+                Some(4) => 1,
+                _ => 3,
+            },
             step: 5,
         }
     } else {

@@ -57,7 +57,7 @@ pub(super) fn first() -> PolicyDocument {
     policy
 }
 
-/// What may follow it: a higher floor, alice gone, bob's key lost, or an early end.
+/// What may follow it: a higher floor, alice gone, bob's key lost, an early end, or a lower floor.
 pub(super) fn second(which: usize) -> PolicyDocument {
     let mut policy = PolicyDocument { version: 2, previous: Some(id_of(&first())), ..first() };
     match which {
@@ -75,7 +75,8 @@ pub(super) fn second(which: usize) -> PolicyDocument {
             urgent.review.as_mut().unwrap().quorum = quorum("group review 1 bob erin\nquorum review");
         }
         2 => drop(policy.compromised.insert(key_id("bob"), 8)),
-        _ => policy.expires = at(NOW + 2 * DAY),
+        3 => policy.expires = at(NOW + 2 * DAY),
+        _ => policy.families.get_mut("gateway").unwrap().version_floor = 1,
     }
     policy
 }

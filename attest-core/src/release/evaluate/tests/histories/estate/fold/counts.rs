@@ -12,21 +12,24 @@ impl Fold<'_> {
         // Whose release, where it was published, its version, and whether the floor rose by it.
         let mut stood: Vec<(usize, u64)> = Vec::new();
         let mut reached = [0; 2];
-        let mut near = Vec::new();
+        let (mut near, mut below) = (Vec::new(), BTreeSet::new());
         for (index, of) in order {
             let asked = &self.estate.asked[of];
             let raises = |one: usize| {
                 self.estate.asked[one].channel == 0 && self.estate.asked[one].kind == RequestKind::Normal
             };
             let own = rules(asked.is_second.then_some(self.estate.second), asked.family);
-            let is_before =
-                |(one, _): &&(usize, u64)| self.estate.asked[*one].family == asked.family && raises(*one);
+            let (since, base) = self.reset(asked.family, index);
+            let is_before = |(one, at): &&(usize, u64)| {
+                self.estate.asked[*one].family == asked.family && raises(*one) && *at > since
+            };
             let before = stood
                 .iter()
                 .filter(is_before)
                 .map(|(one, _)| self.estate.asked[*one].version)
                 .max()
-                .unwrap_or(0);
+                .unwrap_or(0)
+                .max(base);
             let submitted = self.first(|act| matches!(act, Act::Submit(one) if *one == of));
             let is_release = |other: usize| {
                 stood.iter().any(|(one, at)| {
@@ -50,10 +53,14 @@ impl Fold<'_> {
                 stood.push((of, index));
             }
             let now = self.way(of, u64::MAX, self.now);
-            if raises(of) && !is_taken_back && (has_stood || now.is_some()) {
+            let is_behind = index > self.reset(asked.family, u64::MAX).0;
+            if raises(of) && is_behind && !is_taken_back && (has_stood || now.is_some()) {
                 reached[asked.family] = asked.version.max(reached[asked.family]);
             }
             near.extend(now.map(|way| (of, way)));
+            if !is_above {
+                below.insert(of);
+            }
         }
         let pending = self.pending(&near);
         let counts = |(of, way): &(usize, Way)| {
@@ -61,7 +68,12 @@ impl Fold<'_> {
             let floor = reached[asked.family].max(rules(self.policy_at(u64::MAX), asked.family).floor);
             let is_high = asked.kind == RequestKind::Rollback || asked.version >= floor;
             let is_fresh = self.now - self.seen <= 7 * DAY;
-            if !is_high || !is_fresh || self.revoked(*of).is_some() || pending.contains(of) {
+            if !is_high
+                || below.contains(of)
+                || !is_fresh
+                || self.revoked(*of).is_some()
+                || pending.contains(of)
+            {
                 return None;
             }
             if asked.channel != 1 || self.reviewed(*of, way).is_some() {
@@ -71,6 +83,14 @@ impl Fold<'_> {
             is_in_time.then_some((*of, false))
         };
         near.iter().filter_map(counts).collect()
+    }
+
+    /// Behind which succession the family's floor began anew for what stands at this index, and with what; from the start with none.
+    fn reset(&self, family: usize, index: u64) -> (u64, u64) {
+        let floor = |policy| rules(policy, family).floor;
+        let changes = floor(Some(self.estate.second)) != floor(None);
+        let at = self.succession().filter(|at| changes && *at < index);
+        at.map_or((0, 0), |at| (at, floor(Some(self.estate.second))))
     }
 
     /// Where somebody looked at an emergency: one who reviewed then and now, in time, and took no part.
