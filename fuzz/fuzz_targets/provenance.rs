@@ -34,6 +34,7 @@ static RULE: LazyLock<ProvenanceRule> = LazyLock::new(|| ProvenanceRule {
     other_sources: Vec::new(),
     parameters: [("/path".into(), Parameter::Any)].into(),
     on_behalf_of: Some("/internalParameters/actor".into()),
+    run: None,
 });
 
 fuzz_target!(|bytes: &[u8]| {

@@ -103,6 +103,7 @@ fn channel(tier: Tier, approvals: Option<&str>) -> Channel {
         other_sources: Vec::new(),
         parameters: [(words("/target"), ParameterRule::Exactly(words("\"gateway\"")))].into(),
         on_behalf_of: Some(words("/internalParameters/actor")),
+        run: None,
         independent: 1,
     };
     Channel {

@@ -14,7 +14,7 @@ use crate::stage::*;
 /// One request may bring so much.
 const MOST: usize = 256 << 20;
 
-fn of(reports: &[Report], request: &Request) -> String {
+pub(crate) fn of(reports: &[Report], request: &Request) -> String {
     let id = id_of(request);
     let is_its = |report: &&Report| match report {
         Report::Attempted { request, .. }

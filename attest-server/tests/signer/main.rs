@@ -11,6 +11,7 @@ mod bounded;
 #[path = "../authority/client.rs"]
 mod client;
 mod crashes;
+mod floors;
 mod killed;
 #[path = "../authority/organisation.rs"]
 mod organisation;

@@ -141,6 +141,7 @@ fn what_is_shown(desk: &Desk, id: &str) {
         "  compared to  nothing: the family had no release when it was asked for",
         "  golden       the first values",
         "  source       git+https://git.example/firmware@refs/heads/main gitCommit:7fd1a60b",
+        "  by the run   https://ci.example.org/firmware/runs/1",
         "  built there  image.bin",
         "  asked by     ci: Release 2026.11.1",
         "  waits for    0 approval(s) count, which is no quorum",

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::release::policy::PolicyDocument;
+use crate::release::policy::{PlaceRule, PolicyDocument};
 use crate::release::request::Artifact;
 use crate::release::testing::*;
 use crate::testing::provenance::{Key, envelope};
@@ -84,6 +84,28 @@ fn a70_the_rule_of_the_channel_is_kept() {
         value["predicate"]["runDetails"]["builder"]["id"] = json!("https://builder.example/other");
     };
     assert_eq!(failures(other_builder), ["provenance_builder_key_mismatch", "provenance_builders_missing"]);
+}
+
+#[test]
+fn a70_what_a_run_of_another_pipeline_made() {
+    let mut document = policy();
+    let family = document.families.get_mut("gateway").unwrap();
+    let demand = family.channels.get_mut("stable").unwrap().provenance.as_mut().unwrap();
+    demand.run = Some(PlaceRule::Below(words("https://ci.example/gateway/runs")));
+    let by = |run: &'static str| {
+        signed(move |value| value["predicate"]["runDetails"]["metadata"]["invocationId"] = json!(run))
+    };
+    let codes = |envelope: &[u8], artifacts: &[&str]| -> Vec<&'static str> {
+        let built = built(&document, &[envelope], &[envelope], artifacts);
+        built.failures.iter().map(NotBuilt::code).collect()
+    };
+    let own = by("https://ci.example/gateway/runs/7");
+    assert_eq!(codes(&own, &["linux.efi"]), [""; 0]);
+    assert_eq!(codes(&own, &["corim"]), [""; 0], "one run may make several things");
+    let other = by("https://ci.example/sensor/runs/7");
+    assert_eq!(codes(&other, &["linux.efi"]), ["provenance_builders_missing", "provenance_run_unexpected"]);
+    let unnamed = codes(&by(""), &["linux.efi"]);
+    assert_eq!(unnamed, ["provenance_builders_missing", "provenance_run_missing"]);
 }
 
 #[test]

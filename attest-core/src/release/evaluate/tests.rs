@@ -198,7 +198,9 @@ fn inv9_below_the_floor_or_a_leap_above_it() {
     let mut play = Play::new(History::new());
     play.request.security_version = 2;
     play.submit("ci");
-    ["alice", "bob"].map(|who| play.approve(who));
+    for who in ["alice", "bob"] {
+        play.approve(who);
+    }
     assert_eq!(play.quorate().unwrap_err(), [Failure::BelowFloor { got: 2, floor: 3 }]);
     play.floors.rise(&name("gateway"), 0, 5);
     assert_eq!(play.quorate().unwrap_err(), [Failure::BelowFloor { got: 2, floor: 5 }]);

@@ -32,6 +32,10 @@ pub struct ProvenanceDemand {
     /// approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Words>,
+    /// The pipeline's runs that count, by the builder's `invocationId`: one, or those below an address, such as
+    /// `https://ci.example.org/gateway/runs`. Without it any counts, named or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<PlaceRule>,
     /// How many different builders must have built the same; 2 is for channels of high risk.
     pub independent: u64,
 }
@@ -76,6 +80,7 @@ impl ProvenanceDemand {
             other_sources: places(&self.other_sources),
             parameters: self.parameters.iter().map(parameter).collect::<Option<_>>()?,
             on_behalf_of: self.on_behalf_of.as_ref().map(ToString::to_string),
+            run: self.run.as_ref().map(PlaceRule::place),
         })
     }
 

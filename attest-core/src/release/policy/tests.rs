@@ -1,4 +1,5 @@
 mod bounds;
+mod run;
 
 use super::*;
 use crate::audit::note::KeyType;

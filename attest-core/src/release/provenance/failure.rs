@@ -42,6 +42,20 @@ pub enum Failure {
         /// Where it stands.
         pointer: String,
     },
+    /// Which run of the pipeline made it is not said.
+    #[error("`runDetails.metadata.invocationId` is missing, expected {expected}")]
+    RunMissing {
+        /// Which runs count.
+        expected: String,
+    },
+    /// Made by a run that does not count.
+    #[error("made by the run `{got}`, expected {expected}")]
+    RunUnexpected {
+        /// `runDetails.metadata.invocationId`.
+        got: String,
+        /// Which runs count.
+        expected: String,
+    },
     /// More than one revision of the source.
     #[error("{count} revisions of the source went into it")]
     SourceAmbiguous {
@@ -100,6 +114,8 @@ impl Failure {
             Self::ParameterMismatch { .. } => "provenance_parameter_mismatch",
             Self::ParameterMissing { .. } => "provenance_parameter_missing",
             Self::ParameterUnexpected { .. } => "provenance_parameter_unexpected",
+            Self::RunMissing { .. } => "provenance_run_missing",
+            Self::RunUnexpected { .. } => "provenance_run_unexpected",
             Self::SourceAmbiguous { .. } => "provenance_source_ambiguous",
             Self::SourceCommitMissing { .. } => "provenance_source_commit_missing",
             Self::SourceMissing => "provenance_source_missing",

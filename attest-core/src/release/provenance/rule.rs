@@ -1,5 +1,6 @@
 //! What the policy wants of provenance.
 
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -28,6 +29,16 @@ impl Place {
                 let below = name.strip_prefix(above).and_then(|rest| rest.strip_prefix('/'));
                 !above.is_empty() && below.is_some_and(source::is_plain)
             }
+        }
+    }
+}
+
+/// `https://x/y`, or `https://x/y/…` for what stands below it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(one) => f.write_str(one),
+            Self::Below(above) => write!(f, "{}/…", above.strip_suffix('/').unwrap_or(above)),
         }
     }
 }
@@ -83,6 +94,9 @@ pub struct ProvenanceRule {
     /// Where in `buildDefinition` the builder says who triggered the build (RFC 6901, such as `/internalParameters/github/actor`): whoever that
     /// is counts as requester. In `externalParameters` it is only the word of whoever asked for the build. `None` if nobody wants to know.
     pub on_behalf_of: Option<String>,
+    /// The pipeline's runs that count, by the name that the builder gives each (`runDetails.metadata.invocationId`, an address): one, or those
+    /// below one, by whole segments of its path. `None` if nobody wants to know.
+    pub run: Option<Place>,
 }
 
 impl ProvenanceRule {
@@ -107,7 +121,20 @@ impl ProvenanceRule {
         {
             failures.push(Failure::TriggerMissing { pointer: pointer.clone() });
         }
+        self.check_run(provenance, &mut failures);
         failures
+    }
+
+    /// A70: a builder serves many pipelines, and its key says nothing of which one ran.
+    fn check_run(&self, provenance: &Provenance, failures: &mut Vec<Failure>) {
+        let Some(place) = &self.run else { return };
+        match provenance.run() {
+            None => failures.push(Failure::RunMissing { expected: place.to_string() }),
+            Some(run) if !place.covers(run) => {
+                failures.push(Failure::RunUnexpected { got: run.to_owned(), expected: place.to_string() });
+            }
+            Some(_) => {}
+        }
     }
 
     /// The source, each revision of it once.

@@ -70,6 +70,7 @@ fn rule() -> ProvenanceRule {
         ]
         .into(),
         on_behalf_of: Some("/internalParameters/actor".into()),
+        run: None,
     }
 }
 

@@ -64,6 +64,10 @@ pub(super) struct Init {
     /// Where in `buildDefinition` the builder says who triggered the build (RFC 6901)
     #[arg(long, value_name = "POINTER", value_parser = words, default_value = "/internalParameters/actor")]
     trigger: Words,
+    /// The pipeline whose runs count: what builders name as `invocationId` stands below this address, such as
+    /// https://ci.example.org/gateway/runs; without it every run counts
+    #[arg(long, value_name = "URI", value_parser = words)]
+    runs: Option<Words>,
     /// A key that signs releases, PEM, by what it signs: corim, cose, raw or authenticode
     #[arg(long = "signing-key", value_name = "PURPOSE=FILE", value_parser = named, required = true)]
     signing_keys: Vec<(Name, String)>,
@@ -254,6 +258,7 @@ impl Init {
             other_sources: Vec::new(),
             parameters: BTreeMap::new(),
             on_behalf_of: Some(self.trigger.clone()),
+            run: self.runs.clone().map(PlaceRule::Below),
             independent: 1,
         }
     }

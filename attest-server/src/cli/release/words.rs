@@ -47,8 +47,8 @@ enum Compared {
 
 /// Where a build came from.
 pub(super) enum Source {
-    /// Where it came from, and which of the request's artifacts it made, by their digests.
-    Counts { places: Vec<Dependency>, artifacts: Vec<String> },
+    /// Where it came from, which run of the builder's made it, if that is said, and which of the request's artifacts, by their digests.
+    Counts { places: Vec<Dependency>, run: Option<String>, artifacts: Vec<String> },
     /// A stable code.
     CountsNot(String),
 }
@@ -175,7 +175,8 @@ impl Change {
                 if artifacts.is_empty() {
                     return Source::CountsNot("provenance_artifact_missing".to_owned());
                 }
-                Source::Counts { places: provenance.source(rule).into_iter().cloned().collect(), artifacts }
+                let places = provenance.source(rule).into_iter().cloned().collect();
+                Source::Counts { places, run: provenance.run().map(str::to_owned), artifacts }
             }
             Err(error) => Source::CountsNot(error.code().to_owned()),
         }
@@ -260,13 +261,15 @@ impl Change {
     fn tell_source(&self, out: &mut Output) {
         for source in &self.source {
             match source {
-                Source::Counts { places, artifacts } => {
+                Source::Counts { places, run, artifacts } => {
                     for place in places {
                         let digests: Vec<String> =
                             place.digests.iter().map(|(name, hex)| format!("{name}:{hex}")).collect();
                         let digests = digests.join(" ");
                         out.line(format!("  source       {} {}", printable(&place.uri), printable(&digests)));
                     }
+                    let run = run.as_deref().map_or("the builder names none".to_owned(), printable);
+                    hanging(out, "  by the run   ", 15, &run);
                     let artifacts = artifacts.iter().map(|one| printable(one)).collect::<Vec<_>>().join(", ");
                     hanging(out, "  built there  ", 15, &artifacts);
                 }
@@ -331,8 +334,8 @@ impl Change {
             _ => None,
         };
         let source = self.source.iter().map(|source| match source {
-            Source::Counts { places, artifacts } => serde_json::json!({
-                "counts": true, "artifacts": artifacts,
+            Source::Counts { places, run, artifacts } => serde_json::json!({
+                "counts": true, "run": run, "artifacts": artifacts,
                 "places": places.iter().map(|place| serde_json::json!({ "uri": place.uri, "digests": place.digests })).collect::<Vec<_>>(),
             }),
             Source::CountsNot(code) => serde_json::json!({ "counts": false, "because": code }),

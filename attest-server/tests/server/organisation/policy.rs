@@ -51,6 +51,7 @@ pub(super) fn policy(family: &Name) -> PolicyDocument {
         other_sources: Vec::new(),
         parameters: std::collections::BTreeMap::new(),
         on_behalf_of: Some(words("/internalParameters/actor")),
+        run: None,
         independent: 1,
     };
     let channel = |tier, has_people: bool| Channel {

@@ -258,3 +258,40 @@ fn every_failure_is_listed() {
         ]
     );
 }
+
+#[test]
+fn a70_a_run_of_another_pipeline() {
+    const RUNS: &str = "https://ci.example/gateway/runs";
+    let check = |run: Value, place: Place| {
+        let provenance = verify(&told("/predicate/runDetails/metadata/invocationId", run)).unwrap();
+        provenance.check(&ProvenanceRule { run: Some(place), ..rule() }, &artifact())
+    };
+    let expected = || format!("{RUNS}/…");
+    for above in [RUNS.to_owned(), format!("{RUNS}/")] {
+        let below = || Place::Below(above.clone());
+        for good in ["/4711", "/4711/attempts/1"] {
+            assert!(check(json!(format!("{RUNS}{good}")), below()).is_empty(), "{good}");
+        }
+        let elsewhere = |run: String| {
+            let found = [Failure::RunUnexpected { got: run.clone(), expected: expected() }];
+            assert_eq!(check(json!(run), below()), found);
+        };
+        // Another pipeline, one whose name only begins alike, and ways out of this one.
+        elsewhere("https://ci.example/sensor/runs/4711".to_owned());
+        for bad in ["", "/", "-evil/4711", "/../../sensor/runs/1", "/%2e%2e/1", "/4711?x", "/4711 1", "//1"] {
+            elsewhere(format!("{RUNS}{bad}"));
+        }
+        for missing in [Value::Null, json!("")] {
+            assert_eq!(check(missing, below()), [Failure::RunMissing { expected: expected() }]);
+        }
+    }
+    let one = || Place::Exactly("run 4711".into());
+    assert!(check(json!("run 4711"), one()).is_empty());
+    let found = check(json!("run 47110"), one());
+    assert_eq!(found[0].code(), "provenance_run_unexpected");
+    assert_eq!(found[0].to_string(), "made by the run `run 47110`, expected run 4711");
+    assert!(
+        failures(&told("/predicate/runDetails/metadata", Value::Null), &rule()).is_empty(),
+        "nobody asks"
+    );
+}
