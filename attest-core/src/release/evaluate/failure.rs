@@ -7,7 +7,7 @@ use super::super::object::{self, ObjectId};
 use super::super::policy::{Custody, Purpose, Tier};
 use super::super::request::{self, Kind};
 use super::super::speaker;
-use super::super::view::{Mark, Place, Withdrawn};
+use super::super::view::{Mark, Withdrawn};
 use super::gate::Gate;
 use crate::Timestamp;
 use crate::reference::corim;
@@ -350,15 +350,6 @@ impl Failure {
             | Self::ReplacesNoRelease { .. }
             | Self::ReplacesNothing
             | Self::VersionStep { .. } => Gate::Version,
-        }
-    }
-
-    /// Inv. 9: whether this befell a release after it was published, so that it keeps what it reached. One that somebody took back before was never
-    /// a release, whoever published it.
-    pub(in crate::release) fn befalls(&self, published: Place) -> bool {
-        match self {
-            Self::Revoked(withdrawn) => !withdrawn.is_before(published),
-            _ => self.gate() == Gate::Freshness,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether a release counted where it was published: by the log up to there, whatever came later.
 
-use super::super::view::LogView;
+use super::super::view::{LogView, Place};
 use super::{Failure, Gate, Now, Release, Weighing, weigh_now};
 
 /// Gates that a release passes or not by whose keys are suspended or lost.
@@ -34,5 +34,16 @@ fn comes_later(failure: &Failure, release: &Release, by: &Weighing<'_>) -> bool 
         Failure::Lapsed { deadline } => release.published.at <= *deadline,
         Failure::ClockUnconfirmed => true,
         _ => failure.befalls(release.published),
+    }
+}
+
+impl Failure {
+    /// Inv. 9: whether this befell a release after it was published, so that it keeps what it reached. One that somebody took back before was never
+    /// a release, whoever published it.
+    pub(in crate::release) fn befalls(&self, published: Place) -> bool {
+        match self {
+            Self::Revoked(withdrawn) => !withdrawn.is_before(published),
+            _ => self.gate() == Gate::Freshness,
+        }
     }
 }

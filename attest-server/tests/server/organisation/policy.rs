@@ -138,11 +138,11 @@ impl Organisation {
     /// The same but for anything.
     pub(super) fn follow(&mut self, change: impl FnOnce(&mut PolicyDocument)) {
         let leaves = self.entries.iter().map(|entry| object::read::<Leaf>(entry, &Limits::DEFAULT).unwrap());
-        let policies = leaves.filter_map(|leaf| match leaf.event {
+        let mut policies = leaves.filter_map(|leaf| match leaf.event {
             Event::Policy { policy, .. } => Some(policy),
             _ => None,
         });
-        let previous = policies.last().unwrap();
+        let previous = policies.next_back().unwrap();
         let before = fs::read(self.object(previous)).unwrap();
         let mut next: PolicyDocument = object::read(&before, &Limits::DEFAULT).unwrap();
         (next.version, next.previous) = (next.version + 1, Some(previous));
