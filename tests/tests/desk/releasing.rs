@@ -166,9 +166,44 @@ fn checked(desk: &Desk, folder: &str) {
     let verified = commands.matches("ssh-keygen -Y verify").count();
     assert_eq!(said.matches("Good \"").count(), verified, "{said}");
     assert!(verified >= 2, "{commands}");
+    let bare = commands.lines().filter(|line| line.starts_with("openssl ")).count();
+    assert_eq!(
+        said.matches("Verified OK").count() + said.matches("Verified Successfully").count(),
+        bare,
+        "{said}"
+    );
+    assert!(bare >= 1, "{commands}");
+    checked_by_go(desk, folder, &guide);
+    // What the signer did not sign is noticed.
+    desk.good(&format!("cd {folder} && cp signature-1.bin kept && printf '\\1' | dd of=signature-1.bin bs=1 seek=20 conv=notrunc status=none"));
+    assert_ne!(desk.said(&format!("cd {folder} && bash -e check.sh")).code, 0);
+    desk.good(&format!("cd {folder} && mv kept signature-1.bin"));
     // What was changed is noticed by them, too.
     desk.good(&format!("cd {folder} && printf x >> approval-alice.txt"));
     assert_ne!(desk.said(&format!("cd {folder} && bash -e check.sh")).code, 0);
+}
+
+/// The log, by Go's own reader of such: `ATTEST_REQUIRE_GO` wants it.
+fn checked_by_go(desk: &Desk, folder: &str, guide: &str) {
+    let installed = std::path::Path::new("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog").is_dir();
+    if !installed || desk.said("go version").code != 0 {
+        let missing = "Go and golang.org/x/mod are not installed (golang-go, golang-golang-x-mod-dev)";
+        assert!(std::env::var_os("ATTEST_REQUIRE_GO").is_none(), "{missing}");
+        // Past the capturing of the test harness.
+        drop(std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {missing}\n").as_bytes()));
+        return;
+    }
+    let command = guide.split("```sh\n").nth(2).and_then(|rest| rest.split("```").next()).expect("a command");
+    let run = format!("export GOCACHE=$PWD/go-cache; cd {folder} && {command}");
+    assert!(desk.good(&run).starts_with("Good checkpoint of "), "{run}");
+    // A leaf that was changed, and one that is left out.
+    desk.good(&format!(
+        "cd {folder} && mv leaves/00000001.cbor kept && cp leaves/00000000.cbor leaves/00000001.cbor"
+    ));
+    assert!(desk.said(&run).err.contains("the checkpoint is of "));
+    desk.good(&format!("cd {folder} && rm leaves/00000001.cbor"));
+    assert!(desk.said(&run).err.contains("the checkpoint is of "));
+    desk.good(&format!("cd {folder} && mv kept leaves/00000001.cbor"));
 }
 
 fn others_verify_what_is_exported(desk: &Desk, id: &str) {

@@ -1,5 +1,6 @@
 //! `attest release export`: a folder that tells others where a release stands, and lets them check it with their own tools.
 
+mod bare;
 mod guide;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +45,12 @@ impl Export {
         if let Some(policy) = known.object(policy)? {
             put("policy.cbor", policy)?;
         }
-        put("checkpoint", &known.remote.checkpoint()?)?;
+        // That of these leaves: the log may have grown since.
+        put("checkpoint", &known.checkpoint)?;
+        if let Some(policy) = known.view.policy() {
+            put("log.key", format!("{}\n", policy.document().log.key).as_bytes())?;
+        }
+        put("checkpoint.go", include_bytes!("export/checkpoint.go"))?;
         if let Some(corim) = &bundle.corim {
             put("golden.corim.cose", &corim.0)?;
         }
@@ -62,7 +68,8 @@ impl Export {
         write(&self.out.join("policy.toml"), readable.as_bytes())?;
         let signed = self.statements(&mut known, id, &bundle, revocation.as_ref())?;
         let told = Guide::of(&mut known, id, revocation.as_ref())?;
-        write(&self.out.join("README.md"), told.text(&known, id, &signed).as_bytes())?;
+        let bare = bare::signatures(&mut known, id, &bundle, &self.out)?;
+        write(&self.out.join("README.md"), told.text(&known, id, &signed, &bare).as_bytes())?;
         if out.wants_json() {
             let by = |what: &str| {
                 let said = signed.iter().filter(|signed| signed.file.starts_with(what));

@@ -25,6 +25,8 @@ use crate::clock;
 /// The log and its objects.
 pub(super) struct Known {
     pub(super) remote: Remote,
+    /// The checkpoint of these leaves, as its witnesses signed it.
+    pub(super) checkpoint: Vec<u8>,
     pub(super) leaves: Vec<Leaf>,
     pub(super) said: Said,
     pub(super) view: LogView,
@@ -61,7 +63,17 @@ impl Known {
         let view = LogView::replay(home.authority, bytes.clone(), &objects, &checkpoint, &limits)
             .map_err(|error| Failure::malformed(error.code(), error))?;
         let said = Said::of(bytes, &limits);
-        Ok(Self { remote, leaves, said, view, objects, limits, now: clock::now(), catalogue: None })
+        Ok(Self {
+            remote,
+            checkpoint,
+            leaves,
+            said,
+            view,
+            objects,
+            limits,
+            now: clock::now(),
+            catalogue: None,
+        })
     }
 
     /// The policy that is followed now.

@@ -43,7 +43,8 @@ impl Guide {
         Ok(Self { standing, outlook, state, lacks })
     }
 
-    pub(super) fn text(&self, known: &Known, id: ObjectId, signed: &[Signed]) -> String {
+    /// `bare` are commands, a line each, that check what the signer signed.
+    pub(super) fn text(&self, known: &Known, id: ObjectId, signed: &[Signed], bare: &[String]) -> String {
         let (size, seen) = (known.view.head().size, known.view.time().utc());
         let authority = known.view.authority();
         let mut text = format!(
@@ -69,7 +70,13 @@ impl Guide {
                 "grep \"sha256:$(sha256sum < request.cbor | cut -d' ' -f1)\" {file}.txt\n"
             ));
         }
-        text.push_str("```\n\n| said | by | index of the log | counts |\n|---|---|---|---|\n");
+        for line in bare {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push_str("```\n");
+        text.push_str(GO);
+        text.push_str("\n| said | by | index of the log | counts |\n|---|---|---|---|\n");
         for one in signed {
             text.push_str(&self.row(one));
         }
@@ -211,6 +218,15 @@ fn suspended(known: &Known, spoke: &BTreeSet<Name>) -> Option<String> {
 fn one_line(text: &str) -> String {
     crate::cli::printable(text).replace(['*', '|', '`', '<'], " ")
 }
+
+const GO: &str = "
+`checkpoint.go` asks Go's own `golang.org/x/mod/sumdb` whether the key in `log.key` signed `checkpoint`, over exactly these `leaves`; compare that key
+with `policy.toml`. It knows no cosignatures: those of the witnesses are checked by the first command. Debian has it as `golang-go` and
+`golang-golang-x-mod-dev`:
+```sh
+GO111MODULE=off GOPATH=/usr/share/gocode go run checkpoint.go
+```
+";
 
 const FILES: &str = "
 `policy.toml` is `policy.cbor` for people to read, with the family's people as they were. `checkpoint` is a C2SP signed note over the tree of
