@@ -27,8 +27,14 @@ pub(super) fn signatures(
     for ((listed, made), number) in request.sign.iter().zip(&bundle.signatures).zip(1_u32..) {
         let policy = gates::policy(known, id, &request);
         let key = policy.and_then(|policy| policy.document().signing_keys.get(&listed.key));
-        let Some(key) = key.and_then(|key| ReleaseKey::try_from(key).ok()) else { continue };
-        let Ok(signature) = raw::der(key.scheme(), &made.signature.0) else { continue };
+        let key = key.and_then(|key| ReleaseKey::try_from(key).ok());
+        let signature = key.as_ref().and_then(|key| raw::der(key.scheme(), &made.signature.0).ok());
+        let (Some(key), Some(signature)) = (key, signature) else {
+            // No line would look as if nothing was to be checked.
+            commands
+                .push(format!("false   # signature {number} is none of the policy's key `{}`", listed.key));
+            continue;
+        };
         let names =
             [format!("key-{number}.pem"), format!("signature-{number}.bin"), format!("signed-{number}.bin")];
         let [pem, bare, signed] = &names;
