@@ -52,11 +52,12 @@ impl GoldenSource {
         }
     }
 
-    /// Whether no access system accepts them by default: a document that nobody released, or a release of tier `dev`, which nobody had to
-    /// approve, whatever a verifier's configuration lets in.
+    /// Whether no access system accepts them by default, whatever a verifier's configuration lets in: a document that nobody released, a
+    /// release of tier `dev`, which nobody had to approve, or one that was signed with a key in a file, which could have been copied.
     #[must_use]
     pub fn is_development(&self) -> bool {
-        self.source != "release" || self.tier.as_deref() == Some(Tier::Dev.name())
+        let has_file_key = self.governed.as_ref().is_some_and(|governed| !governed.file_keys.is_empty());
+        self.source != "release" || self.tier.as_deref() == Some(Tier::Dev.name()) || has_file_key
     }
 }
 
@@ -75,6 +76,9 @@ pub struct Governed {
     pub log_index: u64,
     /// What it passed.
     pub gates: Vec<&'static str>,
+    /// The keys that it was signed with and that are kept in files, by their names in the policy; for development alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub file_keys: Vec<String>,
 }
 
 /// Values that somebody vouches for: governed releases, or a plain document on the explicit development path, which marks every

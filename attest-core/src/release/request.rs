@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{Name, Words};
 use super::object::{self, Object, ObjectId, moment};
-use super::policy::{Purpose, Tier};
+use super::policy::{Custody, Purpose, Tier};
 use crate::{Limits, Timestamp};
 
 /// What is asked for. Its id is what people approve.
@@ -103,6 +103,9 @@ pub struct ToSign {
     pub key: Name,
     /// What for: the key's purpose, said again, so that whoever approves sees it.
     pub purpose: Purpose,
+    /// Where the policy says that the key is kept, said again for the same reason: a bundle tells by itself what was signed with a key in a
+    /// file.
+    pub custody: Custody,
     /// SHA-256 of the bytes: of what the key's algorithm hashes and signs, as a COSE `Sig_structure` (RFC 9052, section 4.4).
     pub sha256: ObjectId,
     /// How many there are.

@@ -238,6 +238,7 @@ pub(crate) fn request() -> Request {
         sign: vec![ToSign {
             key: name("gateway-corim"),
             purpose: Purpose::Corim,
+            custody: Custody::OnlineIntermediate,
             sha256: id("the Sig_structure of a CoRIM"),
             size: 28,
         }],

@@ -200,6 +200,10 @@ fn golden(verdict: &Verdict) -> Claim {
             (Label::text("log_index"), Claim::Unsigned(governed.log_index)),
             (Label::text("gates"), Claim::Array(gates)),
         ]);
+        if !governed.file_keys.is_empty() {
+            let keys = governed.file_keys.iter().map(Claim::text).collect();
+            claims.push((Label::text("file_keys"), Claim::Array(keys)));
+        }
     }
     Claim::Map(claims)
 }

@@ -45,6 +45,10 @@ pub(super) fn print(verdict: &Verdict, out: &mut Output) {
         let (version, index) = (printable(&governed.version), governed.log_index);
         out.line(format!("{version}, tier {tier}, index {index} of the log of {}", governed.authority));
         hanging(out, "passed ", 7, &governed.gates.join(" "));
+        if !governed.file_keys.is_empty() {
+            let keys = printable(&governed.file_keys.join(", "));
+            paragraph(&format!("signed with a key in a file, which is for development: {keys}"), 2, out);
+        }
     }
     for token in &verdict.tokens {
         // Only a token that is there proved a nonce.

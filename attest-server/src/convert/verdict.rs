@@ -179,6 +179,7 @@ fn governed(governed: &Governed) -> v1::Governed {
         security_version: governed.security_version,
         log_index: governed.log_index,
         gates: governed.gates.iter().map(|gate| (*gate).to_owned()).collect(),
+        file_keys: governed.file_keys.clone(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use attest_core::Timestamp;
+use attest_core::release::policy::Custody;
 use attest_core::release::{form, object, view};
 
 use crate::hsm;
@@ -28,11 +29,13 @@ pub enum Error {
         /// Why.
         error: form::Error,
     },
-    /// A key that the token's user does not say to hold: it is somebody's word, and keys in files are.
-    #[error("`{key}` is said to be in an HSM, and this signer has keys in files, for development")]
+    /// Keys in files pass for no others: what is signed with them is marked by the policy, the request and each verdict.
+    #[error("the policy says of `{key}` that its custody is `{}`, and this signer has keys in files, for development: expected `file`", .custody.name())]
     HeldInFile {
         /// The key.
         key: String,
+        /// Where it is kept, as the policy says.
+        custody: Custody,
     },
     /// The HSM.
     #[error(transparent)]

@@ -250,8 +250,8 @@ impl<A: Authority> Signing<A> {
 
     fn ready_one(&mut self, request: &Request, listed: &ToSign, key: &SigningKey) -> Result<Ready, Error> {
         let told = |error| Error::Form { key: listed.key.to_string(), error };
-        if self.holder.is_development() && key.custody != Custody::Asserted {
-            return Err(Error::HeldInFile { key: listed.key.to_string() });
+        if self.holder.is_development() && key.custody != Custody::File {
+            return Err(Error::HeldInFile { key: listed.key.to_string(), custody: key.custody });
         }
         let release_key = ReleaseKey::try_from(key).map_err(told)?;
         self.replica.need(&mut self.authority, &listed.sha256)?;

@@ -208,7 +208,10 @@ pub(crate) fn request(authority: ObjectId, policy: ObjectId, tag: &str) -> Reque
         }],
         "measurements": ids[0],
         "provenance": [ids[1]],
-        "sign": [{ "key": "gateway-corim", "purpose": "corim", "sha256": ids[2], "size": objects(tag)[2].len() }],
+        "sign": [{
+            "key": "gateway-corim", "purpose": "corim", "custody": "online_intermediate",
+            "sha256": ids[2], "size": objects(tag)[2].len(),
+        }],
         "reason": "Fixes CVE-2026-1",
         "not_before": utc(*BEGAN - 60),
         "not_after": utc(*BEGAN + DAY),

@@ -21,7 +21,7 @@ use attest_core::release::bundle::{Bundle, Signature};
 use attest_core::release::dsse::pre_authentication_encoding;
 use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Blob, Object};
-use attest_core::release::policy::{Continues, LogRules, Purpose};
+use attest_core::release::policy::{Continues, Custody, LogRules, Purpose};
 use attest_core::release::request::{Artifact, Kind as RequestKind, Request, ToSign};
 use attest_core::release::statement::{
     Approval, Described, Revocation, Revoked, Statement, Submission, Text,
@@ -247,6 +247,7 @@ impl Organisation {
             sign: vec![ToSign {
                 key: name("corim"),
                 purpose: Purpose::Corim,
+                custody: Custody::OnlineIntermediate,
                 sha256: ObjectId::of(&signed),
                 size: u64::try_from(signed.len()).unwrap(),
             }],

@@ -6,7 +6,7 @@ use attest_core::reference::golden::Evidence;
 use attest_core::reference::learn::{Boot, Choices, learn};
 use attest_core::release::dsse::pre_authentication_encoding;
 use attest_core::release::form::{ReleaseKey, corim};
-use attest_core::release::policy::Purpose;
+use attest_core::release::policy::{Custody, Purpose};
 use attest_core::release::request::{Request, ToSign};
 use attest_core::release::{ObjectId, provenance};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -76,6 +76,11 @@ pub(crate) fn asked_for(pin: ObjectId, tag: &str, edition: u64, key: &ReleaseKey
     let provenance = built(request.artifacts[0].sha256, &unsigned);
     request.measurements = Some(ObjectId::of(&unsigned));
     request.provenance = vec![ObjectId::of(&provenance)];
-    request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, &to_be_signed)];
+    request.sign = vec![ToSign::new(
+        KEY.try_into().unwrap(),
+        Purpose::Corim,
+        Custody::OnlineIntermediate,
+        &to_be_signed,
+    )];
     (request, vec![unsigned, provenance, to_be_signed])
 }

@@ -2,7 +2,7 @@
 
 use attest_core::Timestamp;
 use attest_core::release::ObjectId;
-use attest_core::release::policy::Purpose;
+use attest_core::release::policy::{Custody, Purpose};
 use attest_core::release::request::{Request, ToSign};
 use attest_core::release::statement::Revoked;
 use attest_server::signing::Report;
@@ -33,7 +33,7 @@ async fn a47_a_request_that_brings_too_much_keeps_nobody_waiting() {
     // Whoever may ask names bytes to be signed that are larger than everything else together; the server has them already.
     let large = vec![0; MOST + 1];
     let (mut greedy, objects) = stage.request("greedy", &release_key(&spki()));
-    let listed = ToSign::new(KEY.try_into().unwrap(), Purpose::Raw, &large);
+    let listed = ToSign::new(KEY.try_into().unwrap(), Purpose::Raw, Custody::OnlineIntermediate, &large);
     greedy.sign = vec![listed];
     let name = ObjectId::of(&large).to_string().replace("sha256:", "");
     std::fs::write(stage.site.path("log/object").join(name), b"it is asked for elsewhere").unwrap();

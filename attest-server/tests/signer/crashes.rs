@@ -1,7 +1,7 @@
 //! Crashes between any two steps: what is signed is signed once, under an attempt of its own, and handed in.
 
 use attest_core::release::form::cose;
-use attest_core::release::policy::Purpose;
+use attest_core::release::policy::{Custody, Purpose};
 use attest_core::release::request::ToSign;
 
 use crate::stage::*;
@@ -28,7 +28,12 @@ async fn a69_two_things_are_signed_under_two_attempts() {
     let stage = Stage::new(&spki(), with_file_key).await;
     let (mut request, mut objects) = stage.request("two", &release_key(&spki()));
     let file = cose::envelope(&file_key(), None, None, &request.artifacts[0].sha256).unwrap();
-    request.sign.push(ToSign::new("gateway-cose".try_into().unwrap(), Purpose::Cose, &file));
+    request.sign.push(ToSign::new(
+        "gateway-cose".try_into().unwrap(),
+        Purpose::Cose,
+        Custody::OnlineIntermediate,
+        &file,
+    ));
     objects.push(file.clone());
     let corim = objects[2].clone();
     stage.ask(&request, objects, &["alice", "bob"]).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use attest_core::Timestamp;
 use attest_core::release::form::{ReleaseKey, corim, cose};
-use attest_core::release::policy::{PolicyDocument, Purpose};
-use attest_core::release::request::ToSign;
+use attest_core::release::policy::{Custody, PolicyDocument, Purpose};
+use attest_core::release::request::{Request, ToSign};
 use attest_proto::release::v1::ChangeFamilyRequest;
 
 use crate::organisation::{bytes, family_change, id_of, managing, now, revocation, succession};
@@ -200,7 +200,8 @@ async fn a69_bytes_of_another_form_although_they_were_approved() {
     other[at..at + 7].copy_from_slice(b"gatewaz");
     let draft = corim::Draft { signer: KEY, validity: None, corim: &other };
     objects[2] = draft.to_be_signed(&key, LIMITS).unwrap();
-    request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, &objects[2])];
+    request.sign =
+        vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Corim, Custody::OnlineIntermediate, &objects[2])];
     stage.ask(&request, objects, &["alice", "bob"]).await;
     let told = word(&stage.turns(&token, None, None).await.unwrap());
     assert!(told == "release_corim_mismatch" || told == "form_subject_not_released", "{told}");
@@ -208,13 +209,36 @@ async fn a69_bytes_of_another_form_although_they_were_approved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_in_files_do_not_pass_for_an_hsms() {
-    let stage = Stage::new(&spki(), |_| ()).await;
-    let (request, _) = stage.quorate("files").await;
+async fn keys_in_files_do_not_pass_for_others() {
+    for (said, custody) in
+        [("online_intermediate", Custody::OnlineIntermediate), ("asserted", Custody::Asserted)]
+    {
+        let (stage, request, _) = kept(said, custody).await;
+        let mut token = Token::new(&[]);
+        token.is_development = true;
+        assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signer_held_in_file");
+        assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_files_sign_what_says_so() {
+    let (stage, request, to_be_signed) = kept("file", Custody::File).await;
     let mut token = Token::new(&[]);
     token.is_development = true;
-    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signer_held_in_file");
-    assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0));
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    stage.signature(&request, &release_key(&spki()), &to_be_signed).await;
+}
+
+/// A nightly request whose key the policy says is kept like this, as the request does.
+async fn kept(said: &str, custody: Custody) -> (Stage, Request, Vec<u8>) {
+    let stage = Stage::new(&spki(), |policy| policy["signing_keys"][KEY]["custody"] = said.into()).await;
+    let (mut request, objects) = stage.request("kept", &release_key(&spki()));
+    request.channel = "nightly".try_into().unwrap();
+    request.sign[0].custody = custody;
+    let to_be_signed = objects[2].clone();
+    stage.ask(&request, objects, &[]).await;
+    (stage, request, to_be_signed)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,7 +315,12 @@ async fn a67a_a_file_that_is_not_released_although_its_signature_was_approved() 
     let stage = Stage::new(&spki(), with_file_key).await;
     let (mut request, mut objects) = stage.request("file", &release_key(&spki()));
     let bytes = cose::detached(&file_key(), None, b"a file that nobody built").unwrap();
-    request.sign.push(ToSign::new("gateway-cose".try_into().unwrap(), Purpose::Cose, &bytes));
+    request.sign.push(ToSign::new(
+        "gateway-cose".try_into().unwrap(),
+        Purpose::Cose,
+        Custody::OnlineIntermediate,
+        &bytes,
+    ));
     objects.push(bytes);
     stage.ask(&request, objects, &["alice", "bob"]).await;
     let token = Token::new(&[]);

@@ -10,7 +10,7 @@ use attest_core::Limits;
 use attest_core::release::assemble::{Said, assemble, named};
 use attest_core::release::form::{ReleaseKey, authenticode};
 use attest_core::release::leaf::{Event, Leaf};
-use attest_core::release::policy::{PolicyDocument, Purpose};
+use attest_core::release::policy::{Custody, PolicyDocument, Purpose};
 use attest_core::release::request::{Request, ToSign};
 use attest_core::release::{ObjectId, object};
 use attest_proto::release::v1::{GetLeavesRequest, GetObjectRequest};
@@ -154,7 +154,12 @@ impl Stage {
         request.artifacts[0].size = u64::try_from(image.len()).unwrap();
         let provenance = built(request.artifacts[0].sha256, &objects[0]);
         request.provenance = vec![ObjectId::of(&provenance)];
-        request.sign = vec![ToSign::new(KEY.try_into().unwrap(), Purpose::Authenticode, &to_be_signed)];
+        request.sign = vec![ToSign::new(
+            KEY.try_into().unwrap(),
+            Purpose::Authenticode,
+            Custody::OnlineIntermediate,
+            &to_be_signed,
+        )];
         (request, vec![provenance, to_be_signed])
     }
 

@@ -112,6 +112,16 @@ pub enum Failure {
         /// Where it is kept.
         custody: Custody,
     },
+    /// The request says of a key what the policy does not.
+    #[error("the request says of the key `{key}` that its custody is `{}`, and the policy that it is `{}`", .said.name(), .custody.name())]
+    KeyCustodyMismatch {
+        /// Which.
+        key: Name,
+        /// What the request says.
+        said: Custody,
+        /// What the policy says.
+        custody: Custody,
+    },
     /// Not a key of this family for this purpose.
     #[error("the key `{key}` is not for {} of this family", .purpose.name())]
     KeyScope {
@@ -336,6 +346,7 @@ impl Failure {
             | Self::GoldenNotBooted { .. }
             | Self::MeasurementUnbound => Gate::Measurement,
             Self::KeyCustody { .. }
+            | Self::KeyCustodyMismatch { .. }
             | Self::KeyScope { .. }
             | Self::KeyTime { .. }
             | Self::KeyUnknown { .. } => Gate::Key,
@@ -373,6 +384,7 @@ impl Failure {
             Self::GoldenMalformed { code, .. } => code,
             Self::GoldenNotBooted { .. } => "release_golden_not_booted",
             Self::KeyCustody { .. } => "release_key_custody",
+            Self::KeyCustodyMismatch { .. } => "release_key_custody_mismatch",
             Self::KeyScope { .. } => "release_key_scope",
             Self::KeyTime { .. } => "release_key_time",
             Self::KeyUnknown { .. } => "release_key_unknown",

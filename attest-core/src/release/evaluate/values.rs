@@ -82,6 +82,13 @@ impl<'c> Case<'c> {
             security_version: opened.request.security_version,
             log_index: published.index,
             gates: Gate::ALL.map(Gate::name).to_vec(),
+            file_keys: opened
+                .request
+                .sign
+                .iter()
+                .filter(is_in_a_file)
+                .map(|sign| sign.key.to_string())
+                .collect(),
         };
         let source = GoldenSource {
             source: "release",
@@ -140,6 +147,13 @@ impl<'c> Case<'c> {
             }
             if at < key.from || at > key.until {
                 self.fail(Failure::KeyTime { key: name(), at });
+            }
+            if key.custody != sign.custody {
+                self.fail(Failure::KeyCustodyMismatch {
+                    key: name(),
+                    said: sign.custody,
+                    custody: key.custody,
+                });
             }
             let is_well_kept = matches!(key.custody, Custody::OnlineIntermediate | Custody::Vendor);
             if key.custody == Custody::OfflineRoot || (self.wants_people() && !is_well_kept) {
@@ -205,6 +219,11 @@ impl<'c> Case<'c> {
             }
         }
     }
+}
+
+/// As the policy says, which was compared.
+fn is_in_a_file(sign: &&ToSign) -> bool {
+    sign.custody == Custody::File
 }
 
 fn is_what_was_approved(sign: &ToSign, signed: &[u8]) -> bool {

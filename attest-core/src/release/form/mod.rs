@@ -17,7 +17,7 @@ mod tests;
 pub use self::error::Error;
 pub use self::key::{ReleaseKey, Scheme};
 use super::object::ObjectId;
-use super::policy::Purpose;
+use super::policy::{Custody, Purpose};
 use super::request::{Request, ToSign};
 use crate::{HashAlg, Limits};
 
@@ -109,9 +109,9 @@ fn artifact(bytes: &[u8]) -> Subject {
 impl ToSign {
     /// What a request lists for these bytes.
     #[must_use]
-    pub fn new(key: super::Name, purpose: Purpose, to_be_signed: &[u8]) -> Self {
+    pub fn new(key: super::Name, purpose: Purpose, custody: Custody, to_be_signed: &[u8]) -> Self {
         let size = u64::try_from(to_be_signed.len()).unwrap_or(u64::MAX);
-        Self { key, purpose, sha256: ObjectId::of(to_be_signed), size }
+        Self { key, purpose, custody, sha256: ObjectId::of(to_be_signed), size }
     }
 }
 

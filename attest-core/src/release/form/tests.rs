@@ -48,7 +48,7 @@ fn listing(purpose: Purpose, bytes: &[u8], measurements: &[u8]) -> (Request, ToS
     request.artifacts[0].sha256 = ObjectId::of(FILE);
     request.artifacts[0].size = FILE.len() as u64;
     request.measurements = Some(ObjectId::of(measurements));
-    let listed = ToSign::new(name("key"), purpose, bytes);
+    let listed = ToSign::new(name("key"), purpose, Custody::OnlineIntermediate, bytes);
     request.sign = vec![listed.clone()];
     (request, listed)
 }

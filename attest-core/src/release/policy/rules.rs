@@ -287,12 +287,28 @@ impl Purpose {
 pub enum Custody {
     /// Somebody says that it is well kept.
     Asserted,
+    /// In a file of the signer's, which whoever runs that machine can copy: for development, and every verdict says so.
+    File,
     /// Offline, taken out for ceremonies.
     OfflineRoot,
     /// In the signer's HSM.
     OnlineIntermediate,
     /// With a vendor.
     Vendor,
+}
+
+impl Custody {
+    /// Its name in policies and requests.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asserted => "asserted",
+            Self::File => "file",
+            Self::OfflineRoot => "offline_root",
+            Self::OnlineIntermediate => "online_intermediate",
+            Self::Vendor => "vendor",
+        }
+    }
 }
 
 /// The log, and those who watch it.

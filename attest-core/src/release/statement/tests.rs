@@ -1,4 +1,5 @@
 use super::*;
+use crate::release::policy::{Custody, Purpose};
 use crate::release::request::{Request, ToSign};
 use crate::release::testing::*;
 
@@ -29,7 +30,7 @@ fn an_approval_says_all_of_its_request() {
            version 6.1.0-27\n\
          golden {}\n\
          provenance {}\n\
-         sign {sign} 28 bytes with gateway-corim for corim\n\
+         sign {sign} 28 bytes with gateway-corim for corim, custody online_intermediate\n\
          replaces nothing\n\
          from 2026-11-22T00:00:00Z\n\
          until 2026-11-29T00:00:00Z\n\
@@ -55,7 +56,7 @@ fn a65_no_field_of_a_request_is_left_out() {
             .as_str()
             .replace(&id_of(request).to_string(), "")
     };
-    let changes: [fn(&mut Request); 19] = [
+    let changes: [fn(&mut Request); 21] = [
         |request| request.policy = id("other"),
         |request| request.family = name("sensor"),
         |request| request.channel = name("urgent"),
@@ -70,6 +71,8 @@ fn a65_no_field_of_a_request_is_left_out() {
         |request| request.provenance.clear(),
         |request| request.sign[0].sha256 = id("other"),
         |request| request.sign[0].size = 1,
+        |request| request.sign[0].purpose = Purpose::Raw,
+        |request| request.sign[0].custody = Custody::File,
         |request| request.sign.push(ToSign { key: name("gateway-uki"), ..request.sign[0].clone() }),
         |request| request.replaces = Some(id("before")),
         |request| request.reason = words("no reason"),

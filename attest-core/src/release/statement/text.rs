@@ -230,8 +230,14 @@ impl Lines {
             self.line("provenance", envelope);
         }
         for sign in sign {
-            let (key, purpose) = (&sign.key, sign.purpose.name());
-            self.line("sign", format_args!("{} {} bytes with {key} for {purpose}", sign.sha256, sign.size));
+            let (key, purpose, custody) = (&sign.key, sign.purpose.name(), sign.custody.name());
+            self.line(
+                "sign",
+                format_args!(
+                    "{} {} bytes with {key} for {purpose}, custody {custody}",
+                    sign.sha256, sign.size
+                ),
+            );
         }
         match replaces {
             Some(release) => self.line("replaces", release),

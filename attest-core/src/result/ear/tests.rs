@@ -107,23 +107,44 @@ fn a_result_counts_no_longer_than_what_its_verdict_stands_on() {
     assert_eq!(exp(Some(NOW + 301)), json!(NOW + 300));
 }
 
-#[test]
-fn a_release_is_named_with_its_authority_its_place_and_its_gates() {
-    let mut verdict = good();
-    verdict.golden.governed = Some(Governed {
+fn governed() -> Governed {
+    Governed {
         authority: "sha256:00".into(),
         family: "debian-laptop".into(),
         version: "2026.11.1".into(),
         security_version: 4,
         log_index: 17,
         gates: vec!["policy", "request"],
-    });
+        file_keys: vec![],
+    }
+}
+
+#[test]
+fn a_release_is_named_with_its_authority_its_place_and_its_gates() {
+    let mut verdict = good();
+    verdict.golden.governed = Some(governed());
     let expected = json!({
         "source": "release", "release": "2026.11", "tier": "production", "variant": "6.1.0-41",
         "authority": "sha256:00", "version": "2026.11.1", "security_version": 4, "log_index": 17,
         "gates": ["policy", "request"],
     });
     assert_eq!(Ear::new(&verdict, &context()).to_json()["attest_golden"], expected);
+}
+
+#[test]
+fn a_release_signed_with_a_key_in_a_file_is_marked_as_development() {
+    let mut verdict = good();
+    let file_keys = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect();
+    verdict.golden.governed = Some(Governed { file_keys: file_keys(&[]), ..governed() });
+    let claims = Ear::new(&verdict, &context()).to_json();
+    assert_eq!(
+        (&claims["attest_development"], &claims["attest_golden"]["file_keys"]),
+        (&json!(false), &json!(null))
+    );
+    verdict.golden.governed = Some(Governed { file_keys: file_keys(&["laptop-corim"]), ..governed() });
+    let claims = Ear::new(&verdict, &context()).to_json();
+    assert_eq!(claims["attest_development"], true, "in whatever tier");
+    assert_eq!(claims["attest_golden"]["file_keys"], json!(["laptop-corim"]));
 }
 
 #[test]

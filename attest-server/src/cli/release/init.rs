@@ -74,6 +74,9 @@ pub(super) struct Init {
     /// Where the signer finds these keys (RFC 7512); where it names no object, each is called by what it signs
     #[arg(long, value_name = "URI", value_parser = words, default_value = "pkcs11:token=attest")]
     pkcs11: Words,
+    /// The signer has these keys in files, for development: no access system accepts what they sign, unless it is told to
+    #[arg(long)]
+    file_keys: bool,
     /// The log's key, `NAME+ID+KEY`, or a file with it
     #[arg(long, value_name = "KEY")]
     log: String,
@@ -99,6 +102,10 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
+        if self.file_keys && self.is_production() {
+            let detail = "--file-keys: no channel of tier production or emergency takes keys in files; leave out --file-keys, or --outside";
+            return Err(Failure::usage("file_keys_in_production", detail));
+        }
         let document = self.document(clock::now(), &limits)?;
         let (encoded, checked) = policy::checked(&document, &limits)?;
         // Somebody may have pinned what is there.
@@ -273,7 +280,7 @@ impl Init {
                 purpose,
                 rsa_padding: None,
                 parent: None,
-                custody: Custody::OnlineIntermediate,
+                custody: if self.file_keys { Custody::File } else { Custody::OnlineIntermediate },
                 from,
                 until,
             };

@@ -13,7 +13,7 @@ use attest_core::release::dsse::Envelope;
 use attest_core::release::evaluate::Failure as Gate;
 use attest_core::release::form::{self, ReleaseKey};
 use attest_core::release::object::Object as _;
-use attest_core::release::policy::{Policy, Purpose};
+use attest_core::release::policy::{Custody, Policy, Purpose};
 use attest_core::release::request::{Artifact, Kind, Request as Object, ToSign};
 use attest_core::release::statement::{Described, Submission, Text};
 use attest_core::release::{Name, ObjectId, Words};
@@ -240,11 +240,11 @@ impl Request {
         }
         if let Some(path) = &self.golden {
             let corim = corim(path, &self.family, limits)?;
-            let (called, key) = self.key(policy, Purpose::Corim)?;
+            let (called, custody, key) = self.key(policy, Purpose::Corim)?;
             let draft = form::corim::Draft { signer: self.family.as_str(), validity: None, corim: &corim };
             let signed = draft.to_be_signed(&key, limits);
             let signed = signed.map_err(|e| Failure::usage(e.code(), e).about(path))?;
-            request.sign.push(ToSign::new(called, Purpose::Corim, &signed));
+            request.sign.push(ToSign::new(called, Purpose::Corim, custody, &signed));
             request.measurements = Some(parcel.add(corim));
             parcel.add(signed);
         }
@@ -299,7 +299,7 @@ impl Request {
             let missing =
                 || Failure::usage("artifact_unknown", format!("there is no artifact `{called}` to sign"));
             let file = files.get(called).ok_or_else(missing)?;
-            let (key_name, key) = self.key(policy, purpose)?;
+            let (key_name, custody, key) = self.key(policy, purpose)?;
             let unfit = |error: form::Error| Failure::usage(error.code(), error);
             let signed = match purpose {
                 Purpose::Authenticode => form::authenticode::to_be_signed(file, limits).map_err(unfit)?,
@@ -314,14 +314,14 @@ impl Request {
                     ));
                 }
             };
-            request.sign.push(ToSign::new(key_name, purpose, &signed));
+            request.sign.push(ToSign::new(key_name, purpose, custody, &signed));
             parcel.add(signed);
         }
         Ok(())
     }
 
-    /// The family's key for this, now.
-    fn key(&self, policy: &Policy, purpose: Purpose) -> Result<(Name, ReleaseKey), Failure> {
+    /// The family's key for this, now, and where it is kept.
+    fn key(&self, policy: &Policy, purpose: Purpose) -> Result<(Name, Custody, ReleaseKey), Failure> {
         let now = clock::now();
         let fits = |key: &attest_core::release::policy::SigningKey| {
             key.family.as_ref() == Some(&self.family)
@@ -334,7 +334,8 @@ impl Request {
             Failure::usage("key_missing", format!("`{}` has no key for {} now", self.family, purpose.name()))
         };
         let (called, key) = found.ok_or_else(missing)?;
-        Ok((called.clone(), ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?))
+        let release_key = ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?;
+        Ok((called.clone(), key.custody, release_key))
     }
 }
 

@@ -4,7 +4,7 @@ use attest_core::reference::Golden;
 use attest_core::reference::corim::{SignedCorim, profile};
 use attest_core::release::evaluate::Release;
 use attest_core::release::form;
-use attest_core::release::policy::{KeyOf, Purpose};
+use attest_core::release::policy::{Custody, KeyOf, Purpose};
 use attest_core::release::provenance::{Builder, Dependency, Provenance, ProvenanceRule};
 use attest_core::release::request::Request;
 use attest_core::release::view::Mark;
@@ -226,6 +226,9 @@ impl Change {
         for sign in &request.sign {
             let purpose = sign.purpose.name();
             out.line(format!("  to sign      {} bytes with {} for {purpose}", sign.size, sign.key));
+            if let Some(kept) = kept(sign.custody) {
+                out.line(out.paint(Style::Warn, format!("               {kept}")));
+            }
         }
         out.line(format!("  until        {}", request.not_after.utc()));
         let words = format!("{}: {}", request.requester, printable(request.reason.as_str()));
@@ -365,4 +368,13 @@ fn made(provenance: &Provenance, request: &Request) -> Vec<String> {
     };
     let artifacts = request.artifacts.iter().filter(|artifact| is_made(&artifact.sha256));
     artifacts.map(|artifact| artifact.name.to_string()).collect()
+}
+
+/// What is to be known of a key that no HSM holds.
+const fn kept(custody: Custody) -> Option<&'static str> {
+    match custody {
+        Custody::Asserted => Some("no HSM of the signer's: somebody says that the key is well kept"),
+        Custody::File => Some("the key is in a file, for development: it could have been copied"),
+        Custody::OfflineRoot | Custody::OnlineIntermediate | Custody::Vendor => None,
+    }
 }

@@ -71,7 +71,8 @@ fn a67_keys_of_another_family_or_purpose() {
     };
     assert_eq!(with("nobodys", Purpose::Corim)[0], "release_key_unknown");
     assert_eq!(with("gateway-uki", Purpose::Corim)[0], "release_key_scope");
-    assert_eq!(with("root", Purpose::Corim)[..2], ["release_key_scope", "release_key_custody"]);
+    let root = with("root", Purpose::Corim);
+    assert_eq!(root[..3], ["release_key_scope", "release_key_custody_mismatch", "release_key_custody"]);
     let other = with("gateway-corim", Purpose::Raw);
     assert_eq!(other[..2], ["release_key_scope", "release_signature_missing"], "{other:?}");
     let sensor = under(|policy| {
@@ -93,21 +94,51 @@ fn keys_in_their_time_and_well_kept() {
         key(&|key| (key.from, key.until) = (at(NOW + 5), at(NOW + 5))).is_empty(),
         "the attempt's second"
     );
-    assert_eq!(key(&|key| key.custody = Custody::Asserted), ["release_key_custody"]);
-    assert_eq!(key(&|key| key.custody = Custody::OfflineRoot), ["release_key_custody"]);
-    assert!(key(&|key| key.custody = Custody::Vendor).is_empty());
-    let nightly = |custody| {
-        let change = |policy: &mut PolicyDocument| {
-            policy.signing_keys.get_mut("gateway-corim").unwrap().custody = custody;
-        };
-        let mut play = Play::new(History::of(change));
-        (play.request.authority, play.request.policy) = (play.history.authority, play.history.authority);
-        play.request.channel = name("nightly");
-        play.all();
-        play.wrong()
+}
+
+/// What is wrong with a release by this channel whose key is kept like this, and said to be by the request.
+fn kept(custody: Custody, said: Custody, channel: &str) -> (Play, Vec<&'static str>) {
+    let change = |policy: &mut PolicyDocument| {
+        policy.signing_keys.get_mut("gateway-corim").unwrap().custody = custody;
     };
-    assert_eq!(nightly(Custody::OfflineRoot), ["release_key_custody"], "in no tier");
-    assert!(nightly(Custody::Asserted).is_empty());
+    let mut play = Play::new(History::of(change));
+    (play.request.authority, play.request.policy) = (play.history.authority, play.history.authority);
+    (play.request.channel, play.request.sign[0].custody) = (name(channel), said);
+    play.all();
+    let wrong = play.wrong();
+    (play, wrong)
+}
+
+#[test]
+fn keys_are_kept_as_the_tier_wants_it() {
+    let by = |custody, channel| kept(custody, custody, channel).1;
+    for custody in [Custody::Asserted, Custody::File, Custody::OfflineRoot] {
+        assert_eq!(by(custody, "stable"), ["release_key_custody"]);
+    }
+    assert!(by(Custody::Vendor, "stable").is_empty());
+    assert_eq!(by(Custody::OfflineRoot, "nightly"), ["release_key_custody"], "in no tier");
+    assert!(by(Custody::Asserted, "nightly").is_empty());
+    assert!(by(Custody::File, "nightly").is_empty());
+}
+
+#[test]
+fn a_key_in_a_file_that_the_request_says_is_in_an_hsm() {
+    let hsm = Custody::OnlineIntermediate;
+    assert_eq!(kept(Custody::File, hsm, "nightly").1, ["release_key_custody_mismatch"]);
+    assert_eq!(kept(hsm, Custody::File, "stable").1, ["release_key_custody_mismatch"]);
+}
+
+#[test]
+fn what_a_key_in_a_file_signed_is_development_in_every_tier() {
+    let of = |custody| {
+        let (play, wrong) = kept(custody, custody, "nightly");
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let release = play.weighed().unwrap();
+        let source = release.reference().unwrap().source().clone();
+        (source.governed.as_ref().unwrap().file_keys.clone(), source.is_development())
+    };
+    assert_eq!(of(Custody::File), (vec!["gateway-corim".to_owned()], true));
+    assert_eq!(of(Custody::OnlineIntermediate), (vec![], false));
 }
 
 #[test]
@@ -149,6 +180,7 @@ fn what_else_is_signed_goes_along_or_is_the_artifact() {
     let sign = |purpose, what: &str| ToSign {
         key: name("gateway-uki"),
         purpose,
+        custody: Custody::OnlineIntermediate,
         sha256: id(what),
         size: u64::try_from(what.len()).unwrap(),
     };

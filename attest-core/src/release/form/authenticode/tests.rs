@@ -1,7 +1,7 @@
 use super::*;
 use crate::release::ObjectId;
 use crate::release::form::{check, subject};
-use crate::release::policy::Purpose;
+use crate::release::policy::{Custody, Purpose};
 use crate::release::request::ToSign;
 use crate::release::testing::{name, request};
 use crate::testing::pe::{Pe, put32};
@@ -152,7 +152,7 @@ fn a67a_attributes_of_another_image_than_the_released_one() {
     let mut request = request();
     request.artifacts[0].sha256 = ObjectId::of(&file);
     request.artifacts[0].size = file.len() as u64;
-    let listed = ToSign::new(name("gateway-uki"), Purpose::Authenticode, &bytes);
+    let listed = ToSign::new(name("gateway-uki"), Purpose::Authenticode, Custody::OnlineIntermediate, &bytes);
     request.sign = vec![listed.clone()];
     let key = key(Holder::P256);
     let judged = |image| check(&request, &listed, &key, &bytes, image, &LIMITS);
