@@ -118,10 +118,14 @@ impl Parcel {
 }
 
 impl Request {
+    pub(super) const fn hands_in(&self) -> bool {
+        self.out.is_none()
+    }
+
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let home = desk.home()?;
-        let mut known = if self.policy.is_none() { Some(Known::read(&home)?) } else { None };
+        let mut known = if self.policy.is_none() { Some(desk.known(out)?) } else { None };
         let read = self.policy.as_deref().map(|path| super::policy::read(path, &limits)).transpose()?;
         let earlier = match &mut known {
             Some(known) if self.names_none() => candidates(known, &self.family)?,
@@ -161,7 +165,7 @@ impl Request {
             (Some(folder), _) => keep(&folder, &encoded, &submission, &parcel)?,
             (None, Some(known)) => {
                 let objects = parcel.objects.into_values().collect();
-                let at = known.remote.submit(submission, encoded, objects)?;
+                let at = known.server()?.submit(submission, encoded, objects)?;
                 if out.wants_json() {
                     let (index, already) = (at.index, at.already);
                     out.json(
