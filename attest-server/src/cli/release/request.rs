@@ -20,7 +20,7 @@ use attest_core::release::{Name, ObjectId, Words};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use self::replaced::{Candidate, candidates, chosen};
+use self::replaced::{Candidate, candidates, chosen, released};
 pub(super) use self::submit::Submit;
 use super::home::Home;
 use super::init::purpose;
@@ -128,7 +128,7 @@ impl Request {
         let mut known = if self.policy.is_none() { Some(desk.known(out)?) } else { None };
         let read = self.policy.as_deref().map(|path| super::policy::read(path, &limits)).transpose()?;
         let earlier = match &mut known {
-            Some(known) if self.names_none() => candidates(known, &self.family)?,
+            Some(known) if self.names_none() || self.replaces.is_some() => candidates(known, &self.family)?,
             _ => Vec::new(),
         };
         let policy = match (&known, &read) {
@@ -273,7 +273,7 @@ impl Request {
                 Err(Failure::usage(gate.code(), detail))
             }
             (None, _) => Ok(None),
-            (Some(id), Some(known)) => known.find(id).map(Some),
+            (Some(id), Some(known)) => released(&self.family, known.find(id)?, earlier).map(Some),
             (Some(id), None) => ObjectId::from_text(id).map(Some).ok_or_else(|| {
                 Failure::usage("request_unknown", "without a server, --replaces needs all of the id")
             }),
