@@ -5,9 +5,11 @@ use std::{
     ffi::OsString,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal as _, Write},
+    rc::Rc,
 };
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Failure;
 
@@ -38,12 +40,21 @@ impl Style {
     }
 }
 
+/// What stands in a JSON answer beside what the command says, asked when that is printed.
+pub(super) trait Beside {
+    /// Under which name.
+    fn name(&self) -> &'static str;
+
+    fn json(&self) -> Value;
+}
+
 /// Standard output and standard error of one command.
 pub struct Output {
     json: bool,
     colour: bool,
     stdout: Box<dyn Write + Send>,
     failed: Option<io::Error>,
+    beside: Option<Rc<dyn Beside>>,
 }
 
 impl Output {
@@ -52,13 +63,13 @@ impl Output {
     pub fn for_terminal(json: bool) -> Self {
         let stdout = io::stdout();
         let colour = !json && stdout.is_terminal() && is_colour_wanted(|name| env::var_os(name));
-        Self { json, colour, stdout: Box::new(stdout), failed: None }
+        Self { json, colour, stdout: Box::new(stdout), failed: None, beside: None }
     }
 
     /// Writes somewhere else, without colour.
     #[must_use]
     pub fn to_writer(json: bool, writer: Box<dyn Write + Send>) -> Self {
-        Self { json, colour: false, stdout: writer, failed: None }
+        Self { json, colour: false, stdout: writer, failed: None, beside: None }
     }
 
     /// True when the answer is to be one JSON document: print it with [`Output::json`] and nothing else.
@@ -69,10 +80,24 @@ impl Output {
 
     /// Prints the answer as a JSON document.
     pub fn json<T: Serialize>(&mut self, value: &T) {
-        match serde_json::to_string_pretty(value) {
+        let text = match &self.beside {
+            None => serde_json::to_string_pretty(value),
+            Some(beside) => serde_json::to_value(value).and_then(|mut value| {
+                if let Value::Object(fields) = &mut value {
+                    fields.insert(beside.name().to_owned(), beside.json());
+                }
+                serde_json::to_string_pretty(&value)
+            }),
+        };
+        match text {
             Ok(text) => self.line(text),
             Err(error) => self.failed = Some(error.into()),
         }
+    }
+
+    /// From now on this stands in every JSON document, errors too.
+    pub(super) fn stands_beside(&mut self, beside: Rc<dyn Beside>) {
+        self.beside = Some(beside);
     }
 
     /// Prints a JSON document on one line, for programs that read line by line.

@@ -1,6 +1,7 @@
 //! The server as clients see it: in this process, over real sockets.
 
 mod causes;
+mod copies;
 mod enrollment;
 mod harness;
 mod incremental;

@@ -53,7 +53,7 @@ fn refused(answer: (i32, Value), code: &str) {
 }
 
 /// The log as `attest release export` lays it out.
-fn exported(log: &Path, leaves: &[Vec<u8>], to: &Path) {
+pub(crate) fn exported(log: &Path, leaves: &[Vec<u8>], to: &Path) {
     fs::create_dir_all(to.join("leaves")).unwrap();
     fs::create_dir_all(to.join("object")).unwrap();
     for (leaf, index) in leaves.iter().zip(0..) {

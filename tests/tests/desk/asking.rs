@@ -177,7 +177,20 @@ fn what_is_shown(desk: &Desk, id: &str) {
 
 /// Whoever asks names what it takes the place of, and may name what was never released, so that nothing seems to change.
 fn a58_what_is_shown_beside_it_was_released(desk: &Desk, id: &str) {
-    let other = desk.request("2026.11.1b", "stable", &format!("--replaces {id}"));
+    let ask = format!("{} --replaces {id}", asked("2026.11.1b", "stable"));
+    desk.refused(
+        2,
+        &format!(
+            "--replaces: it says that it takes the place of {id}, which is no earlier release of the family; \
+             `sim-debian` has no release yet [release_replaces_no_release]"
+        ),
+        &ask,
+    );
+    // Nobody is kept from asking so without the log.
+    desk.good(&format!("{ask} --policy policy/policy.cbor --out unreleased"));
+    let other =
+        desk.json("attest release submit --home ci unreleased")["request"].as_str().unwrap().to_owned();
+    desk.until(&other, "submitted");
     let shown = desk.good(&format!("attest release show --home alice {other}"));
     for line in [
         "  golden       the first values",

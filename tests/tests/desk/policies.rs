@@ -66,6 +66,17 @@ fn beginnings(desk: &Desk) {
         told["policy"].as_str().and_then(|id| id.strip_prefix("sha256:")),
         pin.split_whitespace().next()
     );
+    // Of which pipeline the runs count; of every one where nobody says.
+    let run = |out: &str| {
+        let shown = desk.json(&format!("attest release policy show {out}/policy.cbor"));
+        let channels = shown["families"]["gateway"]["channels"].as_object().unwrap().clone();
+        channels.into_values().map(|channel| channel["provenance"]["run"].clone()).collect::<Vec<_>>()
+    };
+    desk.good(&init("runs", &format!("{three} --runs https://ci.example.org/gateway/runs")));
+    let (own, all) = (run("runs"), run("first"));
+    let below = serde_json::json!({ "below": "https://ci.example.org/gateway/runs" });
+    assert!(own.contains(&below) && own.iter().all(|run| *run == below || run.is_null()), "{own:?}");
+    assert!(all.iter().all(serde_json::Value::is_null), "{all:?}");
     // What is written is what is read.
     desk.good("attest release policy show second/policy.cbor > shown.toml && attest release policy build shown.toml --out built.cbor && cmp built.cbor second/policy.cbor");
     assert_eq!(desk.json("attest release policy show second/policy.cbor")["version"].as_u64(), Some(1));
@@ -137,7 +148,7 @@ fn one_follows_another(desk: &Desk) {
     let same = desk.good("attest release policy show policy/policy.cbor --next");
     assert_eq!(same, before, "from the file as from the log");
     assert_eq!(desk.json("attest release policy show --home alice --next")["version"].as_u64(), Some(2));
-    desk.good("sed 's/^version_step = 10/version_step = 8/' next.toml > other.toml && sed -i 's/^version_step = 10/version_step = 9/' next.toml");
+    desk.good("sed 's/^version_step = 10/version_step = 8/' next.toml > other.toml && sed -i -e 's/^version_step = 10/version_step = 9/' -e 's/^version_floor = 0/version_floor = 1/' next.toml");
     for (file, people) in [("next", ["alice", "bob", "dave"]), ("other", ["alice", "bob", "dave"])] {
         desk.good(&format!("attest release policy build {file}.toml --out {file}.cbor"));
         for who in people {
@@ -167,8 +178,13 @@ fn one_follows_another(desk: &Desk) {
     ] {
         assert!(said.contains(told), "{told} is missing in\n{said}");
     }
+    // Whoever hands it in is told which floors it begins anew, as those were who signed it.
+    let said = desk.good(&succeed("next.cbor", &["alice.next", "bob.next"]));
+    let reset = "+ resets the version floor of sim-debian from 0 to 1: releases below 1 count no longer";
+    assert!(said.lines().any(|line| line == reset) && !said.contains("stood there before"), "{said}");
     let told = desk.json(&succeed("next.cbor", &["alice.next", "bob.next"]));
-    assert!(told["followed_by"].is_null() && told["version"] == 2 && told["already"] == false, "{told}");
+    assert!(told["followed_by"].is_null() && told["version"] == 2 && told["already"] == true, "{told}");
+    assert!(said.contains(&format!(" stands at index {} of the log\n", told["index"])), "{said}");
     desk.seen(&told["index"]);
     let index = &told["index"];
     // What was followed before is not followed again, and says by what it was followed.

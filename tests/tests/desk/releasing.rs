@@ -70,6 +70,18 @@ fn a_rollback_says_what_it_takes_the_place_of(desk: &Desk, id: &str) {
     let said = desk.typed("0000", &ask("unsaid"));
     assert!(said.code == 2 && said.out.contains("[request_unknown]"), "{said:?}");
     desk.good("test ! -e unsaid");
+    // One that is asked for and not released is none.
+    let open = desk.request("2026.11.8", "stable", "");
+    for kind in ["normal", "rollback"] {
+        desk.refused(
+            2,
+            &format!("which is no earlier release of the family; expected one of {short} (2026.11.1) [release_replaces_no_release]"),
+            &format!("{} --kind {kind} --replaces {open} --out unsaid", asked("2026.11.0", "stable")),
+        );
+    }
+    desk.good("test ! -e unsaid");
+    desk.good(&format!("attest release revoke --home bob {open} --reason 'Only to try it' --yes"));
+    desk.until(&open, "rejected");
     let said = desk.typed(&short[..6], &ask("said"));
     let line = format!("{short}  2026.11.1, security version 1, published at index ");
     assert!(said.code == 0 && said.out.contains(&line) && said.out.contains(", in force"), "{said:?}");

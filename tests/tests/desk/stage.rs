@@ -22,7 +22,7 @@ pub(crate) const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "
 
 pub(crate) struct Desk {
     /// What it started ends with it.
-    _shell: Shell,
+    shell: Shell,
     path: String,
     folder: TempDir,
     agent: Option<Child>,
@@ -67,7 +67,12 @@ impl Desk {
         shell.run(made);
         let path = [&attest, &sim].map(|program| program.parent().expect("a folder").display().to_string());
         let path = format!("{}:{}", path.join(":"), std::env::var("PATH").unwrap_or_default());
-        Self { _shell: shell, path, folder, agent: None, _one: one }
+        Self { shell, path, folder, agent: None, _one: one }
+    }
+
+    /// No server, witness or anything else that was started runs any more.
+    pub(crate) fn stop(&mut self) {
+        self.shell.run("kill $(jobs -p) 2> /dev/null || true\nwait 2> /dev/null || true\n");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -140,7 +140,7 @@ impl Verify {
 }
 
 /// Whether a log may be in there: who names the wrong folder learns it in words about folders.
-fn is_log(folder: &Path) -> Result<(), Failure> {
+pub(in crate::cli) fn is_log(folder: &Path) -> Result<(), Failure> {
     is_folder(folder)?;
     if folder.join("checkpoint").is_file() {
         return Ok(());
@@ -164,7 +164,7 @@ pub(in crate::cli) fn entries(reader: &Reader, note: &[u8]) -> Result<Vec<Vec<u8
 }
 
 /// How many leaves the checkpoint says there are.
-fn size(note: &[u8]) -> Result<u64, Failure> {
+pub(in crate::cli) fn size(note: &[u8]) -> Result<u64, Failure> {
     let said =
         Checkpoint::unverified(note, LIMITS).map_err(|error| Failure::malformed(error.code(), error))?;
     let size = said.head().size;

@@ -47,9 +47,13 @@ type Before = (ObjectId, u64);
 const TOGETHER: usize = 64;
 
 impl Approve {
+    pub(super) const fn hands_in(&self) -> bool {
+        self.out.is_none()
+    }
+
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let home = desk.home()?;
-        let mut known = Known::read(&home)?;
+        let mut known = desk.known(out)?;
         let by = home.who(desk.by.as_ref())?;
         let ids = self.ids(&mut known, &by)?;
         let key = home.signing_key(desk.key.as_deref()).ok().and_then(|key| public(&key));
@@ -90,7 +94,7 @@ impl Approve {
         if let Some(path) = &self.out {
             write(path, &encoded)?;
         } else {
-            at = Some(known.remote.approve(encoded)?);
+            at = Some(known.server()?.approve(encoded)?);
         }
         if out.wants_json() {
             let ids: Vec<ObjectId> = changes.iter().map(|change| change.id).collect();

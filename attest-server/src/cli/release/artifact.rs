@@ -36,7 +36,7 @@ const MOST: usize = 1 << 30;
 
 impl Artifact {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let id = known.find(&self.id)?;
         let request = known.request(id)?;
         let file = input::read_file(&self.file, MOST)?;

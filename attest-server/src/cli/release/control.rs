@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::known::Known;
 use super::policy::answer;
-use super::remote::Remote;
 use super::{Desk, bytes, name, short, sign, words, write};
 use crate::cli::{Exit, Failure, Output, Style, printable};
 
@@ -102,7 +101,7 @@ impl Control {
                 answer(out, json!({ "control": id }), format!("{id} is written to {}", to.display()));
             }
             Self::Sign { file, out: to, yes } => {
-                let (home, known) = (desk.home()?, desk.known()?);
+                let (home, known) = (desk.home()?, desk.known(out)?);
                 let (id, document) = read(&file)?;
                 let mut statement = ControlStatement {
                     format: ControlStatement::FORMAT.to_owned(),
@@ -128,12 +127,12 @@ impl Control {
             Self::Submit { file, statements } => {
                 let (id, document) = read(&file)?;
                 let statements = super::statements::<ControlStatement>(&statements, "control")?;
-                let remote = Remote::connect(&desk.home()?)?;
+                let remote = desk.remote()?;
                 let at = remote.compensate(bytes(&document)?, statements)?;
                 let line = format!("{} stands at index {} of the log", short(&id), at.index);
                 answer(out, json!({ "control": id, "index": at.index, "already": at.already }), line);
             }
-            Self::List => list(&desk.known()?, out),
+            Self::List => list(&desk.known(out)?, out),
         }
         Ok(Exit::Good)
     }

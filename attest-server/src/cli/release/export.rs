@@ -33,7 +33,7 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let id = known.find(&self.id)?;
         let bundle = known.bundle(id)?;
         // What is there of another release would be taken for this one's.

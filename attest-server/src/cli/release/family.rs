@@ -19,7 +19,6 @@ use self::differs::Differs;
 use self::draft::Draft;
 use super::known::Known;
 use super::policy::answer;
-use super::remote::Remote;
 use super::{Desk, bytes, name, sign, write};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
@@ -66,8 +65,8 @@ impl Family {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         match self {
-            Self::Show { family } => show(&desk.known()?, &family, out)?,
-            Self::Draft(draft) => draft.run(&desk.known()?, out)?,
+            Self::Show { family } => show(&desk.known(out)?, &family, out)?,
+            Self::Draft(draft) => draft.run(&desk.known(out)?, out)?,
             Self::Build { file, out: to } => {
                 let unfit = |error: &dyn std::fmt::Display| {
                     super::unfit(&file, "a change in TOML, as `family draft` writes it", "family_toml", error)
@@ -78,7 +77,7 @@ impl Family {
                 let encoded = bytes(&change)?;
                 let id = ObjectId::of(&encoded);
                 let differs =
-                    weigh(&desk.known()?, id, &change, &limits).map_err(|failure| failure.about(&file))?;
+                    weigh(&desk.known(out)?, id, &change, &limits).map_err(|failure| failure.about(&file))?;
                 write(&to, &encoded)?;
                 differs.tell(out);
                 let Differs { lines, fields } = differs;
@@ -90,7 +89,7 @@ impl Family {
             Self::Sign { file, out: to, yes } => {
                 let home = desk.home()?;
                 let (id, change) = read(&file)?;
-                let known = desk.known()?;
+                let known = desk.known(out)?;
                 let differs = weigh(&known, id, &change, &limits).map_err(|failure| failure.about(&file))?;
                 let mut statement = FamilyStatement {
                     format: FamilyStatement::FORMAT.to_owned(),
@@ -123,7 +122,7 @@ impl Family {
             Self::Submit { file, statements } => {
                 let (id, change) = read(&file)?;
                 let statements = super::statements::<FamilyStatement>(&statements, "family")?;
-                let at = Remote::connect(&desk.home()?)?.change_family(bytes(&change)?, statements)?;
+                let at = desk.remote()?.change_family(bytes(&change)?, statements)?;
                 let line = format!("{id} stands at index {} of the log", at.index);
                 answer(out, json!({ "change": id, "index": at.index, "already": at.already }), line);
             }

@@ -7,6 +7,7 @@ use attest_core::release::bundle::Bundle;
 use attest_core::release::catalogue::Floors;
 use attest_core::release::evaluate::{self, Failure as Gate, Gate as Name, Release};
 use attest_core::release::object;
+use attest_core::release::request::Request;
 use attest_core::release::view::Mark;
 use clap::Args;
 use serde_json::json;
@@ -24,7 +25,7 @@ pub(super) struct Publish {
 
 impl Publish {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let id = known.find(&self.id)?;
         if known.view.place(Mark::Signed, &id).is_none() {
             return unsigned(&mut known, id, out);
@@ -39,7 +40,7 @@ impl Publish {
             return Ok(Exit::Refused);
         }
         let named = ObjectId::of(&bundle);
-        let at = known.remote.publish(&id, bundle)?;
+        let at = known.server()?.publish(&id, bundle)?;
         if out.wants_json() {
             out.json(&json!({ "request": id, "bundle": named, "index": at.index, "already": at.already }));
         } else {
@@ -70,7 +71,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let file = PathBuf::from(&self.release);
         let (id, bundle) = if file.is_file() {
             let bundle = input::read_file(&file, known.limits.release_bundle_bytes)?;
@@ -112,6 +113,11 @@ pub(super) fn weigh(
     id: ObjectId,
     bundle: &[u8],
 ) -> Result<Result<Release, Vec<Gate>>, Failure> {
+    // What cannot be read is weighed as what it is.
+    let read = object::read::<Bundle>(bundle, &known.limits).ok();
+    if let Some(request) = read.and_then(|bundle| Request::parse(&bundle.request.0, &known.limits).ok()) {
+        known.is_whole(&request.family)?;
+    }
     let floors: Floors = known.catalogue()?.floors().clone();
     let reviews: Vec<ObjectId> =
         known.view.reviews().filter(|(request, _)| *request == id).map(|(_, review)| review).collect();

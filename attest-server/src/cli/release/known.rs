@@ -1,9 +1,9 @@
 //! What is known of the authority: its log, replayed from the first leaf by this program, and the objects that it names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::rc::Rc;
 
-use attest_core::audit::checkpoint::Checkpoint;
 use attest_core::release::assemble::{self, Said};
 use attest_core::release::bundle::Bundle;
 use attest_core::release::catalogue::{Catalogue, Floors};
@@ -12,19 +12,22 @@ use attest_core::release::key::CanonicalKey;
 use attest_core::release::leaf::Leaf;
 use attest_core::release::object::{self, Object};
 use attest_core::release::request::Request;
-use attest_core::release::view::{self, LogView};
+use attest_core::release::view::{self, LogView, Mark};
 use attest_core::release::{Name, ObjectId, Policy};
 use attest_core::{Limits, Timestamp};
 
-use super::home::Home;
+use super::as_of::AsOf;
 use super::remote::Remote;
 use super::short;
+use super::source::Source;
 use crate::cli::Failure;
 use crate::clock;
 
 /// The log and its objects.
 pub(super) struct Known {
-    pub(super) remote: Remote,
+    source: Source,
+    /// What it is as of, where it is a copy.
+    as_of: Option<Rc<AsOf>>,
     /// The checkpoint of these leaves, as its witnesses signed it.
     pub(super) checkpoint: Vec<u8>,
     pub(super) leaves: Vec<Leaf>,
@@ -38,42 +41,48 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Reads all of the log and replays it to its witnessed checkpoint.
-    pub(super) fn read(home: &Home) -> Result<Self, Failure> {
+    /// Reads all of the log and replays it to its witnessed checkpoint, from its first leaf, the policy that is pinned.
+    pub(super) fn read(pin: ObjectId, mut source: Source) -> Result<Self, Failure> {
         let limits = Limits::DEFAULT;
-        let remote = Remote::connect(home)?;
-        // The checkpoint first: the log may grow meanwhile, and then there are leaves that nobody witnessed.
-        let checkpoint = remote.checkpoint()?;
-        let said = Checkpoint::unverified(&checkpoint, &limits)
-            .map_err(|error| Failure::malformed(error.code(), error))?;
-        let mut entries = remote.leaves(0)?;
-        entries.truncate(usize::try_from(said.head().size).unwrap_or(usize::MAX));
+        // The checkpoint first: the log may grow meanwhile.
+        let checkpoint = source.checkpoint()?;
+        let entries = source.entries(&checkpoint)?;
         let leaves: Vec<Leaf> =
             entries.iter().filter_map(|entry| object::read(entry, &limits).ok()).collect();
         let mut objects = BTreeMap::new();
         for leaf in &leaves {
             while let Some(id) = view::missing(&leaf.event, &objects, &limits) {
                 // The replay says where it is missed.
-                if !fetch(&remote, &mut objects, id)? {
+                if !fetch(&source, &mut objects, id)? {
                     break;
                 }
             }
         }
         let bytes = entries.iter().map(Vec::as_slice);
-        let view = LogView::replay(home.authority, bytes.clone(), &objects, &checkpoint, &limits)
+        let view = LogView::replay(pin, bytes.clone(), &objects, &checkpoint, &limits)
             .map_err(|error| Failure::malformed(error.code(), error))?;
         let said = Said::of(bytes, &limits);
-        Ok(Self {
-            remote,
-            checkpoint,
-            leaves,
-            said,
-            view,
-            objects,
-            limits,
-            now: clock::now(),
-            catalogue: None,
-        })
+        let published: Vec<ObjectId> = view.published().map(|(_, _, bundle)| bundle).collect();
+        source.published(&published)?;
+        let now = clock::now();
+        let as_of = match &source {
+            Source::Folder(folder) => Some(Rc::new(AsOf::of(folder, &view, now))),
+            Source::Server(_) => None,
+        };
+        Ok(Self { source, as_of, checkpoint, leaves, said, view, objects, limits, now, catalogue: None })
+    }
+
+    /// The server, to hand something in. A copy takes nothing.
+    pub(super) fn server(&self) -> Result<&Remote, Failure> {
+        match &self.source {
+            Source::Server(remote) => Ok(remote),
+            Source::Folder(folder) => Err(only_read(folder.path())),
+        }
+    }
+
+    /// What it is as of, where it is a copy.
+    pub(super) fn as_of(&self) -> Option<&Rc<AsOf>> {
+        self.as_of.as_ref()
     }
 
     /// The policy that is followed now.
@@ -93,9 +102,13 @@ impl Known {
         policies.iter().find_map(|policy| policy.key(key).map(|of| of.identity.clone()))
     }
 
-    /// An object, from the server if it was not asked for before.
+    /// An object, from the server or the copy if it was not asked for before.
     pub(super) fn object(&mut self, id: ObjectId) -> Result<Option<&[u8]>, Failure> {
-        fetch(&self.remote, &mut self.objects, id)?;
+        if !fetch(&self.source, &mut self.objects, id)?
+            && let Some(as_of) = &self.as_of
+        {
+            as_of.lacks(id);
+        }
         Ok(self.objects.get(&id).map(Vec::as_slice))
     }
 
@@ -146,7 +159,8 @@ impl Known {
     }
 
     pub(super) fn weighing<'k>(&'k self, floors: &'k Floors) -> Weighing<'k> {
-        let now = Now { clock: self.now, is_confirmed: true };
+        // By a copy nobody knows that an emergency's time is not over: it is told where it stands, and does not count.
+        let now = Now { clock: self.now, is_confirmed: self.source.is_live() };
         Weighing { view: &self.view, now, floors, limits: &self.limits }
     }
 
@@ -163,6 +177,25 @@ impl Known {
         let now = Now { clock: self.now, is_confirmed: true };
         let catalogue = Catalogue::load(&self.view, &self.objects, &Floors::new(), now, &self.limits);
         Ok(Rc::clone(self.catalogue.insert(Rc::new(catalogue))))
+    }
+
+    /// Refused where a copy lacks a release of this family: by what is left out the family may have reached more. Others' may be missing.
+    pub(super) fn is_whole(&mut self, family: &Name) -> Result<(), Failure> {
+        if self.source.is_live() {
+            return Ok(());
+        }
+        for id in self.catalogue()?.missing() {
+            let is_others = self.request(*id).is_ok_and(|request| request.family != *family);
+            if !is_others {
+                let bundle = self.view.named(Mark::Published, id).map(|bundle| bundle.to_string());
+                let detail = format!(
+                    "the copy lacks the bundle {} of the request {id}: by that release `{family}` may have reached more",
+                    bundle.unwrap_or_default()
+                );
+                return Err(Failure::malformed("release_bundle_missing", detail));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -208,12 +241,21 @@ fn missing(id: ObjectId) -> Failure {
     Failure::malformed("object_missing", format!("{id} is not at hand"))
 }
 
+/// A copy is no place to hand something in.
+pub(super) fn only_read(folder: &Path) -> Failure {
+    let detail = format!(
+        "--folder {}: a copy is only read, and this hands something in: leave --folder out, and it goes to the server of release.toml",
+        folder.display()
+    );
+    Failure::usage("folder_only_read", detail)
+}
+
 /// Whether the object is at hand now.
-fn fetch(remote: &Remote, objects: &mut BTreeMap<ObjectId, Vec<u8>>, id: ObjectId) -> Result<bool, Failure> {
+fn fetch(source: &Source, objects: &mut BTreeMap<ObjectId, Vec<u8>>, id: ObjectId) -> Result<bool, Failure> {
     if objects.contains_key(&id) {
         return Ok(true);
     }
-    let Some(bytes) = remote.object(&id)? else { return Ok(false) };
+    let Some(bytes) = source.object(id)? else { return Ok(false) };
     objects.insert(id, bytes);
     Ok(true)
 }

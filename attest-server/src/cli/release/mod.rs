@@ -3,8 +3,10 @@
 mod answer;
 mod approve;
 mod artifact;
+mod as_of;
 mod control;
 mod deliver;
+mod desk;
 mod export;
 mod family;
 mod finish;
@@ -22,6 +24,7 @@ mod review;
 mod reviewable;
 mod show;
 mod sign;
+mod source;
 mod state;
 mod token;
 mod words;
@@ -32,8 +35,8 @@ use attest_core::release::object::{self, Object};
 use attest_core::release::{Name, ObjectId};
 use clap::{Args, Subcommand};
 
-use self::home::Home;
-use self::known::Known;
+use self::desk::Desk;
+use self::known::only_read;
 use super::{Exit, Failure, Output};
 
 /// Golden values under governance: ask for a release, look at it, approve it, publish it, take it back.
@@ -43,20 +46,6 @@ pub(super) struct Release {
     desk: Desk,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Whose word it is, and where it goes.
-#[derive(Args, Clone, Debug)]
-struct Desk {
-    /// The folder with release.toml
-    #[arg(long, global = true, env = "ATTEST_RELEASE", default_value = ".", value_name = "FOLDER")]
-    home: PathBuf,
-    /// Whose word it is; `identity` in release.toml without it
-    #[arg(long = "as", global = true, value_name = "NAME", value_parser = name)]
-    by: Option<Name>,
-    /// What `ssh-keygen -Y sign -f` signs it with; `key` in release.toml without it
-    #[arg(long, global = true, value_name = "FILE")]
-    key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,41 +101,75 @@ enum Command {
 
 impl Release {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
-        let desk = self.desk;
-        match self.command {
-            Command::Init(command) => command.run(out),
-            Command::Policy(command) => command.run(&desk, out),
-            Command::Request(command) => command.run(&desk, out),
-            Command::Submit(command) => command.run(&desk, out),
-            Command::Show(command) => command.run(&desk, out),
-            Command::Approve(command) => command.run(&desk, out),
-            Command::Review(command) => command.run(&desk, out),
-            Command::Status(command) => command.run(&desk, out),
-            Command::Publish(command) => command.run(&desk, out),
-            Command::Verify(command) => command.run(&desk, out),
-            Command::Artifact(command) => command.run(&desk, out),
-            Command::Control(command) => command.run(&desk, out),
-            Command::Family(command) => command.run(&desk, out),
-            Command::Object(command) => command.run(&desk, out),
-            Command::Revoke(command) => command.run(&desk, out),
-            Command::Deliver(command) => command.run(&desk, out),
-            Command::Offboard(command) => command.run(&desk, out),
-            Command::Rotate(command) => command.run(&desk, out),
-            Command::WhoCanSignNow => people::who_can_sign_now(&desk, out),
-            Command::AccessReview => people::access_review(&desk, out),
-            Command::Monitor(command) => command.run(&desk, out),
-            Command::Export(command) => command.run(&desk, out),
+        let Self { desk, command } = self;
+        if let Some(folder) = desk.copy.as_deref().filter(|_| command.hands_in()) {
+            return Err(only_read(folder));
+        }
+        let answer = command.run(&desk, out);
+        // Whoever is told something is told what it could not be told by.
+        let missing = desk.as_of().filter(|_| !out.wants_json()).map(|as_of| as_of.lines());
+        match answer {
+            Err(failure) => Err(failure.with_lines(missing.unwrap_or_default())),
+            answer => {
+                missing.unwrap_or_default().iter().for_each(|line| out.line(line));
+                answer
+            }
         }
     }
 }
 
-impl Desk {
-    fn home(&self) -> Result<Home, Failure> {
-        Home::load(&self.home)
+impl Command {
+    /// Whether it brings something to a server: a copy of the log is no place for that.
+    fn hands_in(&self) -> bool {
+        match self {
+            Self::Approve(command) => command.hands_in(),
+            Self::Control(command) => matches!(command, control::Control::Submit { .. }),
+            Self::Family(command) => matches!(command, family::Family::Submit { .. }),
+            Self::Policy(command) => {
+                matches!(command, policy::Policy::Succeed { .. } | policy::Policy::Recovered { .. })
+            }
+            Self::Request(command) => command.hands_in(),
+            Self::Revoke(command) => command.hands_in(),
+            Self::Deliver(_) | Self::Object(_) | Self::Publish(_) | Self::Review(_) | Self::Submit(_) => true,
+            Self::AccessReview
+            | Self::Artifact(_)
+            | Self::Export(_)
+            | Self::Init(_)
+            | Self::Monitor(_)
+            | Self::Offboard(_)
+            | Self::Rotate(_)
+            | Self::Show(_)
+            | Self::Status(_)
+            | Self::Verify(_)
+            | Self::WhoCanSignNow => false,
+        }
     }
 
-    fn known(&self) -> Result<Known, Failure> {
-        Known::read(&self.home()?)
+    fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Init(command) => command.run(out),
+            Self::Policy(command) => command.run(desk, out),
+            Self::Request(command) => command.run(desk, out),
+            Self::Submit(command) => command.run(desk, out),
+            Self::Show(command) => command.run(desk, out),
+            Self::Approve(command) => command.run(desk, out),
+            Self::Review(command) => command.run(desk, out),
+            Self::Status(command) => command.run(desk, out),
+            Self::Publish(command) => command.run(desk, out),
+            Self::Verify(command) => command.run(desk, out),
+            Self::Artifact(command) => command.run(desk, out),
+            Self::Control(command) => command.run(desk, out),
+            Self::Family(command) => command.run(desk, out),
+            Self::Object(command) => command.run(desk, out),
+            Self::Revoke(command) => command.run(desk, out),
+            Self::Deliver(command) => command.run(desk, out),
+            Self::Offboard(command) => command.run(desk, out),
+            Self::Rotate(command) => command.run(desk, out),
+            Self::WhoCanSignNow => people::who_can_sign_now(desk, out),
+            Self::AccessReview => people::access_review(desk, out),
+            Self::Monitor(command) => command.run(desk, out),
+            Self::Export(command) => command.run(desk, out),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use attest_core::release::{Name, ObjectId};
+use attest_core::release::Name;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -25,18 +25,12 @@ pub(super) struct Watch {
     /// What it remembers: how far the log was seen, and what was told
     #[arg(long, value_name = "FOLDER")]
     state: PathBuf,
-    /// Where the log is served: the address before `/checkpoint`
-    #[arg(long, conflicts_with = "folder", required_unless_present_any = ["folder", "list", "acknowledge"])]
+    /// Where the log is served: the address before `/checkpoint`. With --folder it is the log's folder instead, or a copy of it
+    #[arg(long, conflicts_with = "copy", required_unless_present_any = ["copy", "list", "acknowledge"])]
     url: Option<String>,
-    /// The log's folder, or a copy of it
-    #[arg(long, value_name = "FOLDER")]
-    folder: Option<PathBuf>,
     /// PEM: the roots of an https address
     #[arg(long, requires = "url", value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The first policy, `sha256:` and 64 digits; `authority` of release.toml without it
-    #[arg(long)]
-    policy_pin: Option<String>,
     /// How often a signing key was used, as its HSM counts: a file with the number, written by whatever asks the HSM
     #[arg(long = "counter", value_name = "KEY=FILE", value_parser = named)]
     counters: Vec<(Name, String)>,
@@ -69,7 +63,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 impl Watch {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         if self.list || self.acknowledge.is_some() {
-            return self.kept(out);
+            return self.kept(desk, out);
         }
         let settings = self.settings(desk)?;
         let mut monitor = Monitor::open(&self.state, settings, clock::now()).map_err(failure)?;
@@ -99,8 +93,8 @@ impl Watch {
     }
 
     /// What is remembered is told, or closed: neither a log nor its authority is asked for that.
-    fn kept(&self, out: &mut Output) -> Result<Exit, Failure> {
-        let kept = Kept::read(&self.state, self.pin()?).map_err(failure)?;
+    fn kept(&self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+        let kept = Kept::read(&self.state, desk.pin()?).map_err(failure)?;
         let Some(id) = &self.acknowledge else {
             kept.open_alerts().for_each(|alert| tell("open", alert, out));
             return Ok(exit(kept.open_alerts()));
@@ -116,20 +110,12 @@ impl Watch {
         Ok(Exit::Good)
     }
 
-    fn pin(&self) -> Result<Option<ObjectId>, Failure> {
-        let read = |pin: &String| {
-            ObjectId::from_text(pin)
-                .ok_or_else(|| Failure::usage("usage", "--policy-pin: expected sha256: and 64 digits"))
-        };
-        self.policy_pin.as_ref().map(read).transpose()
-    }
-
     fn settings(&self, desk: &Desk) -> Result<Settings, Failure> {
-        let authority = match self.pin()? {
+        let authority = match desk.pin()? {
             Some(pin) => pin,
             None => desk.home()?.authority,
         };
-        let source = match (&self.folder, &self.url) {
+        let source = match (&desk.copy, &self.url) {
             (None, Some(url)) => {
                 let fetcher = Fetcher::new(self.ca.as_deref());
                 Source::site(url, fetcher.map_err(|error| Failure::usage("roots_unusable", error))?)

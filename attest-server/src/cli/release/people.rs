@@ -87,7 +87,7 @@ fn draft(
 
 impl Offboard {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let document = document(&known)?;
         if !document.identities.contains_key(&self.who) {
             let near = proposal(self.who.as_str(), document.identities.keys().map(Name::as_str));
@@ -125,7 +125,7 @@ impl Offboard {
 
 impl Rotate {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let document = document(&known)?;
         let whose = self.whose(&document)?;
         if let Some(from) = self.compromised_from {
@@ -229,7 +229,15 @@ fn at_worst(
 
 /// Inv.: no standing right to sign. What can be signed now, requests grant.
 pub(super) fn who_can_sign_now(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-    let mut known = desk.known()?;
+    let mut known = desk.known(out)?;
+    // By one that is too old no request is quorate, and by the log of today one may be.
+    if let Some(as_of) = known.as_of().filter(|as_of| as_of.is_too_old()) {
+        let (when, most) = (as_of.when(), as_of.most());
+        let detail = format!(
+            "the copy is as of {when}, and who can sign now is told by one of at most {most}: have a newer one"
+        );
+        return Err(Failure::malformed("copy_too_old", detail));
+    }
     let all: Vec<ObjectId> = known.said.requests().map(|(id, _)| *id).collect();
     let mut grants = Vec::new();
     for id in all {

@@ -107,17 +107,17 @@ impl Policy {
             Self::Show { file: Some(file), next: true } => next::show(&read(&file, &limits)?, None, out)?,
             Self::Show { file: Some(file), next: false } => show(read(&file, &limits)?.document(), out)?,
             Self::Show { file: None, next: true } => {
-                let known = desk.known()?;
+                let known = desk.known_behind("# ", out)?;
                 next::show(known.policy()?, Some(&known), out)?;
             }
             Self::Show { file: None, next: false } => {
-                let known = desk.known()?;
+                let known = desk.known_behind("# ", out)?;
                 show(known.policy()?.document(), out)?;
                 recovery::tell(&known.view, out);
             }
             Self::AddKey(key) => key.run(out)?,
             Self::Diff { file, before } => {
-                let compared = Compared::of(desk, before.as_deref(), &read(&file, &limits)?)?;
+                let compared = Compared::of(desk, before.as_deref(), &read(&file, &limits)?, out)?;
                 compared.tell(out);
                 if out.wants_json() {
                     out.json(&json!({ "changes": compared.changes, "carried": compared.carried, "ends": compared.ends,
@@ -128,7 +128,7 @@ impl Policy {
                 let (home, policy) = (desk.home()?, read(&file, &limits)?);
                 let (key, by) = (home.signing_key(desk.key.as_deref())?, home.who(desk.by.as_ref())?);
                 let id = policy.id();
-                let compared = Compared::of(desk, before.as_deref(), &policy)?;
+                let compared = Compared::of(desk, before.as_deref(), &policy, out)?;
                 compared.tell(out);
                 out.flush();
                 super::answer::confirm(&format!("Is {id} to be followed from now on, {by}?"), yes)?;

@@ -42,7 +42,7 @@ pub(super) struct Object {
 impl Object {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let home = desk.home()?;
-        let known = desk.known()?;
+        let known = desk.known(out)?;
         let by = home.who(desk.by.as_ref())?;
         tell(&known.view, out);
         let waits = known.view.recovery().map(|pending| pending.policy().id());
@@ -68,7 +68,7 @@ impl Object {
         if let Some(file) = &self.out {
             write(file, &encoded)?;
         }
-        let at = known.remote.object_to(encoded)?;
+        let at = known.server()?.object_to(encoded)?;
         let line = format!("the objection stands at index {} of the log: {policy} is not followed", at.index);
         answer(out, json!({ "policy": policy, "index": at.index, "already": at.already }), line);
         Ok(Exit::Good)
@@ -104,7 +104,7 @@ pub(super) fn hand_in(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let statements = super::statements::<Recovery>(files, "policy")?;
-    let remote = Remote::connect(&desk.home()?)?;
+    let remote = desk.remote()?;
     let encoded = input::read_file(file, Limits::DEFAULT.release_object_bytes)?;
     let handed_in = remote.recover(encoded, statements.clone());
     let at = handed_in.map_err(|failure| {
@@ -126,7 +126,7 @@ pub(super) fn hand_in(
 
 /// What the recovery quorum wanted takes effect, by the checkpoint from which its days are counted.
 pub(super) fn end(desk: &Desk, policy: &Policy, note: Vec<u8>) -> Result<Recorded, Failure> {
-    let ended = Remote::connect(&desk.home()?)?.recovered(&policy.id(), note);
+    let ended = desk.remote()?.recovered(&policy.id(), note);
     ended.map_err(|failure| {
         // What is too early, or is no checkpoint of it, is told already.
         let is_quorum = failure.to_json()["error"]["code"] == "recovery_quorum_not_met";
@@ -139,7 +139,7 @@ fn explained(desk: &Desk, failure: Failure, why: impl FnOnce(&mut Known) -> Vec<
     if failure.exit() != Exit::Refused {
         return failure;
     }
-    match desk.known() {
+    match desk.read() {
         Ok(mut known) => failure.with_lines(why(&mut known)),
         Err(_) => failure,
     }

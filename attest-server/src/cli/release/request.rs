@@ -20,7 +20,7 @@ use attest_core::release::{Name, ObjectId, Words};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use self::replaced::{Candidate, candidates, chosen};
+use self::replaced::{Candidate, candidates, chosen, released};
 pub(super) use self::submit::Submit;
 use super::home::Home;
 use super::init::purpose;
@@ -118,13 +118,17 @@ impl Parcel {
 }
 
 impl Request {
+    pub(super) const fn hands_in(&self) -> bool {
+        self.out.is_none()
+    }
+
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let limits = Limits::DEFAULT;
         let home = desk.home()?;
-        let mut known = if self.policy.is_none() { Some(Known::read(&home)?) } else { None };
+        let mut known = if self.policy.is_none() { Some(desk.known(out)?) } else { None };
         let read = self.policy.as_deref().map(|path| super::policy::read(path, &limits)).transpose()?;
         let earlier = match &mut known {
-            Some(known) if self.names_none() => candidates(known, &self.family)?,
+            Some(known) if self.names_none() || self.replaces.is_some() => candidates(known, &self.family)?,
             _ => Vec::new(),
         };
         let policy = match (&known, &read) {
@@ -161,7 +165,7 @@ impl Request {
             (Some(folder), _) => keep(&folder, &encoded, &submission, &parcel)?,
             (None, Some(known)) => {
                 let objects = parcel.objects.into_values().collect();
-                let at = known.remote.submit(submission, encoded, objects)?;
+                let at = known.server()?.submit(submission, encoded, objects)?;
                 if out.wants_json() {
                     let (index, already) = (at.index, at.already);
                     out.json(
@@ -269,7 +273,7 @@ impl Request {
                 Err(Failure::usage(gate.code(), detail))
             }
             (None, _) => Ok(None),
-            (Some(id), Some(known)) => known.find(id).map(Some),
+            (Some(id), Some(known)) => released(&self.family, known.find(id)?, earlier).map(Some),
             (Some(id), None) => ObjectId::from_text(id).map(Some).ok_or_else(|| {
                 Failure::usage("request_unknown", "without a server, --replaces needs all of the id")
             }),

@@ -37,7 +37,7 @@ pub(super) struct Review {
 impl Review {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         let home = desk.home()?;
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let id = known.find(&self.id)?;
         let change = Change::read(&mut known, id)?;
         if !out.wants_json() {
@@ -64,7 +64,7 @@ impl Review {
         answer::confirm(&format!("Was it right, {}?", review.by), self.yes)?;
         let key = home.signing_key(desk.key.as_deref())?;
         review.signature = sign::sign_as::<ReviewStatement>(&known.policies()?, &review.by, &key, &text)?;
-        let at = known.remote.review(bytes(&review)?)?;
+        let at = known.server()?.review(bytes(&review)?)?;
         if out.wants_json() {
             out.json(&json!({ "reviewed": id, "index": at.index, "already": at.already }));
         } else {
@@ -109,12 +109,16 @@ pub(super) struct Revoke {
 }
 
 impl Revoke {
+    pub(super) const fn hands_in(&self) -> bool {
+        !self.unlogged
+    }
+
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
         if self.unlogged {
             return self.write_alone(desk, out);
         }
         let home = desk.home()?;
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let by = home.who(desk.by.as_ref())?;
         let (mut what, mut falling) = (Vec::new(), Vec::new());
         if let Some(id) = &self.id {
@@ -182,7 +186,7 @@ impl Revoke {
                 _ => None,
             };
             let encoded = self.signed((id, request), revokes, &home, &by, (&key, Some(&known)))?;
-            indices.push(known.remote.revoke(encoded)?.index);
+            indices.push(known.server()?.revoke(encoded)?.index);
         }
         if out.wants_json() {
             let falls: Vec<ObjectId> = falling.iter().map(|(id, _)| *id).collect();

@@ -15,7 +15,7 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let id = known.find(&self.id)?;
         let change = Change::read(&mut known, id)?;
         if out.wants_json() {

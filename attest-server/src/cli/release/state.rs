@@ -134,6 +134,10 @@ pub(super) fn state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
 }
 
 fn published_state(known: &mut Known, id: ObjectId) -> Result<State, Failure> {
+    let family = known.request(id)?.family;
+    if let Err(failure) = known.is_whole(&family) {
+        return Ok(State::Refused { gates: vec![failure.to_line()] });
+    }
     let catalogue = known.catalogue()?;
     if let Some(release) = catalogue.releases().find(|release| release.id() == id) {
         let is_replaced = catalogue.releases().any(|other| other.request().replaces == Some(id));
@@ -175,7 +179,7 @@ fn index(known: &Known, id: &ObjectId) -> Option<u64> {
 
 impl Status {
     pub(super) fn run(self, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let ids = match &self.id {
             Some(id) => vec![known.find(id)?],
             None => known.said.requests().map(|(id, _)| *id).collect(),
@@ -221,7 +225,8 @@ impl Status {
             }
         }
         for id in &withheld {
-            let words = out.paint(Style::Bad, "the log names it, and the server has no such request");
+            let who = if known.as_of().is_some() { "the copy" } else { "the server" };
+            let words = out.paint(Style::Bad, format!("the log names it, and {who} has no such request"));
             out.line(format!("{}  {words}", short(id)));
         }
         Ok(Exit::Good)

@@ -42,7 +42,7 @@ pub(super) fn speakers(known: &mut Known, event: Event) -> Vec<Name> {
 
 /// Who may do what, when their keys end, what they did last in each role, and which roles nobody used.
 pub(in crate::cli::release) fn access_review(desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
-    let mut known = desk.known()?;
+    let mut known = desk.known(out)?;
     let (policy, document) = (known.policy()?.id(), document(&known)?);
     let uses = Uses::of(&mut known, &document)?;
     let standings = standings(&document, &uses);

@@ -38,7 +38,12 @@ pub(super) struct Compared {
 
 impl Compared {
     /// Beside the policy in this file, or the one that is followed.
-    pub(super) fn of(desk: &Desk, before: Option<&Path>, next: &Policy) -> Result<Self, Failure> {
+    pub(super) fn of(
+        desk: &Desk,
+        before: Option<&Path>,
+        next: &Policy,
+        out: &mut Output,
+    ) -> Result<Self, Failure> {
         if let Some(before) = before {
             let before = read(before, &Limits::DEFAULT)?;
             let carried = carried(None, &before, next)?;
@@ -46,7 +51,7 @@ impl Compared {
             let resets = resets(None, &before, next)?;
             return Ok(Self { changes, ends: None, carried, requests: None, resets, before });
         }
-        let mut known = desk.known()?;
+        let mut known = desk.known(out)?;
         let before = known.policy()?.clone();
         let changes = changes(&before, next)?;
         let carried = carried(Some(&known), &before, next)?;

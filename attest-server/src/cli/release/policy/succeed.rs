@@ -14,7 +14,7 @@ use super::open::{Ending, ending};
 use super::why::{by_files, why};
 use super::{answer, read};
 use crate::cli::release::known::Known;
-use crate::cli::release::remote::{Recorded, Remote};
+use crate::cli::release::remote::Recorded;
 use crate::cli::release::{Desk, statements};
 use crate::cli::{Exit, Failure, Output, input, printable};
 
@@ -25,13 +25,13 @@ pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output)
     let said = statements::<Succession>(files, "policy")?;
     let encoded = input::read_file(file, limits.release_object_bytes)?;
     // Who cannot have the log now hears nothing of it, and hands in all the same.
-    let will = desk.known().and_then(|mut known| Will::of(&mut known, &policy)).ok();
-    let handed_in = Remote::connect(&desk.home()?)?.succeed(encoded, said.clone());
+    let will = desk.read().and_then(|mut known| Will::of(&mut known, &policy)).ok();
+    let handed_in = desk.remote()?.succeed(encoded, said.clone());
     let at = match handed_in {
         Ok(at) => at,
         // The log is read for the words alone: what the server said stays.
         Err(failure) if failure.exit() == Exit::Refused => {
-            return Err(match desk.known() {
+            return Err(match desk.read() {
                 Ok(known) => {
                     let said = by_files::<Succession>(files, &said, &known.limits);
                     failure.with_lines(why(&known, &policy, &said, known.view.next_place()))
@@ -41,7 +41,7 @@ pub(super) fn run(desk: &Desk, file: &Path, files: &[PathBuf], out: &mut Output)
         }
         Err(failure) => return Err(failure),
     };
-    let known = if at.already { Some(desk.known()?) } else { None };
+    let known = if at.already { Some(desk.read()?) } else { None };
     let will = if at.already { None } else { will };
     tell(&policy, at, known.as_ref().map(|known| &known.view), will.as_ref(), out);
     Ok(Exit::Good)

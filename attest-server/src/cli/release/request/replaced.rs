@@ -47,6 +47,27 @@ pub(super) fn candidates(known: &mut Known, family: &Name) -> Result<Vec<Candida
     Ok(found)
 }
 
+/// This one, if it is among them: what was never released is no release to take the place of, and no approval makes it one.
+pub(super) fn released(family: &Name, replaces: ObjectId, all: &[Candidate]) -> Result<ObjectId, Failure> {
+    if all.iter().any(|one| one.id == replaces) {
+        return Ok(replaces);
+    }
+    let gate = Gate::ReplacesNoRelease { replaces };
+    let there = match all.is_empty() {
+        true => format!("`{family}` has no release yet"),
+        false => format!("expected one of {}", ids(all)),
+    };
+    Err(Failure::usage(gate.code(), format!("--replaces: {gate}; {there}")))
+}
+
+/// Their first digits and versions.
+fn ids(all: &[Candidate]) -> String {
+    let one = |one: &Candidate| format!("{} ({})", short(&one.id), printable(&one.version));
+    let listed: Vec<String> = all.iter().take(LISTED).map(one).collect();
+    let more = if all.len() > LISTED { ", …" } else { "" };
+    format!("{}{more}", listed.join(", "))
+}
+
 /// One of them, by the first digits of its id.
 pub(super) fn chosen(family: &Name, all: &[Candidate]) -> Result<ObjectId, Failure> {
     let refused = |more: String| {
@@ -63,14 +84,6 @@ pub(super) fn chosen(family: &Name, all: &[Candidate]) -> Result<ObjectId, Failu
     let question = format!("{listed}\nWhich one does it take the place of? [the first digits of its id] ");
     match answer::ask(&question)? {
         Some(digits) => the_one(&digits, all.iter().map(|one| one.id)),
-        None => {
-            let ids: Vec<String> = all
-                .iter()
-                .take(LISTED)
-                .map(|one| format!("{} ({})", short(&one.id), printable(&one.version)))
-                .collect();
-            let more = if all.len() > LISTED { ", …" } else { "" };
-            Err(refused(format!("give --replaces with one of {}{more}", ids.join(", "))))
-        }
+        None => Err(refused(format!("give --replaces with one of {}", ids(all)))),
     }
 }

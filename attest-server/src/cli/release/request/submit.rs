@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::ARTIFACT_BYTES;
 use crate::cli::release::Desk;
-use crate::cli::release::remote::Remote;
 use crate::cli::{Exit, Failure, Output, Style, input};
 
 /// Flags of `submit`.
@@ -30,7 +29,7 @@ impl Submit {
             objects.push(input::read_file(&entry.map_err(unreadable)?.path(), ARTIFACT_BYTES)?);
         }
         let id = ObjectId::of(&request);
-        let at = Remote::connect(&desk.home()?)?.submit(submission, request, objects)?;
+        let at = desk.remote()?.submit(submission, request, objects)?;
         if out.wants_json() {
             out.json(&json!({ "request": id, "index": at.index, "already": at.already }));
         } else {
