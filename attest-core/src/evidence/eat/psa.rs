@@ -126,7 +126,7 @@ pub struct Psa {
     pub lifecycle_claim: u16,
     /// Of which kind the hardware is: 32 bytes.
     pub implementation_id: Vec<u8>,
-    /// EAN-13 and, but for the first profile, five more digits.
+    /// EAN-13, `-` and five more digits; the first profile leaves out the hyphen, or all of them.
     pub certification_reference: Option<String>,
     /// The measured software; empty only if the first profile says that nothing was measured.
     pub components: Vec<Component>,
@@ -367,9 +367,9 @@ fn is_hash(bytes: &[u8]) -> bool {
 
 fn is_reference(text: &str, is_old: bool) -> bool {
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    // `http://arm.com/psa/2.0.0` was written with and without the five digits.
     match text.split_once('-') {
         Some((ean, version)) => digits(ean, 13) && digits(version, 5),
-        None => is_old && digits(text, 13),
+        // The first profile has no five digits; Trusted Firmware-M and what is made of it write them all the same, with no hyphen.
+        None => is_old && (digits(text, 13) || digits(text, 18)),
     }
 }

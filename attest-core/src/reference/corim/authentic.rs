@@ -2,7 +2,6 @@
 
 use super::environment::Environment;
 use super::manifest::{Corim, TagId, Validity};
-use super::node::Budget;
 use super::signed::SignedCorim;
 use crate::authenticate::TokenKey;
 use crate::evidence::eat::Algorithm;
@@ -165,7 +164,7 @@ impl<'a> SignedCorim<'a> {
         // Nothing that was sent is looked at further, and the payload not at all, before the signature is checked.
         self.check_signature(signer.key)?;
         self.check_name(signer.name)?;
-        let corim = Corim::read(self.payload, self.payload_offset, limits, &mut Budget::new(limits))?;
+        let corim = Corim::read(self.payload, self.payload_offset, self.form, limits)?;
         for comid in corim.comids() {
             let covered = |of: &&Environment<'_>| !signer.authority.iter().any(|pattern| pattern.covers(of));
             if let Some(environment) = comid.environments().find(covered) {

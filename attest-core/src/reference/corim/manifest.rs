@@ -22,6 +22,16 @@ pub(super) const TAG_COTL: u64 = 508;
 pub(super) const TAG_URI: u64 = 32;
 pub(super) const TAG_TIME: u64 = 1;
 
+/// Where drafts put the tags differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As drafts have it since tag 502 is gone: every CoRIM and everything in it has a tag of its own.
+    Now,
+    /// A CoRIM signed inside tag 502, which said what it is. So the payload could leave out tag 501, and makers of network cards, for one,
+    /// put the tag of a CoMID into its byte string instead of before it.
+    Wrapped,
+}
+
 /// `corim-map`, parsed and not believed: whoever wrote the bytes says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corim<'a> {
@@ -126,27 +136,24 @@ impl<'a> Corim<'a> {
         if bytes.len() > limits.golden_bytes {
             return Err(Error::TooLarge { got: bytes.len(), limit: limits.golden_bytes });
         }
-        Self::read(bytes, 0, limits, &mut Budget::new(limits))
+        Self::read(bytes, 0, Form::Now, limits)
     }
 
-    /// The same for bytes that stand at `offset` of a larger input.
-    pub(super) fn read(
-        bytes: &'a [u8],
-        offset: usize,
-        limits: &Limits,
-        budget: &mut Budget,
-    ) -> Result<Self, Error> {
+    /// The same for bytes that stand at `offset` of a larger input, in that input's form.
+    pub(super) fn read(bytes: &'a [u8], offset: usize, form: Form, limits: &Limits) -> Result<Self, Error> {
+        let budget = &mut Budget::new(limits);
         let value = budget.parse(bytes, offset)?;
         let outer = Node { value: &value, offset };
         let outer = outer.tagged().filter(|(tag, _)| *tag == TAG_ANY_CORIM).map_or(outer, |(_, inner)| inner);
-        match outer.tagged() {
-            Some((TAG_CORIM, node)) => Self::map(node, limits, budget),
-            Some((super::signed::TAG_SIGNED_CORIM | super::signed::TAG_SIGN1, _)) => Err(Error::Signed),
+        match (outer.tagged(), form) {
+            (Some((TAG_CORIM, node)), _) => Self::map(node, form, limits, budget),
+            (Some((super::signed::TAG_SIGNED_CORIM | super::signed::TAG_SIGN1, _)), _) => Err(Error::Signed),
+            (None, Form::Wrapped) => Self::map(outer, form, limits, budget),
             _ => Err(outer.unexpected("CoRIM", "a map with tag 501, or signed with tag 18")),
         }
     }
 
-    fn map(node: Node<'_, 'a>, limits: &Limits, budget: &mut Budget) -> Result<Self, Error> {
+    fn map(node: Node<'_, 'a>, form: Form, limits: &Limits, budget: &mut Budget) -> Result<Self, Error> {
         let mut fields = node.fields("corim-map")?;
         let tags = fields.need(1, "tags")?.filled("tags")?;
         if tags.len() > limits.corim_tags {
@@ -157,7 +164,7 @@ impl<'a> Corim<'a> {
         let locators = |node: Node<'_, 'a>| node.list("dependent-rims", Locator::read);
         let corim = Self {
             id: TagId::read(fields.need(0, "id")?)?,
-            tags: tags.into_iter().map(|node| Tag::read(node, budget)).collect::<Result<_, _>>()?,
+            tags: tags.into_iter().map(|node| Tag::read(node, form, budget)).collect::<Result<_, _>>()?,
             dependent_rims: fields.take(2).map(locators).transpose()?.unwrap_or_default(),
             profile: fields.take(3).map(Profile::read).transpose()?,
             validity: fields.take(4).map(Validity::read).transpose()?,
@@ -175,10 +182,12 @@ impl<'a> Corim<'a> {
 }
 
 impl<'a> Tag<'a> {
-    fn read(node: Node<'_, 'a>, budget: &mut Budget) -> Result<Self, Error> {
+    fn read(node: Node<'_, 'a>, form: Form, budget: &mut Budget) -> Result<Self, Error> {
         const WHAT: &str = "concise tag";
-        let Some((tag, content)) = node.tagged() else {
-            return Err(node.unexpected(WHAT, "a tagged byte string"));
+        let (tag, content) = match (node.tagged(), form) {
+            (Some(tagged), _) => tagged,
+            (None, Form::Wrapped) => return Self::read_inside(node, budget),
+            (None, Form::Now) => return Err(node.unexpected(WHAT, "a tagged byte string")),
         };
         let (bytes, offset) = content.content(WHAT)?;
         Ok(match tag {
@@ -191,6 +200,17 @@ impl<'a> Tag<'a> {
             TAG_COTS => Self::Cots(bytes),
             other => Self::Other(other),
         })
+    }
+
+    /// A byte string whose content has the tag: a CoMID, the only one that is seen so.
+    fn read_inside(node: Node<'_, 'a>, budget: &mut Budget) -> Result<Self, Error> {
+        let (bytes, offset) = node.content("concise tag")?;
+        let value = budget.parse(bytes, offset)?;
+        let inside = Node { value: &value, offset };
+        match inside.tagged() {
+            Some((TAG_COMID, comid)) => Ok(Self::Comid(Box::new(Comid::read(comid)?))),
+            _ => Err(inside.unexpected("concise tag", "a CoMID with tag 506 in a byte string without one")),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! is checked.
 
 use super::error::Error;
-use super::manifest::{Corim, TAG_ANY_CORIM, Validity, uri};
+use super::manifest::{Corim, Form, TAG_ANY_CORIM, Validity, uri};
 use super::node::{Budget, Fields, Node, label};
 use crate::evidence::cbor::{Key, Value, encode};
 use crate::limits::Limits;
@@ -37,6 +37,7 @@ pub struct SignedCorim<'a> {
     pub(super) protected: &'a [u8],
     pub(super) payload: &'a [u8],
     pub(super) payload_offset: usize,
+    pub(super) form: Form,
     pub(super) signature: &'a [u8],
 }
 
@@ -76,8 +77,12 @@ impl<'a> SignedCorim<'a> {
         let mut budget = Budget::new(limits);
         let value = budget.parse(bytes, 0)?;
         let mut node = Node { value: &value, offset: 0 };
+        let mut form = Form::Now;
         for wrapper in [TAG_ANY_CORIM, TAG_SIGNED_CORIM] {
-            node = node.tagged().filter(|(tag, _)| *tag == wrapper).map_or(node, |(_, inner)| inner);
+            if let Some((tag, inner)) = node.tagged().filter(|(tag, _)| *tag == wrapper) {
+                node = inner;
+                form = if tag == TAG_SIGNED_CORIM { Form::Wrapped } else { form };
+            }
         }
         const SHAPE: &str = "COSE_Sign1 with tag 18: an array of protected, unprotected, payload, signature";
         let Some((TAG_SIGN1, message)) = node.tagged() else {
@@ -106,6 +111,7 @@ impl<'a> SignedCorim<'a> {
             protected: protected_bytes,
             payload: payload_bytes,
             payload_offset,
+            form,
             signature: signature.bytes("signature")?,
         };
         signed.header(header, &mut budget)?;
@@ -187,7 +193,7 @@ impl<'a> SignedCorim<'a> {
     /// # Errors
     /// [`Error`], with its offset in the signed CoRIM.
     pub fn unverified(&self, limits: &Limits) -> Result<Corim<'a>, Error> {
-        Corim::read(self.payload, self.payload_offset, limits, &mut Budget::new(limits))
+        Corim::read(self.payload, self.payload_offset, self.form, limits)
     }
 }
 

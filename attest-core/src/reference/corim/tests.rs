@@ -5,6 +5,7 @@ use crate::{Digest, HashAlg, Timestamp};
 
 mod comparisons;
 mod hostile;
+mod older;
 
 type V = Value<'static>;
 

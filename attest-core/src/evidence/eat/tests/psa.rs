@@ -134,6 +134,7 @@ fn psa_lengths_and_ranges() {
         (268, bytes([1; 33]), "claim_length"),
         (2398, text("0604565272829"), "claim_malformed"),
         (2398, text("0604565272829-1001"), "claim_malformed"),
+        (2398, text("060456527282910010"), "claim_malformed"),
         (2398, text("060456527282x-10010"), "claim_malformed"),
         (2400, text(""), "claim_malformed"),
         (2399, Value::Array(vec![]), "claim_malformed"),
@@ -152,5 +153,21 @@ fn psa_lengths_and_ranges() {
     }
     let short = with(old_psa_claims(), -75_004, Some(bytes([1; 31])));
     assert!(matches!(cwt(&short), Err(Error::ClaimLength { claim: "psa-boot-seed", .. })));
-    assert!(cwt(&with(old_psa_claims(), -75_005, Some(text("123")))).is_err());
+}
+
+/// The first profile speaks of EAN-13 alone; firmware that writes it adds five digits, with a hyphen or without.
+#[test]
+fn a_hardware_version_of_the_first_profile() {
+    let read = |version: &str| {
+        let claims = cwt(&with(old_psa_claims(), -75_005, Some(text(version)))).ok()?;
+        claims.claims.psa?.certification_reference
+    };
+    for version in ["4012345678901", "4012345678901-12345", "401234567890112345"] {
+        assert_eq!(read(version).as_deref(), Some(version));
+    }
+    for version in
+        ["123", "40123456789011234", "4012345678901123456", "40123456789011234x", "401234567890-112345"]
+    {
+        assert_eq!(read(version), None, "{version}");
+    }
 }
