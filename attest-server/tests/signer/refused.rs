@@ -226,7 +226,7 @@ async fn keys_in_files_sign_what_says_so() {
     let (stage, request, to_be_signed) = kept("file", Custody::File).await;
     let mut token = Token::new(&[]);
     token.is_development = true;
-    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
+    assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "signed");
     stage.signature(&request, &release_key(&spki()), &to_be_signed).await;
 }
 
@@ -304,7 +304,9 @@ async fn a68_a_checkpoint_from_before_the_last_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendors_key_is_not_asked_for_here() {
     let stage = Stage::new(&spki(), |policy| policy["signing_keys"][KEY]["custody"] = "vendor".into()).await;
-    let (request, _) = stage.quorate("vendor").await;
+    let (mut request, objects) = stage.request("vendor", &release_key(&spki()));
+    request.sign[0].custody = Custody::Vendor;
+    stage.ask(&request, objects, &["alice", "bob"]).await;
     let token = Token::new(&[]);
     assert_eq!(word(&stage.turns(&token, None, None).await.unwrap()), "");
     assert_eq!((token.calls(), stage.logged(&request).await.0), (0, 0));
