@@ -38,7 +38,9 @@ fn verified(played: &Played, estate: &Estate) -> Option<(BTreeMap<usize, bool>, 
     let now = Now { clock: at(clock), is_confirmed: estate.is_confirmed };
     let all = Catalogue::load(&view, &played.history.objects, &Floors::new(), now, &Limits::DEFAULT);
     let number = |one: &Release| played.ids.iter().position(|id| *id == one.id()).unwrap();
-    let counts = all.releases().map(|one| (number(one), one.standing() == Standing::Full)).collect();
+    let counts: BTreeMap<_, _> =
+        all.releases().map(|one| (number(one), one.standing() == Standing::Full)).collect();
+    assert_eq!(all.releases().count(), counts.len(), "each counts once");
     Some((counts, all))
 }
 
