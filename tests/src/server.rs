@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use tpm_sim::client;
+use tpm_sim::descriptors::without_ours;
 
 use crate::binary;
 
@@ -39,7 +40,7 @@ impl Server {
         let log = config.with_extension("log");
         let file = File::options().create(true).append(true).open(&log).expect("a log file");
         // Should the test itself be killed, the server goes with it.
-        let mut child = Command::new("setpriv")
+        let mut child = without_ours("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
             .arg(binary("attest-server", "attest"))
             .args([

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use tpm_sim::descriptors::without_ours;
 
 /// Takes one file with commands after the other. At the first command that fails, or when nobody is there to tell it more, it ends, and with it
 /// what it started.
@@ -35,7 +37,7 @@ impl Shell {
         let mut path: Vec<PathBuf> =
             programs.iter().filter_map(|it| it.parent()).map(Path::to_owned).collect();
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-        let mut child = Command::new("bash")
+        let mut child = without_ours("bash")
             .args(["-c", LOOP])
             .current_dir(folder)
             .env("PATH", std::env::join_paths(path).expect("no colon in a path"))

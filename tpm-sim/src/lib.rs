@@ -9,6 +9,7 @@ pub mod bank;
 pub mod boot;
 mod cbor;
 pub mod client;
+pub mod descriptors;
 pub mod device;
 pub mod fleet;
 pub mod learn;

@@ -2,12 +2,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use attest_tests::binary;
 use serde_json::Value;
+use tpm_sim::descriptors::without_ours;
 
 use crate::stage::{KEY, write};
 
@@ -24,7 +25,7 @@ impl Watching {
         write(&folder.join("found"), found);
         write(&folder.join("found.sig"), found);
         write(&folder.join("found.bin"), b"nothing yet");
-        let mut child = Command::new(binary("attest-server", "attest"))
+        let mut child = without_ours(binary("attest-server", "attest"))
             .current_dir(folder)
             .args([
                 "release", "monitor", "--json", "--every", "1", "--state", "monitor", "--folder", "data/log",

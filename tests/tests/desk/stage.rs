@@ -10,6 +10,7 @@ use attest_core::Timestamp;
 use attest_tests::{Shell, binary, changed_hour, ports, run};
 use serde_json::Value;
 use tempfile::TempDir;
+use tpm_sim::descriptors::without_ours;
 
 /// One after the other: each looks for free ports.
 static ONE: Mutex<()> = Mutex::new(());
@@ -200,7 +201,7 @@ impl Desk {
     /// An ssh-agent that holds this key; what it listens on.
     pub(crate) fn agent(&mut self, key: &str) -> String {
         let socket = self.path("agent").display().to_string();
-        let mut agent = Command::new("setpriv");
+        let mut agent = without_ours("setpriv");
         agent.args(["--pdeathsig", "KILL", "--", "ssh-agent", "-D", "-a", &socket]).stdout(Stdio::null());
         self.agent = Some(agent.spawn().expect("ssh-agent starts"));
         let since = Instant::now();

@@ -18,10 +18,11 @@ use tempfile::TempDir;
 use super::maker::STATE_FILE;
 use super::ports::free_pair;
 use super::{Error, at};
+use crate::descriptors::CLOSE;
 use crate::device::{self, Device};
 
 /// `$1` is the private folder; the rest is swtpm's command line. `read` returns when we say `stop` or when our end of the pipe is gone;
-/// then nobody else is left to remove the folder.
+/// then nobody else is left to remove the folder. Other TPMs' sockets are closed first: see [`crate::descriptors`].
 const KEEPER: &str = r#"folder=$1; shift
 swtpm "$@" </dev/null >>"$folder/swtpm.log" 2>&1 &
 pid=$!
@@ -136,8 +137,8 @@ impl Swtpm {
         let (log, pid_file) = (folder.join("swtpm.log"), folder.join("swtpm.pid"));
         let _ = fs::remove_file(&pid_file);
         let _ = fs::remove_file(&log);
-        let mut keeper = Command::new("sh")
-            .args(["-c", KEEPER, "tpm-sim-keeper"])
+        let mut keeper = Command::new("bash")
+            .args(["-c", &format!("{CLOSE}{KEEPER}"), "tpm-sim-keeper"])
             .arg(folder)
             .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
             .args(["--tpmstate", &format!("dir={}", folder.display())])
@@ -150,7 +151,7 @@ impl Swtpm {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|source| Error::Program { program: "sh", source })?;
+            .map_err(|source| Error::Program { program: "bash", source })?;
         match wait_until_listening(&pid_file, port) {
             Some(pid) => Ok(Ok(Running { keeper, pid, port })),
             None => {
