@@ -72,7 +72,11 @@ fn make() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("signing-tools");
     let programs = folder.join("bin");
     let python = programs.join("python");
-    let works = |python: &Path| run(Command::new(python).args(["-c", "import imgtool.image, cwt"]));
+    // A folder that was copied has programs that begin with another folder's Python.
+    let works = |python: &Path| {
+        run(Command::new(python).args(["-c", "import imgtool.image, cwt"]))
+            .and_then(|_| run(Command::new(programs.join("imgtool")).arg("version")))
+    };
     if works(&python).is_err() {
         let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
             .and_then(|_| run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES)))
