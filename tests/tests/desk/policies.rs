@@ -77,6 +77,18 @@ fn beginnings(desk: &Desk) {
     let below = serde_json::json!({ "below": "https://ci.example.org/gateway/runs" });
     assert!(own.contains(&below) && own.iter().all(|run| *run == below || run.is_null()), "{own:?}");
     assert!(all.iter().all(serde_json::Value::is_null), "{all:?}");
+    // Keys in files are for development, and said so.
+    desk.refused(
+        2,
+        "--file-keys: no channel of tier production or emergency takes keys in files; leave out --file-keys, or --outside [file_keys_in_production]",
+        &init("files", &format!("{outside} --file-keys")),
+    );
+    let custody = |out: &str| {
+        let shown = desk.json(&format!("attest release policy show {out}/policy.cbor"));
+        shown["signing_keys"]["gateway-corim"]["custody"].clone()
+    };
+    desk.good(&init("files", &format!("{three} --file-keys")));
+    assert_eq!((custody("files"), custody("first")), ("file".into(), "online_intermediate".into()));
     // What is written is what is read.
     desk.good("attest release policy show second/policy.cbor > shown.toml && attest release policy build shown.toml --out built.cbor && cmp built.cbor second/policy.cbor");
     assert_eq!(desk.json("attest release policy show second/policy.cbor")["version"].as_u64(), Some(1));
