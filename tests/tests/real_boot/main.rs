@@ -17,6 +17,8 @@ use machine::{FirmwareConfig, Machine};
 const BOOT: Duration = Duration::from_secs(240);
 
 const LINUX: Image = Image { name: "linux", version: "2026.11.1", security_version: 1 };
+/// Not a unified image: Debian's own kernel.
+const KERNEL: Image = Image { name: "kernel", version: "2026.11.0", security_version: 1 };
 const UPDATE: Image = Image { name: "update", version: "2026.12.1", security_version: 2 };
 
 #[test]
@@ -25,6 +27,10 @@ fn the_whole_chain_on_a_real_boot() {
     let mut chain = Chain::begin();
     let mut times = Times::new();
 
+    // A kernel alone is signed as a unified image is, beside the signature that it has.
+    chain.take_kernel(KERNEL.name);
+    chain.release_image(&KERNEL);
+    times.lap("kernel approved and signed");
     // The image first: no machine starts it before two people approved it and the HSM signed it.
     let linux = chain.release_image(&LINUX);
     times.lap("image approved and signed");
