@@ -48,6 +48,7 @@ fn a_copy_of_the_log_answers_where_no_server_is() {
         .map(|command| desk.json(&format!("attest release {command} --home alice")))
         .collect();
     desk.good(&format!("attest release export --home alice {id} --out evidence"));
+    inv10_what_the_server_withholds_is_told(&desk, &id);
     desk.stop();
     let said = desk.said("attest release status --home alice");
     assert_eq!(said.code, 2, "nobody is there: {said:?}");
@@ -64,6 +65,20 @@ fn a_copy_of_the_log_answers_where_no_server_is() {
     nothing_is_handed_in(&desk, &open, &pin);
     statements_are_written(&desk, &open);
     an_old_one_says_so(&desk, &id, &by("copy"));
+}
+
+/// A server that is asked for a bundle which the log names, and has it no more.
+fn inv10_what_the_server_withholds_is_told(desk: &Desk, id: &str) {
+    let bundle = "data/log/object/$(sha256sum < evidence/bundle.cbor | cut -d' ' -f1)";
+    desk.good(&format!("mv {bundle} withheld"));
+    let said = desk.said("attest release verify evidence/bundle.cbor --home alice");
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("the server withholds the bundle sha256:"), "{said:?}");
+    assert!(said.err.contains("[release_bundle_missing]"), "{said:?}");
+    let said = desk.good(&format!("attest release status {id} --home alice"));
+    assert!(said.contains("published, and does not count: the server withholds the bundle"), "{said}");
+    desk.good(&format!("mv withheld {bundle}"));
+    desk.good(&format!("attest release verify {id} --home alice"));
 }
 
 /// The same answers, and beside each what it is as of.

@@ -179,17 +179,16 @@ impl Known {
         Ok(Rc::clone(self.catalogue.insert(Rc::new(catalogue))))
     }
 
-    /// Refused where a copy lacks a release of this family: by what is left out the family may have reached more. Others' may be missing.
+    /// Refused where a copy lacks a release of this family, or a server withholds it: by what is left out the family may have reached more.
+    /// Others' may be missing.
     pub(super) fn is_whole(&mut self, family: &Name) -> Result<(), Failure> {
-        if self.source.is_live() {
-            return Ok(());
-        }
         for id in self.catalogue()?.missing() {
             let is_others = self.request(*id).is_ok_and(|request| request.family != *family);
             if !is_others {
                 let bundle = self.view.named(Mark::Published, id).map(|bundle| bundle.to_string());
+                let who = if self.source.is_live() { "the server withholds" } else { "the copy lacks" };
                 let detail = format!(
-                    "the copy lacks the bundle {} of the request {id}: by that release `{family}` may have reached more",
+                    "{who} the bundle {} of the request {id}: by that release `{family}` may have reached more",
                     bundle.unwrap_or_default()
                 );
                 return Err(Failure::malformed("release_bundle_missing", detail));
