@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::release::policy::{Family, PolicyDocument};
+use crate::release::view::FloorReset;
 
 /// The next policy after this one, with another rule of the family.
 fn next(before: &PolicyDocument, change: impl FnOnce(&mut Family)) -> PolicyDocument {
@@ -98,6 +99,20 @@ fn inv9_a_succession_resets_the_floor_to_more() {
     for one in all(&history, &followed) {
         assert_eq!((counts(&one), floor(&one)), (vec![first], 3));
     }
+}
+
+/// Who signs a policy is told what it resets, and not what others reset before it.
+#[test]
+fn what_a_policy_would_reset_is_told_before_it_is_followed() {
+    let mut history = History::new();
+    let (higher, index) = reset(&mut history, 9);
+    let view = history.view().unwrap();
+    let gateway = |index, from, to| FloorReset { family: name("gateway"), index, from, to };
+    let before = policy().families[&name("gateway")].version_floor;
+    assert_eq!(view.floor_resets(), [gateway(index, before, 9)]);
+    let back = next(&higher, |family| family.version_floor = 3);
+    assert_eq!(view.floor_resets_by(&back), [gateway(view.head().size, 9, 3)]);
+    assert_eq!(view.floor_resets_by(&next(&higher, |family| family.version_step = 50)), []);
 }
 
 #[test]
