@@ -1,13 +1,13 @@
 //! The log of user space: which registers it may tell of, beside which other log, and what a reset between two verdicts means.
 
-use attest_core::Limits;
 use attest_core::appraise::comparison::Relation;
 use attest_core::appraise::{Code, Context, Policy, Severity, Status, Verdict};
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::evidence::tpm::ClockInfo;
 use attest_core::evidence::userspace_log::UserspaceLog;
-use attest_core::reference::golden::{self, Golden};
+use attest_core::reference::golden::{self, Golden, Superseded};
 use attest_core::reference::learn::{self, Boot, Choices};
+use attest_core::{Digest, HashAlg, Limits};
 
 use super::device::{Device, NO_ACTION, SHA256, hash};
 use super::judge::{FAMILY, Sent, affirmed, context, find, golden, has, refused, refused_only};
@@ -81,6 +81,23 @@ fn a_boot_with_separators_of_systemd_is_golden_and_affirms() {
     // The same firmware under another system: the separator is missing, and missing it is a difference.
     let without = Systemd::boots();
     refused(&Sent::by(&without.device).judge(&golden, &Policy::default(), &context()), Code::EventMissing);
+}
+
+/// A measurement of user space that counts no more: reason and cause lead to its record, not to an event of the firmware's log.
+#[test]
+fn a_superseded_measurement_of_user_space_is_told_by_its_log() {
+    let systemd = Systemd::booted();
+    let mut golden = systemd.learned().unwrap();
+    let digest = Digest::new(HashAlg::Sha256, &hash(SHA256, b"os-separator")).unwrap();
+    let component = "userspace.os_separator".into();
+    golden.superseded.push(Superseded { component, digests: vec![digest], reason: "old".into() });
+    let verdict = systemd.judge(&golden);
+    refused(&verdict, Code::Superseded);
+    let reasons = find(&verdict, Code::Superseded);
+    let places: Vec<_> = reasons.iter().map(|reason| (reason.log, reason.event)).collect();
+    assert!(places.iter().all(|(log, event)| *log == Some("userspace") && event.is_some()), "{places:?}");
+    let causes: Vec<_> = verdict.causes.iter().map(|cause| (cause.log, cause.event)).collect();
+    assert!(!causes.is_empty() && causes.iter().all(|cause| places.contains(cause)), "{causes:?}");
 }
 
 #[test]
