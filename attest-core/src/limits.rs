@@ -57,6 +57,9 @@ pub struct Limits {
     pub certificate_bytes: usize,
     /// Certificates between an endorsement key's and a root. Real chains have up to three.
     pub intermediates: usize,
+    /// Ways up from an endorsement key's certificate, by names alone. Three levels of which each is signed by two authorities have 14; each way may cost a
+    /// signature check.
+    pub chain_steps: usize,
     /// Golden alternatives or variants that a boot which fits none is compared with, to name what differs. The comparison is for
     /// people, and takes some 100 us each.
     pub compared: usize,
@@ -153,6 +156,7 @@ impl Limits {
         items: 65_536,
         certificate_bytes: 8_192,
         intermediates: 6,
+        chain_steps: 16,
         compared: 10,
         shared_releases: 1 << 16,
         judged_releases: 8,

@@ -16,6 +16,7 @@ use crate::evidence::tpm::Public;
 use crate::{Digest, HashAlg, Limits, Timestamp};
 
 mod error;
+mod paths;
 
 pub use error::{Error, Place};
 
@@ -152,6 +153,7 @@ pub fn verify_ek(
     let key = certified_key(&spki, public)?;
 
     let chain: Vec<CertificateDer<'_>> = intermediates.iter().map(|der| CertificateDer::from(*der)).collect();
+    paths::check(&leaf, &chain, limits.chain_steps)?;
     let now = UnixTime::since_unix_epoch(core::time::Duration::from_secs(now.unix()));
     // CA certificates may leave purposes out; where they name some, this one must be among them.
     let usage = KeyUsage::required_if_present(OID_EK_CERTIFICATE);

@@ -66,6 +66,14 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// The intermediate certificates, which need not be in order, can be put above each other in too many ways.
+    #[error(
+        "the intermediate certificates can stand above each other in more than {limit} ways; send those that lead to the root"
+    )]
+    ChainAmbiguous {
+        /// The limit.
+        limit: usize,
+    },
     /// The chain breaks another rule of RFC 5280.
     #[error("the certificate chain is refused: {reason}")]
     ChainRefused {
@@ -136,6 +144,7 @@ impl Error {
             Self::CertificateIsCa => "ek_certificate_is_ca",
             Self::CertificateNotYetValid { .. } => "ek_certificate_not_yet_valid",
             Self::CertificateTooLong { .. } => "ek_certificate_too_long",
+            Self::ChainAmbiguous { .. } => "ek_chain_ambiguous",
             Self::ChainRefused { .. } => "ek_chain_refused",
             Self::CriticalExtensionUnknown { .. } => "ek_critical_extension_unknown",
             Self::IssuerUnknown => "ek_issuer_unknown",

@@ -17,6 +17,7 @@ fn public(bytes: &[u8]) -> Public<'_> {
 }
 
 mod genuine;
+mod paths;
 
 fn name(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
