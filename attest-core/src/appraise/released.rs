@@ -9,7 +9,7 @@ use crate::authenticate::{AuthenticEvidence, AuthenticToken, Guesses, NoGuesses}
 use crate::reference::{GoldenSource, ReferenceSet};
 use crate::release::choice::{Choice, Offer};
 use crate::release::evaluate::{Now, Standing};
-use crate::release::policy::{Capability, Freshness, Tier};
+use crate::release::policy::{Capability, Custody, Freshness, Tier};
 use crate::release::view::LogView;
 use crate::{Limits, Timestamp};
 
@@ -194,7 +194,11 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
         add(Code::ReleaseTierNotAccepted, Severity::Refuse, None, explain);
     }
     if offer.is_accepted() && matches!(release.tier(), Tier::Dev | Tier::Delegated) {
-        let explain = format!("{} is of tier `{}`: nobody had to approve it", named(), release.tier().name());
+        // What the request says of its keys was held against the policy.
+        let has_file_key = release.request().sign.iter().any(|sign| sign.custody == Custody::File);
+        let key = if has_file_key { ", and it was signed with a key in a file, for development" } else { "" };
+        let tier = release.tier().name();
+        let explain = format!("{} is of tier `{tier}`: nobody had to approve it{key}", named());
         add(Code::ReleaseLowAssurance, Severity::Warn, None, explain);
     }
     let stale = match by.view.freshness(by.time()) {

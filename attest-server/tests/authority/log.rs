@@ -231,6 +231,13 @@ async fn anyone_replays_the_log_on_the_command_line() {
     assert_eq!(code(&["--folder", "/nowhere", "--policy-pin", &pin]), (2, "log_unreadable".to_owned()));
     let nobody = ["--url", "http://127.0.0.1:1", "--policy-pin", &pin];
     assert_eq!(code(&nobody), (2, "log_unreadable".to_owned()));
+    // A leaf that is not there refuses all of it, and a hash of the tree, too: who asks did nothing wrong.
+    for level in ["entries", "0"] {
+        let (tile, away) = (w.site.path("log/tile").join(level).join("000.p/8"), w.site.path("away"));
+        std::fs::rename(&tile, &away).unwrap();
+        assert_eq!(code(&["--folder", folder, "--policy-pin", &pin]), (1, "log_tile_missing".to_owned()));
+        std::fs::rename(&away, &tile).unwrap();
+    }
     // A revocation that is withheld refuses all of it.
     let withheld = w.site.path("log/object").join(hex::encode(id(id_of(&revoked))));
     std::fs::remove_file(withheld).unwrap();

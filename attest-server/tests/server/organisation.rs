@@ -5,6 +5,8 @@
 mod keys;
 #[path = "organisation/policy.rs"]
 mod policy;
+#[path = "organisation/revocations.rs"]
+mod revocations;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,9 +25,7 @@ use attest_core::release::leaf::{Event, Leaf};
 use attest_core::release::object::{self, Blob, Object};
 use attest_core::release::policy::{Continues, Custody, LogRules, Purpose};
 use attest_core::release::request::{Artifact, Kind as RequestKind, Request, ToSign};
-use attest_core::release::statement::{
-    Approval, Described, Revocation, Revoked, Statement, Submission, Text,
-};
+use attest_core::release::statement::{Approval, Described, Statement, Submission, Text};
 use attest_core::release::{Name, ObjectId, Quorum, Words, provenance};
 use attest_core::{Limits, Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -348,53 +348,6 @@ impl Organisation {
         let kept = self.keep(&approval);
         self.write(Event::Approved { approval: kept, requests: vec![id] });
         object::write(&approval).unwrap()
-    }
-
-    /// Somebody's revocation of a release, which stands nowhere yet.
-    pub(crate) fn revocation(&self, who: &str, request: ObjectId) -> Vec<u8> {
-        self.statement(who, Revoked::Request(request))
-    }
-
-    /// Somebody's suspension of somebody's key, all of it and for long, which stands nowhere yet.
-    pub(crate) fn suspension(&self, who: &str, whose: &str) -> Vec<u8> {
-        self.suspension_until(who, whose, now() + 100 * DAY)
-    }
-
-    fn suspension_until(&self, who: &str, whose: &str, until: u64) -> Vec<u8> {
-        let spki_sha256 = ObjectId::of(&Key::of(whose).spki());
-        self.statement(who, Revoked::Key { spki_sha256, from_index: 0, until: at(until) })
-    }
-
-    /// Writes a suspension down that ends then.
-    pub(crate) fn suspend_until(&mut self, who: &str, whose: &str, until: u64) {
-        let revocation = self.keep_bytes(&self.suspension_until(who, whose, until));
-        self.write(Event::Revoked { revocation });
-    }
-
-    fn statement(&self, who: &str, revokes: Revoked) -> Vec<u8> {
-        let mut revocation = Revocation {
-            format: Revocation::FORMAT.to_owned(),
-            authority: self.policy,
-            revokes,
-            reason: words("It lets anyone in"),
-            by: name(who),
-            signature: String::new(),
-        };
-        let text = Text::revocation(&revocation);
-        revocation.signature = Key::of(who).armored(Revocation::NAMESPACE, text.as_str());
-        object::write(&revocation).unwrap()
-    }
-
-    /// Writes a revocation down.
-    pub(crate) fn revoke(&mut self, who: &str, request: ObjectId) {
-        let revocation = self.keep_bytes(&self.revocation(who, request));
-        self.write(Event::Revoked { revocation });
-    }
-
-    /// Writes a suspension down.
-    pub(crate) fn suspend(&mut self, who: &str, whose: &str) {
-        let revocation = self.keep_bytes(&self.suspension(who, whose));
-        self.write(Event::Revoked { revocation });
     }
 
     /// A leaf that changes nothing.

@@ -231,7 +231,7 @@ async fn keys_in_files_sign_what_says_so() {
 }
 
 /// A nightly request whose key the policy says is kept like this, as the request does.
-async fn kept(said: &str, custody: Custody) -> (Stage, Request, Vec<u8>) {
+pub(crate) async fn kept(said: &str, custody: Custody) -> (Stage, Request, Vec<u8>) {
     let stage = Stage::new(&spki(), |policy| policy["signing_keys"][KEY]["custody"] = said.into()).await;
     let (mut request, objects) = stage.request("kept", &release_key(&spki()));
     request.channel = "nightly".try_into().unwrap();

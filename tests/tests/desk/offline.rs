@@ -224,7 +224,7 @@ fn lies(desk: &Desk, id: &str, pin: &str) {
     let cases = [
         ("a leaf that was changed", flip(entries), "[tile_entry_mismatch]"),
         ("a hash of the tree that was changed", flip(hashes), "[tree_root_mismatch]"),
-        ("leaves that are not there", format!("rm {entries}"), "it is missing [log_unreadable]"),
+        ("leaves that are not there", format!("rm {entries}"), "it is missing [log_tile_missing]"),
         ("a tree of fewer leaves", "sed -i '2s/.*/9/' checkpoint".to_owned(), "]"),
         ("fewer leaves than were signed", shorter.to_owned(), "[note_signature_invalid]"),
         (
@@ -238,10 +238,9 @@ fn lies(desk: &Desk, id: &str, pin: &str) {
     for (lie, change, code) in cases {
         for command in ["status".to_owned(), format!("verify {id}"), "policy show".to_owned()] {
             let said = lied(desk, &change, &command, pin);
-            assert!(
-                matches!(said.code, 1 | 2) && said.out.is_empty() && said.err.contains(code),
-                "{lie}: {said:?}"
-            );
+            // A folder without a checkpoint is the wrong folder; everything else is what cannot be verified.
+            let exit = if change == "rm checkpoint" { 2 } else { 1 };
+            assert!(said.code == exit && said.out.is_empty() && said.err.contains(code), "{lie}: {said:?}");
         }
     }
     let other = format!("sha256:{}", "0".repeat(64));
@@ -257,6 +256,11 @@ fn lies(desk: &Desk, id: &str, pin: &str) {
     desk.good("rm -rf lied && cp -r evidence lied && cp lied/leaves/00000002.cbor lied/leaves/00000001.cbor");
     let said = desk.said(&format!("attest release status --folder lied --policy-pin {pin}"));
     assert!(said.code == 1 && said.out.is_empty(), "{said:?}");
+    desk.good("rm -rf lied && cp -r evidence lied && rm lied/leaves/00000001.cbor");
+    let said = desk.said(&format!("attest release status --folder lied --policy-pin {pin}"));
+    let is_told =
+        said.err.contains("00000001.cbor: it is missing") && said.err.contains("[log_leaf_missing]");
+    assert!(said.code == 1 && said.out.is_empty() && is_told, "{said:?}");
 }
 
 /// Before anybody is asked, and anything is signed.

@@ -10,7 +10,7 @@ use crate::reference::golden::{self, Golden};
 use crate::reference::learn::{Boot, Choices, learn};
 use crate::release::choice::AcceptedTiers;
 use crate::release::object::ObjectId;
-use crate::release::policy::{Family, Tier, Weakness};
+use crate::release::policy::{Custody, Family, Tier, Weakness};
 use crate::release::statement::{Revocation, Revoked, Text};
 use crate::release::testing::history::*;
 use crate::release::testing::play::*;
@@ -181,6 +181,22 @@ fn what_no_release_lists_is_said_of_proven_evidence_alone() {
     let development = ReferenceSet::development(other()).unwrap();
     let verdict = Policy::default().appraise(&evidence(), &development, &context);
     assert_eq!((verdict.status, verdict.is_released()), (Status::Contraindicated, None));
+}
+
+#[test]
+fn what_a_key_in_a_file_signed_is_said_to_be() {
+    for (custody, is_file) in [(Custody::File, true), (Custody::OnlineIntermediate, false)] {
+        let mut history = History::of(|policy| {
+            policy.signing_keys.get_mut("gateway-corim").unwrap().custody = custody;
+        });
+        release(&mut history, &own(), |play| {
+            (play.request.channel, play.request.sign[0].custody) = (name("nightly"), custody);
+        });
+        let verdict = Asked::accepting(&history, &[Tier::Delegated].into_iter().collect()).verdict();
+        assert_eq!(found(&verdict), ["release_low_assurance"]);
+        let told = verdict.reasons.iter().any(|reason| reason.explain.contains("with a key in a file"));
+        assert_eq!((told, verdict.golden.is_development()), (is_file, is_file), "{:?}", verdict.reasons);
+    }
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(in crate::cli) enum Unread {
 impl Unread {
     pub(in crate::cli) fn failure(self) -> Failure {
         match &self {
+            // The checkpoint says that it is there: it is withheld, which is no fault of whoever asks.
+            Self::Source(Unfollowed::TileMissing { .. }) => Failure::malformed("log_tile_missing", self),
             Self::Source(_) => Failure::usage("log_unreadable", self),
             Self::Tile(error) => Failure::malformed(error.code(), &self),
             Self::Tree(error) => Failure::malformed(error.code(), &self),
@@ -176,7 +178,14 @@ pub(in crate::cli) fn size(note: &[u8]) -> Result<u64, Failure> {
 
 /// The leaves of an exported folder. Whether they are those of the checkpoint, the replay says.
 pub(in crate::cli) fn exported(leaves: &Path, size: u64, limits: &Limits) -> Result<Vec<Vec<u8>>, Failure> {
-    let read = |index: u64| read_file(&leaves.join(format!("{index:08}.cbor")), limits.release_object_bytes);
+    let read = |index: u64| {
+        let path = leaves.join(format!("{index:08}.cbor"));
+        if path.try_exists().is_ok_and(|exists| !exists) {
+            let detail = format!("{}: it is missing, and the checkpoint has {size} leaves", path.display());
+            return Err(Failure::malformed("log_leaf_missing", detail));
+        }
+        read_file(&path, limits.release_object_bytes)
+    };
     (0..size).map(read).collect()
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use attest_core::appraise::comparison::{Comparison, Relation, Side};
 use attest_core::appraise::{Context, Policy, TokenVerdict};
-use attest_core::reference::GoldenSource;
+use attest_core::reference::{GoldenSource, Governed};
 
 use super::*;
 
@@ -154,4 +154,31 @@ fn the_heading_fits_a_narrow_terminal() {
     let text = shown(&verdict);
     assert!(text.contains(&format!("\n  by release {}\n", "0123456789abcdef".repeat(4))), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+/// A key that could have been copied is told of, whoever else let the release in.
+#[test]
+fn what_a_key_in_a_file_signed_is_said_to_be_for_development() {
+    let by = |file_keys: &[&str]| {
+        let mut verdict = verdict(Vec::new(), Vec::new());
+        verdict.golden.source = "release";
+        verdict.golden.tier = Some("delegated".into());
+        verdict.golden.governed = Some(Governed {
+            file_keys: file_keys.iter().map(|&key| key.to_owned()).collect(),
+            authority: "sha256:00".into(),
+            family: "x".into(),
+            version: "2026.11.1".into(),
+            security_version: 4,
+            log_index: 17,
+            gates: vec!["policy"],
+        });
+        shown(&verdict)
+    };
+    let told = by(&["laptop-corim", "laptop-\u{1b}[2Kraw"]);
+    let line = told.lines().position(|line| line.contains("signed with a key in a file")).unwrap();
+    let said: Vec<&str> = told.lines().skip(line).take(2).map(str::trim).collect();
+    let said = said.join(" ");
+    assert!(said.contains("signed with a key in a file, which is for development: laptop-corim"), "{told}");
+    assert!(!told.contains('\u{1b}') && told.lines().all(|line| line.chars().count() <= 80), "{told}");
+    assert!(!by(&[]).contains("key in a file"), "one in an HSM");
 }
