@@ -152,7 +152,13 @@ pub fn verify_ek(
     let spki = leaf.subject_public_key_info();
     let key = certified_key(&spki, public)?;
 
-    let chain: Vec<CertificateDer<'_>> = intermediates.iter().map(|der| CertificateDer::from(*der)).collect();
+    // Bundles that were put together have some twice; once each is enough.
+    let mut chain: Vec<CertificateDer<'_>> = Vec::new();
+    for der in intermediates {
+        if chain.iter().all(|other| other.as_ref() != *der) {
+            chain.push(CertificateDer::from(*der));
+        }
+    }
     paths::check(&leaf, &chain, limits.chain_steps)?;
     let now = UnixTime::since_unix_epoch(core::time::Duration::from_secs(now.unix()));
     // CA certificates may leave purposes out; where they name some, this one must be among them.

@@ -38,6 +38,15 @@ fn a47_certificates_that_may_all_stand_above_each_other() {
 }
 
 #[test]
+fn a_bundle_that_repeats_its_certificates_is_one_way() {
+    let maker = Maker::new();
+    let (good, root) = (maker.intermediate(&ca_params("CA")), ca_params("Root").self_signed(&maker.root_key));
+    let root = root.unwrap().der().to_vec();
+    let bundle = [good.clone(), root.clone(), good.clone(), root.clone(), good, root];
+    assert!(judged(&maker, &bundle).is_ok());
+}
+
+#[test]
 fn real_chains_are_few_ways() {
     let maker = Maker::new();
     let good = maker.intermediate(&ca_params("CA"));
