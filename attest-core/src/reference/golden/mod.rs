@@ -8,6 +8,7 @@ mod diff;
 mod error;
 mod ima;
 mod ima_text;
+mod inherit;
 mod parse;
 mod raw;
 mod rule;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
+use super::inherit::Heir;
 use super::raw::{RawDigests, RawGolden, RawOverlaySigner, RawRule, RawSuperseded, RawWorkaround};
 use super::{
-    Accepted, FORMAT, Golden, ImaGolden, NotJudged, Quirk, Replacement, Sequence, Superseded, TokenGolden,
-    ValueRule, Variant, Workaround, in_variant, may_be_judged,
+    Accepted, FORMAT, Golden, ImaGolden, NotJudged, Quirk, Sequence, Superseded, TokenGolden, ValueRule,
+    Workaround, in_variant, may_be_judged,
 };
 use crate::digest::HashAlg;
 use crate::evidence::text::{Text, shortened};
@@ -96,7 +97,9 @@ impl Golden {
         unique("sequences", self.sequences.iter().map(|s| format!("PCR {} {}", s.pcr, s.name)))?;
         unique("overlay_signers", self.overlay_signers.iter().map(|s| s.id().to_owned()))?;
         for sequence in &self.sequences {
-            sequence.check_rules(&format!("PCR {} `{}`", sequence.pcr, sequence.name))?;
+            Sequence::check_rules_of(&sequence.slots, || {
+                format!("PCR {} `{}`", sequence.pcr, sequence.name)
+            })?;
         }
         unique("not_judged", self.not_judged.iter().map(|n| n.pcr.to_string()))?;
         if let Some(both) = self.not_judged.iter().find(|n| self.judged.contains(&n.pcr)) {
@@ -112,18 +115,18 @@ impl Golden {
             }
         }
         self.check_slots(Limits::DEFAULT.golden_slots)?;
+        let roots = self.roots();
         for variant in &self.variants {
-            let resolved = self.resolve(variant)?;
-            for sequence in &resolved {
-                sequence.check_rules(&format!("variant `{}` PCR {}", variant.name, sequence.pcr))?;
-            }
+            let base = variant.based_on.as_deref().and_then(|name| roots.get(name).copied());
+            let heir = Heir::of(variant, base)?;
+            heir.check_rules()?;
             for pcr in self.judged.iter().copied().filter(|pcr| in_variant(*pcr)) {
                 let place = format!("variant `{}`", variant.name);
-                let sequence = resolved.iter().find(|s| s.pcr == pcr);
+                let sequence = heir.sequences.iter().find(|s| s.pcr == pcr);
                 let sequence = sequence.ok_or_else(|| Error::NoSequence { place: place.clone(), pcr })?;
                 if pcr >= 8
                     && !sequence.slots.is_empty()
-                    && !self.measured_by_golden_image(sequence, &resolved)
+                    && !self.measured_by_golden_image(sequence, &heir.sequences)
                 {
                     return Err(Error::MeasuredByMissing { place, pcr });
                 }
@@ -132,61 +135,11 @@ impl Golden {
         Ok(())
     }
 
-    /// Before anything is inherited: a long variant with many heirs is a short text.
-    pub(super) fn check_slots(&self, limit: usize) -> Result<(), Error> {
-        let own =
-            |variant: &Variant| variant.sequences.iter().map(|sequence| sequence.slots.len()).sum::<usize>();
-        let roots = self.variants.iter().filter(|variant| variant.based_on.is_none());
-        let roots: BTreeMap<&str, usize> =
-            roots.map(|variant| (variant.name.as_str(), own(variant))).collect();
-        let inherited = |variant: &Variant| roots.get(variant.based_on.as_deref()?).copied();
-        let slots = self.variants.iter().map(|v| own(v).saturating_add(inherited(v).unwrap_or(0)));
-        let got = slots.fold(0, usize::saturating_add);
-        if got > limit { Err(Error::TooManySlots { got, limit }) } else { Ok(()) }
-    }
-
-    fn measured_by_golden_image(&self, sequence: &Sequence, variant: &[Sequence]) -> bool {
+    fn measured_by_golden_image(&self, sequence: &Sequence, variant: &[&Sequence]) -> bool {
         let Some(image) = &sequence.measured_by else { return false };
         let pcr4 = variant.iter().find(|s| s.pcr == 4);
         self.judged.contains(&4) && pcr4.is_some_and(|s| s.slots.iter().any(|slot| slot.component == *image))
     }
-
-    /// A variant's sequences with `based_on` and `replace` carried out, ascending by PCR.
-    pub(crate) fn resolve(&self, variant: &Variant) -> Result<Vec<Sequence>, Error> {
-        let Some(base_name) = &variant.based_on else { return Ok(variant.sequences.clone()) };
-        let base = self.variants.iter().find(|v| v.name == *base_name && v.based_on.is_none());
-        let base = base.ok_or_else(|| Error::BaseUnknown {
-            variant: variant.name.clone(),
-            based_on: base_name.clone(),
-        })?;
-        let inherited =
-            base.sequences.iter().filter(|s| variant.sequences.iter().all(|own| own.pcr != s.pcr));
-        let mut resolved: Vec<Sequence> = variant.sequences.iter().chain(inherited).cloned().collect();
-        resolved.sort_by_key(|s| s.pcr);
-        for replacement in &variant.replace {
-            apply(replacement, &mut resolved).map_err(|detail| Error::Replacement {
-                variant: variant.name.clone(),
-                pcr: replacement.pcr,
-                slot: replacement.slot,
-                detail,
-            })?;
-        }
-        for sequence in &mut resolved {
-            sequence.evidence = variant.evidence;
-        }
-        Ok(resolved)
-    }
-}
-
-fn apply(replacement: &Replacement, sequences: &mut [Sequence]) -> Result<(), String> {
-    let sequence =
-        sequences.iter_mut().find(|s| s.pcr == replacement.pcr).ok_or("the base has no such PCR")?;
-    let slot = sequence.slots.get_mut(replacement.slot).ok_or("the base has no such slot")?;
-    if slot.component != replacement.with.component {
-        return Err(format!("the base has `{}` there, not `{}`", slot.component, replacement.with.component));
-    }
-    *slot = replacement.with.clone();
-    Ok(())
 }
 
 pub(super) fn unique(place: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 pub use terms::{Departure, Listed, Terms};
 
-use super::Sequence;
 use super::error::Error;
+use super::{Sequence, Slot};
 use crate::evidence::tcg_event::Database;
 
 /// How one slot may vary.
@@ -183,13 +183,19 @@ impl RuleKind {
 }
 
 impl Sequence {
-    /// A rule with values owns one slot of a sequence.
-    pub(super) fn check_rules(&self, place: &str) -> Result<(), Error> {
+    /// A rule with values owns one slot of a sequence, of which these are the slots.
+    pub(super) fn check_rules_of<'s>(
+        slots: impl IntoIterator<Item = &'s Slot>,
+        place: impl Fn() -> String,
+    ) -> Result<(), Error> {
         let mut seen = BTreeSet::new();
-        for rule in self.slots.iter().filter_map(|slot| slot.rule.as_ref()?.values()) {
+        for rule in slots.into_iter().filter_map(|slot| slot.rule.as_ref()?.values()) {
             if !seen.insert(&rule.name) {
-                let (place, rule) = (place.to_owned(), rule.name.clone());
-                return Err(Error::Rule { place, rule, detail: "owns one slot, and stands in two" });
+                return Err(Error::Rule {
+                    place: place(),
+                    rule: rule.name.clone(),
+                    detail: "owns one slot, and stands in two",
+                });
             }
         }
         Ok(())
