@@ -3,7 +3,8 @@
 
 use attest_core::Limits;
 use attest_core::appraise::{Cause, Code, Status};
-use attest_core::reference::golden::{Golden, Order, RuleKind};
+use attest_core::reference::ReferenceSet;
+use attest_core::reference::golden::{Error, Golden, Order, Replacement, RuleKind, Sequence, Slot, Variant};
 use attest_core::reference::learn::Choices;
 
 use super::device::{Event, GPT, NO_ACTION, VARIABLE_AUTHORITY, VARIABLE_BOOT, VARIABLE_CONFIG, hash};
@@ -362,6 +363,38 @@ fn a_rule_in_two_slots_or_in_a_slot_that_it_does_not_own() {
         refused_document(|t| t.replacen(&format!("{}, ", slot("dbx_at_least")), "", 1)),
         "golden_rule"
     );
+}
+
+/// The same by inheritance: an heir puts the rule of one slot into another, or gives it a sequence of its own with the rule twice.
+#[test]
+fn a_rule_in_two_slots_of_an_heir() {
+    let golden = ruled(&ALL);
+    let base = golden.variants[0].clone();
+    let owned = |slot: &Slot| slot.component == "boot.partition_table";
+    let sequence =
+        base.sequences.iter().find(|s| s.slots.iter().any(owned)).expect("a rule in a variant").clone();
+    let at = sequence.slots.iter().position(owned).unwrap();
+    let other = usize::from(at == 0);
+    let pcr = sequence.pcr;
+    let heir = |replace: Vec<Replacement>, sequences: Vec<Sequence>| {
+        let mut golden = golden.clone();
+        let (name, based_on) = ("heir".to_owned(), Some(base.name.clone()));
+        golden.variants.push(Variant { name, based_on, replace, sequences, evidence: base.evidence });
+        ReferenceSet::development(golden).map(drop)
+    };
+    assert_eq!(heir(vec![], vec![]), Ok(()));
+    let same = Replacement { pcr, slot: at, with: sequence.slots[at].clone() };
+    assert_eq!(heir(vec![same], vec![]), Ok(()), "in its own slot once more");
+    let with = Slot { rule: sequence.slots[at].rule.clone(), ..sequence.slots[other].clone() };
+    let told =
+        |error: Error| (error.code(), error.to_string().contains(&format!("variant `heir` PCR {pcr}")));
+    let twice = Replacement { pcr, slot: other, with: with.clone() };
+    assert_eq!(heir(vec![twice], vec![]).map_err(told), Err(("golden_rule", true)));
+    let mut own = sequence.clone();
+    own.slots[other] = with;
+    assert_eq!(heir(vec![], vec![own]).map_err(told), Err(("golden_rule", true)));
+    let gone = Replacement { pcr, slot: sequence.slots.len(), with: sequence.slots[at].clone() };
+    assert_eq!(heir(vec![gone], vec![]).map_err(|error| error.code()), Err("golden_replacement"));
 }
 
 #[test]
