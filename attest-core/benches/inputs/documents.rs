@@ -6,7 +6,7 @@ use attest_core::Limits;
 use attest_core::evidence::tcg_log::EventLog;
 use attest_core::reference::Document;
 use attest_core::reference::corim::{Corim, profile};
-use attest_core::reference::golden::{Evidence, Golden, Superseded, Variant};
+use attest_core::reference::golden::{Evidence, Golden, Replacement, Superseded, Variant};
 use attest_core::reference::learn::{Boot, Choices, learn};
 
 use super::{MIB, Parser, Shape, bstr, digest, fill, fill_list, filled, fixture, head, nested, tstr};
@@ -60,8 +60,8 @@ fn honest() -> Golden {
     golden
 }
 
-/// One variant with as many slots as fill half a megabyte, and as many others that are it but for their name.
-fn inheriting() -> Vec<u8> {
+/// One variant with as many slots as fill half a megabyte, and as many others that are it but for their name, or one slot.
+fn inheriting(is_replacing: bool) -> Vec<u8> {
     let mut golden = learned();
     let base = &mut golden.variants[0];
     let name = base.name.clone();
@@ -70,10 +70,13 @@ fn inheriting() -> Vec<u8> {
     let slot = slots[0].clone();
     slots.extend(vec![slot; 2_500]);
     let base = golden.variants[0].clone();
+    let long = base.sequences.iter().find(|sequence| sequence.slots.len() > 2_500).expect("the long one");
+    let other = Replacement { pcr: long.pcr, slot: 2_000, with: long.slots[0].clone() };
     let heir = |nth: usize| Variant {
         name: format!("{nth:x}"),
         based_on: Some(name.clone()),
         sequences: vec![],
+        replace: if is_replacing { vec![other.clone()] } else { vec![] },
         ..base.clone()
     };
     golden.variants.extend((0..200).map(heir));
@@ -110,7 +113,8 @@ fn texts() -> Vec<Shape> {
     };
     vec![
         ("a document of many boots", honest.into_bytes()),
-        ("heirs of a long variant", inheriting()),
+        ("heirs of a long variant", inheriting(false)),
+        ("heirs that replace a slot of a long variant", inheriting(true)),
         ("many superseded digests", superseded()),
         (
             "emptiest variants",

@@ -198,7 +198,7 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
         let has_file_key = release.request().sign.iter().any(|sign| sign.custody == Custody::File);
         let key = if has_file_key { ", and it was signed with a key in a file, for development" } else { "" };
         let tier = release.tier().name();
-        let explain = format!("{} is of tier `{tier}`: nobody had to approve it{key}", named());
+        let explain = format!("{} is of tier `{tier}`, which needs nobody's approval{key}", named());
         add(Code::ReleaseLowAssurance, Severity::Warn, None, explain);
     }
     let stale = match by.view.freshness(by.time()) {

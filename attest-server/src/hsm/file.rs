@@ -1,5 +1,5 @@
-//! Keys in files, for development: whoever runs the machine can copy them. Nothing in a release tells them from keys in an HSM but the custody
-//! that the policy says of each key.
+//! Keys in files, for development: whoever runs the machine can copy them. Their signatures are as good as an HSM's: what tells them apart is the custody
+//! that the policy says of each key and every request that people approve says again.
 
 use std::path::PathBuf;
 
