@@ -378,3 +378,17 @@ const fn kept(custody: Custody) -> Option<&'static str> {
         Custody::OfflineRoot | Custody::OnlineIntermediate | Custody::Vendor => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_no_hsm_keeps_is_told_before_people_approve() {
+        assert!(kept(Custody::File).is_some_and(|words| words.contains("in a file, for development")));
+        assert!(kept(Custody::Asserted).is_some_and(|words| words.contains("no HSM of the signer's")));
+        for custody in [Custody::OfflineRoot, Custody::OnlineIntermediate, Custody::Vendor] {
+            assert_eq!(kept(custody), None);
+        }
+    }
+}
