@@ -94,6 +94,10 @@ pub struct Limits {
     pub provenance_signatures: usize,
     /// A golden document, as text or as CoRIM. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
+    /// Keys, values and lists of a golden document's text, beside one in every [`Limits::golden_item_bytes`].
+    pub golden_items: usize,
+    /// Bytes of a golden document's text for each further item. A slot with a digest has 7 in 150 bytes, a file 4 in 110.
+    pub golden_item_bytes: usize,
     /// Slots of all variants of a golden document, those that they inherit counted again for each. 100,000 variants of a boot of 100 events are
     /// 10 million; without a bound the work would grow with the square of the text.
     pub golden_slots: usize,
@@ -171,6 +175,8 @@ impl Limits {
         provenance_bytes: 1 << 20,
         provenance_signatures: 16,
         golden_bytes: 64 << 20,
+        golden_items: 8_192,
+        golden_item_bytes: 8,
         golden_slots: 16 << 20,
         corim_items: 2 << 20,
         corim_tags: 1_024,

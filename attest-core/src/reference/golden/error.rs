@@ -122,6 +122,14 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// More keys, values and lists than a document of this length has.
+    #[error("the document has {got} keys, values and lists, at most {limit} in a text of this length")]
+    TooManyItems {
+        /// How many.
+        got: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// Variants have more slots than the limit, counted with what they inherit.
     #[error("the variants have {got} slots with those that they inherit, at most {limit}")]
     TooManySlots {
@@ -161,6 +169,7 @@ impl Error {
             Self::SignerKey { .. } => "golden_signer_key",
             Self::Syntax { .. } => "golden_syntax",
             Self::TooLarge { .. } => "golden_too_large",
+            Self::TooManyItems { .. } => "golden_too_many_items",
             Self::TooManySlots { .. } => "golden_too_many_slots",
             Self::Value { .. } => "golden_value",
         }

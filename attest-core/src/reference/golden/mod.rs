@@ -9,6 +9,7 @@ mod error;
 mod ima;
 mod ima_text;
 mod inherit;
+mod items;
 mod parse;
 mod raw;
 mod rule;

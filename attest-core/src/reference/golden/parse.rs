@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::inherit::Heir;
+use super::items;
 use super::raw::{RawDigests, RawGolden, RawOverlaySigner, RawRule, RawSuperseded, RawWorkaround};
 use super::{
     Accepted, FORMAT, Golden, ImaGolden, NotJudged, Quirk, Sequence, Superseded, TokenGolden, ValueRule,
@@ -33,6 +34,7 @@ impl Golden {
                 format!("the document is empty; expected a golden document, with `format = \"{FORMAT}\"`");
             return Err(Error::Syntax { detail });
         }
+        items::check(text, limits)?;
         Self::from_raw(toml::from_str(text).map_err(|e| Error::Syntax { detail: described(text, &e) })?)
     }
 
