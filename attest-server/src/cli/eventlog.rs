@@ -52,14 +52,30 @@ fn findings(log: &EventLog<'_>) -> Vec<tcg_log::Finding> {
 
 fn malformed(bytes: &[u8], error: tcg_log::Error) -> Failure {
     let offset = u64::try_from(error.offset).unwrap_or(u64::MAX);
-    // A wrong file shows in its first bytes; what it holds would be told as lengths that nobody meant.
-    let hint = match looks::like(bytes).filter(|kind| error.event == 0 && *kind != Kind::EventLog) {
-        Some(kind) => format!("; this looks like {kind}, and an event log does not begin so"),
-        None if error.event == 0 => "; an event log does not begin so".to_owned(),
-        None => String::new(),
-    };
+    let hint = hint(bytes, error.event == 0);
     let detail = format!("{}{hint}", error.kind);
     Failure::malformed(error.code(), detail).at_offset(offset).at_event(error.event.into())
+}
+
+/// What another file than an event log seems to be, and who reads it.
+fn hint(bytes: &[u8], at_first: bool) -> String {
+    // Its first bytes may be an event by chance, or seem to be one.
+    if let Some(log) = looks::userspace_log(bytes) {
+        return format!(
+            "; this looks like {log}, which `attest verify` and `attest quote` read as --userspace-log"
+        );
+    }
+    // A wrong file shows in its first bytes; what it holds would be told as lengths that nobody meant.
+    match looks::like(bytes).filter(|kind| at_first && *kind != Kind::EventLog) {
+        Some(Kind::Json) => {
+            "; this looks like JSON, and an event log does not begin so; a log of user space in JSON is \
+                             for --userspace-log of `attest verify` and `attest quote`"
+                .to_owned()
+        }
+        Some(kind) => format!("; this looks like {kind}, and an event log does not begin so"),
+        None if at_first => "; an event log does not begin so".to_owned(),
+        None => String::new(),
+    }
 }
 
 #[derive(Serialize)]

@@ -89,6 +89,13 @@ fn too_large(flag: &str, path: &Path, bytes: &[u8], most: usize) -> Option<Strin
 /// One file under a flag that takes another kind; nothing where it fits, or could be anything.
 fn mistaken(flag: &str, path: &Path, bytes: &[u8]) -> Option<String> {
     let (_, wants, kinds) = TAKES.iter().find(|(name, ..)| *name == flag)?;
+    // Before the rest: its first bytes may look like an event of the firmware.
+    if let Some(log) = looks::userspace_log(bytes).filter(|_| matches!(flag, "eventlog" | "ima")) {
+        let path = path.display();
+        return Some(format!(
+            "--{flag} {path} looks like {log}, and --{flag} wants {wants}; give it as --userspace-log"
+        ));
+    }
     let kind = looks::like(bytes).filter(|kind| !kinds.contains(kind))?;
     let path = path.display();
     let how = match kind {

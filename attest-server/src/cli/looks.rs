@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use attest_core::Limits;
+use attest_core::evidence::userspace_log::{Format, UserspaceLog};
+
 /// A kind of file that evidence is taken for, or mistaken with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -59,6 +62,23 @@ pub(super) fn like(bytes: &[u8]) -> Option<Kind> {
         return Some(Kind::Zeros);
     }
     of_tpm(bytes).or_else(|| log(bytes)).or_else(|| text(bytes)).or_else(|| certificate(bytes))
+}
+
+/// Which log of user space these bytes are, if they are one at least to the end of its first record; in words.
+pub(super) fn userspace_log(bytes: &[u8]) -> Option<&'static str> {
+    let limits = Limits::DEFAULT;
+    // What is cut, or wrong further on, is one still; a log without records could be anything.
+    let is_one = match UserspaceLog::parse(bytes, &limits) {
+        Ok(log) => !log.records().is_empty(),
+        Err(error) => error.record > 0,
+    };
+    match Format::of(*bytes.first().filter(|_| is_one)?)? {
+        Format::Systemd => Some("systemd's log of user space"),
+        Format::CelTlv => Some("a canonical event log in TLV"),
+        Format::CelJson => Some("a canonical event log in JSON"),
+        Format::CelCbor => Some("a canonical event log in CBOR"),
+        _ => None,
+    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

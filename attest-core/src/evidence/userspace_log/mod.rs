@@ -46,7 +46,8 @@ impl Format {
     }
 
     /// The format that begins with this byte, if one does.
-    const fn of(first: u8) -> Option<Self> {
+    #[must_use]
+    pub const fn of(first: u8) -> Option<Self> {
         match first {
             systemd::RECORD_SEPARATOR => Some(Self::Systemd),
             // The number of the first record.

@@ -143,3 +143,24 @@ fn a26_a_laboratorys_keys_are_a_warning_and_no_refusal() {
         answer["findings"].as_array().unwrap().iter().map(|f| (&f["code"], &f["severity"])).collect();
     assert_eq!(codes, [(&json!("lab_key"), &json!("warn")); 3]);
 }
+
+#[test]
+fn a_log_of_user_space_is_named_with_the_option_that_reads_it() {
+    let digest = "11".repeat(32);
+    let cbor = hex::decode(format!("81a50000010b0381a2000b015820{digest}09050aa2000d014161")).unwrap();
+    let detail = |name: &str, bytes: &[u8]| {
+        with_bytes(name, bytes).0.unwrap_err().to_json()["error"]["detail"].as_str().unwrap().to_owned()
+    };
+    let told = detail("cel", &cbor);
+    assert!(told.contains("; this looks like a canonical event log in CBOR, which "), "{told}");
+    assert!(told.contains(" read as --userspace-log"), "{told}");
+    // Its zeros may be an event by chance: what is wrong is found in the second one.
+    let mut chance = hex::decode("82a5000001000381a200040154").unwrap();
+    chance.extend([0; 20]);
+    chance.extend([0x09, 0x05, 0x0a, 0xa2, 0x00, 0x03, 0x01, 0x58, 0x25]);
+    chance.extend([0x11; 0x25]);
+    chance.extend(&cbor[1..]);
+    assert!(detail("chance", &chance).contains("a canonical event log in CBOR"));
+    let told = detail("json", b"{\"anything\": 1, \"padding\": \"so long that an event's head would fit\"}");
+    assert!(told.contains("; this looks like JSON, ") && told.contains(" is for --userspace-log"), "{told}");
+}

@@ -66,3 +66,46 @@ fn no_beginning_of_any_file_is_too_short_to_be_looked_at() {
         }
     }
 }
+
+#[test]
+fn a_log_of_user_space_is_known_by_its_first_record() {
+    let tlv = hex::decode(concat!(
+        "000000000100",
+        "01000000010b",
+        "0300000025",
+        "0b00000020",
+        "1111111111111111111111111111111111111111111111111111111111111111",
+        "050000000f00000000040000000d",
+        "010000000161",
+    ))
+    .unwrap();
+    let cbor = hex::decode(concat!(
+        "81a50000010b0381a2000b015820",
+        "1111111111111111111111111111111111111111111111111111111111111111",
+        "09050aa20003014161",
+    ))
+    .unwrap();
+    let digest = "11".repeat(32);
+    let record = format!(
+        r#"{{"recnum":0,"pcr":11,"digests":[{{"hashAlg":"sha256","digest":"{digest}"}}],"content_type":"pcclient_std","content":{{"event_type":"ev_ipl","event_data":""}}}}"#
+    );
+    let json = format!("[{record}]");
+    for (bytes, log) in [
+        (&tlv[..], Some("a canonical event log in TLV")),
+        (&cbor, Some("a canonical event log in CBOR")),
+        (json.as_bytes(), Some("a canonical event log in JSON")),
+        (b"[]", None),
+        (b"[{\"sha256\": {}}]", None),
+        (&cbor[1..], Some("a canonical event log in CBOR")),
+        (&cbor[..cbor.len() - 1], None),
+        (b"", None),
+        (boot!("sb-grub/eventlog.bin"), None),
+        (boot!("sb-grub/ima.bin"), None),
+        (boot!("sb-grub/ak-ecc.pub"), None),
+    ] {
+        assert_eq!(userspace_log(bytes), log, "{:?}", &bytes[..bytes.len().min(40)]);
+    }
+    // Cut in its second record.
+    let second = cbor[1..].to_vec();
+    assert!(userspace_log(&[&second[..], &second[..9]].concat()).is_some());
+}
