@@ -33,7 +33,12 @@ fn a_file_under_the_wrong_flag_is_told_by_what_it_looks_like() {
     let detail = refused(&other_nonce).unwrap_err();
     assert!(!detail.contains("looks like"), "nothing is said of files that fit: {detail}");
     type Change<'c> = (&'c str, &'c str, &'c dyn Fn(&mut EvidenceFlags));
-    let changes: [Change<'_>; 7] = [
+    let cel = folder.path().join("cel");
+    let record = format!("81a50000010b0381a2000b015820{}09050aa2000d014161", "11".repeat(32));
+    std::fs::write(&cel, hex::decode(record).unwrap()).unwrap();
+    let changes: [Change<'_>; 9] = [
+        ("eventlog", "a canonical event log in CBOR", &|flags| flags.eventlog = Some(cel.clone())),
+        ("ima", "a canonical event log in CBOR", &|flags| flags.ima = Some(cel.clone())),
         ("ima", "a firmware event log", &|flags| flags.ima.clone_from(&flags.eventlog)),
         ("attest", "a TPM's signature (TPMT_SIGNATURE)", &|flags| flags.attest.clone_from(&flags.signature)),
         ("signature", "a quote (TPMS_ATTEST)", &|flags| flags.signature.clone_from(&flags.attest)),
