@@ -96,7 +96,7 @@ pub struct Limits {
     pub golden_bytes: usize,
     /// Keys, values and lists of a golden document's text, beside one in every [`Limits::golden_item_bytes`].
     pub golden_items: usize,
-    /// Bytes of a golden document's text for each further item. A slot with a digest has 7 in 150 bytes, a file 4 in 110.
+    /// Bytes of a golden document's text for each further item. A learned document has one in 26.
     pub golden_item_bytes: usize,
     /// Slots of all variants of a golden document, those that they inherit counted again for each. 100,000 variants of a boot of 100 events are
     /// 10 million; without a bound the work would grow with the square of the text.

@@ -171,13 +171,13 @@ fn helper_that_holds_a_tpm() {
     std::thread::sleep(Duration::from_secs(120));
 }
 
-#[test]
-fn a_tpm_dies_with_a_killed_parent() {
-    // What the killed process cannot remove itself is removed with this.
-    let temporary = tempfile::tempdir().unwrap();
-    let mut parent = Command::new(std::env::current_exe().unwrap())
+/// A process that holds a TPM and has a descriptor, 77, that its children get; what it says of the TPM: process id and folder.
+fn parent(temporary: &Path) -> (std::process::Child, u32, std::path::PathBuf) {
+    let mut parent = Command::new("bash")
+        .args(["-c", "exec 77</dev/null; exec \"$@\"", "leaky"])
+        .arg(std::env::current_exe().unwrap())
         .args(["helper_that_holds_a_tpm", "--exact", "--nocapture"])
-        .env("TMPDIR", temporary.path())
+        .env("TMPDIR", temporary)
         .env("TPM_SIM_HOLD", "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -186,7 +186,26 @@ fn a_tpm_dies_with_a_killed_parent() {
     let line =
         lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("tpm=")?.to_owned())).unwrap();
     let (pid, folder) = line.split_once(' ').unwrap();
-    let (pid, folder) = (pid.parse().unwrap(), Path::new(folder));
+    (parent, pid.parse().unwrap(), folder.into())
+}
+
+/// A copy of another TPM's socket would keep that one from ever being answered again.
+#[test]
+fn a_tpm_gets_none_of_its_parents_descriptors() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut parent, pid, _) = parent(temporary.path());
+    let has = |pid: u32| Path::new(&format!("/proc/{pid}/fd/77")).exists();
+    let (parents, tpms) = (has(parent.id()), has(pid));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    assert_eq!((parents, tpms), (true, false));
+}
+
+#[test]
+fn a_tpm_dies_with_a_killed_parent() {
+    // What the killed process cannot remove itself is removed with this.
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut parent, pid, folder) = parent(temporary.path());
     assert!(alive(pid));
     // SIGKILL: no destructor runs.
     parent.kill().unwrap();

@@ -9,7 +9,7 @@ use crate::authenticate::{AuthenticEvidence, AuthenticToken, Guesses, NoGuesses}
 use crate::reference::{GoldenSource, ReferenceSet};
 use crate::release::choice::{Choice, Offer};
 use crate::release::evaluate::{Now, Standing};
-use crate::release::policy::{Capability, Custody, Freshness, Tier};
+use crate::release::policy::{Capability, Freshness, Tier};
 use crate::release::view::LogView;
 use crate::{Limits, Timestamp};
 
@@ -195,7 +195,7 @@ fn about_release(offer: &Offer, by: &Releases<'_>) -> Vec<Reason> {
     }
     if offer.is_accepted() && matches!(release.tier(), Tier::Dev | Tier::Delegated) {
         // What the request says of its keys was held against the policy.
-        let has_file_key = release.request().sign.iter().any(|sign| sign.custody == Custody::File);
+        let has_file_key = release.request().file_keys().next().is_some();
         let key = if has_file_key { ", and it was signed with a key in a file, for development" } else { "" };
         let tier = release.tier().name();
         let explain = format!("{} is of tier `{tier}`, which needs nobody's approval{key}", named());

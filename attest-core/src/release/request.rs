@@ -177,6 +177,11 @@ impl Request {
         Ok(request)
     }
 
+    /// The keys to sign with that it says are kept in files. That the policy says so too is for its gates to see.
+    pub fn file_keys(&self) -> impl Iterator<Item = &Name> {
+        self.sign.iter().filter(|sign| sign.custody == Custody::File).map(|sign| &sign.key)
+    }
+
     /// Its id; nothing if it cannot be written, which none is that was read.
     #[must_use]
     pub fn id(&self) -> Option<ObjectId> {

@@ -150,6 +150,11 @@ impl Chain {
         fs::copy(kernel, self.path(&format!("{name}.efi"))).expect("copied");
     }
 
+    /// Whose signatures an image has, as `sbverify` lists them.
+    pub(crate) fn signatures(&mut self, image: &Path) -> String {
+        self.shell.run(&format!("sbverify --list {}", text(image)))
+    }
+
     /// The measurements of the image that was released last, from this boot of it; the request's id.
     pub(crate) fn release_learned(&mut self, evidence: &[u8]) -> String {
         fs::write(self.path("reference.tgz"), evidence).expect("the evidence is written");

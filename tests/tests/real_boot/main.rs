@@ -29,7 +29,11 @@ fn the_whole_chain_on_a_real_boot() {
 
     // A kernel alone is signed as a unified image is, beside the signature that it has.
     chain.take_kernel(KERNEL.name);
-    chain.release_image(&KERNEL);
+    let kernel = chain.release_image(&KERNEL);
+    let signatures = chain.signatures(&kernel);
+    for issuer in ["CN=Debian Secure Boot CA", "CN=Boot root"] {
+        assert!(signatures.contains(issuer), "{signatures}");
+    }
     times.lap("kernel approved and signed");
     // The image first: no machine starts it before two people approved it and the HSM signed it.
     let linux = chain.release_image(&LINUX);

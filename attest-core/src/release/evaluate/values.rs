@@ -82,13 +82,7 @@ impl<'c> Case<'c> {
             security_version: opened.request.security_version,
             log_index: published.index,
             gates: Gate::ALL.map(Gate::name).to_vec(),
-            file_keys: opened
-                .request
-                .sign
-                .iter()
-                .filter(is_in_a_file)
-                .map(|sign| sign.key.to_string())
-                .collect(),
+            file_keys: opened.request.file_keys().map(ToString::to_string).collect(),
         };
         let source = GoldenSource {
             source: "release",
@@ -219,11 +213,6 @@ impl<'c> Case<'c> {
             }
         }
     }
-}
-
-/// As the policy says, which was compared.
-fn is_in_a_file(sign: &&ToSign) -> bool {
-    sign.custody == Custody::File
 }
 
 fn is_what_was_approved(sign: &ToSign, signed: &[u8]) -> bool {
