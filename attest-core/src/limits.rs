@@ -25,6 +25,8 @@ pub struct Limits {
     pub userspace_log_bytes: usize,
     /// Records in one. A boot of systemd leaves some 20, and one a login; a canonical event log can carry IMA's entries.
     pub userspace_log_records: usize,
+    /// Values and names in one record that is JSON or CBOR. Five banks and systemd's fields are 45.
+    pub userspace_log_record_items: usize,
     /// Findings kept of one kind; the count goes on, the details stop, so that a hostile log cannot make a huge verdict.
     pub findings: usize,
     /// A TPMS_ATTEST. The largest with 16 selections stays below 512.
@@ -94,7 +96,7 @@ pub struct Limits {
     pub provenance_signatures: usize,
     /// A golden document, as text or as CoRIM. 100,000 file digests are 10 MB.
     pub golden_bytes: usize,
-    /// Keys, values and lists of a golden document's text, beside one in every [`Limits::golden_item_bytes`].
+    /// Keys, values, lists and lines of a golden document's text, beside one in every [`Limits::golden_item_bytes`].
     pub golden_items: usize,
     /// Bytes of a golden document's text for each further item. A learned document has one in 26.
     pub golden_item_bytes: usize,
@@ -103,6 +105,8 @@ pub struct Limits {
     pub golden_slots: usize,
     /// CBOR items of a CoRIM and all that is packed in it, keys counted. 100,000 file digests are a million.
     pub corim_items: usize,
+    /// Bytes of a CoRIM for each item that it has beyond [`Limits::golden_items`]. One of ours has one in 9, those of others down to one in 4.
+    pub corim_item_bytes: usize,
     /// Tags in a CoRIM. Manifests of whole platforms have some dozen.
     pub corim_tags: usize,
     /// Leaves of a log. At 100,000 a second it is full after 89 years; proofs stay below 64 hashes, and no index comes near 64 bits.
@@ -144,6 +148,7 @@ impl Limits {
         ima_invalid_signatures: 500,
         userspace_log_bytes: 8 << 20,
         userspace_log_records: 65_536,
+        userspace_log_record_items: 256,
         findings: 1_000,
         attest_bytes: 2_048,
         signature_bytes: 1_024,
@@ -179,6 +184,7 @@ impl Limits {
         golden_item_bytes: 8,
         golden_slots: 16 << 20,
         corim_items: 2 << 20,
+        corim_item_bytes: 3,
         corim_tags: 1_024,
         log_leaves: 1 << 48,
         note_bytes: 128 << 10,

@@ -165,9 +165,12 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Entries that memory is asked for ahead. `count` is a claim, the entries are what there is; and most lists are shorter than what a
-/// growing one begins with.
-const AHEAD: usize = 4;
+/// Entries that memory is asked for ahead. `count` is a claim, the entries are what there is: lists that claim more than they have end the
+/// reading, and no more of them are open than may be nested.
+const AHEAD: usize = 64;
+
+/// Entries of a map up to which each key is compared with each before it; those of longer ones are sorted.
+const COMPARED: usize = 8;
 
 struct Parser<'a, 'l> {
     reader: Reader<'a>,
@@ -213,12 +216,17 @@ impl<'a> Parser<'a, '_> {
     fn map(&mut self, head: &Head, depth: usize) -> Result<Value<'a>, Error> {
         let depth = self.deeper(head, depth)?;
         let count = self.declared(head, 2)?;
-        let mut entries = Vec::with_capacity(count.min(AHEAD));
-        let mut seen = Vec::with_capacity(count.min(AHEAD));
+        let mut entries: Vec<(Key<'a>, Value<'a>)> = Vec::with_capacity(count.min(AHEAD));
+        // Most maps are too short for a list of their own to be worth it.
+        let mut seen = Vec::new();
         for _ in 0..count {
             let offset = self.reader.offset();
             let key = self.key()?;
-            seen.push((key, offset));
+            if count > COMPARED {
+                seen.push((key, offset));
+            } else if entries.iter().any(|(other, _)| *other == key) {
+                return Err(Error::DuplicateKey { offset });
+            }
             entries.push((key, self.value(depth)?));
         }
         seen.sort_unstable();

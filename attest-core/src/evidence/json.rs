@@ -6,7 +6,7 @@ use core::{
 };
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 use crate::Limits;
 
@@ -175,12 +175,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut members = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             self.state.count()?;
-            if members.contains_key(&name) {
-                let name = name.chars().take(64).collect();
-                return Err(self.state.refuse(Error::DuplicateName { name }));
+            match members.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(access.next_value_seed(inner)?);
+                }
+                Entry::Occupied(there) => {
+                    let name = there.key().chars().take(64).collect();
+                    return Err(self.state.refuse(Error::DuplicateName { name }));
+                }
             }
-            let value = access.next_value_seed(inner)?;
-            members.insert(name, value);
         }
         Ok(Value::Object(members))
     }

@@ -304,7 +304,8 @@ pub fn about(event: &Event<'_>) -> String {
 #[must_use]
 pub fn of_record(record: &Record) -> &'static str {
     let kind = match &record.content {
-        Content::Systemd(Systemd { event_type, string, .. }) => {
+        Content::Systemd(systemd) => {
+            let Systemd { event_type, string, .. } = &**systemd;
             event_type.as_deref().or(string.as_deref()).unwrap_or_default()
         }
         Content::ImaTemplate { .. } | Content::ImaTlv(_) => return "userspace.ima",

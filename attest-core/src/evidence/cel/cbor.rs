@@ -1,11 +1,10 @@
 //! The CBOR encoding (section 5.2, CDDL): `{0: recnum, 1: pcr / 2: nv_index, 3: digests, 9: content_type, 10: content}`.
 
-use super::content::{Content, Management, Systemd};
+use super::content::{Content, Management};
 use super::error::{Error, ErrorKind};
 use super::ima_tlv::ImaTlv;
-use super::record::{Digests, Record, Register, alg_name};
+use super::record::{Alg, Digests, Record, Register};
 use crate::Limits;
-use crate::digest::HashAlg;
 use crate::evidence::cbor::{self, Key, Value};
 use crate::evidence::tcg_log::EventType;
 use crate::reader::Reader;
@@ -14,6 +13,7 @@ pub(super) fn records(bytes: &[u8], limits: &Limits) -> Result<Vec<Record>, Erro
     let mut reader = Reader::new(bytes);
     let cbor = |error: cbor::Error| ErrorKind::Cbor(error);
     let count = cbor::array_head(&mut reader).map_err(|error| cbor(error).at(0, 0))?;
+    let limits = &Limits { items: limits.userspace_log_record_items, ..*limits };
     let mut records = Vec::new();
     loop {
         let offset = reader.offset();
@@ -85,8 +85,7 @@ fn record(value: Value<'_>, offset: usize, index: u32, limits: &Limits) -> Resul
         let mut digest = Fields::of(digest, "digests")?;
         let id = number(&digest.need(0, "hashAlg")?, "hashAlg")?;
         let bytes = bytes(&digest.need(1, "digest")?, "digest")?;
-        let alg = u16::try_from(id).ok().and_then(HashAlg::from_tpm);
-        digests.push(alg, alg_name(id), bytes, limits)?;
+        digests.push(Alg::of_tpm(id), bytes, limits)?;
         digest.end()?;
     }
     let kind = number(&fields.need(9, "content_type")?, "content_type")?;
@@ -128,11 +127,11 @@ fn content(kind: u64, value: Value<'_>) -> Result<Content, ErrorKind> {
             fields.end()?;
             Content::ImaTemplate { name, data }
         }
-        8 => Content::ImaTlv(ImaTlv::parse(bytes(&value, "content")?)?),
+        8 => Content::ImaTlv(ImaTlv::parse(bytes(&value, "content")?)?.into()),
         9 => {
             let string = core::str::from_utf8(bytes(&value, "content")?);
             let string = string.map_err(|_| ErrorKind::value("content", "UTF-8"))?.to_owned();
-            Content::Systemd(Systemd { string: Some(string), ..Systemd::default() })
+            Content::of_string(string)
         }
         other => {
             let value = value.as_bytes().or(value.as_text().map(str::as_bytes));

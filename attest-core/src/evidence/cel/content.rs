@@ -22,7 +22,7 @@ pub enum Content {
         data: Vec<u8>,
     },
     /// `ima_tlv`: a measured file.
-    ImaTlv(ImaTlv),
+    ImaTlv(Box<ImaTlv>),
     /// A type that is not known here, by its name or number.
     Other {
         /// The type.
@@ -38,7 +38,7 @@ pub enum Content {
         data: Vec<u8>,
     },
     /// `systemd`.
-    Systemd(Systemd),
+    Systemd(Box<Systemd>),
 }
 
 /// What systemd measured (systemd, docs/TPM2_PCR_MEASUREMENTS.md). Only [`string`](Self::string) is ever covered by a digest.
@@ -104,6 +104,11 @@ impl Management {
 }
 
 impl Content {
+    /// What systemd measured, by the string alone, which is all that a canonical event log has of it.
+    pub(super) fn of_string(string: String) -> Self {
+        Self::Systemd(Box::new(Systemd { string: Some(string), ..Systemd::default() }))
+    }
+
     /// The type's name in JSON (table 2), or as the log has it.
     #[must_use]
     pub fn type_name(&self) -> &str {
@@ -193,7 +198,8 @@ impl fmt::Display for Content {
             }
             Self::PcClient { event_type: Some(kind), data } => write!(f, "{kind} {}", Hex(data)),
             Self::PcClient { event_type: None, data } => write!(f, "{}", Hex(data)),
-            Self::Systemd(Systemd { string, nv_index_name, .. }) => {
+            Self::Systemd(systemd) => {
+                let Systemd { string, nv_index_name, .. } = &**systemd;
                 if let Some(name) = nv_index_name {
                     write!(f, "NvPCR {}: ", Text(name))?;
                 }

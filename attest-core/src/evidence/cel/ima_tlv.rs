@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::error::ErrorKind;
-use super::record::alg_name;
+use super::record::Alg;
 use crate::evidence::text::{Hex, Text};
 use crate::reader::{Reader, len32};
 
@@ -70,7 +70,7 @@ fn data_hash(bytes: &[u8]) -> Result<(String, Vec<u8>), ErrorKind> {
     let mut reader = Reader::new(bytes);
     let (alg, digest) = field(&mut reader)?;
     match reader.rest().len() {
-        0 => Ok((alg_name(alg.into()), digest.to_vec())),
+        0 => Ok((Alg::of_tpm(alg.into()).to_string(), digest.to_vec())),
         left => Err(ErrorKind::TrailingBytes { left }),
     }
 }

@@ -5,11 +5,12 @@ use serde_json::{Map, Value};
 use super::content::{Content, Management, StateTransition, Systemd};
 use super::error::{Error, ErrorKind};
 use super::ima_tlv::ImaTlv;
-use super::record::{Digests, Record, Register};
+use super::record::{Alg, Digests, Record, Register};
 use crate::Limits;
 use crate::digest::HashAlg;
 use crate::evidence::json;
 use crate::evidence::tcg_log::EventType;
+use crate::evidence::text::cut;
 
 pub(super) fn records(bytes: &[u8], limits: &Limits) -> Result<Vec<Record>, Error> {
     let mut records = Vec::new();
@@ -157,9 +158,7 @@ fn build(
         let mut digest = Members::of(digest, "digests")?;
         let name = digest.text("hashAlg")?.ok_or(ErrorKind::FieldMissing { field: "hashAlg" })?;
         let bytes = digest.hex("digest")?.ok_or(ErrorKind::FieldMissing { field: "digest" })?;
-        let alg = algorithm(&name);
-        let name = alg.map_or_else(|| name.chars().take(64).collect(), |alg| alg.name().to_owned());
-        digests.push(alg, name, &bytes, limits)?;
+        digests.push(algorithm(&name), &bytes, limits)?;
         digest.end()?;
     }
     let record =
@@ -168,10 +167,14 @@ fn build(
 }
 
 /// Algorithms by name. systemd compares without regard to case, the feature API of tpm2-tss writes TPM2_ALG_ before it.
-fn algorithm(name: &str) -> Option<HashAlg> {
+fn algorithm(name: &str) -> Alg {
+    if let Some(known) = HashAlg::from_name(name) {
+        return Alg::Known(known);
+    }
     let lower = name.to_ascii_lowercase();
     let bare = lower.strip_prefix("tpm2_alg_").or(lower.strip_prefix("tpm_alg_")).unwrap_or(&lower);
-    HashAlg::from_name(&bare.replace('-', "_"))
+    let known = HashAlg::from_name(&bare.replace('-', "_"));
+    known.map_or_else(|| Alg::Named(cut(name, 64)), Alg::Known)
 }
 
 /// Content by the type's name. What a closed format does not know of a type that it knows is refused.
@@ -199,12 +202,11 @@ fn typed_content(kind: String, content: Value, is_closed: bool) -> Result<Conten
             closed(fields)?;
             Content::ImaTemplate { name, data }
         }
-        ("ima_tlv", content) => Content::ImaTlv(ImaTlv::parse(&hex_of(&content, "content")?)?),
+        ("ima_tlv", content) => Content::ImaTlv(ImaTlv::parse(&hex_of(&content, "content")?)?.into()),
         // The canonical log has the measured string alone, in hexadecimal.
         ("systemd", Value::String(hex)) => {
             let string = String::from_utf8(hex_of(&Value::String(hex), "content")?);
-            let string = Some(string.map_err(|_| ErrorKind::value("content", "UTF-8 in hexadecimal"))?);
-            Content::Systemd(Systemd { string, ..Systemd::default() })
+            Content::of_string(string.map_err(|_| ErrorKind::value("content", "UTF-8 in hexadecimal"))?)
         }
         ("systemd", content) => systemd(content)?,
         (_, _) => Content::Other { content_type: kind.chars().take(64).collect(), value: None },
@@ -213,13 +215,13 @@ fn typed_content(kind: String, content: Value, is_closed: bool) -> Result<Conten
 
 fn systemd(content: Value) -> Result<Content, ErrorKind> {
     let mut fields = Members::of(content, "content")?;
-    Ok(Content::Systemd(Systemd {
+    Ok(Content::Systemd(Box::new(Systemd {
         string: fields.text("string")?,
         event_type: fields.text("eventType")?,
         boot_id: fields.text("bootId")?,
         timestamp: fields.number("timestamp")?,
         nv_index_name: fields.text("nvIndexName")?,
-    }))
+    })))
 }
 
 fn management(content: Value) -> Result<Management, ErrorKind> {
@@ -258,7 +260,8 @@ struct Members(Map<String, Value>);
 impl Members {
     fn read(text: &[u8], limits: &Limits) -> Result<Self, ErrorKind> {
         // A record may be as long as the log; each is read, and its values counted, by itself.
-        let limits = Limits { token_bytes: limits.userspace_log_bytes, ..*limits };
+        let items = limits.userspace_log_record_items;
+        let limits = Limits { token_bytes: limits.userspace_log_bytes, items, ..*limits };
         Self::of(json::parse(text, &limits).map_err(ErrorKind::Json)?, "record")
     }
 

@@ -1,5 +1,7 @@
 //! One record: a register, the digests it was extended with, and what they are of.
 
+use core::fmt;
+
 use super::content::{Content, Management};
 use super::error::ErrorKind;
 use crate::Limits;
@@ -100,11 +102,39 @@ impl Record {
     }
 }
 
+/// The algorithm that a record names for a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Alg {
+    Known(HashAlg),
+    /// A number that no algorithm known here has.
+    Numbered(u64),
+    /// A name that none has, cut.
+    Named(String),
+}
+
+impl Alg {
+    /// By its TPM_ALG_ID.
+    pub(super) fn of_tpm(id: u64) -> Self {
+        let known = u16::try_from(id).ok().and_then(HashAlg::from_tpm);
+        known.map_or(Self::Numbered(id), Self::Known)
+    }
+}
+
+impl fmt::Display for Alg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(alg) => alg.fmt(f),
+            Self::Numbered(id) => write!(f, "{id:#06x}"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
 /// Digests on their way into a record: each algorithm once, each of its own length.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     known: Vec<Digest>,
-    seen: Vec<String>,
+    others: Vec<Alg>,
 }
 
 /// The longest digest of any hash (SHA-512, SHA3-512).
@@ -112,38 +142,35 @@ const LONGEST: usize = 64;
 
 impl Digests {
     /// Takes a digest of a known algorithm; one of another is only counted.
-    pub(super) fn push(
-        &mut self,
-        alg: Option<HashAlg>,
-        name: String,
-        bytes: &[u8],
-        limits: &Limits,
-    ) -> Result<(), ErrorKind> {
+    pub(super) fn push(&mut self, alg: Alg, bytes: &[u8], limits: &Limits) -> Result<(), ErrorKind> {
         let limit = limits.event_log_algorithms;
-        if self.seen.len() >= limit {
+        if self.known.len().saturating_add(self.others.len()) >= limit {
             return Err(ErrorKind::TooManyDigests { limit });
         }
-        if self.seen.contains(&name) {
-            return Err(ErrorKind::DigestRepeated { alg: name });
+        let is_repeated = match &alg {
+            Alg::Known(alg) => self.known.iter().any(|digest| digest.alg() == *alg),
+            other => self.others.contains(other),
+        };
+        if is_repeated {
+            return Err(ErrorKind::DigestRepeated { alg: alg.to_string() });
         }
-        match alg.map(|alg| Digest::new(alg, bytes)) {
-            Some(Some(digest)) => self.known.push(digest),
-            None if (1..=LONGEST).contains(&bytes.len()) => {}
-            _ => return Err(ErrorKind::DigestSize { alg: name, len: bytes.len() }),
+        let size = |alg: &Alg| ErrorKind::DigestSize { alg: alg.to_string(), len: bytes.len() };
+        if let Alg::Known(known) = alg {
+            // Logs are long, most records have one digest, and a list that grows by itself takes room for four.
+            self.known.reserve_exact(1);
+            self.known.push(Digest::new(known, bytes).ok_or_else(|| size(&alg))?);
+        } else if (1..=LONGEST).contains(&bytes.len()) {
+            self.others.push(alg);
+        } else {
+            return Err(size(&alg));
         }
-        self.seen.push(name);
         Ok(())
     }
 
     /// The digests of a record with this content: none at all only where nothing was measured.
     pub(super) fn of(self, record: Record) -> Result<Record, ErrorKind> {
+        let is_empty = self.known.is_empty() && self.others.is_empty();
         let record = Record { digests: self.known, ..record };
-        if self.seen.is_empty() && record.is_extended() { Err(ErrorKind::DigestsMissing) } else { Ok(record) }
+        if is_empty && record.is_extended() { Err(ErrorKind::DigestsMissing) } else { Ok(record) }
     }
-}
-
-/// The name of an algorithm by its TPM_ALG_ID.
-pub(super) fn alg_name(id: u64) -> String {
-    let known = u16::try_from(id).ok().and_then(HashAlg::from_tpm);
-    known.map_or_else(|| format!("{id:#06x}"), |alg| alg.name().to_owned())
 }

@@ -1,11 +1,10 @@
 //! The TLV encoding (section 5.1): a type of one byte, a length of four, big-endian, and the value; a record is four of them.
 
-use super::content::{Content, Management, StateTransition, Systemd};
+use super::content::{Content, Management, StateTransition};
 use super::error::{Error, ErrorKind};
 use super::ima_tlv::ImaTlv;
-use super::record::{Digests, Record, Register, alg_name};
+use super::record::{Alg, Digests, Record, Register};
 use crate::Limits;
-use crate::digest::HashAlg;
 use crate::evidence::tcg_log::EventType;
 use crate::reader::{Reader, len32};
 
@@ -81,7 +80,7 @@ fn digests(mut value: Reader<'_>, limits: &Limits) -> Result<Digests, ErrorKind>
     let mut digests = Digests::default();
     while !value.is_empty() {
         let (id, digest) = field(&mut value)?;
-        digests.push(HashAlg::from_tpm(id.into()), alg_name(id.into()), digest.rest(), limits)?;
+        digests.push(Alg::of_tpm(id.into()), digest.rest(), limits)?;
     }
     Ok(digests)
 }
@@ -105,11 +104,8 @@ fn content(kind: u8, value: Reader<'_>) -> Result<Content, ErrorKind> {
             let (name, data) = pair(value, "template_name", "template_data")?;
             Content::ImaTemplate { name: text(name.rest(), "template_name")?, data: data.rest().to_vec() }
         }
-        8 => Content::ImaTlv(ImaTlv::parse(bytes)?),
-        9 => {
-            let string = Some(text(bytes, "content")?);
-            Content::Systemd(Systemd { string, ..Systemd::default() })
-        }
+        8 => Content::ImaTlv(ImaTlv::parse(bytes)?.into()),
+        9 => Content::of_string(text(bytes, "content")?),
         other => Content::Other { content_type: format!("{other}"), value: Some(bytes.to_vec()) },
     })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Content, Record, Register};
 use crate::evidence::Severity;
-use crate::evidence::cel::{Management, StateTransition, Systemd};
+use crate::evidence::cel::{Management, StateTransition};
 use crate::evidence::text::{Text, shortened};
 use crate::limits::Limits;
 
@@ -140,7 +140,9 @@ pub(super) fn inspect(records: &[Record], limits: &Limits) -> Vec<Finding> {
     let mut separated = [false; 8];
     for record in records {
         findings.of_content(record);
-        if let Content::Systemd(Systemd { boot_id: Some(id), .. }) = &record.content {
+        if let Content::Systemd(systemd) = &record.content
+            && let Some(id) = &systemd.boot_id
+        {
             if boot_id.is_some_and(|first| first != id) {
                 findings.add(FindingKind::BootIdChanged, record);
             }
@@ -195,11 +197,15 @@ struct Findings {
 
 impl Findings {
     fn add(&mut self, kind: FindingKind, record: &Record) {
-        let code = kind.code();
+        self.add_with(kind.code(), record, || kind);
+    }
+
+    /// The finding of this code is only made, and its text written, where it is kept.
+    fn add_with(&mut self, code: &'static str, record: &Record, kind: impl FnOnce() -> FindingKind) {
         let known = self.counts.entry(code).or_insert(0);
         *known = known.saturating_add(1);
         let kind = match (*known).cmp(&self.most.saturating_add(1)) {
-            Ordering::Less => kind,
+            Ordering::Less => kind(),
             Ordering::Equal => FindingKind::TooMany { code },
             Ordering::Greater => return,
         };
@@ -216,8 +222,9 @@ impl Findings {
                 }
             }
             Content::Other { content_type, .. } => {
-                let content_type = shortened(Text(content_type), 64);
-                self.add(FindingKind::ContentTypeUnknown { content_type }, record);
+                let told = |content_type| FindingKind::ContentTypeUnknown { content_type };
+                let code = told(String::new()).code();
+                self.add_with(code, record, || told(shortened(Text(content_type), 64)));
             }
             _ => {}
         }

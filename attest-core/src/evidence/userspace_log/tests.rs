@@ -52,7 +52,7 @@ fn a_record_as_systemd_260_wrote_it() {
         timestamp: Some(1_515_761),
         nv_index_name: None,
     };
-    assert_eq!(one.content, Content::Systemd(expected));
+    assert_eq!(one.content, Content::Systemd(Box::new(expected)));
     assert!(one.is_authenticated_everywhere());
     assert_eq!(read.findings(), []);
     assert_eq!(record(7, "os-separator", "os-separator"), log);

@@ -99,7 +99,7 @@ impl<'a> Comid<'a> {
         if bytes.len() > limits.golden_bytes {
             return Err(Error::TooLarge { got: bytes.len(), limit: limits.golden_bytes });
         }
-        let value = Budget::new(limits).parse(bytes, 0)?;
+        let value = Budget::new(bytes.len(), limits).parse(bytes, 0)?;
         Self::read(Node { value: &value, offset: 0 })
     }
 

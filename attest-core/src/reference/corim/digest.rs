@@ -58,8 +58,9 @@ impl<'a> TaggedDigest<'a> {
 
     /// `digests-type`: at least one, and no algorithm twice, under whatever name.
     pub(super) fn read_list(node: Node<'_, 'a>) -> Result<Vec<Self>, Error> {
-        let mut digests: Vec<Self> = Vec::new();
-        for item in node.filled("digests")? {
+        let nodes = node.filled("digests")?;
+        let mut digests: Vec<Self> = Vec::with_capacity(nodes.len());
+        for item in nodes {
             let digest = Self::read(item)?;
             if digests.iter().any(|other| other.same_alg(&digest)) {
                 return Err(Error::DigestAlgorithmTwice { offset: item.offset, alg: digest.alg_name() });

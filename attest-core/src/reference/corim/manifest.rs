@@ -141,7 +141,7 @@ impl<'a> Corim<'a> {
 
     /// The same for bytes that stand at `offset` of a larger input, in that input's form.
     pub(super) fn read(bytes: &'a [u8], offset: usize, form: Form, limits: &Limits) -> Result<Self, Error> {
-        let budget = &mut Budget::new(limits);
+        let budget = &mut Budget::new(bytes.len(), limits);
         let value = budget.parse(bytes, offset)?;
         let outer = Node { value: &value, offset };
         let outer = outer.tagged().filter(|(tag, _)| *tag == TAG_ANY_CORIM).map_or(outer, |(_, inner)| inner);

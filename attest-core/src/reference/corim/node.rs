@@ -82,7 +82,13 @@ impl<'v, 'a> Node<'v, 'a> {
         what: &'static str,
         read: impl Fn(Self) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        self.filled(what)?.into_iter().map(read).collect()
+        let nodes = self.filled(what)?;
+        // Most lists have one item, and one that grows by itself takes room for four.
+        let mut items = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            items.push(read(node)?);
+        }
+        Ok(items)
     }
 
     /// One item, or `[ + x ]`.
@@ -213,10 +219,11 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) const fn new(limits: &Limits) -> Self {
-        let mut limits = *limits;
-        limits.items = limits.corim_items;
-        Self { limits }
+    /// The budget of a document of so many bytes: a value costs the same, however short, and hostile ones are shorter than honest ones.
+    pub(super) fn new(len: usize, limits: &Limits) -> Self {
+        let share = len.checked_div(limits.corim_item_bytes).unwrap_or(0);
+        let items = limits.golden_items.saturating_add(share).min(limits.corim_items);
+        Self { limits: Limits { items, ..*limits } }
     }
 
     /// Reads the item that fills `bytes`, which stand at `offset` of the whole input.

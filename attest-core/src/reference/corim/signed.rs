@@ -74,7 +74,7 @@ impl<'a> SignedCorim<'a> {
         if bytes.len() > limits.golden_bytes {
             return Err(Error::TooLarge { got: bytes.len(), limit: limits.golden_bytes });
         }
-        let mut budget = Budget::new(limits);
+        let mut budget = Budget::new(bytes.len(), limits);
         let value = budget.parse(bytes, 0)?;
         let mut node = Node { value: &value, offset: 0 };
         let mut form = Form::Now;

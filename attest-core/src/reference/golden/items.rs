@@ -1,4 +1,4 @@
-//! How many items a document's text has. The TOML reader makes a value of each before the first unknown name can be refused; an item of two bytes takes a
+//! How many items a document's text has, its lines and the parts of its keys counted. The TOML reader makes a value of each before the first unknown name can be refused; an item of two bytes takes a
 //! hundred of memory and as long as an honest one of a hundred. Counting them first takes a look at each byte.
 
 use super::error::Error;
@@ -18,7 +18,7 @@ enum Inside {
 const BASIC: u8 = b'"';
 const LITERAL: u8 = b'\'';
 
-/// Refuses a text of more keys, values and lists than its length allows.
+/// Refuses a text of more keys, values, lists and lines than its length allows.
 pub(super) fn check(text: &str, limits: &Limits) -> Result<(), Error> {
     let got = count(text.as_bytes());
     let share = text.len().checked_div(limits.golden_item_bytes).unwrap_or(0);
@@ -40,7 +40,7 @@ fn count(text: &[u8]) -> usize {
                 None => Inside::Line(byte),
             },
             (Inside::Nothing, b'#') => Inside::Comment,
-            (Inside::Nothing, b'[' | b'{' | b',' | b'=') => {
+            (Inside::Nothing, b'[' | b'{' | b',' | b'=' | b'.' | b'\n') => {
                 items = items.saturating_add(1);
                 Inside::Nothing
             }
@@ -49,7 +49,10 @@ fn count(text: &[u8]) -> usize {
                 inside
             }
             (Inside::Line(mark), _) if byte == mark => Inside::Nothing,
-            (Inside::Comment | Inside::Line(_), b'\n') => Inside::Nothing,
+            (Inside::Comment | Inside::Line(_), b'\n') => {
+                items = items.saturating_add(1);
+                Inside::Nothing
+            }
             (Inside::Lines(mark), _) if byte == mark => match triple(byte, behind) {
                 Some(mut behind) => {
                     // One or two more belong to the string.
@@ -80,21 +83,22 @@ mod tests {
     fn items_are_counted_outside_of_strings_and_comments() {
         for (text, items) in [
             ("", 0),
-            ("a = 1\nb = [2, 3]\n", 4),
-            ("[[a]]\nb = { c = \"[{,=\", d = '[{,=' }\n", 7),
-            ("# [{,=\na = 1 # ,,,\n", 1),
-            ("a = \"\\\",,,\"\nb = 1", 2),
+            ("a = 1\nb = [2, 3]\n", 6),
+            ("a.b.c = 1.5\n\n#\n", 7),
+            ("[[a]]\nb = { c = \"[{,=\", d = '[{,=' }\n", 9),
+            ("# [{,=\na = 1 # ,,,\n", 3),
+            ("a = \"\\\",,,\"\nb = 1", 3),
             // In a literal string nothing is escaped.
-            ("a = '\\'\nb = [1]", 3),
-            ("a = \"\"\"\n\"[\" ,, \"\"[ \\\"\"\",\n\"\"\"\nb = 1", 2),
-            ("a = '''\n' ,,, ''[\\'''\nb = 1", 2),
+            ("a = '\\'\nb = [1]", 4),
+            ("a = \"\"\"\n\"[\" ,, \"\"[ \\\"\"\",\n\"\"\"\nb = 1", 3),
+            ("a = '''\n' ,,, ''[\\'''\nb = 1", 3),
             // The last quotation marks of a long string are its own: what follows is no string.
             ("a = [\"\"\"x\"\"\"\", 1, 2]", 4),
             ("a = [\"\"\"x\"\"\"\"\", 1, 2]", 4),
             ("a = ['''x''''', 1, 2]", 4),
             ("a = [\"\", 1, '', 2]", 5),
             // What is never closed ends with its line.
-            ("a = \"[[[\nb = [1]", 3),
+            ("a = \"[[[\nb = [1]", 4),
             ("a = \"x\\", 1),
         ] {
             assert_eq!(count(text.as_bytes()), items, "{text}");

@@ -59,7 +59,7 @@ fn content_hashed_with_its_type_and_length() {
 
 #[test]
 fn every_kind_of_content_is_read_in_json_and_cbor() {
-    let systemd = || Content::Systemd(Systemd { string: Some("ready".into()), ..Systemd::default() });
+    let systemd = || Content::of_string("ready".into());
     let management = |one| Content::Management(vec![one]);
     let in_json = [
         ("systemd", json!(hex::encode("ready")), systemd()),
@@ -102,7 +102,7 @@ fn a46_brackets_and_quotes_in_strings_end_no_record() {
         let read = read_json(&[first, json_record(1, 11, b"x")]).unwrap();
         assert_eq!(read.len(), 2);
         let expected = Systemd { string: Some(string.into()), ..Systemd::default() };
-        assert_eq!(read[0].content, Content::Systemd(expected), "{string}");
+        assert_eq!(read[0].content, Content::Systemd(Box::new(expected)), "{string}");
     }
 }
 

@@ -93,6 +93,24 @@ fn a47_too_long_and_too_many() {
     assert_eq!(parse_tlv(&tlvs, &limits).unwrap_err().kind, ErrorKind::TooManyRecords { limit: 2 });
 }
 
+/// Fields that nothing knows cost as much as others, and are shorter.
+#[test]
+fn a47_a_record_of_many_items() {
+    let limit = LIMITS.userspace_log_record_items;
+    // The record is one, each field two.
+    let of = |fields: usize| (0..fields).map(|nth| format!("\"{nth}\":0")).collect::<Vec<_>>().join(",");
+    let json = |fields| parse_json(format!("[{{{}}}]", of(fields)).as_bytes(), &LIMITS).unwrap_err().kind;
+    assert_eq!(json(limit / 2), ErrorKind::Json(strict_json::Error::TooManyItems { limit }));
+    assert_eq!(json(limit / 2 - 1), ErrorKind::FieldMissing { field: "recnum" });
+    // The list is none of the record's, which is an array of so many.
+    let items = u8::try_from(limit - 1).unwrap();
+    let bytes = [&[0x81, 0x98, items][..], &vec![0; items.into()]].concat();
+    assert_eq!(parse_cbor(&bytes, &LIMITS).unwrap_err().kind, ErrorKind::value("record", "a map"));
+    let limits = Limits { userspace_log_record_items: limit - 1, ..LIMITS };
+    let refused = strict_cbor::Error::TooManyItems { offset: bytes.len() - 1, limit: limit - 1 };
+    assert_eq!(parse_cbor(&bytes, &limits).unwrap_err().kind, ErrorKind::Cbor(refused));
+}
+
 #[test]
 fn a47_too_many_digests() {
     let all: Vec<u8> = (0x40..0x51).flat_map(|id| tlv(id, &[1; 32])).collect();

@@ -45,6 +45,26 @@ fn a47_items_are_counted_over_all_that_is_packed() {
 }
 
 #[test]
+fn a47_more_items_than_its_bytes_allow() {
+    let limits = Limits { golden_items: 0, corim_item_bytes: 4, ..Limits::DEFAULT };
+    // Its items stay as they are, keys and the triples around them counted; a name in it grows.
+    let of = |name: usize| encode(&reference(map([(11, text(&*"n".repeat(name).leak()))])));
+    let items = 25;
+    let refused = |written: &[u8]| match Comid::parse(written, &limits) {
+        Err(Error::Cbor(cbor::Error::TooManyItems { limit, .. })) => {
+            assert_eq!(limit, written.len() / 4);
+            true
+        }
+        other => {
+            other.unwrap();
+            false
+        }
+    };
+    let first_read = (0..200).find(|name| !refused(&of(*name))).unwrap();
+    assert_eq!(of(first_read).len(), 4 * items);
+}
+
+#[test]
 fn a47_too_long_too_many_too_deep() {
     let written = encode(&corim(&reference(map([(1, int(1))]))));
     let limits = Limits { golden_bytes: written.len() - 1, ..Limits::DEFAULT };
