@@ -49,6 +49,8 @@ pub struct Limits {
     pub collection_bytes: usize,
     /// Tokens in one token, at any depth. A phone has a secure element, a TEE and some radios; each costs a signature check per enrolled key.
     pub nested_tokens: usize,
+    /// Parts of a device with claims of their own, in a token and those in it. A phone has some dozen; one costs as much as some ten other items.
+    pub submodules: usize,
     /// Tokens in tokens: a secure element in a TEE in a device is two. Each is read once, so the work is linear in the bytes for each level.
     pub nested_depth: usize,
     /// Nesting of arrays, maps and tags in CBOR, of arrays and objects in JSON. COSE in CoRIM in a token stays below 12.
@@ -98,14 +100,14 @@ pub struct Limits {
     pub golden_bytes: usize,
     /// Keys, values, lists and lines of a golden document's text, beside one in every [`Limits::golden_item_bytes`].
     pub golden_items: usize,
-    /// Bytes of a golden document's text for each further item. A learned document has one in 26.
+    /// Bytes of a golden document's text for each further item. A learned document has one in 20.
     pub golden_item_bytes: usize,
     /// Slots of all variants of a golden document, those that they inherit counted again for each. 100,000 variants of a boot of 100 events are
     /// 10 million; without a bound the work would grow with the square of the text.
     pub golden_slots: usize,
     /// CBOR items of a CoRIM and all that is packed in it, keys counted. 100,000 file digests are a million.
     pub corim_items: usize,
-    /// Bytes of a CoRIM for each item that it has beyond [`Limits::golden_items`]. One of ours has one in 9, those of others down to one in 4.
+    /// Bytes of a CoRIM for each item that it has beyond [`Limits::golden_items`]. One of ours has one in 8, those of others down to one in 4.
     pub corim_item_bytes: usize,
     /// Tags in a CoRIM. Manifests of whole platforms have some dozen.
     pub corim_tags: usize,
@@ -160,6 +162,7 @@ impl Limits {
         wrapped_messages: 16,
         collection_bytes: 104 << 20,
         nested_tokens: 8,
+        submodules: 512,
         nested_depth: 3,
         nesting: 16,
         items: 65_536,

@@ -157,6 +157,12 @@ pub enum Error {
         /// The profile, cut after 128 characters.
         profile: String,
     },
+    /// More submodules than [`Limits::submodules`](crate::Limits::submodules).
+    #[error("more than {limit} submodules")]
+    SubmodulesTooMany {
+        /// The bound.
+        limit: usize,
+    },
     /// A time before 1970, after the year 9999, with fractions, or an end before its beginning.
     #[error("{claim}: {detail}")]
     TimeMalformed {
@@ -235,6 +241,7 @@ impl Error {
             Self::PayloadDetached => "token_payload_detached",
             Self::ProfileNotJson { .. } => "profile_not_json",
             Self::ProfileUnknown { .. } => "profile_unknown",
+            Self::SubmodulesTooMany { .. } => "token_submodules_too_many",
             Self::TimeMalformed { .. } => "token_time_malformed",
             Self::TooLong { .. } => "token_too_long",
             Self::WrapperMalformed { .. } => "wrapper_malformed",

@@ -8,16 +8,17 @@ use super::token::Token;
 use super::wrapper::{self, Unwrapped};
 use crate::Limits;
 
-/// What is left of the bounds on tokens in tokens.
+/// What is left of the bounds on submodules and on tokens in tokens.
 pub(super) struct Nesting<'l> {
     pub(super) limits: &'l Limits,
     depth: usize,
     count: usize,
+    submodules: usize,
 }
 
 impl<'l> Nesting<'l> {
     pub(super) const fn of(limits: &'l Limits) -> Self {
-        Self { limits, depth: 0, count: 0 }
+        Self { limits, depth: 0, count: 0, submodules: 0 }
     }
 
     /// A nested token, read. One that cannot be read leaves the outer one as it is, and stays unproven for that reason; only the bounds are the
@@ -35,9 +36,20 @@ impl<'l> Nesting<'l> {
         let read = unwrapped.and_then(|unwrapped| Token::read(&unwrapped, self));
         self.depth = self.depth.saturating_sub(1);
         match read {
-            Err(error @ (Error::NestedTooDeep { .. } | Error::NestedTooMany { .. })) => Err(error),
+            Err(
+                error @ (Error::NestedTooDeep { .. }
+                | Error::NestedTooMany { .. }
+                | Error::SubmodulesTooMany { .. }),
+            ) => Err(error),
             read => Ok(read.map(Box::new)),
         }
+    }
+
+    /// So many more submodules, before any of them is read.
+    pub(super) fn take_submodules(&mut self, count: usize) -> Result<(), Error> {
+        let limit = self.limits.submodules;
+        self.submodules = self.submodules.saturating_add(count);
+        if self.submodules > limit { Err(Error::SubmodulesTooMany { limit }) } else { Ok(()) }
     }
 }
 

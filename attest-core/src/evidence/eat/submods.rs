@@ -55,6 +55,7 @@ pub(super) fn parse(node: Node<'_>, nesting: &mut Nesting<'_>) -> Result<Vec<Sub
     let Some(all) = node.get(&label::SUBMODS) else { return Ok(Vec::new()) };
     let malformed = Error::ClaimMalformed { claim: "submods", expected: "a map of text to submodules" };
     let all = all.members().filter(|all| !all.is_empty()).ok_or(malformed)?;
+    nesting.take_submodules(all.len())?;
     let one = |(name, node): (&str, _)| Ok(Submodule { name: name.to_owned(), kind: kind(node, nesting)? });
     all.into_iter().map(one).collect()
 }

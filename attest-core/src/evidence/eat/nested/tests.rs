@@ -158,3 +158,18 @@ fn a47_tokens_in_tokens_are_bounded() {
     };
     assert_eq!(parse(&pair(pair(pair(inner())))).unwrap_err(), too_many);
 }
+
+#[test]
+fn a47_submodules_are_bounded() {
+    let limit = Limits::DEFAULT.submodules;
+    let of = |count: usize| {
+        let submods = (0..count).map(|at| (text(&at.to_string()), map([(70_000, 1.into())]))).collect();
+        Sign1::new(&with(plain_claims(), 266, Some(Value::Map(submods)))).bytes()
+    };
+    let too_many = Err(Error::SubmodulesTooMany { limit });
+    assert!(parse(&of(limit)).is_ok());
+    assert_eq!(parse(&of(limit + 1)).map(drop), too_many);
+    // Counted over all levels: the token in which they are is one more.
+    assert!(parse(&around(bytes(of(limit - 1)))).is_ok());
+    assert_eq!(parse(&around(bytes(of(limit)))).map(drop), too_many);
+}
