@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::exported::inv5_a_changed_byte_in_an_export_is_told;
 use crate::stage::{Desk, Said, asked};
 
 /// Commands that read, of this request.
@@ -57,6 +58,7 @@ fn a_copy_of_the_log_answers_where_no_server_is() {
     let pin = desk.good("printf sha256:; sha256sum < policy/policy.cbor | cut -d' ' -f1").trim().to_owned();
     let by = |folder: &str| format!("--folder {folder} --policy-pin {pin}");
     as_it_was_served(&desk, &id, &served, &by("copy"));
+    inv5_a_changed_byte_in_an_export_is_told(&desk, &pin);
     for_people(&desk, &id, &by("copy"));
     by_an_emergency_nothing_is_let_in(&desk, &emergency, &by("copy"));
     by_an_export(&desk, &id, &by("evidence"), &by("copy"));

@@ -24,16 +24,31 @@ pub(super) struct Release {
     standing: &'static str,
     detail: String,
     failures: Vec<(&'static str, &'static str, String)>,
+    /// Files beside the log that do not say what it says.
+    differing: Vec<String>,
 }
 
 impl Release {
     /// Good only where it counts: the log may be as it should be, and the release in it taken back.
     pub(super) fn exit(&self) -> Exit {
-        if self.standing == "counts" { Exit::Good } else { Exit::Refused }
+        if self.standing == "counts" && self.differing.is_empty() { Exit::Good } else { Exit::Refused }
     }
 
-    /// Weighs what the folder calls the release: its request must stand in the log, and its bundle must be the one that was published.
-    pub(super) fn weigh(
+    /// Weighs what the folder calls the release, and holds what else lies in it against the log.
+    pub(super) fn look(
+        folder: &Path,
+        reader: &Reader,
+        view: &LogView,
+        objects: BTreeMap<ObjectId, Vec<u8>>,
+    ) -> Result<Self, Failure> {
+        let weighed = Self::weigh(folder, reader, view, objects)?;
+        let most = LIMITS.release_bundle_bytes;
+        let differing = crate::cli::release::differing(folder, view.authority(), weighed.request, most)?;
+        Ok(Self { differing, ..weighed })
+    }
+
+    /// Its request must stand in the log, and its bundle must be the one that was published.
+    fn weigh(
         folder: &Path,
         reader: &Reader,
         view: &LogView,
@@ -44,7 +59,13 @@ impl Release {
             let detail = format!("request.cbor is {request}, and the log knows of no such request");
             return Err(Failure::malformed("request_not_submitted", detail));
         }
-        let of = |standing, detail| Self { request, standing, detail, failures: Vec::new() };
+        let of = |standing, detail| Self {
+            request,
+            standing,
+            detail,
+            failures: Vec::new(),
+            differing: Vec::new(),
+        };
         let bundle = ObjectId::of(&read_file(&folder.join("bundle.cbor"), LIMITS.release_bundle_bytes)?);
         let published = view.named(Mark::Published, &request);
         if let Some(published) = published.filter(|published| *published != bundle) {
@@ -80,6 +101,7 @@ impl Release {
             standing: "refused",
             detail: "it was published, and does not count".to_owned(),
             failures,
+            differing: Vec::new(),
         })
     }
 
@@ -90,6 +112,7 @@ impl Release {
             .map(|(gate, code, detail)| json!({ "gate": gate, "code": code, "detail": detail }));
         json!({
             "request": self.request, "standing": self.standing, "detail": self.detail, "failures": failures.collect::<Vec<_>>(),
+            "differing": self.differing,
         })
     }
 
@@ -105,6 +128,12 @@ impl Release {
         hanging(out, "            ", 12, &printable(&self.detail));
         for (gate, code, detail) in &self.failures {
             hanging(out, &format!("  {gate:<10}"), 12, &format!("{} [{code}]", printable(detail)));
+        }
+        if !self.differing.is_empty() {
+            out.line(out.paint(Style::Bad, "folder      holds what its log does not say [export_differs]"));
+        }
+        for one in &self.differing {
+            hanging(out, "            ", 12, one);
         }
     }
 }

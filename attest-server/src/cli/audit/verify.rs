@@ -32,7 +32,7 @@ pub(super) struct Verify {
     /// Where the log is served, or a copy of it: the address before `/checkpoint`.
     #[arg(long)]
     url: Option<String>,
-    /// The log's folder, or a copy of it; or what `attest release export` wrote, whose release is weighed then, too: 1 where it does not count.
+    /// The log's folder, or a copy of it; or what `attest release export` wrote, whose release is weighed and whose files are held against the log then, too: 1 where it does not count or one differs.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// PEM: the roots of an https address.
@@ -114,7 +114,7 @@ impl Verify {
         let view = LogView::replay(pin, entries.iter().map(Vec::as_slice), &objects, &note, LIMITS)
             .map_err(|error| Failure::malformed(error.code(), error))?;
         let release = match &self.folder {
-            Some(folder) if leaves.is_some() => Some(Release::weigh(folder, &reader, &view, objects)?),
+            Some(folder) if leaves.is_some() => Some(Release::look(folder, &reader, &view, objects)?),
             _ => None,
         };
         tell(&view, &note, &entries, release.as_ref(), out)

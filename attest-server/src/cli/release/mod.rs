@@ -36,6 +36,7 @@ use attest_core::release::{Name, ObjectId};
 use clap::{Args, Subcommand};
 
 use self::desk::Desk;
+pub(in crate::cli) use self::export::differing;
 use self::known::only_read;
 use super::{Exit, Failure, Output};
 

@@ -188,7 +188,7 @@ pub(super) fn answer(out: &mut Output, json: serde_json::Value, line: String) {
 }
 
 /// The document in a TOML file.
-fn from_toml(path: &Path, limits: &Limits) -> Result<PolicyDocument, Failure> {
+pub(super) fn from_toml(path: &Path, limits: &Limits) -> Result<PolicyDocument, Failure> {
     let unfit = |error: &dyn std::fmt::Display| unfit(path, "a policy in TOML", "policy_toml", error);
     let text = String::from_utf8(input::read_file(path, limits.release_object_bytes)?);
     let text = text.map_err(|error| unfit(&error))?;

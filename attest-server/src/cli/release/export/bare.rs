@@ -1,6 +1,6 @@
 //! What the signer signed, for `openssl`: the bytes, the bare signature, and the key as the policy has it.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use attest_core::reference::corim::SignedCorim;
 use attest_core::release::ObjectId;
@@ -13,14 +13,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::cli::Failure;
 use crate::cli::release::gates;
 use crate::cli::release::known::Known;
-use crate::cli::release::write;
 
-/// Writes the files of each signature, and says by which command it is checked. Bytes that are the artifact itself are not in a bundle.
+/// Adds the files of each signature, and says by which command it is checked. Bytes that are the artifact itself are not in a bundle.
 pub(super) fn signatures(
     known: &mut Known,
     id: ObjectId,
     bundle: &Bundle,
-    folder: &Path,
+    files: &mut BTreeMap<String, Vec<u8>>,
 ) -> Result<Vec<String>, Failure> {
     let request = known.request(id)?;
     let mut commands = Vec::new();
@@ -38,13 +37,13 @@ pub(super) fn signatures(
         let names =
             [format!("key-{number}.pem"), format!("signature-{number}.bin"), format!("signed-{number}.bin")];
         let [pem, bare, signed] = &names;
-        write(&folder.join(pem), public_key(&key).as_bytes())?;
-        write(&folder.join(bare), &signature)?;
+        files.insert(pem.clone(), public_key(&key).into_bytes());
+        files.insert(bare.clone(), signature);
         let sha256 = hex::encode(listed.sha256.as_bytes());
         let command = |signed: &str| command(key.scheme(), [pem, bare, signed]);
         match bytes(listed, made, bundle, &known.limits) {
             Some(bytes) => {
-                write(&folder.join(signed), &bytes)?;
+                files.insert(signed.clone(), bytes);
                 // People approved the request, and the request lists it.
                 let key = &listed.key;
                 commands.push(format!(

@@ -57,7 +57,8 @@ impl Guide {
         }
         text.push_str(&format!(
             "\n## All of it, offline\n```\nattest audit verify --folder . --policy-pin {authority}\n```\n\
-             replays `leaves`, holds them against the witnesses' `checkpoint`, and weighs this release: it ends with 1 where that does not count. With \
+             replays `leaves`, holds them against the witnesses' `checkpoint`, weighs this release, and holds the other files \
+             against all of that, but for this page and `checkpoint.go`: it ends with 1 where the release does not count or a file differs. With \
              `--folder . --policy-pin …` `attest release show`, `status`, `verify` and `access-review` answer from here, too, without a server.\n\n\
              ## With other people's tools\n`allowed_signers` is made of the keys in the statements: compare it with `policy.toml`.\n```sh\n"
         ));
