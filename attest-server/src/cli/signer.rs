@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::serve::Signals;
 use super::{Exit, Failure, Output};
 use crate::hsm::KeyKind;
-use crate::signing::{Error, Remote, Report, SignerConfig, Signing};
+use crate::signing::{Error, Looked, Remote, Report, SignerConfig, Signing};
 use crate::telemetry;
 
 /// Sign what is quorate, with keys in an HSM: replays the log, and believes nothing else.
@@ -98,6 +98,7 @@ impl Run {
         let mut signing = config.open().map_err(|error| failure(&error))?;
         let mut told = BTreeMap::new();
         if self.once {
+            look_at_keys(&mut signing).map_err(|error| failure(&error))?;
             let last = until_nothing_moves(&mut signing, out, &mut told).map_err(|error| failure(&error))?;
             return done(&last);
         }
@@ -108,8 +109,15 @@ impl Run {
             out.line(format_args!("signs under {}", config.policy));
         }
         out.flush();
+        let mut has_looked = false;
         while !ended.load(Ordering::Relaxed) {
-            match signing.turn() {
+            let turn = if has_looked { Ok(()) } else { look_at_keys(&mut signing) };
+            // Whoever starts it should know at once.
+            if let Err(error @ Error::Hsm(_)) = &turn {
+                return Err(failure(error));
+            }
+            has_looked |= turn.is_ok();
+            match turn.and_then(|()| signing.turn()) {
                 Ok(reports) => tell(&reports, out, &mut told),
                 // The service may be away for a while. Whatever it is, nothing is signed meanwhile.
                 Err(error) => tell_error(&error),
@@ -123,6 +131,17 @@ impl Run {
         }
         Ok(Exit::Good)
     }
+}
+
+/// Says which keys are not here: another signer may hold them.
+fn look_at_keys(signing: &mut Signing<Remote>) -> Result<(), Error> {
+    for Looked { key, found } in signing.check_keys()? {
+        match found {
+            Ok(()) => tracing::info!(key, "the key can sign, and is kept as it must be"),
+            Err(error) => tracing::warn!(key, code = error.code(), "the key cannot sign here: {error}"),
+        }
+    }
+    Ok(())
 }
 
 /// Whoever runs it from a script learns by the exit code that what people approved was not signed.

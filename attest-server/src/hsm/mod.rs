@@ -118,6 +118,16 @@ impl Error {
         matches!(self, Self::Deadline { .. } | Self::InTheMiddle(_) | Self::SignatureInvalid)
     }
 
+    /// Whether it is no matter of one key that another signer may hold: the key can leave its token, or somebody put another one in its place;
+    /// or the token cannot be asked at all, and trying again may lock it.
+    #[must_use]
+    pub const fn forbids_to_run(&self) -> bool {
+        matches!(
+            self,
+            Self::KeyAttributes { .. } | Self::KeyOther { .. } | Self::Module { .. } | Self::Pin(_)
+        )
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

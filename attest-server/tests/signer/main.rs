@@ -12,6 +12,7 @@ mod bounded;
 mod client;
 mod crashes;
 mod floors;
+mod keys;
 mod killed;
 #[path = "../authority/organisation.rs"]
 mod organisation;
