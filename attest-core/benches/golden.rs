@@ -82,7 +82,8 @@ fn kin(base: &Golden, at: usize) -> Golden {
     for variant in &mut kin.variants {
         variant.sequences.retain(|sequence| kin.judged.contains(&sequence.pcr));
         for sequence in &mut variant.sequences {
-            sequence.slots.truncate(1);
+            // Those of PCR 4 name the image that measures the rest.
+            sequence.slots.truncate(if sequence.pcr == 4 { usize::MAX } else { 1 });
             for digest in sequence.slots.iter_mut().flat_map(|slot| &mut slot.digests) {
                 *digest = digest.alg().hash(&[&at.to_be_bytes(), digest.as_bytes()]);
             }
