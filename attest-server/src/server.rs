@@ -195,7 +195,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
             }
             None => None,
         };
-    let (releases, follower) = followed.unzip();
+    let (releases, mut follower) = followed.unzip();
+    let pinned = |pin: &str| config.releases.as_ref().is_some_and(|releases| releases.authority == pin);
+    let is_own = config.authority.as_ref().is_some_and(|authority| pinned(&authority.policy_pin));
+    if let (Some(follower), Some(authority), true) = (&mut follower, &authority, is_own) {
+        follower.hears(authority.set_back());
+    }
     let judge = Judge::new(&config, releases.clone(), signer, issuer.clone(), clock::now())?;
     let site = authority.as_ref().map(|authority: &Arc<authority::Authority>| {
         Site::new(authority.files().clone(), authority.published(), OBJECT_BYTES)

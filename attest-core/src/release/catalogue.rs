@@ -173,6 +173,18 @@ impl Catalogue {
         self.withdrawn.get(family).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Inv. 11: the emergency of this family that keeps another one, asked for here, from counting.
+    #[must_use]
+    pub fn holds_up(&self, family: &Name, submitted: Place, view: &LogView) -> Option<ObjectId> {
+        let withdrawn = self.withdrawn(family).iter().map(|(release, _)| release);
+        let mut earlier = self.family(family).iter().chain(withdrawn).filter_map(|release| {
+            let own = release.emergency().filter(|own| own.submitted < submitted)?;
+            Some((release.id(), own))
+        });
+        let revoked = |id: &ObjectId| view.revoked(id).map(|it| it.place);
+        earlier.find(|(id, own)| own.holds_up(submitted, revoked(id))).map(|(id, _)| id)
+    }
+
     /// Every release that counts, family by family.
     pub fn releases(&self) -> impl Iterator<Item = &Release> {
         self.families.values().flatten()
@@ -242,11 +254,7 @@ fn one_emergency_at_a_time(weighed: &mut [Weighed], view: &LogView) {
             continue;
         }
         let others = open.entry(release.request().family.clone()).or_default();
-        let is_pending = |(_, other, revoked): &&(ObjectId, Emergency, Option<Place>)| {
-            let is_before = |place: &Option<Place>| place.is_some_and(|place| place < own.submitted);
-            own.submitted.at <= other.deadline && !is_before(&other.confirmed) && !is_before(revoked)
-        };
-        match others.iter().find(is_pending) {
+        match others.iter().find(|(_, other, revoked)| other.holds_up(own.submitted, *revoked)) {
             Some((other, ..)) => one.failures.push(Failure::EmergencyPending { other: *other }),
             None => others.push((one.request, own, view.revoked(&one.request).map(|it| it.place))),
         }

@@ -16,9 +16,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::State;
 use super::clocks::Clocks;
 use super::keeper::Job;
+use super::{SetBack, State};
 use crate::fetch::Fetcher;
 use crate::log::{self, Files};
 
@@ -41,6 +41,7 @@ pub(super) struct Cosigning {
     pub(super) fetcher: Fetcher,
     pub(super) refresh: Duration,
     pub(super) written: watch::Receiver<SignedCheckpoint>,
+    pub(super) set_back: watch::Sender<Option<SetBack>>,
     pub(super) jobs: mpsc::Sender<Job>,
 }
 
@@ -113,6 +114,7 @@ impl Cosigning {
         }
         let mut note = signed.note().to_owned();
         let mut is_published = false;
+        let mut ahead = BTreeMap::new();
         let mut until = None;
         loop {
             let next = match until {
@@ -126,8 +128,9 @@ impl Cosigning {
                     note.push_str(&line);
                     known.insert(name, signed.head().size);
                 }
-                Err(unsigned @ Unsigned::Ahead { .. }) => {
+                Err(unsigned @ Unsigned::Ahead { last, .. }) => {
                     tracing::error!(witness = name, %unsigned, "a witness knows more of this log");
+                    ahead.insert(name, last);
                     continue;
                 }
                 Err(unsigned) => {
@@ -141,7 +144,33 @@ impl Cosigning {
                 until.get_or_insert_with(|| Instant::now() + GRACE);
             }
         }
+        self.weigh_what_is_gone(&ahead, signed.head().size, &quorum, is_published);
         is_published
+    }
+
+    /// As many witnesses as make a quorum say that this log was longer: what it lost may have taken back what it still has. One witness's word
+    /// stops nothing.
+    fn weigh_what_is_gone(
+        &self,
+        ahead: &BTreeMap<String, u64>,
+        size: u64,
+        quorum: &WitnessQuorum,
+        is_published: bool,
+    ) {
+        let last = ahead.values().copied().min().filter(|_| ahead.len() >= quorum.threshold());
+        let told = last.map(|last| SetBack { last, size });
+        if told.is_none() && !is_published {
+            return;
+        }
+        let is_new = self.set_back.send_if_modified(|known| core::mem::replace(known, told) != told);
+        if let Some(SetBack { last, size }) = told.filter(|_| is_new) {
+            tracing::error!(
+                alert = "log_set_back",
+                last,
+                size,
+                "as many witnesses as are needed have signed more leaves of this log than there are: it was set back"
+            );
+        }
     }
 
     /// Whether enough of them signed; then they said what time it is, too.

@@ -60,8 +60,18 @@ pub(crate) struct Authority {
     /// The log's own newest checkpoint: how far the log is written.
     written: watch::Receiver<SignedCheckpoint>,
     published: watch::Receiver<Option<Published>>,
+    set_back: watch::Receiver<Option<SetBack>>,
     watchers: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
+}
+
+/// The log is shorter than its witnesses know it: somebody put an older copy in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SetBack {
+    /// How many leaves the witnesses have signed, at the least.
+    pub(crate) last: u64,
+    /// How many there are.
+    pub(crate) size: u64,
 }
 
 /// Where something is written down.
@@ -160,6 +170,11 @@ impl Authority {
 
     pub(crate) fn published(&self) -> watch::Receiver<Option<Published>> {
         self.published.clone()
+    }
+
+    /// Whether the log was set back, as its witnesses say.
+    pub(crate) fn set_back(&self) -> watch::Receiver<Option<SetBack>> {
+        self.set_back.clone()
     }
 
     pub(crate) fn written(&self) -> watch::Receiver<SignedCheckpoint> {

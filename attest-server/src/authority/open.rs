@@ -133,6 +133,7 @@ pub(crate) fn open(
     let clocks = Arc::new(Clocks::new(stored));
     let (written, on_written) = watch::channel(writer.signed().clone());
     let (published, on_published) = watch::channel(published);
+    let (set_back, on_set_back) = watch::channel(None);
     let roles = Roles::of(&state, signer_name.clone());
     let (written_roles, on_roles) = watch::channel(Arc::new(roles.clone()));
     let denials = Arc::new(Mutex::new(Denials::new(settings.denials_per_hour)));
@@ -146,6 +147,7 @@ pub(crate) fn open(
         fetcher: Fetcher::new(settings.witness_ca.as_deref())?,
         refresh: std::time::Duration::from_secs(settings.refresh_seconds),
         written: on_written.clone(),
+        set_back,
         jobs: jobs.clone(),
     };
     let keeper = Keeper {
@@ -175,6 +177,7 @@ pub(crate) fn open(
         files,
         written: on_written,
         published: on_published,
+        set_back: on_set_back,
         watchers: Arc::new(Semaphore::new(settings.watchers)),
         stop,
     };

@@ -1,6 +1,5 @@
 //! `attest witness`.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,9 +9,13 @@ use serde_json::json;
 use super::serve::Signals;
 use super::{Exit, Failure, Output};
 use crate::config;
+use crate::file;
 use crate::telemetry;
 use crate::tls;
 use crate::witness::{self, Witness as State};
+
+/// Keys of logs, a line each: a file of as many as anybody watches.
+const KEYS_BYTES: u64 = 1 << 20;
 
 /// Watch logs: sign their checkpoints, and only such as continue what was signed before (C2SP tlog-witness).
 #[derive(Args, Debug)]
@@ -125,7 +128,7 @@ fn keys(text: &str) -> Result<Vec<String>, Failure> {
     if text.contains('+') && !Path::new(text).exists() {
         return Ok(vec![text.to_owned()]);
     }
-    let read = fs::read_to_string(text);
+    let read = file::read_text(Path::new(text), KEYS_BYTES);
     let read = read.map_err(|error| Failure::usage("file_unreadable", format!("{text}: {error}")))?;
     Ok(read.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }

@@ -77,6 +77,16 @@ pub enum Error {
         /// How many it had.
         known: u64,
     },
+    /// Its witnesses know more of it than there is.
+    #[error(
+        "as many of the log's witnesses as are needed have signed {last} leaves, and there are {size}: it was set back"
+    )]
+    SetBack {
+        /// How many they have signed.
+        last: u64,
+        /// How many it has.
+        size: u64,
+    },
     /// It is still read.
     #[error("the log is read for {seconds} seconds, and that goes on")]
     Slow {
@@ -130,6 +140,7 @@ impl Error {
             Self::RequestUnknown => "releases_request_unknown",
             Self::RevocationsFull { .. } => "releases_revocations_full",
             Self::RolledBack { .. } => "releases_log_rolled_back",
+            Self::SetBack { .. } => "releases_log_set_back",
             Self::Slow { .. } => "releases_log_slow",
             Self::Stopped => "releases_stopped",
             Self::Store(_) => "store_failed",

@@ -23,6 +23,7 @@ use self::fetch::{Fetched, Want};
 use super::log::{Log, Reading};
 use super::source::Source;
 use super::{Ask, Error, Family, Releases, Snapshot};
+use crate::authority::SetBack;
 use crate::clock;
 use crate::config::Config;
 use crate::fetch::Fetcher;
@@ -110,6 +111,8 @@ pub(crate) struct Follower {
     refused: Option<(Vec<u8>, u32, Instant)>,
     /// Who asks how it is, and says when it ends, once the server runs.
     server: Option<(HealthReporter, watch::Receiver<bool>)>,
+    /// Where this process writes the log, too: whether its witnesses know more of it.
+    set_back: Option<watch::Receiver<Option<SetBack>>>,
 }
 
 /// What a look at the log came to.
@@ -159,10 +162,16 @@ impl Follower {
             alert: None,
             refused: None,
             server: None,
+            set_back: None,
         };
         let looked = follower.look(Some(Instant::now() + PATIENCE)).await;
         follower.tell(&looked);
         Ok((releases, follower))
+    }
+
+    /// The log is written by this process, which hears what its witnesses know of it.
+    pub(crate) fn hears(&mut self, set_back: watch::Receiver<Option<SetBack>>) {
+        self.set_back = Some(set_back);
     }
 
     /// Until the server stops.
@@ -231,6 +240,7 @@ impl Follower {
     /// Looks whether the log says something new, and takes it.
     async fn look(&mut self, deadline: Option<Instant>) -> Result<Looked, Error> {
         self.watch_the_clock();
+        self.watch_the_witnesses()?;
         let read = self.read(deadline).await;
         self.tell_of_left_out();
         if self.needs_weighing || self.weighed.is_none_or(|weighed| weighed.elapsed() >= WEIGH_AGAIN) {
@@ -302,6 +312,18 @@ impl Follower {
             self.releases.put(self.snapshot.clone());
         }
         self.latest = self.latest.max(now);
+    }
+
+    /// A copy of data and log that was put back together looks like the newest: only who is elsewhere knows of what came later. Nothing counts by it.
+    fn watch_the_witnesses(&mut self) -> Result<(), Error> {
+        let told = self.set_back.as_ref().and_then(|told| *told.borrow());
+        let Some(SetBack { last, size }) = told else { return Ok(()) };
+        if self.snapshot.view.take().is_some() {
+            self.releases.put(self.snapshot.clone());
+            // Should the log come back it is read again.
+            self.note.clear();
+        }
+        Err(Error::SetBack { last, size })
     }
 
     /// A checkpoint that was not seen before, and what was read for it. Not, where all of it is to be read again first.

@@ -13,6 +13,7 @@ mod recovered;
 mod recovery;
 mod repeated;
 mod roles;
+mod set_back;
 mod site;
 mod statements;
 mod told;

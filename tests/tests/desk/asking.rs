@@ -141,7 +141,7 @@ fn what_is_shown(desk: &Desk, id: &str) {
         "2026.11.1 of sim-debian, normal",
         "  channel      stable",
         "  artifact     image.bin",
-        "  compared to  nothing: the family had no release when it was asked for",
+        "  compared to  nothing: the family had no release in force when it was asked for",
         "  golden       the first values",
         "  source       git+https://git.example/firmware@refs/heads/main gitCommit:7fd1a60b",
         "  by the run   https://ci.example.org/firmware/runs/1",
@@ -197,7 +197,7 @@ fn a58_what_is_shown_beside_it_was_released(desk: &Desk, id: &str) {
     let shown = desk.good(&format!("attest release show --home alice {other}"));
     for line in [
         "  golden       the first values",
-        "  compared to  nothing: the family had no release when it was asked for",
+        "  compared to  nothing: the family had no release in force when it was asked for",
         "which is no earlier release of the family [release_replaces_no_release]",
     ] {
         let words: Vec<&str> = shown.split_whitespace().collect();

@@ -2,6 +2,7 @@
 //! SoftHSM2. Each command is typed as a person would, and with `--json` as a program would; each refusal says what, where and what was expected.
 
 mod asking;
+mod emergencies;
 mod exported;
 mod offline;
 mod people;

@@ -149,6 +149,15 @@ fn inv11_one_emergency_at_a_time() {
         (vec![first], vec![(second, vec!["release_emergency_pending"])])
     );
     assert_eq!(both.refused()[0].failures, [Failure::EmergencyPending { other: first }]);
+    // The same is known before the other one is published.
+    let view = history.view().unwrap();
+    let holds_up = |id: &ObjectId, family: &str| {
+        let submitted = view.place(Mark::Submitted, id).unwrap();
+        both.holds_up(&family.try_into().unwrap(), submitted, &view)
+    };
+    assert_eq!(holds_up(&second, "gateway"), Some(first));
+    assert_eq!(holds_up(&first, "gateway"), None, "it was asked for first");
+    assert_eq!(holds_up(&second, "another"), None);
 }
 
 #[test]
@@ -163,6 +172,10 @@ fn inv11_an_emergency_after_the_other_is_over() {
             play.request.not_after = at(NOW + 7 * DAY);
         });
         let catalogue = catalogue(&history, history.clock);
+        let view = history.view().unwrap();
+        let submitted = view.place(Mark::Submitted, &second).unwrap();
+        let told = catalogue.holds_up(&"gateway".try_into().unwrap(), submitted, &view);
+        assert_eq!(told.is_none(), counts(&catalogue).contains(&second));
         (counts(&catalogue).contains(&second), counts(&catalogue).len())
     };
     assert_eq!(after(&|_| {}), (false, 1));

@@ -10,7 +10,7 @@ use super::super::request::{Kind, Request};
 use super::super::speaker::Hearing;
 use super::super::statement::{Described, Submission};
 use super::super::view::{Mark, Place};
-use super::{Failure, Weighing};
+use super::{Failure, Weighing, version};
 use crate::Timestamp;
 
 /// How far a release has come when it is weighed.
@@ -221,8 +221,8 @@ impl<'c> Case<'c> {
         let (got, kind) = (self.opened.request.security_version, self.opened.request.kind);
         let now = self.by.floors.reached(&self.opened.request.family).max(family.version_floor);
         let floor = self.floor_then().map_or(now, |then| then.max(now));
-        if got < floor && kind != Kind::Rollback {
-            self.fail(Failure::BelowFloor { got, floor });
+        if let Some(fall) = version::fall(got, floor, kind) {
+            self.fail(fall);
         }
     }
 
@@ -256,10 +256,9 @@ impl<'c> Case<'c> {
         let published = self.published().filter(|_| self.stage == Stage::Published);
         let index = published.map_or(u64::MAX, |place| place.index);
         let reached = self.by.floors.reached_before(&request.family, index);
-        let (floor, step) = (reached.max(family.version_floor), family.version_step);
-        let got = request.security_version;
-        if got > floor.saturating_add(step) {
-            self.fail(Failure::VersionStep { got, floor, step });
+        let floor = reached.max(family.version_floor);
+        if let Some(leap) = version::leap(request.security_version, floor, family.version_step) {
+            self.fail(leap);
         }
     }
 }

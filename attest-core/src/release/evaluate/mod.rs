@@ -13,12 +13,14 @@ mod stood;
 #[cfg(test)]
 mod tests;
 mod values;
+mod version;
 
 use std::collections::BTreeSet;
 
 use self::case::{Case, Stage};
 pub use self::failure::Failure;
 pub use self::gate::Gate;
+pub use self::version::out_of_reach;
 use super::catalogue::Floors;
 use super::name::Name;
 use super::object::ObjectId;
@@ -90,6 +92,14 @@ pub(super) struct Emergency {
     pub(super) deadline: Timestamp,
     /// Where enough people had looked at it.
     pub(super) confirmed: Option<Place>,
+}
+
+impl Emergency {
+    /// Inv. 11: whether nobody had looked at it, nor taken it back, when another one was asked for, and its time was not over.
+    pub(super) fn holds_up(&self, submitted: Place, revoked: Option<Place>) -> bool {
+        let is_before = |place: Option<Place>| place.is_some_and(|place| place < submitted);
+        submitted.at <= self.deadline && !is_before(self.confirmed) && !is_before(revoked)
+    }
 }
 
 /// A request that may be signed for: enough people approved it, and nobody took it back. Only [`quorate`] makes one.

@@ -127,7 +127,7 @@ impl Release {
         out.line(format!("            {words}"));
         hanging(out, "            ", 12, &printable(&self.detail));
         for (gate, code, detail) in &self.failures {
-            hanging(out, &format!("  {gate:<10}"), 12, &format!("{} [{code}]", printable(detail)));
+            hanging(out, &format!("  {gate:<11} "), 14, &format!("{} [{code}]", printable(detail)));
         }
         if !self.differing.is_empty() {
             out.line(out.paint(Style::Bad, "folder      holds what its log does not say [export_differs]"));

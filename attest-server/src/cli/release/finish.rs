@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use attest_core::release::ObjectId;
 use attest_core::release::bundle::Bundle;
 use attest_core::release::catalogue::Floors;
-use attest_core::release::evaluate::{self, Failure as Gate, Gate as Name, Release};
+use attest_core::release::evaluate::{self, Failure as Gate, Gate as Name, Release, Standing};
 use attest_core::release::object;
 use attest_core::release::request::Request;
 use attest_core::release::view::Mark;
@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::known::Known;
-use super::{Desk, bytes, short, unfit};
+use super::{Desk, bytes, gates, short, unfit};
 use crate::cli::{Exit, Failure, Output, Style, input, printable};
 
 /// Flags of `publish`.
@@ -31,7 +31,11 @@ impl Publish {
             return unsigned(&mut known, id, out);
         }
         let bundle = bytes(&known.bundle(id)?)?;
-        let failures = weigh(&mut known, id, &bundle)?.err().unwrap_or_default();
+        let mut failures = weigh(&mut known, id, &bundle)?.err().unwrap_or_default();
+        if known.view.place(Mark::Published, &id).is_none() {
+            let request = known.request(id)?;
+            failures.extend(gates::pending(&mut known, id, &request)?);
+        }
         // All but what comes of publishing it is asked before.
         let others: Vec<&Gate> =
             failures.iter().filter(|one| **one != Gate::NotLogged { mark: Mark::Published }).collect();
@@ -81,8 +85,9 @@ impl Verify {
         } else {
             let id = known.find(&self.release).map_err(|failure| {
                 let is_path = self.release.contains(['/', '.']);
-                let missing =
-                    || Failure::usage("file_unreadable", format!("{}: there is no such file", self.release));
+                let missing = || {
+                    Failure::usage("file_unreadable", format!("{}: no file that can be read", self.release))
+                };
                 if is_path { missing() } else { failure }
             })?;
             let published = known.view.named(Mark::Published, &id);
@@ -118,7 +123,8 @@ pub(super) fn weigh(
     if let Some(request) = read.and_then(|bundle| Request::parse(&bundle.request.0, &known.limits).ok()) {
         known.is_whole(&request.family)?;
     }
-    let floors: Floors = known.catalogue()?.floors().clone();
+    let catalogue = known.catalogue()?;
+    let floors: Floors = catalogue.floors().clone();
     let reviews: Vec<ObjectId> =
         known.view.reviews().filter(|(request, _)| *request == id).map(|(_, review)| review).collect();
     for review in &reviews {
@@ -126,7 +132,22 @@ pub(super) fn weigh(
     }
     let reviews: Vec<&[u8]> =
         reviews.iter().filter_map(|id| known.objects.get(id)).map(Vec::as_slice).collect();
-    Ok(evaluate::evaluate(bundle, &reviews, &known.weighing(&floors)))
+    let alone = evaluate::evaluate(bundle, &reviews, &known.weighing(&floors));
+    // What other releases of the family have to do with it, only all of them together tell: one emergency at a time.
+    let named = ObjectId::of(bundle);
+    let refused = catalogue.refused().iter().find(|one| one.request == id && one.bundle == named);
+    Ok(match (alone, refused) {
+        (Ok(_), Some(refused)) => Err(refused.failures.clone()),
+        (alone, _) => alone,
+    })
+}
+
+/// When an emergency lapses that nobody has looked at.
+fn provisional(release: &Release) -> Option<String> {
+    match release.standing() {
+        Standing::Provisional { until } => Some(until.utc().to_string()),
+        _ => None,
+    }
 }
 
 fn good(release: &Release, out: &mut Output) {
@@ -137,12 +158,16 @@ fn good(release: &Release, out: &mut Output) {
             "counts": true, "request": release.id(), "bundle": release.bundle(), "tier": release.tier().name(),
             "family": request.family, "version": request.version, "security_version": request.security_version,
             "log_index": release.published().index, "approvers": release.approvers(), "gates": gates, "failures": [],
+            "lapses": provisional(release),
         }));
     }
     let done = out.paint(Style::Good, "counts");
     let version = printable(request.version.as_str());
     let (tier, index) = (release.tier().name(), release.published().index);
     out.line(format!("{done}: {} {version}, tier {tier}, index {index} of the log", request.family));
+    if let Some(until) = provisional(release) {
+        out.line(out.paint(Style::Warn, format!("until {until}, and no longer unless it is reviewed")));
+    }
     let approvers: Vec<&str> = release.approvers().iter().map(attest_core::release::Name::as_str).collect();
     out.line(format!("approved by {}", approvers.join(", ")));
     for gate in Name::ALL {

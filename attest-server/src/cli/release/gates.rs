@@ -9,7 +9,7 @@ use attest_core::release::evaluate::Failure as Gate;
 use attest_core::release::key::CanonicalKey;
 use attest_core::release::object;
 use attest_core::release::policy::{KeyOf, Policy};
-use attest_core::release::request::Request;
+use attest_core::release::request::{Kind, Request};
 use attest_core::release::statement::Described;
 use attest_core::release::view::Mark;
 use attest_core::release::{Name, ObjectId};
@@ -105,7 +105,11 @@ fn weighed(known: &mut Known, id: ObjectId) -> Result<Outlook, Failure> {
             let bundle = super::bytes(&known.bundle(id)?)?;
             weigh(known, id, &bundle)?.err().unwrap_or_default()
         }
-        None => known.quorate(id)?.err().unwrap_or_default(),
+        None => {
+            let mut failures = known.quorate(id)?.err().unwrap_or_default();
+            failures.extend(pending(known, id, &request)?);
+            failures
+        }
     };
     let mut outlook = Outlook::default();
     let mut can_be_met = true;
@@ -134,6 +138,16 @@ fn weighed(known: &mut Known, id: ObjectId) -> Result<Outlook, Failure> {
     Ok(outlook)
 }
 
+/// Inv. 11: an emergency that nobody looked at keeps the family's next one from counting, whoever signs it.
+pub(super) fn pending(known: &mut Known, id: ObjectId, request: &Request) -> Result<Option<Gate>, Failure> {
+    let Some(submitted) = known.view.place(Mark::Submitted, &id) else { return Ok(None) };
+    if request.kind != Kind::Emergency {
+        return Ok(None);
+    }
+    let other = known.catalogue()?.holds_up(&request.family, submitted, &known.view);
+    Ok(other.map(|other| Gate::EmergencyPending { other }))
+}
+
 /// Whether a gate waits for what comes by itself: a step that is still to be made, or the request's first second.
 fn waits(gate: &Gate) -> bool {
     match gate {
@@ -153,7 +167,7 @@ impl Told {
             | Gate::ClockUnconfirmed => true,
             // A suspension ends.
             Gate::Provenance(_) => is_suspended,
-            Gate::Requester(_) | Gate::EmergencyPending { .. } => true,
+            Gate::Requester(_) => true,
             Gate::KeyTime { .. } => known.now < request.not_after,
             _ => waits(gate),
         };

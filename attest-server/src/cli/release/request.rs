@@ -1,5 +1,6 @@
 //! `attest release request`: from files to a request that its requester signed.
 
+mod failing;
 mod replaced;
 mod submit;
 
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
 use attest_core::reference::corim::{Corim, is_cbor, profile};
-use attest_core::release::built::{Built, NotBuilt};
 use attest_core::release::dsse::Envelope;
 use attest_core::release::evaluate::Failure as Gate;
 use attest_core::release::form::{self, ReleaseKey};
@@ -131,6 +131,7 @@ impl Request {
             Some(known) if self.names_none() || self.replaces.is_some() => candidates(known, &self.family)?,
             _ => Vec::new(),
         };
+        let catalogue = known.as_mut().map(Known::catalogue).transpose()?;
         let policy = match (&known, &read) {
             (Some(known), _) => known.policy()?,
             (None, Some(policy)) => policy,
@@ -141,13 +142,13 @@ impl Request {
         let encoded = bytes(&request)?;
         let id = ObjectId::of(&encoded);
         Object::parse(&encoded, &limits).map_err(|error| Failure::usage(error.code(), error))?;
-        let unbuilt = unbuilt(policy, &request, &parcel, &limits);
+        let failing = failing::of(policy, catalogue.as_deref(), &request, &parcel.objects, &limits);
         // At once, and not when people are to approve it.
-        for told in unbuilt.iter().filter(|_| !out.wants_json()) {
-            eprintln!("it cannot count as it stands: {} [{}]", printable(&told.to_string()), told.code());
+        for (code, detail) in failing.iter().filter(|_| !out.wants_json()) {
+            eprintln!("it cannot count as it stands: {} [{code}]", printable(detail));
         }
         let failing: Vec<_> =
-            unbuilt.iter().map(|told| json!({ "code": told.code(), "detail": told.to_string() })).collect();
+            failing.iter().map(|(code, detail)| json!({ "code": code, "detail": detail })).collect();
         let mut submission = Submission {
             format: Submission::FORMAT.to_owned(),
             request: id,
@@ -341,15 +342,6 @@ impl Request {
         let release_key = ReleaseKey::try_from(key).map_err(|error| Failure::usage(error.code(), error))?;
         Ok((called.clone(), key.custody, release_key))
     }
-}
-
-/// In what the builds are not what the channel asks for, as the policy's keys count now: an artifact that stands in no provenance, above all.
-fn unbuilt(policy: &Policy, request: &Object, parcel: &Parcel, limits: &Limits) -> Vec<NotBuilt> {
-    let channel = policy.channel(&request.family, &request.channel);
-    let Some(demand) = channel.and_then(|channel| channel.provenance.as_ref()) else { return Vec::new() };
-    let builders = demand.builders(policy, |_, known| known.counts_at(request.not_before));
-    let envelopes = request.provenance.iter().filter_map(|id| parcel.objects.get(id)).map(Vec::as_slice);
-    Built::of(policy, demand, request, envelopes, &builders, limits).failures
 }
 
 /// The build's provenance in this file. Whose word it is and what it says, the channel's rule asks; what is no envelope nobody can have signed.

@@ -242,7 +242,7 @@ impl Change {
             return hanging(out, &out.paint(Style::Bad, "  compared to  "), 15, &words);
         }
         let Some(was) = self.before.as_deref() else {
-            out.line("  compared to  nothing: the family had no release when it was asked for");
+            out.line("  compared to  nothing: the family had no release in force when it was asked for");
             return;
         };
         let why = match self.compared {
