@@ -34,7 +34,8 @@ mod tests {
     #[test]
     fn inv9_a_version_is_neither_behind_nor_a_leap_ahead() {
         let history = History::new();
-        let family = history.view().unwrap().policy().unwrap().family(&"gateway".try_into().unwrap()).cloned();
+        let family =
+            history.view().unwrap().policy().unwrap().family(&"gateway".try_into().unwrap()).cloned();
         let family = Family { version_step: 5, version_floor: 2, ..family.unwrap() };
         let mut request = Play::new(history).request;
         let kept = |version| Kept { family: request.family.clone(), since: 0, version };
