@@ -50,15 +50,16 @@ impl EkRoots {
         Self(Vec::new())
     }
 
-    /// Adds one certificate in DER, or all certificates in PEM text; how many it were.
+    /// Adds one certificate in DER, or all certificates in PEM text; how many it were. Some makers publish DER with an end of line behind it, which is
+    /// passed over: what is trusted is the certificate.
     ///
     /// # Errors
-    /// [`Error::NotACertificate`] and [`Error::AttributeCertificate`] name it by its place in the text. Nothing is added then.
+    /// [`Error::NotACertificate`], [`Error::BytesBehind`] and [`Error::AttributeCertificate`] name it by its place in the text. Nothing is added then.
     pub fn add(&mut self, certificates: &[u8]) -> Result<usize, Error> {
         let at = |at| Place::Root { at };
         let malformed = |nth| Error::NotACertificate { place: at(nth), offset: None };
         let ders = if certificates.first() == Some(&crate::der::SEQUENCE) {
-            vec![CertificateDer::from(certificates)]
+            vec![CertificateDer::from(x509::without_line_end(certificates))]
         } else {
             let pem = CertificateDer::pem_slice_iter(certificates).enumerate();
             pem.map(|(nth, der)| der.map_err(|_| malformed(nth))).collect::<Result<_, _>>()?
@@ -71,10 +72,7 @@ impl EkRoots {
             if x509::kind(der) == x509::Kind::Attribute {
                 return Err(Error::AttributeCertificate { place: at(nth) });
             }
-            let anchor = anchor_from_trusted_cert(der).map_err(|_| Error::NotACertificate {
-                place: at(nth),
-                offset: x509::departure_in_structure(der),
-            })?;
+            let anchor = anchor_from_trusted_cert(der).map_err(|_| error::not_one(at(nth), der))?;
             anchors.push(anchor.to_owned());
         }
         self.0.extend(anchors);
@@ -199,9 +197,7 @@ fn check_encodings(leaf: &[u8], intermediates: &[&[u8]]) -> Result<Vec<(Place, u
         // An unknown critical extension is judged where the certificate is used.
         match EndEntityCert::try_from(&parsed) {
             Ok(_) | Err(webpki::Error::UnsupportedCriticalExtension) => {}
-            Err(_) => {
-                return Err(Error::NotACertificate { place, offset: x509::departure_in_structure(der) });
-            }
+            Err(_) => return Err(error::not_one(place, der)),
         }
         not_der.extend(x509::departure_from_der(der).map(|offset| (place, offset)));
     }

@@ -28,6 +28,22 @@ pub(super) fn kind(certificate: &[u8]) -> Kind {
     if is_attribute() == Ok(true) { Kind::Attribute } else { Kind::Other }
 }
 
+/// How many bytes follow the first value, if some do.
+pub(super) fn behind(certificate: &[u8]) -> Option<usize> {
+    let first = Der::new(certificate).next().ok()?;
+    certificate.len().checked_sub(first.whole.len()).filter(|count| *count > 0)
+}
+
+/// The certificate in a file that an editor or a mail program has ended as a line. Its own last byte may be a line feed, too.
+pub(super) fn without_line_end(file: &[u8]) -> &[u8] {
+    let alone = match behind(file) {
+        Some(1) => file.strip_suffix(b"\n"),
+        Some(2) => file.strip_suffix(b"\r\n"),
+        _ => None,
+    };
+    alone.unwrap_or(file)
+}
+
 /// Where the encoding of a whole value stops being DER, in bytes from its start; `None` if it is DER throughout.
 ///
 /// Found are lengths, the order in sets, booleans and integers, not defaults that should have been left out.

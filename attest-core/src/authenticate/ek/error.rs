@@ -41,6 +41,14 @@ pub enum Error {
         /// Which certificate.
         place: Place,
     },
+    /// Something follows the certificate. A TPM's NV index may be longer than the certificate in it: whoever reads it sends the certificate alone.
+    #[error("{place} is followed by {count} byte(s) that are no part of it")]
+    BytesBehind {
+        /// Which certificate.
+        place: Place,
+        /// How many bytes.
+        count: usize,
+    },
     /// The certificate is one of a certification authority.
     #[error("the EK certificate is a certification authority's")]
     CertificateIsCa,
@@ -140,6 +148,7 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AttributeCertificate { .. } => "ek_attribute_certificate",
+            Self::BytesBehind { .. } => "ek_certificate_bytes_behind",
             Self::CertificateExpired { .. } => "ek_certificate_expired",
             Self::CertificateIsCa => "ek_certificate_is_ca",
             Self::CertificateNotYetValid { .. } => "ek_certificate_not_yet_valid",
@@ -162,11 +171,19 @@ impl Error {
     }
 }
 
+/// Bytes that are no certificate, or not one alone.
+pub(super) fn not_one(place: Place, der: &[u8]) -> Error {
+    match x509::behind(der) {
+        Some(count) => Error::BytesBehind { place, count },
+        None => Error::NotACertificate { place, offset: x509::departure_in_structure(der) },
+    }
+}
+
 /// What webpki says about the leaf on its own.
 pub(super) fn of_leaf(error: &Webpki, leaf: &[u8]) -> Error {
     match error {
         Webpki::UnsupportedCriticalExtension => Error::CriticalExtensionUnknown { place: Place::Leaf },
-        _ => Error::NotACertificate { place: Place::Leaf, offset: x509::departure_in_structure(leaf) },
+        _ => not_one(Place::Leaf, leaf),
     }
 }
 

@@ -343,3 +343,17 @@ fn a24_sha1_signatures_do_not_count() {
     }
     assert_eq!(verify(&sha1), Err(Error::SignatureAlgorithmUnsupported));
 }
+
+#[test]
+fn a_root_in_der_may_end_as_a_line_and_no_other_way() {
+    let maker = Maker::new();
+    let root = ca_params("Another").self_signed(&maker.root_key).unwrap();
+    let add = |behind: &[u8]| EkRoots::new().add(&[root.der().as_ref(), behind].concat());
+    for ending in ["", "\n", "\r\n"] {
+        assert_eq!(add(ending.as_bytes()), Ok(1), "{ending:?}");
+    }
+    for behind in ["\r", "\n\n", " \n", "\0", "\n\r", "\r\n\n"] {
+        let error = Error::BytesBehind { place: Place::Root { at: 0 }, count: behind.len() };
+        assert_eq!(add(behind.as_bytes()), Err(error), "{behind:?}");
+    }
+}

@@ -129,10 +129,14 @@ fn a52_every_truncated_prefix_and_every_changed_byte_is_refused() {
 #[test]
 fn a25_bytes_behind_the_certificate() {
     let padded = [RSA, &[0xff; 8]].concat();
-    let error = Error::NotACertificate { place: Place::Leaf, offset: Some(RSA.len()) };
+    let error = Error::BytesBehind { place: Place::Leaf, count: 8 };
     assert_eq!(verify(&padded, &[&intermediate()], NOW), Err(error));
     let padded = [&intermediate()[..], &[0]].concat();
-    let offset = Some(padded.len() - 1);
-    let error = Error::NotACertificate { place: Place::Intermediate { at: 0 }, offset };
+    let error = Error::BytesBehind { place: Place::Intermediate { at: 0 }, count: 1 };
     assert_eq!(verify(RSA, &[&padded], NOW), Err(error));
+    // Not even the end of a line: what a device sends is no file of somebody's.
+    assert_eq!(
+        verify(&[RSA, b"\n"].concat(), &[&intermediate()], NOW),
+        Err(Error::BytesBehind { place: Place::Leaf, count: 1 })
+    );
 }
