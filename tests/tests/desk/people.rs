@@ -189,11 +189,19 @@ fn another_key(desk: &Desk, open: &str) {
         .good(&format!("attest release rotate --home alice bob --compromised-from {last} --out next.toml"));
     assert!(said.contains("- next.toml: put the new key in, then `attest release policy build`"), "{said}");
     assert!(desk.text("next.toml").contains("[compromised]"));
+    // Who forgets it is told.
+    let build = "attest release policy build next.toml --out early.cbor";
+    assert_eq!(desk.json(build)["silent"], serde_json::json!(["bob"]));
+    assert!(
+        desk.good(&format!("rm early.cbor && {build}"))
+            .contains("nobody can speak for `bob` under this policy")
+    );
     desk.good("ssh-keygen -q -t ecdsa -N '' -C bob -f bob.new");
     desk.good("sed -i 's/organisation = \"dave\"/organisation = \"acme\"/' next.toml");
     desk.good("old=$(cut -d' ' -f1,2 bob.ssh.pub) && new=$(cut -d' ' -f1,2 bob.new.pub) && sed -i \"s|$old|$new|\" next.toml");
     let built = desk.json("attest release policy build next.toml --out next.cbor");
     assert_eq!((built["version"].as_u64(), built["out"].as_str()), (Some(2), Some("next.cbor")));
+    assert_eq!(built["silent"], serde_json::json!([]));
     // Nobody signs what they have not seen, and without a terminal nobody is asked.
     let sign = |who: &str| format!("attest release policy sign --home {who} next.cbor --out {who}.cbor");
     desk.refused(2, "there is no terminal to ask in; --yes says yes [nobody_to_ask]", &sign("alice"));

@@ -9,13 +9,14 @@ mod open;
 mod succeed;
 mod why;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use attest_core::Limits;
-use attest_core::release::Name;
 use attest_core::release::object;
 use attest_core::release::policy::{Error, Policy as Checked, PolicyDocument};
 use attest_core::release::statement::{Succession, Text};
+use attest_core::release::{Name, ObjectId};
 use attest_core::toml_error::described;
 use clap::Subcommand;
 use serde_json::json;
@@ -187,6 +188,21 @@ pub(super) fn answer(out: &mut Output, json: serde_json::Value, line: String) {
     if out.wants_json() { out.json(&json) } else { out.line(line) }
 }
 
+/// Whose keys are all known to be lost: they stand in rules that they cannot fill.
+fn silent(policy: &Checked) -> BTreeSet<&Name> {
+    let lost = &policy.document().compromised;
+    let (mut silent, mut speak) = (BTreeSet::new(), BTreeSet::new());
+    for (key, of) in policy.keys() {
+        let is_lost = lost.contains_key(&ObjectId::of(&key.spki_der()));
+        if is_lost {
+            silent.insert(&of.identity)
+        } else {
+            speak.insert(&of.identity)
+        };
+    }
+    silent.difference(&speak).copied().collect()
+}
+
 /// The document in a TOML file.
 pub(super) fn from_toml(path: &Path, limits: &Limits) -> Result<PolicyDocument, Failure> {
     let unfit = |error: &dyn std::fmt::Display| unfit(path, "a policy in TOML", "policy_toml", error);
@@ -247,8 +263,16 @@ fn show(document: &PolicyDocument, out: &mut Output) -> Result<(), Failure> {
 
 pub(super) fn told(policy: &Checked, path: &Path, out: &mut Output) {
     let (id, version) = (policy.id(), policy.document().version);
+    let silent = silent(policy);
     if out.wants_json() {
-        return out.json(&json!({ "policy": id, "version": version, "out": path.display().to_string() }));
+        let out_file = path.display().to_string();
+        return out.json(&json!({ "policy": id, "version": version, "out": out_file, "silent": silent }));
+    }
+    for name in &silent {
+        let words = format!(
+            "every key of `{name}` is in `compromised`: nobody can speak for `{name}` under this policy"
+        );
+        out.line(out.paint(Style::Warn, words));
     }
     let strong = out.paint(Style::Strong, id);
     out.line(format!("policy {version}: {strong}"));
