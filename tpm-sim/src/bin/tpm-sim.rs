@@ -211,7 +211,7 @@ fn show(report: &Report) {
     if report.as_expected {
         println!("  as expected: {}", report.expected);
     } else {
-        println!("  NOT AS EXPECTED: {}", report.expected);
+        println!("  NOT AS EXPECTED, which was {}", report.expected);
         report.faults.iter().for_each(|fault| println!("    {fault}"));
     }
     println!();
