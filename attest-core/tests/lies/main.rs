@@ -35,6 +35,7 @@ mod named;
 mod overlays;
 mod placed;
 mod reasons;
+mod rule_documents;
 mod rule_values;
 mod rules;
 mod sample;
