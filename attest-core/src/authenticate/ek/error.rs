@@ -148,7 +148,6 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AttributeCertificate { .. } => "ek_attribute_certificate",
-            Self::BytesBehind { .. } => "ek_certificate_bytes_behind",
             Self::CertificateExpired { .. } => "ek_certificate_expired",
             Self::CertificateIsCa => "ek_certificate_is_ca",
             Self::CertificateNotYetValid { .. } => "ek_certificate_not_yet_valid",
@@ -159,7 +158,7 @@ impl Error {
             Self::IssuerUnknown => "ek_issuer_unknown",
             Self::KeyRoca => "ek_roca",
             Self::KeyUnsupported(_) | Self::Spki(_) => "ek_key_unsupported",
-            Self::NotACertificate { .. } => "ek_certificate_not_der",
+            Self::BytesBehind { .. } | Self::NotACertificate { .. } => "ek_certificate_not_der",
             Self::PlatformCertificate => "ek_platform_certificate",
             Self::PublicMismatch => "ek_public_mismatch",
             Self::RootsMissing => "ek_roots_missing",

@@ -85,9 +85,8 @@ impl Verify {
         } else {
             let id = known.find(&self.release).map_err(|failure| {
                 let is_path = self.release.contains(['/', '.']);
-                let missing = || {
-                    Failure::usage("file_unreadable", format!("{}: no file that can be read", self.release))
-                };
+                let what = if file.exists() { "no file that can be read" } else { "there is no such file" };
+                let missing = || Failure::usage("file_unreadable", format!("{}: {what}", self.release));
                 if is_path { missing() } else { failure }
             })?;
             let published = known.view.named(Mark::Published, &id);
