@@ -84,8 +84,9 @@ pub(crate) fn checked(desk: &Desk, folder: &str) {
     assert_ne!(desk.said(&format!("cd {folder} && bash -e check.sh")).code, 0);
     desk.good(&format!("cd {folder} && mv kept signature-1.bin"));
     // What was changed is noticed by them, too.
-    desk.good(&format!("cd {folder} && printf x >> approval-alice.txt"));
+    desk.good(&format!("cd {folder} && cp approval-alice.txt kept && printf x >> approval-alice.txt"));
     assert_ne!(desk.said(&format!("cd {folder} && bash -e check.sh")).code, 0);
+    desk.good(&format!("cd {folder} && mv kept approval-alice.txt"));
 }
 
 /// The log, by Go's own reader of such: `ATTEST_REQUIRE_GO` wants it.
